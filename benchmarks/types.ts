@@ -1,0 +1,50 @@
+import type { PaperPage } from "../src/report/types.ts";
+import type { ProtocolName, RunSpec } from "../src/runs/spec.ts";
+
+/** Weight and activation bits of one column of a table; null: full precision. */
+export interface Bits {
+  readonly weights: number;
+  readonly activations: number;
+}
+
+/** One method with its options: a row of a table, and the `arm` of its runs. */
+export interface Arm {
+  readonly id: string;
+  readonly method: RunSpec["method"];
+  /** Null: full precision. */
+  readonly quantizer: string | null;
+  /** Whether it starts from the full-precision run of the same seed. */
+  readonly fromTeacher: boolean;
+}
+
+/** A table of a paper as a grid of runs. */
+export interface TableGrid {
+  readonly id: string;
+  readonly dataset: string;
+  readonly models: readonly string[];
+  readonly arms: readonly Arm[];
+  readonly bits: readonly Bits[];
+}
+
+/** What a protocol makes of the recipe: everything here that differs from the paper's is printed as a deviation. */
+export interface Protocol {
+  readonly name: ProtocolName;
+  readonly seeds: readonly number[];
+  /** Replaces the table's models (null: the paper's own). */
+  readonly models: readonly string[] | null;
+  /** Replaces the table's bits (null: the paper's own). */
+  readonly bits: readonly Bits[] | null;
+  readonly dataset: Omit<RunSpec["dataset"], "name">;
+  readonly fullPrecision: RunSpec["recipe"];
+  readonly quantized: RunSpec["recipe"];
+  readonly calibrationExamples: number;
+  /** In words, printed under every table of this protocol. */
+  readonly deviations: readonly string[];
+}
+
+/** A paper: its page and its grids. One folder under `benchmarks/` and one line in `benchmarks/mod.ts`. */
+export interface Paper {
+  readonly id: string;
+  readonly page: PaperPage;
+  readonly grids: readonly TableGrid[];
+}

@@ -1,0 +1,39 @@
+/** Images as bytes and their labels. */
+export interface Split {
+  /** [count, height, width, channels], one byte a value. */
+  readonly images: Uint8Array;
+  /** [count], class indices. */
+  readonly labels: Uint8Array;
+  readonly count: number;
+}
+
+/** A decoded image classification data set. */
+export interface Dataset {
+  readonly name: string;
+  readonly classes: number;
+  /** [height, width, channels]. */
+  readonly imageShape: readonly [number, number, number];
+  /** Mean and standard deviation per channel of the training images, of values divided by 255. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  readonly train: Split;
+  readonly test: Split;
+  /** SHA-256 of the decoded bytes, equal whatever the source: train images, train labels, test images, test labels. */
+  readonly sha256: string;
+}
+
+/** Where data sets lie and how they are fetched. */
+export interface DataOptions {
+  /** Folder of decoded data sets, one subfolder each. */
+  readonly cache: string;
+  /** Says what happens (download, decoding), for people. */
+  readonly log?: (message: string) => void;
+}
+
+/** One data set: a folder under `datasets/` and a line in `datasets/mod.ts`. */
+export interface DatasetDefinition {
+  readonly name: string;
+  readonly title: string;
+  /** @throws {InputError} If it can be had from no source, or its bytes are not the ones of the manifest. */
+  readonly load: (options: DataOptions) => Promise<Dataset>;
+}

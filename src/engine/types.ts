@@ -1,0 +1,52 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Tree } from "../tree.ts";
+
+/** The engines that exist; each is one folder beside this file. */
+export type EngineName = "tensorflow" | "wasm";
+
+/** A tree of tensors. */
+export type TensorTree = Tree<Tensor>;
+
+/**
+ * A pure function from a tree of tensors to a tree of tensors, written with tfjs ops and the ops of `ops.ts`.
+ *
+ * It may not read a tensor's value, keep a tensor, or depend on anything but its argument: an engine may run it once to
+ * record it and never again.
+ */
+export type Program<In extends TensorTree, Out extends TensorTree> = (inputs: In) => Out;
+
+/** The fast form of a program. The caller owns (and disposes) what it returns; inputs stay the caller's. */
+export interface Compiled<In extends TensorTree, Out extends TensorTree> {
+  (inputs: In): Out;
+  /** Frees the recorded graphs. */
+  dispose(): void;
+}
+
+/** How a program is compiled. */
+export interface CompileOptions {
+  /**
+   * Compile with XLA (tensorflow only).
+   * @default true on a GPU, false on a CPU, where XLA loses oneDNN's convolutions
+   */
+  readonly xla?: boolean;
+  /**
+   * How many input signatures (structure, shapes and dtypes) are kept recorded; the least recently used goes first.
+   * @default 8
+   */
+  readonly signatures?: number;
+}
+
+/** What runs tensor programs. */
+export interface Engine {
+  readonly name: EngineName;
+  /** For people: what it is and where it came from, such as `libtensorflow 2.21.0 (/path), CPU, 1 thread`. */
+  readonly description: string;
+  /** Versions of what computes, by name: they go into every record. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly device: "cpu" | "gpu";
+  readonly threads: number;
+  compile<In extends TensorTree, Out extends TensorTree>(
+    program: Program<In, Out>,
+    options?: CompileOptions,
+  ): Compiled<In, Out>;
+}

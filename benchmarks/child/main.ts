@@ -1,0 +1,20 @@
+/** The process of one run: `--spec FILE --out DIR`; JSON lines on stdout, text for people on stderr. */
+import { writeSync } from "node:fs";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { openEngine } from "../../src/engine/mod.ts";
+import { runChild } from "../../src/runs/child.ts";
+import { trainRun } from "../../src/train/run.ts";
+import { loadDataset } from "../services.ts";
+
+const { values } = parseArgs({ options: { spec: { type: "string" }, out: { type: "string" } } });
+
+const exitCode = await runChild(values, {
+  train: trainRun,
+  openEngine: (name) => openEngine(name),
+  loadDataset,
+  write: (line) => void writeSync(1, line),
+  log: (line) => process.stderr.write(line + "\n"),
+});
+// The engine may hold threads and handles that would keep the process alive.
+process.exit(exitCode);

@@ -1,0 +1,30 @@
+import { FP, LSQ } from "../arms.ts";
+import type { Arm, Paper } from "../types.ts";
+import { page } from "./page.ts";
+
+/** The stand-in: KL consistency of two views against an EMA teacher; weight ramped up over the first epochs. */
+const CR = {
+  id: "cr",
+  method: { name: "cr", options: { weight: 1, alpha: 0.999, rampEpochs: 5 } },
+  quantizer: "lsq",
+  fromTeacher: true,
+} as const satisfies Arm;
+
+/** CR, Pang et al. 2025, arXiv:2402.13497v2, a stand-in. Run: deno task bench --paper cr */
+export const crPaper: Paper = {
+  id: "cr",
+  page,
+  grids: [
+    {
+      id: "cr-main",
+      dataset: "cifar10",
+      models: ["resnet18", "mobilenetv2"],
+      arms: [FP, LSQ, CR],
+      bits: [
+        { weights: 4, activations: 4 },
+        { weights: 2, activations: 4 },
+        { weights: 2, activations: 2 },
+      ],
+    },
+  ],
+};

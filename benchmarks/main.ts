@@ -1,0 +1,21 @@
+/** `deno task bench`: see `--help`. */
+import process from "node:process";
+import { listenForInterrupts } from "../src/runs/interrupts.ts";
+import { bench } from "./bench.ts";
+import { PAPERS } from "./mod.ts";
+import { childCommand, loadDataset, renderReports, resolveEngine, trainSize } from "./services.ts";
+
+process.exitCode = await bench(Deno.args, {
+  papers: PAPERS,
+  resolveEngine,
+  prepareDataset: async (name, log) => void await loadDataset(name, log),
+  trainSize,
+  renderReports,
+  command: childCommand(),
+  cores: navigator.hardwareConcurrency,
+  listenForInterrupts,
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+  terminal: process.stderr.isTTY === true,
+  columns: process.stderr.columns ?? 80,
+});

@@ -1,0 +1,200 @@
+import { parseArgs } from "node:util";
+import { ENGINE_CHOICES, type EngineChoice } from "../src/engine/mod.ts";
+import { InputError } from "../src/errors.ts";
+import { type ProtocolName, PROTOCOLS } from "../src/runs/spec.ts";
+import { unknownValue } from "./plan.ts";
+import type { Bits, Paper } from "./types.ts";
+
+/** What a user asks of `deno task bench`. */
+export interface BenchOptions {
+  readonly papers: readonly Paper[];
+  readonly table: string | null;
+  readonly protocol: ProtocolName;
+  readonly methods: readonly string[] | null;
+  readonly models: readonly string[] | null;
+  readonly bits: readonly Bits[] | null;
+  readonly seeds: readonly number[] | null;
+  readonly engine: EngineChoice;
+  /** Null: one process a core. */
+  readonly jobs: number | null;
+  readonly out: string;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+  readonly report: boolean;
+}
+
+interface Option {
+  readonly name: string;
+  /** How the value is written; null: a switch. */
+  readonly value: string | null;
+  readonly help: string;
+}
+
+const ALL_PAPERS = "all";
+const DEFAULT_PROTOCOL: ProtocolName = "smoke";
+const DEFAULT_ENGINE: EngineChoice = "auto";
+const DEFAULT_OUT = "runs";
+
+/** The one table of options: parsing and help are made from it. */
+function optionTable(papers: readonly Paper[]): readonly Option[] {
+  const tables = papers.map(({ id, grids }) => `${id}: ${grids.map((grid) => grid.id).join(", ")}`).join("; ");
+  const arms = [...new Set(papers.flatMap(({ grids }) => grids.flatMap((grid) => grid.arms.map(({ id }) => id))))];
+  return [
+    { name: "paper", value: paperIds(papers).join("|"), help: "which paper's tables to run (required)" },
+    { name: "table", value: "ID", help: `one table of the paper (${tables}); default: all of the protocol` },
+    { name: "protocol", value: PROTOCOLS.join("|"), help: `how much of the recipe; default: ${DEFAULT_PROTOCOL}` },
+    { name: "methods", value: "A,B", help: `rows of the table, among ${arms.join(", ")}; default: all` },
+    { name: "models", value: "A,B", help: "models in place of the protocol's" },
+    { name: "bits", value: "W2A2,W4A4", help: "weight and activation bits in place of the protocol's" },
+    { name: "seeds", value: "0,1,2", help: "seeds in place of the protocol's" },
+    {
+      name: "engine",
+      value: ENGINE_CHOICES.join("|"),
+      help: `what computes; default: ${DEFAULT_ENGINE}, tensorflow where it is found`,
+    },
+    { name: "jobs", value: "N", help: "how many runs at once; default: one a core" },
+    { name: "out", value: "DIR", help: `folder of runs and reports; default: ${DEFAULT_OUT}` },
+    { name: "dry-run", value: null, help: "print the plan and its estimates, run nothing" },
+    { name: "json", value: null, help: "print one JSON document on stdout" },
+    { name: "no-report", value: null, help: "write no tables" },
+    { name: "help", value: null, help: "print this" },
+  ];
+}
+
+function paperIds(papers: readonly Paper[]): string[] {
+  return [...papers.map(({ id }) => id), ALL_PAPERS];
+}
+
+/** The text of `--help`. */
+export function helpText(papers: readonly Paper[]): string {
+  const rows = optionTable(papers).map((
+    { name, value, help },
+  ) => [`--${name}${value === null ? "" : ` ${value}`}`, help]);
+  const width = Math.max(...rows.map(([left]) => left!.length));
+  return [
+    "Runs the tables of a paper and compares them with the published ones",
+    "",
+    "Usage: deno task bench --paper PAPER [options]",
+    "",
+    ...rows.map(([left, help]) => `  ${left!.padEnd(width)}  ${help}`),
+    "",
+    "Exit codes: 0 all runs done, 1 some runs failed or were stopped, 2 bad input",
+    "",
+  ].join("\n");
+}
+
+/**
+ * Reads the command line.
+ * @returns The options; null: help was asked for.
+ * @throws {InputError} If an option or its value is not known, or options contradict each other.
+ */
+export function parseOptions(args: readonly string[], papers: readonly Paper[]): BenchOptions | null {
+  const given = readFlags(args, optionTable(papers));
+  if (given.has("help")) return null;
+  const paper = given.get("paper");
+  if (paper === undefined) {
+    throw new InputError(`Cannot run without --paper: give --paper ${paperIds(papers).join("|")}, or --help`);
+  }
+  const table = given.get("table") ?? null;
+  if (table !== null && paper === ALL_PAPERS) {
+    throw new InputError(`Cannot use --table ${table} together with --paper all: name the paper of the table`);
+  }
+  const methods = given.get("methods");
+  const models = given.get("models");
+  const bits = given.get("bits");
+  const seeds = given.get("seeds");
+  const jobs = given.get("jobs");
+  return {
+    papers: paper === ALL_PAPERS
+      ? papers
+      : [papers.find(({ id }) => id === paper) ?? fail(unknownValue("paper", paper, paperIds(papers)))],
+    table,
+    protocol: oneOf("protocol", given.get("protocol") ?? DEFAULT_PROTOCOL, PROTOCOLS),
+    methods: methods === undefined ? null : listOf("methods", methods),
+    models: models === undefined ? null : listOf("models", models),
+    bits: bits === undefined ? null : listOf("bits", bits).map(parseBits),
+    seeds: seeds === undefined ? null : listOf("seeds", seeds).map(parseSeed),
+    engine: oneOf("engine", given.get("engine") ?? DEFAULT_ENGINE, ENGINE_CHOICES),
+    jobs: jobs === undefined ? null : parseJobs(jobs),
+    out: given.get("out") ?? DEFAULT_OUT,
+    dryRun: given.has("dry-run"),
+    json: given.has("json"),
+    report: !given.has("no-report"),
+  };
+}
+
+/** The flags as text by name; node's parser splits, the checks are ours for the sake of their messages. */
+function readFlags(args: readonly string[], table: readonly Option[]): Map<string, string> {
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(
+      table.map(({ name, value }) => [name, { type: value === null ? "boolean" : "string" }]),
+    ),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const flags = new Map<string, string>();
+  for (const token of tokens) {
+    if (token.kind === "option-terminator") continue;
+    if (token.kind === "positional") {
+      throw new InputError(`Cannot use "${token.value}" as it belongs to no option: see --help`);
+    }
+    const option = table.find(({ name }) => name === token.name);
+    if (option === undefined) {
+      const known = table.map(({ name }) => `--${name}`).join(", ");
+      throw new InputError(`Cannot use option ${token.rawName} as it is not known: choose among ${known}`);
+    }
+    if (flags.has(option.name)) {
+      throw new InputError(
+        `Cannot use --${option.name} twice: give all values in one, separated by commas where it takes several`,
+      );
+    }
+    if (option.value === null && token.value !== undefined) {
+      throw new InputError(
+        `Cannot use --${option.name}=${token.value} as --${option.name} takes no value: leave "=${token.value}" out`,
+      );
+    }
+    if (option.value !== null && (token.value === undefined || token.value === "" || token.value.startsWith("--"))) {
+      throw new InputError(`Cannot use --${option.name} without a value: give --${option.name} ${option.value}`);
+    }
+    flags.set(option.name, token.value ?? "");
+  }
+  return flags;
+}
+
+function fail(error: InputError): never {
+  throw error;
+}
+
+function oneOf<Known extends string>(kind: string, value: string, known: readonly Known[]): Known {
+  return known.find((item) => item === value) ?? fail(unknownValue(kind, value, known));
+}
+
+function listOf(kind: string, text: string): string[] {
+  const items = text.split(",").map((item) => item.trim());
+  if (items.includes("")) {
+    throw new InputError(`Cannot use --${kind} "${text}" as a value between its commas is empty: leave the comma out`);
+  }
+  return [...new Set(items)];
+}
+
+function parseBits(text: string): Bits {
+  const match = /^W([1-8])A([1-8])$/i.exec(text);
+  if (match) return { weights: Number(match[1]), activations: Number(match[2]) };
+  throw new InputError(`Cannot use bits "${text}" as they must be W1A1 to W8A8: write them such as W2A4`);
+}
+
+function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(seed)) return seed;
+  throw new InputError(`Cannot use seed "${text}" as seeds must be whole numbers from 0: write them such as 0,1,2`);
+}
+
+function parseJobs(text: string): number {
+  const jobs = Number(text);
+  if (/^\d+$/.test(text) && jobs >= 1 && jobs <= 1024) return jobs;
+  throw new InputError(
+    `Cannot use --jobs "${text}" as it must be a whole number from 1 to 1024: leave it out for one a core`,
+  );
+}

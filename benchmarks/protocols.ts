@@ -1,0 +1,74 @@
+import type { ProtocolName } from "../src/runs/spec.ts";
+import type { Protocol } from "./types.ts";
+
+/** Raised when the code changes what a run computes. */
+const RECIPE_VERSION = 1;
+
+/** What all protocols take from FPQ's section 4, the only recipe that is known of the three papers. */
+const SHARED_RECIPE = {
+  version: RECIPE_VERSION,
+  momentum: 0.9,
+  weightDecay: 5e-4,
+  augmentation: "crop_flip",
+} as const;
+
+const smoke: Protocol = {
+  name: "smoke",
+  seeds: [0],
+  models: ["resnet8"],
+  bits: [{ weights: 4, activations: 4 }],
+  dataset: { trainExamples: 2048, heldOut: 5000, testExamples: 1000, evaluateOn: "test" },
+  fullPrecision: { ...SHARED_RECIPE, epochs: 2, batchSize: 64, learningRate: 0.1, warmupEpochs: 0.5 },
+  quantized: { ...SHARED_RECIPE, epochs: 1, batchSize: 64, learningRate: 0.02, warmupEpochs: 0.25 },
+  calibrationExamples: 100,
+  deviations: [
+    "Protocol smoke proves the plumbing and nothing about the paper: a ResNet-8, 2,048 training and 1,000 test images, " +
+    "2 epochs in full precision and 1 quantized, batch 64, one seed, W4A4 only",
+    "Only the main arms of a paper's first table are run: FP, LSQ and the paper's method",
+  ],
+};
+
+const reduced: Protocol = {
+  name: "reduced",
+  seeds: [0, 1, 2],
+  models: ["resnet20"],
+  bits: [
+    { weights: 4, activations: 4 },
+    { weights: 2, activations: 4 },
+    { weights: 2, activations: 2 },
+  ],
+  dataset: { trainExamples: null, heldOut: 5000, testExamples: null, evaluateOn: "test" },
+  fullPrecision: { ...SHARED_RECIPE, epochs: 20, batchSize: 128, learningRate: 0.1, warmupEpochs: 1 },
+  quantized: { ...SHARED_RECIPE, epochs: 10, batchSize: 128, learningRate: 0.02, warmupEpochs: 0.5 },
+  calibrationExamples: 100,
+  deviations: [
+    "ResNet-20 instead of the paper's models",
+    "Full precision: 20 epochs at learning rate 0.1, batch 128, 1 epoch of warm-up",
+    "Quantized: 10 epochs at learning rate 0.02, batch 128, half an epoch of warm-up (FPQ: 200 epochs at 0.01, batch " +
+    "256, no warm-up stated)",
+    "45,000 training images: 5,000 are held out for choosing hyper-parameters",
+    "Random crop (padding 4) and flip; 3 seeds, shared by all arms",
+  ],
+};
+
+const paper: Protocol = {
+  name: "paper",
+  seeds: [0, 1, 2],
+  models: null,
+  bits: null,
+  dataset: { trainExamples: null, heldOut: 0, testExamples: null, evaluateOn: "test" },
+  // The papers give no recipe of the full-precision model: 200 epochs at 0.1 is our assumption.
+  fullPrecision: { ...SHARED_RECIPE, epochs: 200, batchSize: 256, learningRate: 0.1, warmupEpochs: 0 },
+  quantized: { ...SHARED_RECIPE, epochs: 200, batchSize: 256, learningRate: 0.01, warmupEpochs: 0 },
+  calibrationExamples: 100,
+  deviations: [
+    "Full precision: recipe not given by the papers; we take 200 epochs at learning rate 0.1, batch 256, otherwise as the " +
+    "quantized runs",
+    "Random crop (padding 4) and flip: augmentation is not given by the papers",
+    "3 seeds, shared by all arms: the number of seeds is not given by the papers",
+    "MEC-Quant and CR give no recipe: they are run with FPQ's",
+  ],
+};
+
+/** The protocols by name. */
+export const PROTOCOL_DEFINITIONS: Readonly<Record<ProtocolName, Protocol>> = { smoke, reduced, paper };

@@ -1,0 +1,38 @@
+/** Opens the engine that a run computes with. */
+import { InputError } from "../errors.ts";
+import { locateLibtensorflow } from "./locate.ts";
+import type { Engine, EngineName } from "./types.ts";
+
+export type { Compiled, CompileOptions, Engine, EngineName, Program, TensorTree } from "./types.ts";
+
+/** What a user may ask for; `auto` takes tensorflow where it is found, else wasm. */
+export const ENGINE_CHOICES = ["auto", "tensorflow", "wasm"] as const;
+export type EngineChoice = typeof ENGINE_CHOICES[number];
+
+/**
+ * The engine that `choice` means on this machine; nothing is opened.
+ * @throws {InputError} If tensorflow is asked for and not found.
+ */
+export async function resolveEngineName(choice: EngineChoice): Promise<EngineName> {
+  if (choice === "wasm") return "wasm";
+  if (await locateLibtensorflow()) return "tensorflow";
+  if (choice === "auto") return "wasm";
+  throw new InputError(
+    "Cannot use engine tensorflow as libtensorflow was not found: run `deno task engine install`, " +
+      "set REQUANT_LIBTENSORFLOW to a libtensorflow_cc of version 2.21, or take --engine wasm",
+  );
+}
+
+/**
+ * Opens an engine and makes it the current one.
+ * @throws {InputError} If it is not there or cannot be opened.
+ */
+export async function openEngine(choice: EngineChoice, options: { threads?: number } = {}): Promise<Engine> {
+  if (await resolveEngineName(choice) === "wasm") {
+    const { openWasmEngine } = await import("./wasm/engine.ts");
+    return await openWasmEngine();
+  }
+  const { library, source } = (await locateLibtensorflow())!;
+  const { openTensorFlowEngine } = await import("./tensorflow/engine.ts");
+  return openTensorFlowEngine({ library, source, threads: options.threads ?? 1 });
+}

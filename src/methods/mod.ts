@@ -1,0 +1,31 @@
+/** The methods: one file of this folder and one line here. */
+import { InputError } from "../errors.ts";
+import { cr } from "./cr.ts";
+import { fp } from "./fp.ts";
+import { fpq } from "./fpq.ts";
+import { mec } from "./mec.ts";
+import { qat } from "./qat.ts";
+import type { Method, MethodDefinition } from "./types.ts";
+
+export const METHODS: readonly MethodDefinition[] = [fp, qat, fpq, cr, mec];
+
+/**
+ * The method of a run spec.
+ * @throws {InputError} If the name is not known or an option does not fit.
+ */
+export function createMethod({ name, options }: { name: string; options: Record<string, unknown> }): Method {
+  const found = METHODS.find((method) => method.name === name);
+  if (!found) {
+    throw new InputError(
+      `Cannot use method "${name}" as it is not known: choose one of ${METHODS.map(({ name }) => name).join(", ")}`,
+    );
+  }
+  const parsed = found.options.safeParse(options);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new InputError(
+      `Cannot use the options ${JSON.stringify(options)} of method ${name}: ${issue.path.join(".")} ${issue.message}`,
+    );
+  }
+  return found.create(parsed.data);
+}

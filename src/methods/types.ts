@@ -1,0 +1,94 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { z } from "zod";
+import type { Hooks, Model, ModelQuantization, Output } from "../nn/types.ts";
+import type { Leaves } from "../tree.ts";
+
+/** A network's tensors: what is learned, and what is only updated. */
+export interface NetworkTensors {
+  readonly params: Leaves<Tensor>;
+  readonly state: Leaves<Tensor>;
+}
+
+/** Where in a run a step is. */
+export interface StepPosition {
+  readonly seed: number;
+  /** From 0, over the whole run. */
+  readonly step: number;
+  readonly stepsPerEpoch: number;
+  readonly epochs: number;
+}
+
+/** How a forward pass is run. */
+export interface ForwardOptions {
+  readonly network: NetworkTensors;
+  readonly images: Tensor;
+  /** Batch statistics (and their running averages updated), or the running ones. */
+  readonly training: boolean;
+  /** Whether the network's quantizers are in it. */
+  readonly quantized: boolean;
+  readonly hooks?: Hooks;
+}
+
+/** A forward pass and the running statistics it leaves. */
+export interface ForwardResult extends Output {
+  readonly updates: Readonly<Record<string, Tensor>>;
+}
+
+/** What a method's loss sees of one training step; everything is a tensor of the program. */
+export interface LossInputs {
+  readonly model: Model;
+  readonly quantization: ModelQuantization | null;
+  readonly student: NetworkTensors;
+  /** The full-precision run of the same seed; null unless the method asks for it. */
+  readonly teacher: NetworkTensors | null;
+  /** The method's own tensors between steps. */
+  readonly memory: Leaves<Tensor>;
+  /** What `stepInputs` gave, by name. */
+  readonly inputs: Leaves<Tensor>;
+  /** Independent augmentations of the same images, normalised: [batch, h, w, c] each. */
+  readonly views: readonly Tensor[];
+  /** One-hot, [batch, classes]. */
+  readonly labels: Tensor;
+  forward(options: ForwardOptions): ForwardResult;
+}
+
+/** What a method's loss gives. */
+export interface LossResult {
+  /** Scalar: what is minimised. */
+  readonly loss: Tensor;
+  /** Of the first view, for the training accuracy. */
+  readonly logits: Tensor;
+  /** New running statistics of the student. */
+  readonly updates: Readonly<Record<string, Tensor>>;
+  /** Scalars for the record, by name. */
+  readonly metrics: Readonly<Record<string, Tensor>>;
+  /** New memory; what is left out stays. */
+  readonly memory?: Readonly<Record<string, Tensor>>;
+}
+
+/** A training method: an objective, and what it needs around it. */
+export interface Method {
+  readonly name: string;
+  readonly quantized: boolean;
+  readonly views: 1 | 2;
+  /** Whether the frozen full-precision teacher takes part in the step. */
+  readonly usesTeacher: boolean;
+  /** Start of the memory, as copies of tensors; called once, outside any program. */
+  readonly initialMemory?: (model: Model, student: NetworkTensors) => Record<string, Tensor>;
+  /** Plain values of one step, by name: names, shapes and kinds are the same at every step. */
+  readonly stepInputs?: (at: StepPosition, model: Model) => Readonly<Record<string, Float32Array | Int32Array>>;
+  readonly loss: (inputs: LossInputs) => LossResult;
+  /** New memory after the optimizer's update; what is left out stays. */
+  readonly afterUpdate?: (
+    inputs: { memory: Leaves<Tensor>; student: NetworkTensors; inputs: Leaves<Tensor> },
+  ) => Record<string, Tensor>;
+}
+
+/** A method by name: one file of this folder and one line of `mod.ts`. */
+export interface MethodDefinition {
+  readonly name: string;
+  /** The options and their defaults. */
+  readonly options: z.ZodType<Record<string, unknown>>;
+  // deno-lint-ignore no-explicit-any -- what `options` parses to; each file states its own type
+  create(options: any): Method;
+}

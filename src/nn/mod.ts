@@ -1,0 +1,16 @@
+/** The models: one line here for each. */
+import { InputError } from "../errors.ts";
+import { mobilenetV2 } from "./mobilenet_v2.ts";
+import { resnet18, resnet20, resnet8 } from "./resnet.ts";
+import type { ModelDefinition } from "./types.ts";
+
+export const MODELS: readonly ModelDefinition[] = [resnet8, resnet20, resnet18, mobilenetV2];
+
+/** @throws {InputError} If there is no model of that name. */
+export function modelNamed(name: string): ModelDefinition {
+  const found = MODELS.find((model) => model.name === name);
+  if (found) return found;
+  throw new InputError(
+    `Cannot use model "${name}" as it is not known: choose one of ${MODELS.map(({ name }) => name).join(", ")}`,
+  );
+}

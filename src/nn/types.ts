@@ -1,0 +1,93 @@
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { ActivationQuantizer, ScaledTensor, WeightQuantizer } from "../quant/types.ts";
+import type { Leaves } from "../tree.ts";
+
+/** A layer with a weight, and so with quantizers: a convolution or the dense layer at the end. */
+export interface Layer {
+  /** Path of its parameters: `stage1/block0/conv1`. */
+  readonly path: string;
+  readonly kind: "convolution" | "depthwise" | "dense";
+  /** Place in `model.layers`. */
+  readonly index: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** Side of the square kernel; 1 for dense. */
+  readonly kernelSize: number;
+  readonly stride: number;
+  /** The first and the last layer of a network keep more bits. */
+  readonly position: "first" | "inner" | "last";
+  /** Whether its input takes negative values (the image, or what no relu came before). */
+  readonly inputSigned: boolean;
+}
+
+/** Batch normalisation of `channels` channels. */
+export interface Norm {
+  readonly path: string;
+  readonly channels: number;
+}
+
+/** The quantizers of one layer. */
+export interface LayerQuantization {
+  readonly weight: WeightQuantizer;
+  readonly input: ActivationQuantizer;
+}
+
+/** Quantizers by layer path. */
+export type ModelQuantization = Readonly<Record<string, LayerQuantization>>;
+
+/** Where a method looks into, or reaches into, a forward pass. */
+export interface Hooks {
+  /** Sees the input of a layer before its quantizer; only called where nothing is folded (a full-precision pass). */
+  observe?(layer: Layer, input: Tensor): void;
+  /** Sees, and may replace, what a quantized layer computes with. */
+  input?(layer: Layer, input: ScaledTensor): ScaledTensor;
+  /** Sees the output of a layer, before batch normalisation. */
+  output?(layer: Layer, output: Tensor): void;
+}
+
+/** What a forward pass computes with. */
+export interface Context {
+  /** Learned, by path. */
+  readonly params: Leaves<Tensor>;
+  /** Running statistics and zero points, by path. */
+  readonly state: Leaves<Tensor>;
+  /** Whether batch normalisation takes the statistics of the batch (and updates the running ones). */
+  readonly training: boolean;
+  /** Null: full precision. */
+  readonly quantization: ModelQuantization | null;
+  readonly hooks: Hooks;
+  /** Filled by the pass: new running statistics, by path. Only in training. */
+  readonly updates: Record<string, Tensor>;
+}
+
+/** What a forward pass gives. */
+export interface Output {
+  /** [batch, classes]. */
+  readonly logits: Tensor;
+  /** [batch, features]: the pooled input of the dense layer, before its quantizer. */
+  readonly features: Tensor;
+}
+
+/** A network: a pure function over named trees. One file of this folder and one line of `mod.ts`. */
+export interface Model {
+  readonly name: string;
+  readonly classes: number;
+  /** In the order of the forward pass. */
+  readonly layers: readonly Layer[];
+  readonly norms: readonly Norm[];
+  forward(context: Context, images: Tensor): Output;
+}
+
+/** How a model is built. */
+export interface ModelOptions {
+  readonly classes: number;
+  readonly imageChannels: number;
+}
+
+/** A model by name: what `mod.ts` lists. */
+export interface ModelDefinition {
+  readonly name: string;
+  /** The form that was taken, for people. */
+  readonly form: string;
+  build(options: ModelOptions): Model;
+}

@@ -1,0 +1,16 @@
+/** The quantizers: one file of this folder and one line here. */
+import { InputError } from "../errors.ts";
+import { lsq } from "./lsq.ts";
+import { lsqAsymmetric } from "./lsq_asymmetric.ts";
+import type { Quantizer } from "./types.ts";
+
+export const QUANTIZERS: readonly Quantizer[] = [lsq, lsqAsymmetric];
+
+/** @throws {InputError} If there is no quantizer of that name. */
+export function quantizerNamed(name: string): Quantizer {
+  const found = QUANTIZERS.find((quantizer) => quantizer.name === name);
+  if (found) return found;
+  throw new InputError(
+    `Cannot use quantizer "${name}" as it is not known: choose one of ${QUANTIZERS.map(({ name }) => name).join(", ")}`,
+  );
+}

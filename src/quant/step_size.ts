@@ -1,0 +1,37 @@
+/** What every quantizer with a learned step size shares. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+
+/** Name of a learned step size among a quantizer's parameters. */
+export const STEP_SIZE = "step_size";
+
+/** Step sizes stay above this: the optimizer projects them after every update. */
+export const SMALLEST_STEP_SIZE = 1e-6;
+
+/** @throws {RangeError} If bits is not an integer in [1, 8]. */
+export function requireBits(quantizer: string, bits: number): void {
+  if (!Number.isInteger(bits) || bits < 1 || bits > 8) {
+    throw new RangeError(
+      `Cannot build ${quantizer} quantizer as bits must be an integer in [1, 8]: current value is ${bits}`,
+    );
+  }
+}
+
+/** x itself; its gradient is multiplied by `factor`. */
+export function scaleGradient(x: Tensor, factor: number): Tensor {
+  const op = tf.customGrad((...args: unknown[]) => {
+    const [x] = args as [Tensor];
+    return { value: tf.clone(x), gradFunc: (dy: Tensor) => tf.mul(dy, factor) };
+  });
+  return op(x);
+}
+
+/**
+ * LSQ's gradient scale g = 1 / sqrt(N Q_P) (Esser et al. 2020, section 2.2).
+ *
+ * @param count N: how many values share the step size. For activations the batch counts too, as in MQBench.
+ * @param highest Q_P: the highest integer.
+ */
+export function gradientScale(count: number, highest: number): number {
+  return 1 / Math.sqrt(count * highest);
+}

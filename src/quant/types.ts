@@ -1,0 +1,69 @@
+/**
+ * The quantization seam: what a layer needs to know of a quantizer.
+ *
+ * An activation is handed to its layer as `values * scale`, not as their product: the layer puts the scale into its own
+ * small weight, so the convolution takes integers and the gradient of the step size comes out of weight-sized tensors
+ * (<dy, conv(q, w s)>_s = <dW, w>) instead of a pass over the activations.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Leaves } from "../tree.ts";
+
+/** x̂ = values · scale; scale is a scalar, or null where it is 1. */
+export interface ScaledTensor {
+  readonly values: Tensor;
+  readonly scale: Tensor | null;
+}
+
+/** What calibration saw of a tensor: one number a channel, or one in all. */
+export interface TensorStatistics {
+  readonly min: readonly number[];
+  readonly max: readonly number[];
+  readonly meanAbsolute: readonly number[];
+}
+
+/** Start values of a quantizer, one number a channel or one in all. */
+export interface QuantizerStart {
+  /** Learned, by name. */
+  readonly params: Readonly<Record<string, Float32Array>>;
+  /** Fixed for the whole run, by name. */
+  readonly constants: Readonly<Record<string, Float32Array>>;
+}
+
+/** Which tensor is quantized. */
+export interface QuantizedTensorOptions {
+  readonly bits: number;
+  /** Whether the tensor takes negative values; the input of a layer behind a relu does not. */
+  readonly signed: boolean;
+}
+
+/** Quantizes a weight, one step size for each output channel. */
+export interface WeightQuantizer {
+  readonly bits: number;
+  start(statistics: TensorStatistics): QuantizerStart;
+  /** @param weight The channel axis last. @returns The fake-quantized weight, same shape. */
+  apply(weight: Tensor, own: Leaves<Tensor>): Tensor;
+  /** The integers behind `apply`, for the check that at most 2^bits of them are used. */
+  levels(weight: Tensor, own: Leaves<Tensor>): Tensor;
+}
+
+/** Quantizes a layer's input with one step size. */
+export interface ActivationQuantizer {
+  readonly bits: number;
+  start(statistics: TensorStatistics): QuantizerStart;
+  /**
+   * 1 / step size, with the step size's own gradient: a layer before may multiply its output by it, where nobody else
+   * reads that output.
+   */
+  inverseStep(own: Leaves<Tensor>, size: number): Tensor;
+  /** @param scaled x / step size. @returns Integers and the step size. */
+  quantizeScaled(scaled: Tensor, own: Leaves<Tensor>): ScaledTensor;
+}
+
+/** A quantizer: one file of this folder and one line of `mod.ts`. */
+export interface Quantizer {
+  readonly name: string;
+  /** The paper. */
+  readonly source: string;
+  weight(options: QuantizedTensorOptions): WeightQuantizer;
+  activation(options: QuantizedTensorOptions): ActivationQuantizer;
+}

@@ -1,0 +1,311 @@
+/** One run, from its spec to its last epoch: resumable at every checkpoint, and then equal to the unbroken one bit for bit. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { batchAt, stepsPerEpoch } from "../data/batches.ts";
+import { splitTraining } from "../data/splits.ts";
+import type { Dataset } from "../data/types.ts";
+import type { Engine } from "../engine/types.ts";
+import { InputError } from "../errors.ts";
+import { createMethod } from "../methods/mod.ts";
+import type { Method } from "../methods/types.ts";
+import { modelNamed } from "../nn/mod.ts";
+import type { Epoch } from "../runs/record.ts";
+import { runId, type RunSpec } from "../runs/spec.ts";
+import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { Evaluator } from "./evaluation.ts";
+import { quantizationOf } from "./quantization.ts";
+import { learningRateAt } from "./schedule.ts";
+import { readNetwork, startTensors } from "./start.ts";
+import { type StepInputs, trainingStep, type TrainingTensors } from "./step.ts";
+import { toTensors, trainingData, trainingTensors } from "./tensors.ts";
+
+/** A step's progress, for people. */
+export interface Progress {
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Over the whole run. */
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+  readonly imagesPerSecond: number;
+}
+
+/** What `trainRun` needs. */
+export interface TrainRequest {
+  readonly spec: RunSpec;
+  readonly dataset: Dataset;
+  readonly engine: Engine;
+  /** checkpoint.safetensors of the teacher run. */
+  readonly teacherCheckpoint: string | null;
+  /** The run's folder: checkpoint.safetensors is written there, and resumed from. */
+  readonly folder: string;
+  readonly onProgress?: (progress: Progress) => void;
+  readonly onEpoch?: (epoch: Epoch) => void;
+  /** Asked after every step; true: write a checkpoint and stop. */
+  readonly shouldStop?: () => boolean;
+  /** @default 250 */
+  readonly checkpointEverySteps?: number;
+}
+
+/** How a run ended, or where it was stopped. */
+export interface TrainOutcome {
+  readonly status: "done" | "diverged" | "stopped";
+  readonly reason: string | null;
+  /** Of the last epoch: `top1Percent` and `loss`, and the method's own. */
+  readonly metrics: Record<string, number> | null;
+  readonly curve: readonly Epoch[];
+  /** Training images per second of training time. */
+  readonly imagesPerSecond: number;
+}
+
+/** Where a run stands: what a checkpoint holds beside the tensors. */
+interface Position {
+  readonly runId: string;
+  /** Steps done. */
+  readonly step: number;
+  /** Sums over the steps of the current epoch, by metric. */
+  readonly sums: Record<string, number>;
+  readonly curve: readonly Epoch[];
+  readonly trainSeconds: number;
+}
+
+/** Everything of a run that does not change while it runs. */
+interface Frame {
+  readonly request: TrainRequest;
+  readonly method: Method;
+  readonly indices: Uint32Array;
+  readonly evaluated: { split: Dataset["test"]; indices: Uint32Array };
+  readonly evaluator: Evaluator;
+  readonly stepsPerEpoch: number;
+  readonly steps: number;
+  readonly checkpointPath: string;
+}
+
+/** Trains, resuming from the folder's checkpoint if there is one. */
+export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
+  const { spec, dataset, engine } = request;
+  const model = modelNamed(spec.model).build({ classes: dataset.classes, imageChannels: dataset.imageShape[2] });
+  const method = createMethod(spec.method);
+  const quantization = quantizationOf(model, spec.quantization);
+  if (method.quantized !== (quantization !== null)) {
+    throw new InputError(
+      `Cannot run method ${method.name} ${quantization ? "with" : "without"} a quantizer: ` +
+        `${method.quantized ? "give the run bits and a quantizer" : "full precision takes none"}`,
+    );
+  }
+  const { training: indices, heldOut } = splitTraining(dataset.train, spec.dataset);
+  const perEpoch = stepsPerEpoch(indices.length, spec.recipe.batchSize);
+  const evaluator = new Evaluator(engine, model, { quantization, scale: dataset });
+  const step = engine.compile(trainingStep({ ...spec.recipe, model, quantization, method, scale: dataset }));
+  const checkpointPath = `${request.folder}/checkpoint.safetensors`;
+  const frame: Frame = {
+    request,
+    method,
+    indices,
+    evaluated: spec.dataset.evaluateOn === "heldOut"
+      ? { split: dataset.train, indices: heldOut }
+      : { split: dataset.test, indices: firstIndices(spec.dataset.testExamples ?? dataset.test.count) },
+    evaluator,
+    stepsPerEpoch: perEpoch,
+    steps: perEpoch * spec.recipe.epochs,
+    checkpointPath,
+  };
+  const resumed = await resume(checkpointPath, runId(spec));
+  let training = resumed ? resumed.training : await startTensors(engine, {
+    spec,
+    model,
+    method,
+    quantization,
+    dataset,
+    indices,
+    teacherCheckpoint: request.teacherCheckpoint,
+  });
+  let teacher: StepInputs["teacher"] = { params: {}, state: {} };
+  if (method.usesTeacher) {
+    if (!request.teacherCheckpoint) throw new InputError(`Cannot run method ${method.name} without a teacher run`);
+    const network = await readNetwork(request.teacherCheckpoint, model);
+    teacher = { params: toTensors(network.params), state: toTensors(network.state) };
+  }
+  let position: Position = resumed?.position ??
+    { runId: runId(spec), step: 0, sums: {}, curve: [], trainSeconds: 0 };
+  const every = request.checkpointEverySteps ?? 250;
+  try {
+    while (position.step < frame.steps) {
+      const began = performance.now();
+      const inputs = stepInputs(frame, model, { position, training, teacher });
+      const outputs = step(inputs);
+      const metrics = Object.fromEntries(Object.entries(outputs.metrics).map(([name, t]) => [name, t.dataSync()[0]!]));
+      tf.dispose(
+        [
+          inputs.images,
+          inputs.labels,
+          inputs.inputs,
+          inputs.learningRate,
+          outputs.metrics,
+          training,
+        ] as unknown as Tensor[],
+      );
+      training = outputs.training;
+      position = advanced(position, metrics, (performance.now() - began) / 1000);
+      report(frame, position, metrics["loss"]!);
+      if (!Number.isFinite(metrics["loss"]!)) {
+        return outcome(frame, position, {
+          status: "diverged",
+          reason: `the training loss is ${metrics["loss"]} at step ${position.step} of ${frame.steps}`,
+        });
+      }
+      const endOfEpoch = position.step % perEpoch === 0;
+      if (endOfEpoch) position = closeEpoch(frame, position, training);
+      const stop = position.step < frame.steps && (request.shouldStop?.() ?? false);
+      if (endOfEpoch || stop || position.step % every === 0) {
+        await writeCheckpoint(checkpointPath, { tensors: trainingData(training), position });
+      }
+      if (endOfEpoch && collapsed(position.curve, dataset.classes)) {
+        const { trainLoss, trainTop1Percent } = position.curve.at(-1)!;
+        return outcome(frame, position, {
+          status: "diverged",
+          reason:
+            `training collapsed to chance: loss ${trainLoss.toFixed(4)}, accuracy ${trainTop1Percent.toFixed(2)} % ` +
+            `in epoch ${position.curve.length}`,
+        });
+      }
+      if (stop) return outcome(frame, position, { status: "stopped", reason: null });
+      // let timers and signals in
+      if (position.step % 10 === 0) await new Promise((resolve) => setTimeout(resolve));
+    }
+    return outcome(frame, position, { status: "done", reason: null });
+  } finally {
+    tf.dispose([training, teacher] as unknown as Tensor[]);
+    step.dispose();
+    evaluator.dispose();
+  }
+}
+
+function firstIndices(count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, i) => i);
+}
+
+async function resume(path: string, id: string): Promise<{ training: TrainingTensors; position: Position } | null> {
+  const checkpoint = await readCheckpoint<Position>(path);
+  if (!checkpoint) return null;
+  if (checkpoint.position.runId !== id) {
+    throw new InputError(
+      `Cannot resume from the checkpoint "${path}" as it is of run ${checkpoint.position.runId}, not of ${id}: delete it`,
+    );
+  }
+  return { training: trainingTensors(checkpoint.tensors), position: checkpoint.position };
+}
+
+function stepInputs(
+  frame: Frame,
+  model: Parameters<NonNullable<Method["stepInputs"]>>[1],
+  at: { position: Position; training: TrainingTensors; teacher: StepInputs["teacher"] },
+): StepInputs {
+  const { request: { spec, dataset }, method } = frame, { step } = at.position;
+  const batch = batchAt({
+    split: dataset.train,
+    imageShape: dataset.imageShape,
+    indices: frame.indices,
+    seed: spec.seed,
+    epoch: Math.floor(step / frame.stepsPerEpoch),
+    step: step % frame.stepsPerEpoch,
+    batchSize: spec.recipe.batchSize,
+    augmentation: spec.recipe.augmentation,
+    views: method.views,
+  });
+  const plain = method.stepInputs?.({
+    seed: spec.seed,
+    step,
+    stepsPerEpoch: frame.stepsPerEpoch,
+    epochs: spec.recipe.epochs,
+  }, model) ?? {};
+  const rate = learningRateAt(step, {
+    learningRate: spec.recipe.learningRate,
+    warmupSteps: Math.round(spec.recipe.warmupEpochs * frame.stepsPerEpoch),
+    totalSteps: frame.steps,
+  });
+  const shape = [spec.recipe.batchSize, ...dataset.imageShape];
+  return {
+    training: at.training,
+    teacher: at.teacher,
+    images: Object.fromEntries(batch.views.map((view, i) => [`view${i}`, tf.tensor(view, shape, "int32")])),
+    labels: tf.tensor1d(batch.labels, "int32"),
+    inputs: Object.fromEntries(
+      Object.entries(plain).map(([name, values]) => [
+        name,
+        tf.tensor1d(values, values instanceof Int32Array ? "int32" : "float32"),
+      ]),
+    ),
+    learningRate: tf.scalar(rate),
+  };
+}
+
+function advanced(position: Position, metrics: Record<string, number>, seconds: number): Position {
+  const sums = { ...position.sums };
+  for (const [name, value] of Object.entries(metrics)) sums[name] = (sums[name] ?? 0) + value;
+  return { ...position, step: position.step + 1, sums, trainSeconds: position.trainSeconds + seconds };
+}
+
+function report(frame: Frame, position: Position, loss: number): void {
+  const { spec, onProgress } = frame.request;
+  onProgress?.({
+    epoch: Math.ceil(position.step / frame.stepsPerEpoch),
+    epochs: spec.recipe.epochs,
+    step: position.step,
+    steps: frame.steps,
+    loss,
+    imagesPerSecond: imagesPerSecond(frame, position),
+  });
+}
+
+function imagesPerSecond(frame: Frame, position: Position): number {
+  return position.step * frame.request.spec.recipe.batchSize / Math.max(position.trainSeconds, 1e-9);
+}
+
+/** Evaluates, and turns the epoch's sums into a point of the curve. */
+function closeEpoch(frame: Frame, position: Position, training: TrainingTensors): Position {
+  const { spec, dataset, onEpoch } = frame.request, steps = frame.stepsPerEpoch;
+  const { loss, correct, ...own } = position.sums;
+  const evaluation = frame.evaluator.evaluate(training, frame.evaluated.split, {
+    indices: frame.evaluated.indices,
+    imageShape: dataset.imageShape,
+  });
+  const epoch: Epoch = {
+    epoch: position.step / steps,
+    learningRate: learningRateAt(position.step - 1, {
+      learningRate: spec.recipe.learningRate,
+      warmupSteps: Math.round(spec.recipe.warmupEpochs * steps),
+      totalSteps: frame.steps,
+    }),
+    trainLoss: loss! / steps,
+    trainTop1Percent: 100 * correct! / (steps * spec.recipe.batchSize),
+    testLoss: evaluation.loss,
+    testTop1Percent: evaluation.top1Percent,
+    metrics: Object.fromEntries(Object.entries(own).map(([name, sum]) => [name, sum / steps])),
+  };
+  onEpoch?.(epoch);
+  return { ...position, sums: {}, curve: [...position.curve, epoch] };
+}
+
+/** Whether two epochs running learned nothing: loss at ln(classes) or above, accuracy at chance. */
+export function collapsed(curve: readonly Epoch[], classes: number): boolean {
+  const last = curve.slice(-2);
+  return last.length === 2 &&
+    last.every((epoch) => epoch.trainLoss >= 0.995 * Math.log(classes) && epoch.trainTop1Percent <= 105 / classes);
+}
+
+function outcome(
+  frame: Frame,
+  position: Position,
+  end: Pick<TrainOutcome, "status" | "reason">,
+): TrainOutcome {
+  const last = position.curve.at(-1);
+  return {
+    ...end,
+    metrics: end.status === "done" && last
+      ? { top1Percent: last.testTop1Percent, loss: last.testLoss, ...last.metrics }
+      : null,
+    curve: position.curve,
+    imagesPerSecond: imagesPerSecond(frame, position),
+  };
+}

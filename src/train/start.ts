@@ -1,0 +1,82 @@
+/** How a run begins: from initial values, from its full-precision teacher, or from its own checkpoint. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Dataset } from "../data/types.ts";
+import type { Engine } from "../engine/types.ts";
+import { InputError } from "../errors.ts";
+import type { Method } from "../methods/types.ts";
+import { initialise, type NetworkData } from "../nn/initialise.ts";
+import type { Model, ModelQuantization } from "../nn/types.ts";
+import { stream } from "../random/stream.ts";
+import type { RunSpec } from "../runs/spec.ts";
+import { inputStatistics, withQuantizers } from "./calibration.ts";
+import { readCheckpoint } from "./checkpoint.ts";
+import type { TrainingTensors } from "./step.ts";
+import { leavesUnder, toTensors, zerosLike } from "./tensors.ts";
+
+/** What a run starts from. */
+export interface StartOptions {
+  readonly spec: RunSpec;
+  readonly model: Model;
+  readonly method: Method;
+  readonly quantization: ModelQuantization | null;
+  readonly dataset: Dataset;
+  /** Indices of the training images. */
+  readonly indices: Uint32Array;
+  /** The teacher's checkpoint file. */
+  readonly teacherCheckpoint: string | null;
+}
+
+/**
+ * The network of a finished run.
+ * @throws {InputError} If the file is not there, damaged, or of another model.
+ */
+export async function readNetwork(path: string, model: Model): Promise<NetworkData> {
+  const checkpoint = await readCheckpoint(path);
+  if (!checkpoint) {
+    throw new InputError(
+      `Cannot start from the checkpoint "${path}" as it is not there: run its full-precision run first`,
+    );
+  }
+  const params = leavesUnder(checkpoint.tensors, "params/"), state = leavesUnder(checkpoint.tensors, "state/");
+  const missing = model.layers.find((layer) => !params[`${layer.path}/weight`]);
+  if (missing) {
+    throw new InputError(
+      `Cannot start from the checkpoint "${path}" as it has no weight for layer "${missing.path}" of ${model.name}: ` +
+        "delete its run folder and run it again",
+    );
+  }
+  return { params, state };
+}
+
+/** All tensors of a run before its first step. */
+export async function startTensors(engine: Engine, options: StartOptions): Promise<TrainingTensors> {
+  const { spec, model, method, quantization } = options;
+  let network = options.teacherCheckpoint
+    ? await readNetwork(options.teacherCheckpoint, model)
+    : initialise(model, spec.seed);
+  if (quantization) network = calibrated(engine, network, { ...options, quantization });
+  const params = toTensors(network.params), state = toTensors(network.state);
+  const memory = method.initialMemory?.(model, { params, state }) ?? {};
+  return { params, velocity: zerosLike(params), state, memory };
+}
+
+function calibrated(
+  engine: Engine,
+  network: NetworkData,
+  options: StartOptions & { quantization: ModelQuantization },
+): NetworkData {
+  const { spec, dataset, model } = options;
+  const count = Math.min(spec.quantization!.calibrationExamples, options.indices.length);
+  const order = stream({ seed: spec.seed, purpose: "calibration" }).permutation(options.indices.length);
+  const size = dataset.imageShape.reduce((product, dim) => product * dim, 1);
+  const bytes = new Int32Array(count * size);
+  for (let i = 0; i < count; i++) {
+    const image = options.indices[order[i]!]!;
+    bytes.set(dataset.train.images.subarray(image * size, (image + 1) * size), i * size);
+  }
+  const images = tf.tensor(bytes, [count, ...dataset.imageShape], "int32");
+  const tensors = { params: toTensors(network.params), state: toTensors(network.state) };
+  const inputs = inputStatistics(engine, model, { network: tensors, images, scale: dataset });
+  tf.dispose([images, tensors.params, tensors.state] as unknown as tf.Tensor[]);
+  return withQuantizers(network, model, { quantization: options.quantization, inputs });
+}

@@ -1,0 +1,78 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Method } from "../methods/types.ts";
+import type { Model, ModelQuantization } from "../nn/types.ts";
+import type { Leaves } from "../tree.ts";
+import { forward, type ImageScale, normaliseImages } from "./forward.ts";
+import { valueAndGradients } from "./gradients.ts";
+import { sgd, type SgdOptions } from "./optimizer.ts";
+
+/** All tensors of a run that a step changes, by kind and path. */
+export type TrainingTensors = {
+  readonly params: Leaves<Tensor>;
+  readonly velocity: Leaves<Tensor>;
+  readonly state: Leaves<Tensor>;
+  readonly memory: Leaves<Tensor>;
+};
+
+/** What one step computes with. */
+export type StepInputs = {
+  readonly training: TrainingTensors;
+  /** Empty unless the method uses the teacher. */
+  readonly teacher: { readonly params: Leaves<Tensor>; readonly state: Leaves<Tensor> };
+  /** `view0`, and `view1` where the method has two: int32 bytes [batch, h, w, c]. */
+  readonly images: Leaves<Tensor>;
+  /** int32 [batch]. */
+  readonly labels: Tensor;
+  readonly inputs: Leaves<Tensor>;
+  readonly learningRate: Tensor;
+};
+
+/** What one step gives. */
+export type StepOutputs = {
+  readonly training: TrainingTensors;
+  /** Scalars: `loss`, `correct` (how many of the batch) and the method's own. */
+  readonly metrics: Leaves<Tensor>;
+};
+
+/** What a training step is made of. */
+export interface StepOptions extends SgdOptions {
+  readonly model: Model;
+  readonly quantization: ModelQuantization | null;
+  readonly method: Method;
+  readonly scale: ImageScale;
+}
+
+/** One training step as a program: forward, backward, update, the method's memory. */
+export function trainingStep(options: StepOptions): (inputs: StepInputs) => StepOutputs {
+  const { model, quantization, method } = options;
+  return ({ training, teacher, images, labels, inputs, learningRate }) => {
+    const views = Object.keys(images).sort().map((name) => normaliseImages(images[name]!, options.scale));
+    const oneHot = tf.oneHot(labels as tf.Tensor1D, model.classes, 1, 0, "float32");
+    const { loss, gradients, aux } = valueAndGradients(training.params, (params) => {
+      const result = method.loss({
+        model,
+        quantization,
+        student: { params, state: training.state },
+        teacher: method.usesTeacher ? teacher : null,
+        memory: training.memory,
+        inputs,
+        views,
+        labels: oneHot,
+        forward: (how) => forward(model, quantization, how),
+      });
+      const hits = tf.equal(tf.argMax(result.logits, 1), labels);
+      const correct = tf.sum(tf.cast(hits, "float32"));
+      const metrics: Record<string, Tensor> = { ...result.metrics, correct };
+      return { loss: result.loss, aux: { updates: { ...result.updates }, memory: { ...result.memory }, metrics } };
+    });
+    const updated = sgd(training.params, gradients, { ...options, velocity: training.velocity, rate: learningRate });
+    const state = { ...training.state, ...aux.updates };
+    const memory = { ...training.memory, ...aux.memory };
+    const later = method.afterUpdate?.({ memory, student: { params: updated.params, state }, inputs }) ?? {};
+    return {
+      training: { params: updated.params, velocity: updated.velocity, state, memory: { ...memory, ...later } },
+      metrics: { ...aux.metrics, loss },
+    };
+  };
+}

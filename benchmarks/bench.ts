@@ -2,26 +2,19 @@ import { join, resolve } from "node:path";
 import type { EngineChoice } from "../src/engine/mod.ts";
 import type { EngineName } from "../src/engine/types.ts";
 import { InputError } from "../src/errors.ts";
-import type { PaperPage } from "../src/report/types.ts";
+import type { ReportFile, ReportInput } from "../src/report/mod.ts";
 import { estimator } from "../src/runs/estimate.ts";
 import { writeFileAtomic } from "../src/runs/files.ts";
 import type { Interrupts } from "../src/runs/interrupts.ts";
 import { describeRun, type PlanState, statePlan } from "../src/runs/plan.ts";
 import { type PoolOutcome, runPool } from "../src/runs/pool.ts";
 import { createProgress } from "../src/runs/progress.ts";
-import type { RunRecord } from "../src/runs/record.ts";
 import { checkOut, logFile, readableRecords } from "../src/runs/store.ts";
 import { type BenchOptions, helpText, parseOptions } from "./options.ts";
 import { planRuns } from "./plan.ts";
 import { planDocument, planText } from "./plan_text.ts";
 import { PROTOCOL_DEFINITIONS } from "./protocols.ts";
 import type { Paper } from "./types.ts";
-
-/** A file of the report, below `<out>/reports/`. */
-export interface ReportFile {
-  readonly path: string;
-  readonly text: string;
-}
 
 /** What the command needs from outside; nothing here loads tensor code. */
 export interface BenchServices {
@@ -30,9 +23,7 @@ export interface BenchServices {
   /** Has the data set at hand before processes ask for it. @throws {InputError} If it cannot be had. */
   readonly prepareDataset: (name: string, log: (line: string) => void) => Promise<void>;
   readonly trainSize: (dataset: string) => number | null;
-  readonly renderReports: (
-    input: { pages: readonly PaperPage[]; records: readonly RunRecord[]; deviations: readonly string[] },
-  ) => Promise<readonly ReportFile[]>;
+  readonly renderReports: (input: ReportInput) => Promise<readonly ReportFile[]>;
   /** Program and arguments of a run's process. */
   readonly command: readonly string[];
   readonly cores: number;
@@ -83,7 +74,7 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
     ? await services.renderReports({
       pages: options.papers.map(({ page }) => page),
       records: outcome.records,
-      deviations: protocol.deviations,
+      deviations: { [protocol.name]: protocol.deviations },
     })
     : [];
   const reports = files.map(({ path, text }) => {

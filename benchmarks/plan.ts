@@ -3,6 +3,8 @@ import { InputError } from "../src/errors.ts";
 import { orderRuns, type PlannedRun } from "../src/runs/plan.ts";
 import { runId, type RunSpec } from "../src/runs/spec.ts";
 import { FP } from "./arms.ts";
+import { PAPERS } from "./mod.ts";
+import { PROTOCOL_DEFINITIONS } from "./protocols.ts";
 import type { Arm, Bits, Paper, Protocol, TableGrid } from "./types.ts";
 
 /** The paper rule of QDrop that FPQ follows and the others take over: first and last layer in 8 bit. */
@@ -38,13 +40,14 @@ export function unknownValue(kind: string, value: string, known: readonly string
 export function planRuns(request: PlanRequest): PlannedRun[] {
   const tables = request.papers.flatMap((paper) => tablesOf(paper, request).map((grid) => ({ paper, grid })));
   checkKnown("method", request.methods, tables.flatMap(({ grid }) => grid.arms.map(({ id }) => id)));
-  checkKnown("model", request.models, modelsOf(request));
+  checkKnown("model", request.models, knownModels());
   return orderRuns(tables.flatMap(({ paper, grid }) => tableRuns(paper, grid, request)));
 }
 
-/** Every model that the papers' tables or the protocol name. */
-function modelsOf({ papers, protocol }: PlanRequest): string[] {
-  return [...(protocol.models ?? []), ...papers.flatMap(({ grids }) => grids.flatMap(({ models }) => models))];
+/** Every model that a protocol or a table names: the list of `src/nn` would load tensor code. */
+export function knownModels(): string[] {
+  const ofProtocols = Object.values(PROTOCOL_DEFINITIONS).flatMap(({ models }) => models ?? []);
+  return [...new Set([...ofProtocols, ...PAPERS.flatMap(({ grids }) => grids.flatMap(({ models }) => models))])];
 }
 
 function checkKnown(kind: string, values: readonly string[] | null, known: readonly string[]): void {

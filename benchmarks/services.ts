@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { EngineChoice } from "../src/engine/mod.ts";
 import type { EngineName } from "../src/engine/types.ts";
 import type { Dataset } from "../src/data/types.ts";
-import type { BenchServices, ReportFile } from "./bench.ts";
+import type { ReportFile, ReportInput } from "../src/report/mod.ts";
 
 /** Training images of the data sets, for estimates of runs that use all of them. */
 const TRAIN_IMAGES: Readonly<Record<string, number>> = {
@@ -35,9 +35,7 @@ export async function loadDataset(name: string, log: (line: string) => void): Pr
 }
 
 /** Loaded when there is something to report: a start of the command stays fast. */
-export async function renderReports(
-  input: Parameters<BenchServices["renderReports"]>[0],
-): Promise<readonly ReportFile[]> {
-  const { renderReports } = await import("../src/report/mod.ts");
-  return await renderReports(input);
+export async function renderReports(input: ReportInput): Promise<readonly ReportFile[]> {
+  const report = await import("../src/report/mod.ts");
+  return report.renderReports(input);
 }

@@ -14,7 +14,7 @@ const exitCode = await runChild(values, {
   openEngine: (name) => openEngine(name),
   loadDataset,
   write: (line) => void writeSync(1, line),
-  log: (line) => process.stderr.write(line + "\n"),
+  log: (line) => void writeSync(2, line + "\n"),
 });
 // The engine may hold threads and handles that would keep the process alive.
 process.exit(exitCode);

@@ -8,7 +8,7 @@ import { page } from "./page.ts";
  */
 const MEC = {
   id: "mec",
-  method: { name: "mec", options: { beta: 0.3, experts: 4, distortion: 1 / 8 } },
+  method: { name: "mec", options: { beta: 0.1, experts: 4, distortion: 1 / 8, warmupEpochs: 1 } },
   quantizer: "lsq",
   fromTeacher: true,
 } as const satisfies Arm;

@@ -40,10 +40,31 @@ export interface ArmTitle {
   readonly label: "reconstruction" | "stand-in" | null;
 }
 
-/** A table of a paper's page. */
+/** A table of a paper's page: which of our runs fill it, whatever their model. */
 export interface PageTable {
   readonly id: string;
   readonly title: string;
+  readonly dataset: string;
+  readonly arms: readonly string[];
+  /** Of the quantized arms. */
+  readonly bits: readonly { readonly weights: number; readonly activations: number }[];
+}
+
+/** A difference that a paper states without the two numbers that it is made of. */
+export interface PublishedDifference {
+  readonly dataset: string;
+  readonly model: string;
+  readonly arm: string;
+  /** Id of the arm it is measured against; null: not known. */
+  readonly baseline: string | null;
+  /** Null: not known. */
+  readonly weightBits: number | null;
+  readonly activationBits: number | null;
+  /** Top-1 of the arm less top-1 of the baseline, in points. */
+  readonly differencePoints: number;
+  readonly source: string;
+  /** What is not known of it; null: nothing. */
+  readonly reason: string | null;
 }
 
 /** A paper's page. */
@@ -56,8 +77,10 @@ export interface PaperPage {
   /** One sentence on how much of the paper is known, such as that the method is a reconstruction; null: the whole text. */
   readonly caveat: string | null;
   readonly tables: readonly PageTable[];
+  /** In the order of the rows. */
   readonly arms: readonly ArmTitle[];
   readonly published: readonly PublishedCell[];
+  readonly publishedDifferences: readonly PublishedDifference[];
   readonly anomalies: readonly Anomaly[];
   /** What the paper does not say and what we took, numbered for print. */
   readonly assumptions: readonly string[];

@@ -22,12 +22,16 @@ export function mapValues(x: Values, f: (value: number, index: number) => number
 /** How images are convolved. */
 export interface Convolution {
   readonly stride: number;
-  readonly padding: "same" | "valid";
+  /** TensorFlow's SAME or VALID, or as many zeros on every side. */
+  readonly padding: "same" | "valid" | number;
   readonly depthwise?: boolean;
 }
 
 function axisOf(inputs: number, taps: number, { stride, padding }: Convolution): { outputs: number; before: number } {
-  if (padding === "valid") return { outputs: Math.ceil((inputs - taps + 1) / stride), before: 0 };
+  if (padding !== "same") {
+    const zeros = padding === "valid" ? 0 : padding;
+    return { outputs: Math.floor((inputs + 2 * zeros - taps) / stride) + 1, before: zeros };
+  }
   const outputs = Math.ceil(inputs / stride);
   return { outputs, before: Math.floor(Math.max((outputs - 1) * stride + taps - inputs, 0) / 2) };
 }

@@ -4,6 +4,7 @@
  * Its arithmetic is fixed (no relaxed SIMD, no threads, our kernels in plain float64 loops), so a run gives the same bytes
  * on every machine.
  */
+import "@tensorflow/tfjs"; // for its side effect: tfjs-core comes without gradients
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { setThreadsCount, setWasmPaths, version_wasm } from "@tensorflow/tfjs-backend-wasm";

@@ -15,8 +15,9 @@ export function uniformPerturbation({ inputs, attrs, backend }: KernelArguments)
   }
   const [k0, k1, c0, c1, c2, c3] = Uint32Array.from(integersOf(backend, inputs.state!)) as unknown as number[];
   const counter = Uint32Array.of(c0!, c1! + numberOf(attrs.stream), c2!, c3!);
+  const key = Uint32Array.of(k0!, k1!), block = new Uint32Array(4);
   for (let start = 0; start < to.length; start += 4) {
-    const block = philox4x32(counter, [k0!, k1!]);
+    philox4x32(counter, key, block);
     for (let i = 0; i < 4 && start + i < to.length; i++) {
       to[start + i] = x[start + i]! + active * ((block[i]! & MANTISSA) / 2 ** 23 - 0.5);
     }
@@ -27,5 +28,8 @@ export function uniformPerturbation({ inputs, attrs, backend }: KernelArguments)
 
 /** Adds 1 to the 128-bit counter. */
 function increment(counter: Uint32Array): void {
-  for (let i = 0; i < 4; i++) if (++counter[i]! !== 0) return;
+  for (let i = 0; i < 4; i++) {
+    counter[i]! += 1;
+    if (counter[i] !== 0) return;
+  }
 }

@@ -1,0 +1,60 @@
+/**
+ * CR, Pang et al. 2025, arXiv:2402.13497v2: only abstracts and machine-written summaries are known. They hold no table
+ * cell and two differences.
+ */
+import type { PublishedCell, PublishedDifference } from "../../src/report/types.ts";
+
+/** The stand-in's own grid. */
+export const CR_BITS = [
+  { weights: 4, activations: 4 },
+  { weights: 2, activations: 4 },
+  { weights: 2, activations: 2 },
+] as const;
+
+const SOURCE = "arXiv:2402.13497v2, abstract";
+
+function unknownCell(cell: Pick<PublishedCell, "model" | "arm" | "weightBits" | "activationBits">): PublishedCell {
+  return {
+    table: "cr-main",
+    dataset: "cifar10",
+    ...cell,
+    top1Percent: null,
+    source: SOURCE,
+    reason: "full text not read: no table cell was obtained",
+  };
+}
+
+/** Every cell of `cr-main`, unknown. */
+export const PUBLISHED: readonly PublishedCell[] = ["resnet18", "mobilenetv2"].flatMap((model) => [
+  unknownCell({ model, arm: "fp", weightBits: null, activationBits: null }),
+  ...CR_BITS.flatMap(({ weights, activations }) =>
+    ["lsq", "lsq_two_view", "lsq_ema", "cr"].map((arm) =>
+      unknownCell({ model, arm, weightBits: weights, activationBits: activations })
+    )
+  ),
+]);
+
+const DIFFERENCE = {
+  dataset: "cifar10",
+  arm: "cr",
+  baseline: null,
+  weightBits: null,
+  activationBits: null,
+  source: SOURCE,
+} as const;
+
+/** The only numbers of CR that were obtained: "over the baseline method", which the abstract does not name. */
+export const PUBLISHED_DIFFERENCES: readonly PublishedDifference[] = [
+  {
+    ...DIFFERENCE,
+    model: "resnet18",
+    differencePoints: 3.79,
+    reason: "bits, baseline and absolute values are not given",
+  },
+  {
+    ...DIFFERENCE,
+    model: "mobilenet",
+    differencePoints: 3.84,
+    reason: "bits, baseline, absolute values and the version of MobileNet are not given",
+  },
+];

@@ -1,0 +1,227 @@
+/** Examines an engine: is every kernel that the suite uses right, forward and gradient, and how fast is it? */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { messageOf } from "../errors.ts";
+import { type Case, layerCases } from "./doctor/cases.ts";
+import { everydayCases } from "./doctor/everyday_cases.ts";
+import type { Values } from "./doctor/reference.ts";
+import type { Engine, TensorTree } from "./types.ts";
+
+/** What was found out about one result of one kernel. */
+export interface KernelCheck {
+  /** The kernel, and after a colon what of it. */
+  readonly kernel: string;
+  readonly ok: boolean;
+  /** Largest difference to the float64 reference, relative to the largest value; null if there was no result. */
+  readonly relativeError: number | null;
+  /** What went wrong, a sentence. */
+  readonly problem?: string;
+}
+
+/** How fast one thing is. */
+export interface SpeedCheck {
+  readonly what: string;
+  readonly gigaflopsPerSecond: number;
+}
+
+/** All that was found out; plain JSON. */
+export interface DoctorReport {
+  readonly engine: string;
+  readonly description: string;
+  readonly device: string;
+  readonly threads: number;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly tolerance: number;
+  readonly ok: boolean;
+  readonly checks: readonly KernelCheck[];
+  readonly speed: readonly SpeedCheck[];
+  /** What to do about the failures. */
+  readonly advice: readonly string[];
+}
+
+/** Relative errors allowed: float32 sums of some hundred terms; a GPU multiplies with 10 bits of mantissa (TF32). */
+const TOLERANCES = { cpu: 2e-5, gpu: 4e-3 } as const;
+
+/** What is examined. */
+export interface DoctorOptions {
+  /** @default Every kernel that the suite uses */
+  readonly cases?: readonly Case[];
+}
+
+/** Runs every case, compiled, twice: the results must be right and the same both times. Failures are reported, not thrown. */
+export async function diagnose(engine: Engine, options: DoctorOptions = {}): Promise<DoctorReport> {
+  const tolerance = TOLERANCES[engine.device], checks: KernelCheck[] = [];
+  for (const given of options.cases ?? [...layerCases(), ...everydayCases()]) {
+    checks.push(...await examine(engine, given, tolerance));
+  }
+  const failed = checks.filter((check) => !check.ok);
+  return {
+    engine: engine.name,
+    description: engine.description,
+    device: engine.device,
+    threads: engine.threads,
+    versions: engine.versions,
+    tolerance,
+    ok: failed.length === 0,
+    checks,
+    speed: await measure(engine).catch(() => []),
+    advice: adviceFor(engine, failed),
+  };
+}
+
+async function examine(engine: Engine, given: Case, tolerance: number): Promise<KernelCheck[]> {
+  const names = Object.keys(given.expected);
+  try {
+    const [first, second] = await runTwice(engine, given);
+    return names.map((kernel) => compare(kernel, { first: first!, second: second!, given, tolerance }));
+  } catch (error) {
+    const problem = messageOf(error).split("\n")[0]!;
+    return names.map((kernel) => ({ kernel, ok: false, relativeError: null, problem }));
+  }
+}
+
+/** What a program gave: shape and values by name. */
+type Results = Readonly<Record<string, { readonly shape: readonly number[]; readonly values: Float32Array }>>;
+
+async function runTwice(engine: Engine, { inputs, integers = [], program }: Case): Promise<Results[]> {
+  const compiled = engine.compile(program as (inputs: TensorTree) => TensorTree), results: Results[] = [];
+  const tensors = Object.fromEntries(
+    Object.entries(inputs).map(([name, { shape, values }]) => [
+      name,
+      integers.includes(name)
+        ? tf.tensor(Int32Array.from(values), [...shape], "int32")
+        : tf.tensor(Float32Array.from(values), [...shape]),
+    ]),
+  );
+  try {
+    for (let round = 0; round < 2; round++) {
+      const outputs = compiled(tensors) as Record<string, Tensor>, read: Record<string, Results[string]> = {};
+      for (const [name, tensor] of Object.entries(outputs)) {
+        read[name] = { shape: tensor.shape, values: Float32Array.from(await tensor.data()) };
+      }
+      tf.dispose(outputs);
+      results.push(read);
+    }
+  } finally {
+    tf.dispose(tensors);
+    compiled.dispose();
+  }
+  return results;
+}
+
+function compare(
+  kernel: string,
+  { first, second, given, tolerance }: { first: Results; second: Results; given: Case; tolerance: number },
+): KernelCheck {
+  const expected = given.expected[kernel]!, actual = first[kernel], again = second[kernel];
+  if (!actual || !again) return { kernel, ok: false, relativeError: null, problem: "it gave no result" };
+  if (String(actual.shape) !== String(expected.shape)) {
+    const problem = `its shape is [${actual.shape}] instead of [${expected.shape}]`;
+    return { kernel, ok: false, relativeError: null, problem };
+  }
+  const relativeError = relativeErrorOf(actual.values, expected);
+  if (!(relativeError <= tolerance)) {
+    return { kernel, ok: false, relativeError, problem: "its values are wrong" };
+  }
+  const same = actual.values.every((value, i) => Object.is(value, again.values[i]));
+  return same
+    ? { kernel, ok: true, relativeError }
+    : { kernel, ok: false, relativeError, problem: "a second run gave other bytes" };
+}
+
+/** max |actual - expected| / max |expected|; infinite if a value is not a number. */
+function relativeErrorOf(actual: Float32Array, { values }: Values): number {
+  let error = 0, scale = 0;
+  values.forEach((value, i) => {
+    const difference = Math.abs(actual[i]! - value);
+    error = Math.max(error, Number.isNaN(difference) ? Infinity : difference);
+    scale = Math.max(scale, Math.abs(value));
+  });
+  return error === 0 ? 0 : error / Math.max(scale, Number.MIN_VALUE);
+}
+
+/** Convolution of 64 images 16 x 16 x 32 by 32 filters 3 x 3, forward and with both gradients. */
+async function measure(engine: Engine): Promise<SpeedCheck[]> {
+  const x = tf.ones([64, 16, 16, 32]), filter = tf.ones([3, 3, 32, 32]), flops = 2 * 64 * 16 * 16 * 32 * 32 * 9;
+  const f = (x: Tensor, filter: Tensor) => tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, "same");
+  const forward = (inputs: TensorTree) => {
+    const { x, filter } = inputs as Record<string, Tensor>;
+    return { y: f(x!, filter!) };
+  };
+  const training = (inputs: TensorTree) => {
+    const { x, filter } = inputs as Record<string, Tensor>, { value, grads } = tf.valueAndGrads(f)([x!, filter!], x as tf.Tensor4D);
+    return { y: value, dx: grads[0]!, dfilter: grads[1]! };
+  };
+  const seconds = [await fastest(engine, forward, { x, filter }), await fastest(engine, training, { x, filter })];
+  tf.dispose([x, filter]);
+  return [
+    { what: "convolution, forward", gigaflopsPerSecond: flops / seconds[0]! / 1e9 },
+    { what: "convolution, forward and gradients", gigaflopsPerSecond: 3 * flops / seconds[1]! / 1e9 },
+  ];
+}
+
+/** Seconds of the fastest of a few runs. */
+async function fastest(
+  engine: Engine,
+  program: (inputs: TensorTree) => TensorTree,
+  inputs: Record<string, Tensor>,
+): Promise<number> {
+  const compiled = engine.compile(program);
+  let best = Infinity;
+  for (let round = 0; round < 8; round++) {
+    const start = performance.now(), outputs = compiled(inputs) as Record<string, Tensor>;
+    await Object.values(outputs).at(-1)!.data(); // on a GPU a call returns before it is done
+    best = Math.min(best, (performance.now() - start) / 1000);
+    tf.dispose(outputs);
+  }
+  compiled.dispose();
+  return best;
+}
+
+function adviceFor(engine: Engine, failed: readonly KernelCheck[]): string[] {
+  if (failed.length === 0) return [];
+  const advice: string[] = [];
+  const missing = failed.filter(({ problem }) =>
+    /not (yet implemented|found)|Cannot find registered/i.test(problem ?? "")
+  );
+  const unsteady = failed.filter(({ problem }) => /other bytes/.test(problem ?? ""));
+  if (engine.name === "wasm") {
+    advice.push(
+      "Remove node_modules and run `deno install`: engine wasm is plain npm code and gives the same bytes everywhere",
+    );
+  } else {
+    advice.push(
+      "Install a fresh copy (`deno task engine install`, after removing the folder of the library above) and unset REQUANT_LIBTENSORFLOW",
+      "Try TF_ENABLE_ONEDNN_OPTS=0: if that cures it, this processor's oneDNN kernels are at fault",
+      "Meanwhile run with --engine wasm, which needs no native library",
+    );
+  }
+  if (missing.length) {
+    advice.push(`The library lacks ${missing.map(({ kernel }) => kernel).join(", ")}: take version 2.21`);
+  }
+  if (unsteady.length) advice.push("Run on one thread: results of several threads depend on their order");
+  advice.push("If it stays, report it with the output of `deno task engine doctor --json`");
+  return advice;
+}
+
+/** The report for people, a line an element. */
+export function formatReport(report: DoctorReport): string[] {
+  const width = Math.max(...report.checks.map(({ kernel }) => kernel.length));
+  const failures = report.checks.filter((check) => !check.ok).length;
+  return [
+    `${report.engine}: ${report.description}`,
+    `device ${report.device}, threads ${report.threads}, ` +
+    Object.entries(report.versions).map(([name, version]) => `${name} ${version}`).join(", "),
+    "",
+    ...report.checks.map(({ kernel, ok, relativeError, problem }) =>
+      `${ok ? "ok    " : "FAILED"}  ${kernel.padEnd(width)}  ${relativeError?.toExponential(1) ?? ""}` +
+      (problem ? `  ${problem}` : "")
+    ),
+    "",
+    ...report.speed.map(({ what, gigaflopsPerSecond }) => `${what}: ${gigaflopsPerSecond.toFixed(1)} GFLOP/s`),
+    failures === 0
+      ? `All ${report.checks.length} results are right (relative error at most ${report.tolerance})`
+      : `${failures} of ${report.checks.length} results are wrong`,
+    ...report.advice.map((sentence) => `- ${sentence}`),
+  ];
+}

@@ -1,0 +1,148 @@
+/** The doctor's cases of tfjs's everyday kernels: elementwise, reductions and moves. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { type Case, wave } from "./cases.ts";
+import { mapValues, type Values, valuesOf } from "./reference.ts";
+
+interface Unary {
+  readonly run: (x: Tensor) => Tensor;
+  readonly value: (x: number) => number;
+  /** Its derivative. */
+  readonly slope: (x: number) => number;
+}
+
+/** On positive inputs that no kink is at. */
+const UNARY: Readonly<Record<string, Unary>> = {
+  Abs: { run: tf.abs, value: Math.abs, slope: Math.sign },
+  ClipByValue: {
+    run: (x) => tf.clipByValue(x, 0.5, 1.5),
+    value: (x) => Math.min(Math.max(x, 0.5), 1.5),
+    slope: (x) => x > 0.5 && x < 1.5 ? 1 : 0,
+  },
+  Exp: { run: tf.exp, value: Math.exp, slope: Math.exp },
+  Floor: { run: tf.floor, value: Math.floor, slope: () => 0 },
+  Log: { run: tf.log, value: Math.log, slope: (x) => 1 / x },
+  Neg: { run: tf.neg, value: (x) => -x, slope: () => -1 },
+  Rsqrt: { run: tf.rsqrt, value: (x) => 1 / Math.sqrt(x), slope: (x) => -0.5 * x ** -1.5 },
+  Sigmoid: {
+    run: tf.sigmoid,
+    value: (x) => 1 / (1 + Math.exp(-x)),
+    slope: (x) => Math.exp(-x) / (1 + Math.exp(-x)) ** 2,
+  },
+  Softplus: { run: tf.softplus, value: (x) => Math.log1p(Math.exp(x)), slope: (x) => 1 / (1 + Math.exp(-x)) },
+  Sqrt: { run: tf.sqrt, value: Math.sqrt, slope: (x) => 0.5 / Math.sqrt(x) },
+  Square: { run: tf.square, value: (x) => x * x, slope: (x) => 2 * x },
+  Tanh: { run: tf.tanh, value: Math.tanh, slope: (x) => 1 - Math.tanh(x) ** 2 },
+};
+
+function unary(name: string, { run, value, slope }: Unary): Case {
+  const x = valuesOf([9], (i) => Math.fround(0.13 + 0.27 * i)), dy = wave([9], 1);
+  return {
+    inputs: { x, dy },
+    program: ({ x, dy }) => ({ [name]: run(x!), [`${name}: gradient`]: tf.grad(run)(x!, dy!) }),
+    expected: { [name]: mapValues(x, value), [`${name}: gradient`]: mapValues(dy, (g, i) => g * slope(x.values[i]!)) },
+  };
+}
+
+interface Binary {
+  readonly run: (a: Tensor, b: Tensor) => Tensor;
+  readonly value: (a: number, b: number) => number;
+}
+
+/** A matrix with a row vector. */
+const BINARY: Readonly<Record<string, Binary>> = {
+  Add: { run: tf.add, value: (a, b) => a + b },
+  Greater: { run: (a, b) => tf.cast(tf.greater(a, b), "float32"), value: (a, b) => Number(a > b) },
+  Maximum: { run: tf.maximum, value: Math.max },
+  Minimum: { run: tf.minimum, value: Math.min },
+  Multiply: { run: tf.mul, value: (a, b) => a * b },
+  RealDiv: { run: tf.div, value: (a, b) => a / b },
+  SquaredDifference: { run: tf.squaredDifference, value: (a, b) => (a - b) ** 2 },
+  Sub: { run: tf.sub, value: (a, b) => a - b },
+};
+
+function binary(name: string, { run, value }: Binary): Case {
+  const a = wave([4, 6], 1), b = wave([6], 2);
+  return {
+    inputs: { a, b },
+    program: ({ a, b }) => ({ [name]: run(a!, b!) }),
+    expected: { [name]: mapValues(a, (left, i) => value(left, b.values[i % 6]!)) },
+  };
+}
+
+/** The values of one row of a matrix, or of one column. */
+function line({ shape, values }: Values, { row, column }: { row?: number; column?: number }): number[] {
+  const width = shape[1]!;
+  return Array.from(values).filter((_, at) => (row ?? Math.floor(at / width)) === Math.floor(at / width))
+    .filter((_, at) => column === undefined || at % width === column);
+}
+
+function reductions(): Case {
+  const x = wave([4, 6], 3), sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
+  const rows = (f: (values: number[]) => number) => valuesOf([4], (row) => f(line(x, { row })));
+  const columns = (f: (values: number[]) => number) => valuesOf([6], (column) => f(line(x, { column })));
+  return {
+    inputs: { x },
+    program: ({ x }) => ({
+      "Sum: rows": tf.sum(x!, 1),
+      "Sum: columns": tf.sum(x!, 0),
+      "Sum: gradient": tf.grad((x) => tf.sum(x, 0))(x!, tf.tensor1d([1, 10, 100, 1000, 1, 10])),
+      "Mean: rows": tf.mean(x!, 1),
+      "Mean: columns": tf.mean(x!, 0),
+      "Max": tf.max(x!, 1),
+      "Min": tf.min(x!, 0),
+      "ArgMax": tf.cast(tf.argMax(x!, 1), "float32"),
+    }),
+    expected: {
+      "Sum: rows": rows(sum),
+      "Sum: columns": columns(sum),
+      "Sum: gradient": mapValues(x, (_, at) => 10 ** (at % 6 % 4)),
+      "Mean: rows": rows((values) => sum(values) / 6),
+      "Mean: columns": columns((values) => sum(values) / 4),
+      "Max": rows((values) => Math.max(...values)),
+      "Min": columns((values) => Math.min(...values)),
+      "ArgMax": rows((values) => values.indexOf(Math.max(...values))),
+    },
+  };
+}
+
+function moves(): Case {
+  const x = wave([3, 4], 4), labels = valuesOf([3], (i) => [2, 0, 3][i]!);
+  const at = (row: number, column: number) => x.values[row * 4 + column] ?? 0;
+  return {
+    inputs: { x, labels },
+    integers: ["labels"],
+    program: ({ x, labels }) => ({
+      "Transpose": tf.transpose(x!, [1, 0]),
+      "PadV2": tf.pad(x!, [[1, 0], [0, 2]]),
+      "Slice": tf.slice(x!, [1, 1], [2, 2]),
+      "Concat": tf.concat([x!, x!], 0),
+      "SplitV": tf.split(x!, 2, 1)[1]!,
+      "Tile": tf.tile(x!, [1, 2]),
+      "GatherV2": tf.gather(x!, labels!, 1),
+      "OneHot": tf.cast(tf.oneHot(labels!, 4), "float32"),
+      "Select": tf.where(tf.greater(x!, 0), x!, tf.zerosLike(x!)),
+    }),
+    expected: {
+      "Transpose": valuesOf([4, 3], (i) => at(i % 3, Math.floor(i / 3))),
+      "PadV2": valuesOf([4, 6], (i) => i < 6 || i % 6 > 3 ? 0 : at(Math.floor(i / 6) - 1, i % 6)),
+      "Slice": valuesOf([2, 2], (i) => at(1 + Math.floor(i / 2), 1 + i % 2)),
+      "Concat": valuesOf([6, 4], (i) => x.values[i % 12]!),
+      "SplitV": valuesOf([3, 2], (i) => at(Math.floor(i / 2), 2 + i % 2)),
+      "Tile": valuesOf([3, 8], (i) => at(Math.floor(i / 8), i % 4)),
+      "GatherV2": valuesOf([3, 3], (i) => at(Math.floor(i / 3), labels.values[i % 3]!)),
+      "OneHot": valuesOf([3, 4], (i) => Number(labels.values[Math.floor(i / 4)] === i % 4)),
+      "Select": mapValues(x, (value) => Math.max(value, 0)),
+    },
+  };
+}
+
+/** Every case of tfjs's everyday kernels. */
+export function everydayCases(): Case[] {
+  return [
+    ...Object.entries(UNARY).map(([name, op]) => unary(name, op)),
+    ...Object.entries(BINARY).map(([name, op]) => binary(name, op)),
+    reductions(),
+    moves(),
+  ];
+}

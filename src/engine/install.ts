@@ -1,0 +1,167 @@
+/** Brings libtensorflow into the cache: `deno task engine install`. */
+import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
+import process from "node:process";
+import { InputError } from "../errors.ts";
+import { CUDA_REQUIREMENTS, wheelFor } from "./install/manifest.ts";
+import { downloadWheels } from "./install/pip.ts";
+import { isDiskFull, requireChecksum, unpackWheel } from "./install/wheel.ts";
+import { installedLibrary, installFolder, LIBRARY_FILES, LIBTENSORFLOW_VERSION } from "./locate.ts";
+
+/** Where an installation stands. */
+export interface InstallProgress {
+  readonly stage: "download" | "check" | "unpack";
+  readonly doneBytes: number;
+  /** Unknown while downloading. */
+  readonly totalBytes?: number;
+}
+
+/** What is installed. */
+export interface InstallOptions {
+  /** With CUDA (Linux on x86-64): some gigabytes. */
+  readonly gpu?: boolean;
+  /** A wheel of tensorflow that is there already, instead of a download. */
+  readonly wheel?: string;
+  /**
+   * The wheel's SHA-256.
+   * @default The one in the manifest
+   */
+  readonly sha256?: string;
+  readonly progress?: (progress: InstallProgress) => void;
+}
+
+/** An installed library. */
+export interface Installed {
+  readonly library: string;
+  /** False if it was there before. */
+  readonly fresh: boolean;
+}
+
+/**
+ * Downloads the wheel, checks it, and unpacks the libraries into the cache.
+ *
+ * All is made in a folder of its own and renamed last: a killed installation leaves nothing that could be used, and the
+ * next one removes what it left.
+ * @throws {InputError} If there is no wheel for this machine, no pip, a wrong checksum, or no room.
+ */
+export async function installLibtensorflow(options: InstallOptions = {}): Promise<Installed> {
+  const device = options.gpu ? "gpu" : "cpu", library = installedLibrary(device), final = installFolder(device);
+  if (await exists(library)) return { library, fresh: false };
+  const wheel = wheelFor(device), work = join(dirname(final), `.installing-${hostname()}-${process.pid}`);
+  try {
+    await removeAbandoned(dirname(final));
+    await Deno.mkdir(work, { recursive: true });
+    await prepare(join(work, "new"), work, { ...options, sha256: options.sha256 ?? wheel.sha256, device });
+    await moveInto(final, join(work, "new"), library);
+  } catch (error) {
+    throw explained(error, final);
+  } finally {
+    await Deno.remove(work, { recursive: true }).catch(() => {});
+  }
+  return { library, fresh: true };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+/** Fills the folder `into`, which is then complete. */
+async function prepare(
+  into: string,
+  work: string,
+  options: InstallOptions & { readonly sha256: string; readonly device: "cpu" | "gpu" },
+): Promise<void> {
+  const { device, sha256, progress } = options, { project, platform } = wheelFor(device);
+  async function download(requirements: readonly string[]): Promise<string[]> {
+    return await downloadWheels({
+      requirements,
+      platform,
+      folder: join(work, "wheels"),
+      scratch: join(work, "pip"),
+      progress: (doneBytes) => progress?.({ stage: "download", doneBytes }),
+    });
+  }
+  async function unpack(wheel: string, target: (name: string) => string | null): Promise<string[]> {
+    const report = (doneBytes: number, totalBytes: number) => progress?.({ stage: "unpack", doneBytes, totalBytes });
+    return await unpackWheel(wheel, { folder: into, target, progress: report });
+  }
+  const wheel = options.wheel ?? (await download([`${project}==${LIBTENSORFLOW_VERSION}`]))[0]!;
+  if (!await exists(wheel)) {
+    throw new InputError(`Cannot install from a wheel as it must exist: current value is "${wheel}"`);
+  }
+  progress?.({ stage: "check", doneBytes: 0 });
+  await requireChecksum(wheel, sha256);
+  const unpacked = await unpack(wheel, (name) => {
+    if (dirname(name) !== "tensorflow" || !LIBRARY_FILES.includes(basename(name))) return null;
+    return device === "gpu" ? name : basename(name);
+  });
+  if (unpacked.length !== LIBRARY_FILES.length) {
+    throw new InputError(
+      `Cannot install from "${wheel}" as it must hold ${LIBRARY_FILES.join(" and ")}: ` +
+        `it holds ${unpacked.join(" and ") || "neither"}`,
+    );
+  }
+  if (!options.wheel) await Deno.remove(wheel); // its room is needed
+  if (device === "gpu") await addCuda(await download(CUDA_REQUIREMENTS), { into, unpack });
+}
+
+/** The libraries and tools of NVIDIA's wheels, beside the folder of libtensorflow, without headers. */
+async function addCuda(
+  wheels: readonly string[],
+  { into, unpack }: {
+    into: string;
+    unpack: (wheel: string, target: (name: string) => string | null) => Promise<string[]>;
+  },
+): Promise<void> {
+  for (const wheel of wheels) {
+    const wanted = (name: string) => name.startsWith("nvidia/") && !name.includes("/include/") ? name : null;
+    for (const path of await unpack(wheel, wanted)) {
+      if (path.includes("/bin/")) await Deno.chmod(join(into, path), 0o755);
+    }
+    await Deno.remove(wheel);
+  }
+}
+
+/** Renames the finished folder into place, unless another installation was quicker; a damaged one goes first. */
+async function moveInto(final: string, from: string, library: string): Promise<void> {
+  if (await exists(library)) return;
+  if (await exists(final)) await Deno.remove(final, { recursive: true });
+  try {
+    await Deno.rename(from, final);
+  } catch (error) {
+    if (!await exists(library)) throw error;
+  }
+}
+
+/** Removes what installations of this machine left that are no longer running. */
+async function removeAbandoned(folder: string): Promise<void> {
+  if (!await exists(folder)) return;
+  const prefix = `.installing-${hostname()}-`;
+  for await (const { name } of Deno.readDir(folder)) {
+    if (!name.startsWith(prefix) || isRunning(Number(name.slice(prefix.length)))) continue;
+    await Deno.remove(join(folder, name), { recursive: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  if (pid === process.pid) return false; // an earlier process that had the same number, as happens in containers
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}
+
+/** The error in words that help; others pass as they are. */
+function explained(error: unknown, folder: string): unknown {
+  if (error instanceof InputError) return error;
+  const elsewhere = "or set REQUANT_CACHE to a folder on another disk";
+  if (isDiskFull(error)) {
+    return new InputError(`Cannot install into "${folder}" as the disk is full: free about 1.2 GB, ${elsewhere}`);
+  }
+  const denied = Deno.errors.PermissionDenied, odd = Deno.errors.NotADirectory;
+  if (error instanceof denied || error instanceof odd || error instanceof Deno.errors.AlreadyExists) {
+    return new InputError(`Cannot install into "${folder}" as it cannot be written: make it writable, ${elsewhere}`);
+  }
+  return error;
+}

@@ -1,0 +1,139 @@
+import * as aq from "arquero";
+import { InputError } from "../errors.ts";
+import type { RunRecord } from "../runs/record.ts";
+import { canonicalJson, type ProtocolName, type RunSpec } from "../runs/spec.ts";
+
+/** A row of a table, whatever its protocol. Null bits: full precision. */
+export interface RowKey {
+  readonly dataset: string;
+  readonly model: string;
+  readonly arm: string;
+  readonly weightBits: number | null;
+  readonly activationBits: number | null;
+}
+
+/** What makes runs belong together: everything but the seeds. */
+export interface CellKey extends RowKey {
+  readonly protocol: ProtocolName;
+}
+
+/** The runs of one cell: same spec but for seed and teacher. */
+export interface Cell extends CellKey {
+  /** By seed. */
+  readonly done: readonly RunRecord[];
+  /** Failed, diverged or timed out; never averaged. By seed. */
+  readonly notDone: readonly RunRecord[];
+}
+
+/** All cells, and what was left out of them. */
+export interface Aggregate {
+  readonly cells: readonly Cell[];
+  /** Runs evaluated on held-out training images: they choose hyper-parameters and fill no table. */
+  readonly heldOut: readonly RunRecord[];
+  /** Runs of an older recipe version than their protocol's newest. */
+  readonly outdated: readonly RunRecord[];
+}
+
+const KEYS = ["protocol", "dataset", "model", "arm", "weightBits", "activationBits"] as const;
+
+/** The cell that a run belongs to. */
+export function cellKey({ protocol, dataset, model, arm, quantization }: RunSpec): CellKey {
+  return {
+    protocol,
+    dataset: dataset.name,
+    model,
+    arm,
+    weightBits: quantization?.weightBits ?? null,
+    activationBits: quantization?.activationBits ?? null,
+  };
+}
+
+/** Equal text for equal cells. */
+export function keyText(key: CellKey): string {
+  return KEYS.map((name) => String(key[name])).join(" ");
+}
+
+/**
+ * Groups records into cells.
+ *
+ * Two equal copies of a record count once (papers share their FP and LSQ runs, so files overlap). Of each protocol only
+ * the newest recipe version is kept.
+ *
+ * @throws {InputError} If a cell holds specs that differ in more than seed and teacher (so also two engines), or a seed twice.
+ */
+export function aggregate(records: readonly RunRecord[]): Aggregate {
+  const unique = [...new Map(records.map((record) => [canonicalJson(record), record])).values()];
+  const onTest = unique.filter(({ spec }) => spec.dataset.evaluateOn === "test");
+  const newest = new Map<ProtocolName, number>();
+  for (const { spec } of onTest) {
+    newest.set(spec.protocol, Math.max(newest.get(spec.protocol) ?? 0, spec.recipe.version));
+  }
+  const isShown = ({ spec }: RunRecord) => spec.recipe.version === newest.get(spec.protocol);
+  return {
+    cells: cellsOf(onTest.filter(isShown)),
+    heldOut: unique.filter(({ spec }) => spec.dataset.evaluateOn === "heldOut"),
+    outdated: onTest.filter((record) => !isShown(record)),
+  };
+}
+
+function cellsOf(records: readonly RunRecord[]): Cell[] {
+  if (records.length === 0) return [];
+  const groups = aq.from(records.map(({ spec }, index) => ({ ...cellKey(spec), index })))
+    .groupby([...KEYS])
+    .rollup({ indices: aq.op.array_agg("index") })
+    .objects() as (CellKey & { indices: number[] })[];
+  return groups.map(({ indices, ...key }) => {
+    const runs = indices.map((index) => records[index]!).sort((a, b) => a.spec.seed - b.spec.seed);
+    requireOneSpec(runs);
+    requireDistinctSeeds(runs);
+    return {
+      ...key,
+      done: runs.filter(({ status }) => status === "done"),
+      notDone: runs.filter(({ status }) => status !== "done"),
+    };
+  });
+}
+
+/** In words: `lsq on resnet20, cifar10, W2A2, protocol reduced`. */
+function cellWords({ spec }: RunRecord): string {
+  const { arm, model, dataset, weightBits, activationBits, protocol } = cellKey(spec);
+  const bits = weightBits === null ? "full precision" : `W${weightBits}A${activationBits}`;
+  return `${arm} on ${model}, ${dataset}, ${bits}, protocol ${protocol}`;
+}
+
+function requireOneSpec(runs: readonly RunRecord[]): void {
+  const first = runs[0]!;
+  const own = { ...first.spec, seed: 0, teacher: null };
+  for (const run of runs) {
+    const difference = firstDifference(own, { ...run.spec, seed: 0, teacher: null }, "");
+    if (difference === null) continue;
+    const { path, left, right } = difference;
+    throw new InputError(
+      `Cannot average the runs of ${cellWords(first)} as their specs must agree but for seed and teacher: ${path} is ` +
+        `${left} in run ${first.id} and ${right} in run ${run.id}, so take one of them away`,
+    );
+  }
+}
+
+function firstDifference(a: unknown, b: unknown, path: string): { path: string; left: string; right: string } | null {
+  if (canonicalJson(a) === canonicalJson(b)) return null;
+  if (typeof a === "object" && a !== null && typeof b === "object" && b !== null) {
+    const left = a as Record<string, unknown>, right = b as Record<string, unknown>;
+    for (const key of Object.keys({ ...left, ...right }).sort()) {
+      const found = firstDifference(left[key], right[key], path === "" ? key : `${path}.${key}`);
+      if (found) return found;
+    }
+  }
+  return { path, left: JSON.stringify(a) ?? "missing", right: JSON.stringify(b) ?? "missing" };
+}
+
+function requireDistinctSeeds(runs: readonly RunRecord[]): void {
+  runs.forEach((run, index) => {
+    const before = runs[index - 1];
+    if (before?.spec.seed !== run.spec.seed) return;
+    throw new InputError(
+      `Cannot average the runs of ${cellWords(run)} as each seed must count once: seed ${run.spec.seed} is in runs ` +
+        `${before.id} (started ${before.startedAt}) and ${run.id} (started ${run.startedAt}), so take one of them away`,
+    );
+  });
+}

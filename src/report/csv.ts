@@ -1,0 +1,67 @@
+import * as aq from "arquero";
+import type { ReportRow, ReportSection } from "./tables.ts";
+
+/** The columns of the tidy CSV, a row a cell. */
+export const CSV_COLUMNS = [
+  "paper",
+  "table",
+  "dataset",
+  "model",
+  "method",
+  "w_bits",
+  "a_bits",
+  "variant",
+  "protocol",
+  "published",
+  "mean",
+  "sd",
+  "n",
+  "diff_to_lsq",
+  "diff_low",
+  "diff_high",
+  "gap_to_fp",
+  "verdict",
+  "reason",
+] as const;
+
+type CsvRow = Readonly<Record<typeof CSV_COLUMNS[number], string | number | null>>;
+
+/**
+ * All rows of a paper as CSV. Empty: unknown, or not a number of this row. `variant` is `reconstruction`, `stand-in` or
+ * empty; accuracies and differences are in percent and points with up to 4 decimals.
+ */
+export function toCsv(paper: string, sections: readonly ReportSection[]): string {
+  const rows = sections.flatMap(({ tables }) => tables.flatMap(({ rows }) => rows.map((row) => csvRow(paper, row))));
+  if (rows.length === 0) return CSV_COLUMNS.join(",") + "\n";
+  const columns = Object.fromEntries(CSV_COLUMNS.map((name) => [name, rows.map((row) => row[name])]));
+  return aq.table(columns).toCSV().trimEnd() + "\n";
+}
+
+function csvRow(paper: string, row: ReportRow): CsvRow {
+  const { differenceToLsq: difference } = row;
+  return {
+    paper,
+    table: row.table,
+    dataset: row.dataset,
+    model: row.model,
+    method: row.arm.id,
+    w_bits: row.weightBits,
+    a_bits: row.activationBits,
+    variant: row.arm.label,
+    protocol: row.protocol,
+    published: row.published?.top1Percent ?? null,
+    mean: rounded(row.mean),
+    sd: rounded(row.sd),
+    n: row.n,
+    diff_to_lsq: rounded(difference?.mean),
+    diff_low: rounded(difference?.interval?.low),
+    diff_high: rounded(difference?.interval?.high),
+    gap_to_fp: rounded(row.gapToFp?.mean),
+    verdict: row.verdict.name,
+    reason: row.verdict.reason,
+  };
+}
+
+function rounded(value: number | null | undefined): number | null {
+  return value == null ? null : Math.round(value * 1e4) / 1e4;
+}

@@ -1,0 +1,59 @@
+/** How values are written in a report. */
+
+const MODEL_TITLES: Readonly<Record<string, string>> = {
+  resnet8: "ResNet-8",
+  resnet18: "ResNet-18",
+  resnet20: "ResNet-20",
+  resnet50: "ResNet-50",
+  mobilenet: "MobileNet",
+  mobilenetv1: "MobileNetV1",
+  mobilenetv2: "MobileNetV2",
+};
+
+const DATASET_TITLES: Readonly<Record<string, string>> = { cifar10: "CIFAR-10", cifar100: "CIFAR-100" };
+
+/** A model's name for people; an unknown id is its own title. */
+export function modelTitle(id: string): string {
+  return MODEL_TITLES[id] ?? id;
+}
+
+/** A data set's name for people; an unknown id is its own title. */
+export function datasetTitle(id: string): string {
+  return DATASET_TITLES[id] ?? id;
+}
+
+/** `FP` or `W2A4`. */
+export function bitsTitle({ weightBits, activationBits }: {
+  weightBits: number | null;
+  activationBits: number | null;
+}): string {
+  return weightBits === null ? "FP" : `W${weightBits}A${activationBits}`;
+}
+
+/** `not_run` as people write it: `not run`. */
+export function verdictTitle(name: string): string {
+  return name.replaceAll("_", " ");
+}
+
+/** Two decimals, as the papers print. */
+export function points(value: number): string {
+  const text = value.toFixed(2);
+  return text === "-0.00" ? "0.00" : text;
+}
+
+/** Two decimals with a sign; zero has a plus. */
+export function signed(value: number): string {
+  const text = points(value);
+  return text.startsWith("-") ? text : `+${text}`;
+}
+
+/** `a`, `b`, .. `z`, `aa`, ..: the marks of notes under a table. */
+export function noteMark(index: number): string {
+  const letter = String.fromCharCode(97 + index % 26);
+  return index < 26 ? letter : noteMark(Math.floor(index / 26) - 1) + letter;
+}
+
+/** `1 run`, `2 runs`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

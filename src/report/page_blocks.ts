@@ -1,0 +1,146 @@
+import type { ProtocolName } from "../runs/spec.ts";
+import type { Aggregate } from "./aggregate.ts";
+import { type Block, heading, listSection, paragraph } from "./blocks.ts";
+import { bitsTitle, counted, datasetTitle, modelTitle, signed, verdictTitle } from "./labels.ts";
+import { armTitle, resultBlocks } from "./result_table.ts";
+import { environmentBlocks, failureBlocks, runBlocks } from "./run_tables.ts";
+import { type ReportSection, runsOf } from "./tables.ts";
+import type { PaperPage } from "./types.ts";
+import { VERDICT_RULES } from "./verdict.ts";
+
+const SMOKE_BANNER = "Smoke protocol: this page proves that the plumbing works and says nothing about the paper.";
+const SMOKE_SECTION_BANNER =
+  "Smoke protocol: this section proves that the plumbing works and says nothing about the paper.";
+
+const LEGEND =
+  "All numbers are top-1 accuracy in percent on the test images; reproduced ones are of the last epoch, mean ± sample " +
+  "standard deviation over n seeds. Differences are in points and paired by seed: to our LSQ run of the same seed, and to " +
+  "the full-precision run (FP) that the run started from. Intervals are seeded percentile bootstrap intervals (95 %, " +
+  "10,000 resamples); with up to 3 seeds such an interval is only the range of the differences, and with few seeds it is " +
+  "too narrow.";
+
+/** What a page is made from. */
+export interface PageInput {
+  readonly page: PaperPage;
+  readonly sections: readonly ReportSection[];
+  readonly aggregate: Aggregate;
+  readonly deviations: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A paper's page. A page whose only runs are of the smoke protocol says so in its first line. */
+export function pageBlocks({ page, sections, aggregate, deviations }: PageInput): Block[] {
+  const ran = sections.filter(({ runs }) => runs.length > 0);
+  const isSmokeOnly = ran.length > 0 && ran.every(({ protocol }) => protocol === "smoke");
+  return [
+    ...(isSmokeOnly ? [{ kind: "banner", text: SMOKE_BANNER } satisfies Block] : []),
+    heading(1, page.title),
+    paragraph(`${page.citation}. ${page.arxiv}.`),
+    ...(page.caveat === null ? [] : [{ kind: "banner", text: page.caveat } satisfies Block]),
+    paragraph(LEGEND),
+    ...sections.flatMap((section) => sectionBlocks(section, { page, deviations, isSmokeOnly })),
+    ...publishedDifferenceBlocks(page),
+    ...listSection(heading(2, "Anomalies of the published numbers"), {
+      items: page.anomalies.map(({ text }, index) => `†${index + 1} ${text}`),
+    }),
+    ...listSection(heading(2, "Assumptions, where the paper is silent"), { items: page.assumptions, ordered: true }),
+    ...listSection(heading(2, "Deviations from the paper, in every protocol"), {
+      items: page.deviations,
+      ordered: true,
+    }),
+    ...listSection(heading(2, "How a verdict is made"), { items: VERDICT_RULES }),
+    ...leftOutBlocks(page, aggregate),
+    heading(2, "Run it again"),
+    {
+      kind: "commands",
+      lines: [
+        ...(ran.length > 0 ? ran : sections).map(({ protocol }) =>
+          `deno task bench --paper ${page.id} --protocol ${protocol}`
+        ),
+        `deno task report --paper ${page.id}`,
+      ],
+    },
+  ];
+}
+
+interface SectionContext {
+  readonly page: PaperPage;
+  readonly deviations: PageInput["deviations"];
+  readonly isSmokeOnly: boolean;
+}
+
+function sectionBlocks(
+  { protocol, tables, runs }: ReportSection,
+  { page, deviations, isSmokeOnly }: SectionContext,
+): Block[] {
+  const armTitleOf = (id: string) => {
+    const arm = page.arms.find((arm) => arm.id === id);
+    return arm ? armTitle({ arm }) : id;
+  };
+  const results = tables.flatMap(resultBlocks);
+  return [
+    heading(2, sectionTitle(protocol, runs.length)),
+    ...(protocol === "smoke" && !isSmokeOnly ? [{ kind: "banner", text: SMOKE_SECTION_BANNER } satisfies Block] : []),
+    ...(results.length > 0 ? results : [paragraph("No published number and no run.")]),
+    ...failureBlocks(runs, armTitleOf),
+    ...(runs.length === 0
+      ? []
+      : listSection(heading(3, `Deviations of protocol ${protocol}`), { items: deviations[protocol] ?? [] })),
+    ...runBlocks(runs, armTitleOf),
+    ...environmentBlocks(runs),
+  ];
+}
+
+function sectionTitle(protocol: ProtocolName, runs: number): string {
+  return runs === 0 ? `Protocol ${protocol}: not run` : `Protocol ${protocol}`;
+}
+
+function publishedDifferenceBlocks(page: PaperPage): Block[] {
+  if (page.publishedDifferences.length === 0) return [];
+  return [heading(2, "Published differences"), {
+    kind: "table",
+    caption: "Differences that the paper states without the numbers they are made of; verdict: not comparable",
+    columns: [
+      { title: "Data set", align: "left" },
+      { title: "Model", align: "left", names: true },
+      { title: "Bits", align: "left" },
+      { title: "Baseline", align: "left" },
+      { title: "Published difference", align: "right" },
+      { title: "Source", align: "left" },
+      { title: "Verdict", align: "left" },
+    ],
+    rows: page.publishedDifferences.map((item) => [
+      datasetTitle(item.dataset),
+      modelTitle(item.model),
+      item.weightBits === null ? "unknown" : bitsTitle(item),
+      item.baseline ?? "unknown",
+      signed(item.differencePoints),
+      item.source,
+      {
+        text: verdictTitle("not_comparable") + (item.reason === null ? "" : `: ${item.reason}`),
+        verdict: "not_comparable",
+      },
+    ]),
+  }];
+}
+
+function leftOutBlocks(page: PaperPage, aggregate: Aggregate): Block[] {
+  const heldOut = runsOf(page, aggregate.heldOut), outdated = runsOf(page, aggregate.outdated);
+  const versions = [...new Set(outdated.map(({ spec }) => spec.recipe.version))].sort((a, b) => a - b).join(", ");
+  const items = [
+    ...(heldOut.length > 0
+      ? [
+        `${
+          counted(heldOut.length, "run")
+        } on held-out training images, which choose hyper-parameters and are no result`,
+      ]
+      : []),
+    ...(outdated.length > 0
+      ? [
+        `${
+          counted(outdated.length, "run")
+        } of an older recipe version (${versions}): the code has changed what it computes`,
+      ]
+      : []),
+  ];
+  return listSection(heading(2, "Left out of all tables"), { items });
+}

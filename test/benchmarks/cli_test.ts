@@ -1,0 +1,260 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { bench, type BenchServices } from "../../benchmarks/bench.ts";
+import { PAPERS } from "../../benchmarks/mod.ts";
+import { InputError } from "../../src/errors.ts";
+import type { ReportInput } from "../../src/report/mod.ts";
+import { runFolder } from "../../src/runs/store.ts";
+import { fakeCommand, traceOf, withFolder } from "../runs/fakes/specs.ts";
+
+interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly prepared: readonly string[];
+  readonly reported: readonly ReportInput[];
+}
+
+/** The command with fake runs, a fake engine choice and a fake report. */
+async function cli(args: readonly string[], overrides: Partial<BenchServices> = {}): Promise<Result> {
+  let stdout = "";
+  let stderr = "";
+  const prepared: string[] = [];
+  const reported: ReportInput[] = [];
+  const never = new AbortController().signal;
+  const code = await bench(args, {
+    papers: PAPERS,
+    resolveEngine: (choice) => {
+      if (choice === "tensorflow") {
+        return Promise.reject(new InputError("Cannot use engine tensorflow as it is a test"));
+      }
+      return Promise.resolve("wasm");
+    },
+    prepareDataset: (name) => {
+      prepared.push(name);
+      return Promise.resolve();
+    },
+    trainSize: () => 50_000,
+    renderReports: (input) => {
+      reported.push(input);
+      return Promise.resolve([
+        { path: "page.md", text: `# ${input.records.length} records\n` },
+        { path: "page.csv", text: "a,b\n" },
+      ]);
+    },
+    command: fakeCommand(),
+    cores: 2,
+    listenForInterrupts: () => ({ stop: never, kill: never, dispose: () => {} }),
+    stdout: (text) => void (stdout += text),
+    stderr: (text) => void (stderr += text),
+    terminal: false,
+    columns: 80,
+    ...overrides,
+  });
+  return { code, stdout, stderr, prepared, reported };
+}
+
+const KNOWN_OPTIONS = "--paper, --table, --protocol, --methods, --models, --bits, --seeds, --engine, --jobs, --out, " +
+  "--dry-run, --json, --no-report, --help";
+
+const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
+  ["", "Cannot run without --paper: give --paper mec|fpq|cr|all, or --help"],
+  ["--paper lsq", 'Cannot use paper "lsq" as it is not known: choose one of mec, fpq, cr, all'],
+  [
+    "--paper fpq --table table9",
+    'Cannot use table of paper fpq "table9" as it is not known: choose one of table4, table2, table3',
+  ],
+  ["--paper all --table table4", "Cannot use --table table4 together with --paper all: name the paper of the table"],
+  ["--paper fpq --protocol full", 'Cannot use protocol "full" as it is not known: choose one of smoke, reduced, paper'],
+  ["--paper mec --methods fpq", 'Cannot use method "fpq" as it is not known: choose one of fp, lsq, mec'],
+  [
+    "--paper mec --models vgg",
+    'Cannot use model "vgg" as it is not known: choose one of resnet8, resnet20, resnet18, mobilenetv2',
+  ],
+  ["--paper mec --bits W9A0", 'Cannot use bits "W9A0" as they must be W1A1 to W8A8: write them such as W2A4'],
+  ["--paper mec --bits W4A4,", 'Cannot use --bits "W4A4," as a value between its commas is empty: leave the comma out'],
+  ["--paper mec --seeds 0,x", 'Cannot use seed "x" as seeds must be whole numbers from 0: write them such as 0,1,2'],
+  ["--paper mec --seeds -1", 'Cannot use seed "-1" as seeds must be whole numbers from 0: write them such as 0,1,2'],
+  ["--paper mec --seeds 1.5", 'Cannot use seed "1.5" as seeds must be whole numbers from 0: write them such as 0,1,2'],
+  ["--paper mec --engine torch", 'Cannot use engine "torch" as it is not known: choose one of auto, tensorflow, wasm'],
+  ["--paper mec --engine tensorflow", "Cannot use engine tensorflow as it is a test"],
+  [
+    "--paper mec --jobs 0",
+    'Cannot use --jobs "0" as it must be a whole number from 1 to 1024: leave it out for one a core',
+  ],
+  [
+    "--paper mec --paper fpq",
+    "Cannot use --paper twice: give all values in one, separated by commas where it takes several",
+  ],
+  ["--paper mec --json=yes", 'Cannot use --json=yes as --json takes no value: leave "=yes" out'],
+  ["--paper --json", "Cannot use --paper without a value: give --paper mec|fpq|cr|all"],
+  ["--paper mec extra", 'Cannot use "extra" as it belongs to no option: see --help'],
+  ["--paper mec --methds lsq", `Cannot use option --methds as it is not known: choose among ${KNOWN_OPTIONS}`],
+  [
+    "--paper mec --out /dev/null/x",
+    "Cannot write /dev/null/x/runs as a file stands where a folder is needed, or a folder where a file is needed: choose another folder with --out",
+  ],
+];
+
+for (const [args, message] of BAD_INPUTS) {
+  Deno.test(`bench ${args} ends with one sentence and exit code 2`, async () => {
+    const { code, stdout, stderr } = await cli(args.split(" ").filter((word) => word !== ""));
+    assert.equal(code, 2);
+    assert.equal(stdout, "");
+    assert.equal(stderr.replace(/^Engine: .*\n/, ""), message + "\n");
+  });
+}
+
+Deno.test("bench --help names every option and exit code", async () => {
+  const { code, stdout } = await cli(["--help"]);
+  assert.equal(code, 0);
+  for (const option of KNOWN_OPTIONS.split(", ")) assert.ok(stdout.includes(`  ${option} `), option);
+  assert.match(stdout, /Exit codes: 0 all runs done, 1 some runs failed or were stopped, 2 bad input/);
+});
+
+Deno.test("bench runs a paper's smoke table, prints its Markdown, and a second call runs nothing", () =>
+  withFolder(async (out) => {
+    const args = ["--paper", "fpq", "--out", out];
+    const first = await cli(args);
+    assert.equal(first.code, 0, first.stderr);
+    assert.equal(first.stdout, "# 3 records\n\n");
+    assert.match(first.stderr, /^Engine: wasm, .*run `deno task engine install` to get it\n/);
+    assert.match(first.stderr, /3 of 3 runs are done/);
+    assert.equal(Deno.readTextFileSync(join(out, "reports", "page.csv")), "a,b\n");
+    assert.deepEqual(first.prepared, ["cifar10"]);
+    const [input] = first.reported;
+    assert.deepEqual(input!.pages.map(({ id }) => id), ["fpq"]);
+    assert.deepEqual(Object.keys(input!.deviations), ["smoke"]);
+    assert.deepEqual(input!.records.map(({ spec }) => spec.arm), ["fp", "lsq", "fpq"]);
+
+    const second = await cli(args);
+    assert.equal(second.code, 0);
+    assert.deepEqual(second.prepared, []);
+    assert.deepEqual(second.reported[0]!.records, input!.records);
+    assert.equal(traceOf(out).filter((line) => line.startsWith("start")).length, 3);
+  }));
+
+Deno.test("bench reuses FP and LSQ of another paper and reports only its own runs", () =>
+  withFolder(async (out) => {
+    await cli(["--paper", "fpq", "--out", out]);
+    const { code, reported } = await cli(["--paper", "mec", "--out", out]);
+    assert.equal(code, 0);
+    assert.deepEqual(reported[0]!.records.map(({ spec }) => spec.arm), ["fp", "lsq", "mec"]);
+    assert.deepEqual(traceOf(out).filter((line) => line.startsWith("start")).sort(), [
+      "start fp",
+      "start fpq",
+      "start lsq",
+      "start mec",
+    ]);
+  }));
+
+Deno.test("bench exits with 1 when a run failed, and names it, its reason and its log", () =>
+  withFolder(async (out) => {
+    const { code, stderr, reported } = await cli(["--paper", "cr", "--out", out], {
+      command: fakeCommand(["cr=throw"]),
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /^cr resnet8 W4A4 seed 0 failed: the fake trainer threw \(log: .*log\.txt\)$/m);
+    assert.match(stderr, /^2 of 3 runs are done, 1 not$/m);
+    assert.deepEqual(reported[0]!.records.map(({ status }) => status), ["done", "done", "failed"]);
+  }));
+
+Deno.test("bench --json prints one document with records and paths", () =>
+  withFolder(async (out) => {
+    const { stdout } = await cli(["--paper", "mec", "--out", out, "--json"]);
+    const document = JSON.parse(stdout);
+    assert.deepEqual([document.schema, document.papers, document.protocol, document.engine], [
+      1,
+      ["mec"],
+      "smoke",
+      "wasm",
+    ]);
+    assert.deepEqual(document.records.map(({ status }: { status: string }) => status), ["done", "done", "done"]);
+    assert.deepEqual(document.reports, [join(out, "reports", "page.md"), join(out, "reports", "page.csv")]);
+  }));
+
+Deno.test("bench --no-report writes no tables", () =>
+  withFolder(async (out) => {
+    const { code, stdout, reported } = await cli(["--paper", "mec", "--methods", "fp", "--out", out, "--no-report"]);
+    assert.deepEqual([code, stdout, reported.length], [0, "", 0]);
+  }));
+
+Deno.test("bench --dry-run shows teachers above students, estimates from records, and writes nothing", () =>
+  withFolder(async (out) => {
+    const args = ["--paper", "mec", "--out", out, "--seeds", "0,1", "--dry-run"];
+    const before = await cli(args);
+    assert.equal(before.code, 0);
+    assert.match(
+      before.stdout,
+      /^Plan of mec, protocol smoke\nfp resnet8 seed 0 {2}[0-9a-f]{16} {2}no estimate yet\n {2}lsq resnet8 W4A4 seed 0 /,
+    );
+    assert.match(before.stdout, /\n6 runs, 0 done, 6 to run: no estimate yet\n$/);
+    assert.deepEqual([...Deno.readDirSync(out)], []);
+
+    await cli(["--paper", "mec", "--out", out]);
+    const after = await cli(args);
+    // 2,048 images at the fake's 100 images/s: 20 s an epoch, FP has two.
+    assert.match(
+      after.stdout,
+      /\nfp resnet8 seed 1 {2}[0-9a-f]{16} {2}about 41 s, \d+ MiB\n {2}lsq resnet8 W4A4 seed 1 {2}[0-9a-f]{16} {2}about 20 s/,
+    );
+    assert.match(after.stdout, /\n6 runs, 3 done, 3 to run: about 61 s with 2 at once\n$/);
+    const document = JSON.parse((await cli([...args, "--json"])).stdout);
+    assert.deepEqual(document.runs.map(({ status }: { status: string | null }) => status).sort(), [
+      "done",
+      "done",
+      "done",
+      null,
+      null,
+      null,
+    ]);
+  }));
+
+Deno.test("bench refuses a record cut in half and leaves the others", () =>
+  withFolder(async (out) => {
+    await cli(["--paper", "mec", "--out", out]);
+    const [folder] = [...Deno.readDirSync(join(out, "runs"))].map(({ name }) => name);
+    const path = join(runFolder(out, folder!), "record.json");
+    Deno.writeTextFileSync(path, Deno.readTextFileSync(path).slice(0, 100));
+    const { code, stderr } = await cli(["--paper", "mec", "--out", out]);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /Cannot read the record in .* as it is cut in half or no JSON: delete the folder .* to run it again, or restore /,
+    );
+    assert.equal(traceOf(out).filter((line) => line.startsWith("start")).length, 3);
+  }));
+
+Deno.test("bench that was stopped says how to go on, writes no report and exits with 1", () =>
+  withFolder(async (out) => {
+    const stop = new AbortController();
+    const kill = new AbortController();
+    const running = cli(["--paper", "mec", "--out", out], {
+      command: fakeCommand(["fp=slow"]),
+      listenForInterrupts: () => ({ stop: stop.signal, kill: kill.signal, dispose: () => {} }),
+    });
+    while (!traceOf(out).includes("start fp")) await new Promise((resolve) => setTimeout(resolve, 20));
+    stop.abort();
+    const { code, stderr, reported } = await running;
+    assert.equal(code, 1);
+    assert.match(stderr, /^Stopping: the runs write their checkpoints; Ctrl-C again stops them at once$/m);
+    assert.match(stderr, /^Stopped with 3 runs to go: the same command goes on from there$/m);
+    assert.equal(reported.length, 0);
+  }));
+
+Deno.test("the command itself exits with 2 on bad input and starts within seconds", async () => {
+  const main = fileURLToPath(new URL("../../benchmarks/main.ts", import.meta.url));
+  const started = performance.now();
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--no-check", main, "--paper", "nope"],
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  assert.equal(code, 2);
+  assert.equal(
+    new TextDecoder().decode(stderr),
+    'Cannot use paper "nope" as it is not known: choose one of mec, fpq, cr, all\n',
+  );
+  assert.ok(performance.now() - started < 10_000);
+});

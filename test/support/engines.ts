@@ -1,0 +1,20 @@
+/** The engines that tests run on: wasm always, tensorflow where libtensorflow is found (CI installs it). */
+import * as tf from "@tensorflow/tfjs-core";
+import { openEngine, resolveEngineName } from "../../src/engine/mod.ts";
+import type { Engine, EngineName } from "../../src/engine/types.ts";
+
+const found = await resolveEngineName("auto");
+
+/** Names of the engines of this machine. */
+export const ENGINES: readonly EngineName[] = found === "tensorflow" ? ["wasm", "tensorflow"] : ["wasm"];
+
+/** Registers `name` once for each engine, with that engine current. */
+export function testOnEngines(name: string, body: (engine: Engine) => void | Promise<void>): void {
+  for (const engineName of ENGINES) {
+    Deno.test(`${name} [${engineName}]`, async () => {
+      const engine = await openEngine(engineName);
+      await tf.setBackend(engineName);
+      await body(engine);
+    });
+  }
+}

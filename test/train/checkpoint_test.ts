@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { InputError } from "../../src/errors.ts";
+import { readCheckpoint, writeCheckpoint } from "../../src/train/checkpoint.ts";
+
+const CHECKPOINT = {
+  tensors: {
+    "params/b": { shape: [2, 2], values: Float32Array.of(1, -2, 3.5, 1e-20) },
+    "params/a": { shape: [], values: Float32Array.of(7) },
+  },
+  position: { step: 12, sums: { loss: 0.1 + 0.2 } },
+};
+
+async function written(): Promise<string> {
+  const path = `${await Deno.makeTempDir()}/checkpoint.safetensors`;
+  await writeCheckpoint(path, CHECKPOINT);
+  return path;
+}
+
+Deno.test("readCheckpoint() gives back what writeCheckpoint() wrote, to the last bit", async () => {
+  const read = await readCheckpoint<typeof CHECKPOINT.position>(await written());
+  assert.deepEqual(read!.tensors, CHECKPOINT.tensors);
+  assert.deepEqual(read!.position, CHECKPOINT.position);
+});
+
+Deno.test("writeCheckpoint() writes the same bytes for the same checkpoint, and leaves no temporary file", async () => {
+  const [a, b] = [await written(), await written()];
+  assert.deepEqual(await Deno.readFile(a), await Deno.readFile(b));
+  const names = [...Deno.readDirSync(a.slice(0, a.lastIndexOf("/")))].map(({ name }) => name);
+  assert.deepEqual(names, ["checkpoint.safetensors"]);
+});
+
+Deno.test("writeCheckpoint() follows the safetensors layout", async () => {
+  const bytes = await Deno.readFile(await written());
+  const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+  assert.equal(length % 8, 0);
+  assert.deepEqual(header["params/a"], { dtype: "F32", shape: [], data_offsets: [0, 4] });
+  assert.deepEqual(header["params/b"], { dtype: "F32", shape: [2, 2], data_offsets: [4, 20] });
+  assert.equal(bytes.length, 8 + length + 20);
+});
+
+Deno.test("readCheckpoint() gives null where there is no file", async () => {
+  assert.equal(await readCheckpoint("/nonexistent/checkpoint.safetensors"), null);
+});
+
+Deno.test("readCheckpoint() refuses a file cut at any length, in one sentence", async () => {
+  const path = await written(), bytes = await Deno.readFile(path);
+  for (let length = 0; length < bytes.length; length += 7) {
+    await Deno.writeFile(path, bytes.subarray(0, length));
+    await assert.rejects(() => readCheckpoint(path), (error: Error) => {
+      assert.ok(error instanceof InputError);
+      assert.match(
+        error.message,
+        /^Cannot read the checkpoint ".*" as it.*: delete it to start that run from its beginning$/,
+      );
+      return true;
+    });
+  }
+});
+
+Deno.test("readCheckpoint() refuses a file with any one byte flipped", async () => {
+  const path = await written(), bytes = await Deno.readFile(path);
+  for (let i = 0; i < bytes.length; i++) {
+    const damaged = bytes.slice();
+    damaged[i]! ^= 0x10;
+    await Deno.writeFile(path, damaged);
+    await assert.rejects(() => readCheckpoint(path), InputError, `byte ${i}`);
+  }
+});
+
+Deno.test("readCheckpoint() names a schema that it does not know", async () => {
+  const path = await written();
+  const header = JSON.stringify({ "__metadata__": { schema: "other" } });
+  const bytes = new Uint8Array(8 + header.length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
+  bytes.set(new TextEncoder().encode(header), 8);
+  await Deno.writeFile(path, bytes);
+  await assert.rejects(() => readCheckpoint(path), {
+    message:
+      `Cannot read the checkpoint "${path}" as its schema must be "requant-checkpoint-1": current value is "other": ` +
+      "delete it to start that run from its beginning",
+  });
+});

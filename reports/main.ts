@@ -1,0 +1,12 @@
+/** `deno task report`: see `--help`. */
+import process from "node:process";
+import { PAPERS } from "../benchmarks/mod.ts";
+import { PROTOCOL_DEFINITIONS } from "../benchmarks/protocols.ts";
+import { report } from "./report.ts";
+
+process.exitCode = report(Deno.args, {
+  pages: PAPERS.map(({ page }) => page),
+  deviations: Object.fromEntries(Object.values(PROTOCOL_DEFINITIONS).map(({ name, deviations }) => [name, deviations])),
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+});

@@ -1,0 +1,84 @@
+import { parseArgs } from "node:util";
+import { InputError, messageOf } from "../src/errors.ts";
+
+/** What a user asks of `deno task report`. */
+export interface ReportOptions {
+  /** Id of a paper; null: all. */
+  readonly paper: string | null;
+  readonly records: string;
+  /** Whether the records folder was named: then it must be there. */
+  readonly recordsGiven: boolean;
+  readonly out: string;
+  /** Folder of a finished `deno task bench`, whose runs are added to the records first; null: none. */
+  readonly collect: string | null;
+  readonly check: boolean;
+}
+
+const ALL_PAPERS = "all";
+const DEFAULT_RECORDS = "reports/records";
+const DEFAULT_OUT = "reports";
+
+/** The text of `--help`. */
+export function helpText(papers: readonly string[]): string {
+  return `Writes the tables of the papers from the committed records
+
+Usage: deno task report [options]
+
+  --paper ${[...papers, ALL_PAPERS].join("|")}  which paper's files to write; default: ${ALL_PAPERS}
+  --records DIR          folder of *.jsonl, one run a line; default: ${DEFAULT_RECORDS}
+  --out DIR              folder to write; default: ${DEFAULT_OUT}
+  --collect DIR          first add the ended runs of this folder of \`deno task bench\` to the records
+  --check                write nothing; name each file that is not what the records give
+  --help                 print this
+
+Exit codes: 0 all files written or fresh, 1 --check found stale files, 2 bad input
+`;
+}
+
+/**
+ * Reads the command line.
+ * @returns The options; null: help was asked for.
+ * @throws {InputError} If an option or its value is not known, or options contradict each other.
+ */
+export function parseOptions(args: readonly string[], papers: readonly string[]): ReportOptions | null {
+  const given = readFlags(args);
+  if (given.help) return null;
+  const paper = given.paper ?? ALL_PAPERS;
+  if (![...papers, ALL_PAPERS].includes(paper)) {
+    throw new InputError(
+      `Cannot use paper "${paper}" as it is not known: choose one of ${[...papers, ALL_PAPERS].join(", ")}`,
+    );
+  }
+  if (given.check && given.collect !== undefined) {
+    throw new InputError(
+      `Cannot use --check together with --collect ${given.collect} as --check writes nothing: leave one out`,
+    );
+  }
+  return {
+    paper: paper === ALL_PAPERS ? null : paper,
+    records: given.records ?? DEFAULT_RECORDS,
+    recordsGiven: given.records !== undefined,
+    out: given.out ?? DEFAULT_OUT,
+    collect: given.collect ?? null,
+    check: given.check ?? false,
+  };
+}
+
+function readFlags(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        paper: { type: "string" },
+        records: { type: "string" },
+        out: { type: "string" },
+        collect: { type: "string" },
+        check: { type: "boolean" },
+        help: { type: "boolean" },
+      },
+    }).values;
+  } catch (error) {
+    const [sentence] = messageOf(error).split(/[.\n] ?/);
+    throw new InputError(`Cannot read the command line: ${sentence}; see --help`);
+  }
+}

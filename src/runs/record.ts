@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { InputError } from "../errors.ts";
+import { runId, runSpecSchema } from "./spec.ts";
+
+/** How a run ended. */
+export const RUN_STATUSES = ["done", "diverged", "failed", "timeout"] as const;
+
+/** What computed a run: enough to judge whether two records may be compared. */
+export const environmentSchema = z.strictObject({
+  /** Commit of Requant, or null outside a git checkout. */
+  commit: z.string().nullable(),
+  /** Whether the checkout differed from its commit. */
+  dirty: z.boolean().nullable(),
+  engine: z.string(),
+  versions: z.record(z.string(), z.string()),
+  device: z.string(),
+  threads: z.int().positive(),
+  os: z.string(),
+  cpu: z.string(),
+});
+export type Environment = Readonly<z.infer<typeof environmentSchema>>;
+
+/** One epoch of a run; `metrics` are the method's own (such as the consistency loss), by name. */
+export const epochSchema = z.strictObject({
+  epoch: z.int().nonnegative(),
+  learningRate: z.number(),
+  trainLoss: z.number(),
+  trainTop1Percent: z.number(),
+  testLoss: z.number(),
+  testTop1Percent: z.number(),
+  metrics: z.record(z.string(), z.number()),
+});
+export type Epoch = Readonly<z.infer<typeof epochSchema>>;
+
+/** One run, ended: what a line of `reports/records/*.jsonl` holds. */
+export const runRecordSchema = z.strictObject({
+  schema: z.literal(1),
+  id: z.string(),
+  spec: runSpecSchema,
+  status: z.enum(RUN_STATUSES),
+  /** Why the run did not end as `done`. */
+  reason: z.string().nullable(),
+  /** Of the last epoch, by name; always `top1Percent` and `loss` when done, else null. The test set selects nothing. */
+  metrics: z.record(z.string(), z.number()).nullable(),
+  curve: z.array(epochSchema),
+  startedAt: z.iso.datetime(),
+  wallSeconds: z.number().nonnegative(),
+  cpuSeconds: z.number().nonnegative(),
+  /** Training images per second of training time, evaluation left out. */
+  imagesPerSecond: z.number().nonnegative(),
+  peakMemoryMiB: z.number().nonnegative(),
+  environment: environmentSchema,
+  /** Of the decoded bytes of the data set. */
+  dataSha256: z.string().nullable(),
+});
+export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
+
+/**
+ * Checks a record that came from outside.
+ * @throws {InputError} If it does not fit the schema or its id is not its spec's.
+ */
+export function parseRunRecord(value: unknown, source: string): RunRecord {
+  const schema = (value as { schema?: unknown } | null)?.schema;
+  if (schema !== 1) {
+    throw new InputError(`Cannot read the record in ${source} as its schema must be 1: current value is ${schema}`);
+  }
+  const result = runRecordSchema.safeParse(value);
+  if (!result.success) {
+    const issue = result.error.issues[0]!;
+    throw new InputError(`Cannot read the record in ${source} as ${issue.path.join(".") || "it"}: ${issue.message}`);
+  }
+  const expected = runId(result.data.spec);
+  if (result.data.id !== expected) {
+    throw new InputError(
+      `Cannot trust the record in ${source} as its id is ${result.data.id}, but its spec has id ${expected}: ` +
+        `delete the record and run it again`,
+    );
+  }
+  return result.data;
+}

@@ -1,0 +1,46 @@
+import type { Dataset } from "../data/types.ts";
+import type { Engine } from "../engine/types.ts";
+import type { Epoch } from "./record.ts";
+import type { RunSpec } from "./spec.ts";
+
+/** Where a run is, for people. */
+export interface TrainProgress {
+  /** The one that runs, from 1. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Steps that are done, of `steps` of the whole run. */
+  readonly step: number;
+  readonly steps: number;
+  /** Training loss of the last step. */
+  readonly loss: number;
+  readonly imagesPerSecond: number;
+}
+
+/** What a trainer is told. */
+export interface TrainRequest {
+  readonly spec: RunSpec;
+  /** The whole data set: the trainer takes the examples that `spec.dataset` names. */
+  readonly dataset: Dataset;
+  readonly engine: Engine;
+  /** `checkpoint.safetensors` of the teacher run. */
+  readonly teacherCheckpoint: string | null;
+  /** The run's folder: the trainer writes `checkpoint.safetensors` there and resumes from it. */
+  readonly folder: string;
+  readonly onProgress?: (progress: TrainProgress) => void;
+  readonly onEpoch?: (epoch: Epoch) => void;
+  readonly shouldStop?: () => boolean;
+  readonly checkpointEverySteps?: number;
+}
+
+/** How a training ended; `stopped`: as `shouldStop` asked, with a checkpoint to go on from. */
+export interface TrainOutcome {
+  readonly status: "done" | "diverged" | "stopped";
+  readonly reason: string | null;
+  readonly metrics: Record<string, number> | null;
+  /** Every epoch of the run, those before a resume included. */
+  readonly curve: readonly Epoch[];
+  readonly imagesPerSecond: number;
+}
+
+/** Trains one run: `trainRun` of `src/train/run.ts`, or a stand-in of a test. */
+export type Trainer = (request: TrainRequest) => Promise<TrainOutcome>;

@@ -1,0 +1,80 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Dataset } from "../../../src/data/types.ts";
+import type { Engine } from "../../../src/engine/types.ts";
+import type { Epoch } from "../../../src/runs/record.ts";
+import type { TrainOutcome, TrainRequest } from "../../../src/runs/trainer.ts";
+
+/** Ways a fake run can go. */
+export type Behaviour = "done" | "diverge" | "throw" | "crash" | "outOfMemory" | "silent" | "slow" | "cutRecord";
+
+const SLOW_STEPS = 2000;
+const STEP_MS = 10;
+
+export const FAKE_DATASET: Dataset = {
+  name: "cifar10",
+  classes: 10,
+  imageShape: [1, 1, 1],
+  mean: [0],
+  std: [1],
+  train: { images: new Uint8Array(1), labels: new Uint8Array(1), count: 1 },
+  test: { images: new Uint8Array(1), labels: new Uint8Array(1), count: 1 },
+  sha256: "f".repeat(64),
+};
+
+export const FAKE_ENGINE = {
+  name: "wasm",
+  description: "a fake engine",
+  versions: { fake: "1.0" },
+  device: "cpu",
+  threads: 1,
+  compile: () => {
+    throw new Error("A fake engine computes nothing");
+  },
+} as Engine;
+
+export function fakeEpoch(epoch: number): Epoch {
+  return {
+    epoch,
+    learningRate: 0.1,
+    trainLoss: 1,
+    trainTop1Percent: 50,
+    testLoss: 1,
+    testTop1Percent: 40 + epoch,
+    metrics: {},
+  };
+}
+
+/** Trains nothing: a step is a short sleep, the checkpoint holds the number of steps done, `slow` takes 20 s. */
+export async function fakeTrain(request: TrainRequest, behaviour: Behaviour): Promise<TrainOutcome> {
+  const { spec, folder } = request;
+  const checkpoint = join(folder, "checkpoint.safetensors");
+  if (behaviour === "throw") throw new Error("the fake trainer threw");
+  if (behaviour === "crash") {
+    request.onEpoch?.(fakeEpoch(1));
+    Deno.exit(3);
+  }
+  if (behaviour === "outOfMemory") Deno.kill(Deno.pid, "SIGKILL");
+  if (behaviour === "silent") Deno.exit(0);
+  const steps = behaviour === "slow" ? SLOW_STEPS : 3;
+  const first = existsSync(checkpoint) ? Number(readFileSync(checkpoint, "utf8")) : 0;
+  for (let step = first; step < steps; step++) {
+    writeFileSync(checkpoint, String(step));
+    request.onProgress?.({ epoch: 1, epochs: 1, step, steps, loss: 1.5, imagesPerSecond: 100 });
+    if (request.shouldStop?.()) {
+      return { status: "stopped", reason: null, metrics: null, curve: [], imagesPerSecond: 0 };
+    }
+    // A resumed slow run has little left, so that a test can see it end.
+    if (first > 0 && step > first + 2) break;
+    await new Promise((resolve) => setTimeout(resolve, STEP_MS));
+  }
+  request.onEpoch?.(fakeEpoch(1));
+  const diverged = behaviour === "diverge";
+  return {
+    status: diverged ? "diverged" : "done",
+    reason: diverged ? "the loss is NaN" : null,
+    metrics: diverged ? null : { top1Percent: 40 + spec.seed, loss: 1, firstStep: first },
+    curve: [fakeEpoch(1)],
+    imagesPerSecond: 100,
+  };
+}

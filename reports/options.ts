@@ -20,19 +20,25 @@ const DEFAULT_OUT = "reports";
 
 /** The text of `--help`. */
 export function helpText(papers: readonly string[]): string {
-  return `Writes the tables of the papers from the committed records
-
-Usage: deno task report [options]
-
-  --paper ${[...papers, ALL_PAPERS].join("|")}  which paper's files to write; default: ${ALL_PAPERS}
-  --records DIR          folder of *.jsonl, one run a line; default: ${DEFAULT_RECORDS}
-  --out DIR              folder to write; default: ${DEFAULT_OUT}
-  --collect DIR          first add the ended runs of this folder of \`deno task bench\` to the records
-  --check                write nothing; name each file that is not what the records give
-  --help                 print this
-
-Exit codes: 0 all files written or fresh, 1 --check found stale files, 2 bad input
-`;
+  const rows: readonly (readonly [option: string, meaning: string])[] = [
+    [`--paper ${[...papers, ALL_PAPERS].join("|")}`, `which paper's files to write; default: ${ALL_PAPERS}`],
+    ["--records DIR", `folder of *.jsonl, one run a line; default: ${DEFAULT_RECORDS}`],
+    ["--out DIR", `folder to write; default: ${DEFAULT_OUT}`],
+    ["--collect DIR", "first add the ended runs of this folder of `deno task bench` to the records"],
+    ["--check", "write nothing; name each file that is not what the records give"],
+    ["--help", "print this"],
+  ];
+  const width = Math.max(...rows.map(([option]) => option.length));
+  return [
+    "Writes the tables of the papers from the committed records",
+    "",
+    "Usage: deno task report [options]",
+    "",
+    ...rows.map(([option, meaning]) => `  ${option.padEnd(width)}  ${meaning}`),
+    "",
+    "Exit codes: 0 all files written or fresh, 1 --check found stale files, 2 bad input",
+    "",
+  ].join("\n");
 }
 
 /**

@@ -1,56 +1,52 @@
-/** Crop and flip of byte images as index arithmetic. */
-import type { Stream } from "../random/stream.ts";
-
-/** Pixels of zero padding on every side before a crop of the original size (He et al. 2016, section 4.2). */
+/** Zeros on every side of an image before it is cropped back to its size. */
 export const CROP_PADDING = 4;
 
-/** How one image is cropped and flipped; offsets are in [0, 2 · padding], `padding` leaves the image in place. */
-export interface CropFlip {
+/** What is done to one image. */
+export interface Augmentation {
+  /** Rows and columns of the padded image before the crop, in [0, 2 CROP_PADDING]; CROP_PADDING changes nothing. */
   readonly top: number;
   readonly left: number;
+  /** Mirror left and right, after the crop. */
   readonly flip: boolean;
 }
 
-/** A random crop and, with probability 1/2, a horizontal flip. */
-export function drawCropFlip(draws: Stream): CropFlip {
-  const size = 2 * CROP_PADDING + 1;
-  return { top: draws.integer(size), left: draws.integer(size), flip: draws.uniform() < 0.5 };
-}
+/** Leaves an image as it is. */
+export const NO_AUGMENTATION: Augmentation = { top: CROP_PADDING, left: CROP_PADDING, flip: false };
 
-/** Which image goes where. */
+/** Where an image is taken from and put to. */
 export interface CopyOptions {
-  readonly from: Uint8Array;
-  /** First value of the image in `from`. */
-  readonly source: number;
-  readonly to: Int32Array;
-  /** First value of the image in `to`, which holds zeros there. */
-  readonly target: number;
   /** [height, width, channels]. */
-  readonly shape: readonly [number, number, number];
+  readonly imageShape: readonly [number, number, number];
+  /** Places in units of images. */
+  readonly from: number;
+  readonly to: number;
+  readonly augmentation: Augmentation;
 }
 
-/** Copies an image as it is. */
-export function copyImage({ from, source, to, target, shape }: CopyOptions): void {
-  to.set(from.subarray(source, source + shape[0] * shape[1] * shape[2]), target);
-}
-
-/** Copies the padded image's window at (top, left), then mirrors it if `flip`; the padding stays zero. */
-export function copyCropped(options: CopyOptions, { top, left, flip }: CropFlip): void {
-  const { from, source, to, target, shape: [height, width, channels] } = options;
-  const dy = top - CROP_PADDING, dx = left - CROP_PADDING;
-  const firstX = Math.max(0, -dx), lastX = Math.min(width, width - dx);
-  for (let y = Math.max(0, -dy); y < Math.min(height, height - dy); y++) {
-    const rowFrom = source + (y + dy) * width * channels, rowTo = target + y * width * channels;
+/**
+ * Copies one image, padded by zeros, cropped and mirrored:
+ *
+ *   target[y, x, c] = source[y + top - 4, x' + left - 4, c], x' = width - 1 - x if mirrored, else x; 0 outside
+ *
+ * The zeros are bytes, before normalisation, as RandomCrop(padding=4) then RandomHorizontalFlip in PyTorch on the raw image.
+ *
+ * @param target Zeros where the image goes: what the crop takes from the padding is not written.
+ */
+export function copyAugmented(source: Uint8Array, target: Int32Array, options: CopyOptions): void {
+  const [height, width, channels] = options.imageShape, { top, left, flip } = options.augmentation;
+  const rowSize = width * channels, down = top - CROP_PADDING, right = left - CROP_PADDING;
+  const yEnd = Math.min(height, height - down), xStart = Math.max(0, -right), xEnd = Math.min(width, width - right);
+  for (let y = Math.max(0, -down); y < yEnd; y++) {
+    const fromRow = (options.from * height + y + down) * rowSize, toRow = (options.to * height + y) * rowSize;
+    let from = fromRow + (xStart + right) * channels;
     if (!flip) {
-      to.set(
-        from.subarray(rowFrom + (firstX + dx) * channels, rowFrom + (lastX + dx) * channels),
-        rowTo + firstX * channels,
-      );
+      const end = toRow + xEnd * channels;
+      for (let to = toRow + xStart * channels; to < end; to++) target[to] = source[from++]!;
       continue;
     }
-    for (let x = firstX; x < lastX; x++) {
-      const a = rowFrom + (x + dx) * channels, b = rowTo + (width - 1 - x) * channels;
-      for (let c = 0; c < channels; c++) to[b + c] = from[a + c]!;
+    for (let x = xStart; x < xEnd; x++) {
+      const to = toRow + (width - 1 - x) * channels;
+      for (let c = 0; c < channels; c++) target[to + c] = source[from++]!;
     }
   }
 }

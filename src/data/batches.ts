@@ -1,88 +1,128 @@
+import { InputError } from "../errors.ts";
 import { stream } from "../random/stream.ts";
-import { copyCropped, copyImage, drawCropFlip } from "./augment.ts";
+import { type Augmentation, copyAugmented, CROP_PADDING, NO_AUGMENTATION } from "./augment.ts";
 import type { Split } from "./types.ts";
 
-/** Which batch. */
+/** Which batch: everything it depends on. */
 export interface BatchOptions {
   readonly split: Split;
+  /** [height, width, channels]. */
   readonly imageShape: readonly [number, number, number];
-  /** The images that an epoch goes through. */
+  /** Images of `split` that are trained on. */
   readonly indices: Uint32Array;
   readonly seed: number;
+  /** From 0. */
   readonly epoch: number;
-  /** Within the epoch. */
+  /** Within the epoch, in [0, stepsPerEpoch). */
   readonly step: number;
   readonly batchSize: number;
+  /** `crop_flip`: pad by 4 zeros, crop to the size at random, mirror with probability 1/2. */
   readonly augmentation: "none" | "crop_flip";
+  /** Independently augmented copies of the same images. */
   readonly views: 1 | 2;
 }
 
-/** A training batch. */
+/** Images and labels of one training step. */
 export interface Batch {
-  /** For each view [batch, h, w, c], byte values. */
-  readonly views: readonly Int32Array<ArrayBuffer>[];
-  /** [batch], class indices. */
-  readonly labels: Int32Array<ArrayBuffer>;
-  /** [batch], which images of the split they are. */
-  readonly images: Uint32Array<ArrayBuffer>;
-}
-
-/** Full batches in an epoch; the rest of the epoch's order is left out. */
-export function stepsPerEpoch(images: number, batchSize: number): number {
-  return Math.floor(images / batchSize);
-}
-
-/** The order of an epoch is needed by all of its steps: the last one is kept, keyed by what determines it. */
-const lastOrder: { key: string; order: Uint32Array } = { key: "", order: new Uint32Array() };
-
-function epochOrder({ indices, seed, epoch }: BatchOptions): Uint32Array {
-  const key = `${seed}/${epoch}/${indices.length}`;
-  if (lastOrder.key !== key) {
-    lastOrder.order = stream({ seed, purpose: "order", a: epoch }).permutation(indices.length);
-    lastOrder.key = key;
-  }
-  return lastOrder.order;
+  /** Each [batchSize, height, width, channels], bytes as int32 since tfjs has no uint8. */
+  readonly views: Int32Array[];
+  /** [batchSize]. */
+  readonly labels: Int32Array;
+  /** [batchSize], places in `split`. */
+  readonly indices: Int32Array;
 }
 
 /**
- * A batch as a function of (seed, epoch, step): order from (seed, epoch), crop and flip from (seed, epoch, image, view).
+ * Steps an epoch; what does not fill a batch is left out of it (other images every epoch), so that shapes are static.
+ * @throws {InputError} If there are fewer images than one batch holds.
  */
-export function batchAt(options: BatchOptions): Batch {
-  const { split, imageShape, batchSize, seed, epoch } = options;
-  const order = epochOrder(options), size = imageShape[0] * imageShape[1] * imageShape[2];
-  const images = Uint32Array.from(
-    { length: batchSize },
-    (_, i) => options.indices[order[options.step * batchSize + i]!]!,
-  );
-  const views = Array.from({ length: options.views }, (_, view) => {
-    const to = new Int32Array(batchSize * size);
-    images.forEach((image, i) => {
-      const copy = { from: split.images, source: image * size, to, target: i * size, shape: imageShape };
-      if (options.augmentation === "none") copyImage(copy);
-      else copyCropped(copy, drawCropFlip(stream({ seed, purpose: "augmentation", a: epoch, b: 2 * image + view })));
-    });
-    return to;
-  });
-  return { views, images, labels: Int32Array.from(images, (image) => split.labels[image]!) };
+export function stepsPerEpoch(count: number, batchSize: number): number {
+  if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > count) {
+    throw new InputError(
+      `Cannot make batches of ${batchSize} from ${count} training images: take a batch size between 1 and ${count}`,
+    );
+  }
+  return Math.floor(count / batchSize);
 }
 
-/** A batch of an evaluation, filled up with zeros behind `valid` images. */
+/** What is done to an image in one view of an epoch: from the stream (seed, epoch, image, view), so of no order. */
+export function augmentationOf(
+  image: number,
+  options: { seed: number; epoch: number; view: number },
+): Augmentation {
+  const { seed, epoch, view } = options;
+  const draws = stream({ seed, purpose: "augmentation", a: epoch, b: 2 * image + view }), places = 2 * CROP_PADDING + 1;
+  return { top: draws.integer(places), left: draws.integer(places), flip: draws.uniform() < 0.5 };
+}
+
+/** The last order of each list of indices: consecutive steps share it. Only saves time. */
+const lastOrders = new WeakMap<Uint32Array, { seed: number; epoch: number; order: Uint32Array }>();
+
+function epochOrder(indices: Uint32Array, options: { seed: number; epoch: number }): Uint32Array {
+  const { seed, epoch } = options, last = lastOrders.get(indices);
+  if (last?.seed === seed && last.epoch === epoch && last.order.length === indices.length) return last.order;
+  const order = stream({ seed, purpose: "order", a: epoch }).permutation(indices.length);
+  lastOrders.set(indices, { seed, epoch, order });
+  return order;
+}
+
+/**
+ * The batch of one step: any step can be had without those before it.
+ *
+ * The order of an epoch is a permutation from the stream (seed, epoch); crops and mirrors are `augmentationOf`.
+ *
+ * @throws {RangeError} If the epoch has no such step.
+ */
+export function batchAt(options: BatchOptions): Batch {
+  const { split, imageShape, seed, epoch, step, batchSize } = options;
+  const steps = stepsPerEpoch(options.indices.length, batchSize);
+  if (!Number.isInteger(step) || step < 0 || step >= steps) {
+    throw new RangeError(`Cannot make a batch as the step must be in [0, ${steps}): current value is ${step}`);
+  }
+  const order = epochOrder(options.indices, { seed, epoch });
+  const indices = Int32Array.from(
+    order.subarray(step * batchSize, (step + 1) * batchSize),
+    (place) => options.indices[place]!,
+  );
+  const size = imageShape[0] * imageShape[1] * imageShape[2];
+  const views = Array.from({ length: options.views }, (_, view) => {
+    const images = new Int32Array(batchSize * size);
+    indices.forEach((image, to) => {
+      const augmentation = options.augmentation === "crop_flip"
+        ? augmentationOf(image, { seed, epoch, view })
+        : NO_AUGMENTATION;
+      copyAugmented(split.images, images, { imageShape, from: image, to, augmentation });
+    });
+    return images;
+  });
+  return { views, labels: indices.map((image) => split.labels[image]!), indices };
+}
+
+/** Images to evaluate on. */
 export interface EvaluationBatch {
-  readonly images: Int32Array<ArrayBuffer>;
-  readonly labels: Int32Array<ArrayBuffer>;
+  /** [batchSize, height, width, channels], bytes as int32. */
+  readonly images: Int32Array;
+  /** [batchSize]. */
+  readonly labels: Int32Array;
+  /** How many come from the split; the rest, in the last batch, are zeros. */
   readonly valid: number;
 }
 
-/** The images `indices` of `split` in order, in batches of one size. */
-export function* evaluationBatches(split: Split, indices: Uint32Array, batchSize: number): Generator<EvaluationBatch> {
+/** The images `indices` of a split in order, unchanged, in batches of one size. */
+export function* evaluationBatches(
+  split: Split,
+  indices: Uint32Array,
+  batchSize: number,
+): Generator<EvaluationBatch, void> {
   const size = split.images.length / split.count;
-  for (let begin = 0; begin < indices.length; begin += batchSize) {
-    const part = indices.subarray(begin, begin + batchSize);
+  for (let start = 0; start < indices.length; start += batchSize) {
     const images = new Int32Array(batchSize * size), labels = new Int32Array(batchSize);
-    part.forEach((image, i) => {
+    const valid = Math.min(batchSize, indices.length - start);
+    for (let i = 0; i < valid; i++) {
+      const image = indices[start + i]!;
       images.set(split.images.subarray(image * size, (image + 1) * size), i * size);
       labels[i] = split.labels[image]!;
-    });
-    yield { images, labels, valid: part.length };
+    }
+    yield { images, labels, valid };
   }
 }

@@ -27,9 +27,9 @@ function start(statistics: TensorStatistics, highest: number): QuantizerStart {
   return { params: { [STEP_SIZE]: Float32Array.from(steps) }, constants: { [ZERO_POINT]: Float32Array.from(zeros) } };
 }
 
-/** round(x/s) - z + z clipped: round(clip(u + z, 0, 2^b - 1)) - z, u = x / s. */
-function shiftedLevels(scaled: Tensor, zeroPoint: Tensor, highest: number): Tensor {
-  return tf.sub(roundClip(tf.add(scaled, zeroPoint), { low: 0, high: highest }), zeroPoint);
+/** x_int = clip(round(u + z), 0, 2^b - 1), u = x / s; z is an integer, so it may be added before rounding. */
+function codes(scaled: Tensor, zeroPoint: Tensor, highest: number): Tensor {
+  return roundClip(tf.add(scaled, zeroPoint), { low: 0, high: highest });
 }
 
 function weight(options: QuantizedTensorOptions): WeightQuantizer {
@@ -38,16 +38,16 @@ function weight(options: QuantizedTensorOptions): WeightQuantizer {
   const parts = (weight: Tensor, own: Leaves<Tensor>) => {
     const raw = own[STEP_SIZE]!; // [channels]
     const stepSize = scaleGradient(raw, gradientScale(weight.size / raw.size, highest));
-    return { stepSize, levels: shiftedLevels(tf.mul(weight, tf.reciprocal(stepSize)), own[ZERO_POINT]!, highest) };
+    return { stepSize, integers: codes(tf.mul(weight, tf.reciprocal(stepSize)), own[ZERO_POINT]!, highest) };
   };
   return {
     bits: options.bits,
     start: (statistics) => start(statistics, highest),
     apply(weight, own) {
-      const { stepSize, levels } = parts(weight, own);
-      return tf.mul(levels, stepSize);
+      const { stepSize, integers } = parts(weight, own);
+      return tf.mul(tf.sub(integers, own[ZERO_POINT]!), stepSize);
     },
-    levels: (weight, own) => parts(weight, own).levels,
+    levels: (weight, own) => parts(weight, own).integers,
   };
 }
 
@@ -62,7 +62,7 @@ function activation(options: QuantizedTensorOptions): ActivationQuantizer {
     quantizeScaled: (scaled, own) => ({
       // behind a relu x_min = 0, so z = 0 by its formula: the two passes that would shift by it are left out
       values: options.signed
-        ? shiftedLevels(scaled, own[ZERO_POINT]!, highest)
+        ? tf.sub(codes(scaled, own[ZERO_POINT]!, highest), own[ZERO_POINT]!)
         : roundClip(scaled, { low: 0, high: highest }),
       scale: stepSize(own, scaled.size),
     }),

@@ -1,49 +1,60 @@
 /**
- * Philox4x32-10: random bits as a pure function of a counter and a key.
+ * Philox4x32-10: a counter-based random number generator, a bijection of 128-bit counters under a 64-bit key.
  *
- * TensorFlow's stateless ops use the same generator, so noise drawn inside a recorded program can be drawn here too.
- * @see Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011
+ * One round, with (high, low) the halves of a 64-bit product:
+ *
+ *   (h0, l0) = 0xD2511F53 c0, (h1, l1) = 0xCD9E8D57 c2
+ *   c <- (h1 ^ c1 ^ k0, l1, h0 ^ c3 ^ k1, l0)
+ *   k <- (k0 + 0x9E3779B9, k1 + 0xBB67AE85), between rounds
+ *
+ * Block n of a stream is computed from n alone, so no state is kept and any draw can be had without those before it.
+ *
+ * @see Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011, doi:10.1145/2063384.2063405
  */
 
-const MULTIPLIER_0 = 0xD2511F53, MULTIPLIER_1 = 0xCD9E8D57;
-const WEYL_0 = 0x9E3779B9, WEYL_1 = 0xBB67AE85;
+const MULTIPLIER_0 = 0xd2511f53, MULTIPLIER_1 = 0xcd9e8d57;
+/** Weyl increments of the key: the golden ratio and sqrt(3) - 1, times 2^32. */
+const WEYL_0 = 0x9e3779b9, WEYL_1 = 0xbb67ae85;
 const ROUNDS = 10;
 
-/** High 32 bits of the product of two unsigned 32-bit integers. */
-function multiplyHigh(a: number, b: number): number {
-  const aLow = a & 0xFFFF, aHigh = a >>> 16, bLow = b & 0xFFFF, bHigh = b >>> 16;
-  const low = aLow * bLow, middle = aHigh * bLow + (low >>> 16);
-  const cross = aLow * bHigh + (middle & 0xFFFF);
-  return (aHigh * bHigh + Math.floor(middle / 65536) + Math.floor(cross / 65536)) >>> 0;
+/** Four 32-bit words, the lowest first; each is taken modulo 2^32. */
+export type Words4 = readonly [number, number, number, number];
+/** Two 32-bit words, the lowest first; each is taken modulo 2^32. */
+export type Words2 = readonly [number, number];
+
+/** The block at `counter` under `key`: four integers in [0, 2^32). */
+export function philox4x32(counter: Words4 | Uint32Array, key: Words2 | Uint32Array): [number, number, number, number] {
+  const block = Uint32Array.of(counter[0]!, counter[1]!, counter[2]!, counter[3]!);
+  philox4x32InPlace(block, key);
+  return [block[0]!, block[1]!, block[2]!, block[3]!];
 }
 
-/**
- * One block: four random words.
- *
- * @param counter c0 to c3, c0 the lowest; read as unsigned 32-bit integers.
- * @param key k0, k1.
- * @param out Where the words go; may be `counter`'s own storage.
- */
-export function philox4x32(
-  counter: ArrayLike<number>,
-  key: ArrayLike<number>,
-  out: Uint32Array<ArrayBuffer> = new Uint32Array(4),
-): Uint32Array<ArrayBuffer> {
-  let c0 = counter[0]! >>> 0, c1 = counter[1]! >>> 0, c2 = counter[2]! >>> 0, c3 = counter[3]! >>> 0;
-  let k0 = key[0]! >>> 0, k1 = key[1]! >>> 0;
+/** Replaces the counter in `block`, [4], by its block under `key`, without allocating anything. */
+export function philox4x32InPlace(block: Uint32Array, key: Words2 | Uint32Array): void {
+  let c0 = block[0]!, c1 = block[1]!, c2 = block[2]!, c3 = block[3]!;
+  let k0 = key[0]! | 0, k1 = key[1]! | 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const high0 = multiplyHigh(MULTIPLIER_0, c0), low0 = Math.imul(MULTIPLIER_0, c0) >>> 0;
-    const high1 = multiplyHigh(MULTIPLIER_1, c2), low1 = Math.imul(MULTIPLIER_1, c2) >>> 0;
+    const low0 = Math.imul(MULTIPLIER_0, c0) >>> 0, low1 = Math.imul(MULTIPLIER_1, c2) >>> 0;
+    // product - low is a multiple of 2^32, and float64 is off by less than 2^12: rounding the quotient is exact
+    const high0 = ((MULTIPLIER_0 * c0 - low0) * 2 ** -32 + 0.5) >>> 0;
+    const high1 = ((MULTIPLIER_1 * c2 - low1) * 2 ** -32 + 0.5) >>> 0;
     c0 = (high1 ^ c1 ^ k0) >>> 0;
     c1 = low1;
     c2 = (high0 ^ c3 ^ k1) >>> 0;
     c3 = low0;
-    k0 = (k0 + WEYL_0) >>> 0;
-    k1 = (k1 + WEYL_1) >>> 0;
+    k0 = (k0 + WEYL_0) | 0;
+    k1 = (k1 + WEYL_1) | 0;
   }
-  out[0] = c0;
-  out[1] = c1;
-  out[2] = c2;
-  out[3] = c3;
-  return out;
+  block[0] = c0;
+  block[1] = c1;
+  block[2] = c2;
+  block[3] = c3;
+}
+
+/** Adds 1 to a 128-bit counter, [4], the lowest word first. */
+export function incrementCounter(counter: Uint32Array): void {
+  for (let i = 0; i < 4; i++) {
+    counter[i]! += 1;
+    if (counter[i] !== 0) return;
+  }
 }

@@ -1,10 +1,10 @@
-/**
- * Random streams, one for each purpose: every draw is a function of (seed, purpose, a, b) and its place in the stream, so any
- * step of a run can be recomputed without the ones before it.
- */
-import { philox4x32 } from "./philox.ts";
+import { philox4x32InPlace } from "./philox.ts";
 
-/** What randomness is for. The place in the list is part of the key: append, never reorder. */
+/**
+ * What random numbers are for: streams of different purposes are independent.
+ *
+ * The place in this list is part of the key: add at the end, never move or remove.
+ */
 export const PURPOSES = [
   "split",
   "order",
@@ -15,78 +15,138 @@ export const PURPOSES = [
   "noise",
   "synthetic",
 ] as const;
+
 export type Purpose = typeof PURPOSES[number];
 
-/** Which stream; `a` and `b` tell streams of one purpose apart, such as epoch and image. */
-export interface StreamId {
+/** Names a stream; equal addresses give equal numbers on every machine. */
+export interface StreamAddress {
+  /** Of the run, in [0, 2^53). */
   readonly seed: number;
   readonly purpose: Purpose;
-  /** @default 0 */
+  /**
+   * What within the purpose: an image, a step or a layer; in [0, 2^32).
+   * @default 0
+   */
   readonly a?: number;
-  /** @default 0 */
+  /**
+   * Another number of that kind, such as an epoch; in [0, 2^32).
+   * @default 0
+   */
   readonly b?: number;
 }
 
-/** A stream of random numbers. */
-export interface Stream {
-  /** In [0, 1), 32 bits. */
-  uniform(): number;
-  /** A whole number in [0, n). */
-  integer(n: number): number;
-  /** N(0, 1), by Box and Muller. */
-  normal(): number;
-  /** 0 to n - 1 in random order (Fisher and Yates). */
-  permutation(n: number): Uint32Array<ArrayBuffer>;
+function requireInteger(name: string, value: number, limit: number): void {
+  if (!Number.isInteger(value) || value < 0 || value >= limit) {
+    throw new RangeError(
+      `Cannot make a random stream as ${name} must be an integer in [0, 2^${
+        Math.log2(limit)
+      }): current value is ${value}`,
+    );
+  }
 }
 
-/** Opens a stream: key (seed, purpose), counter (block, a, b, 0). */
-export function stream({ seed, purpose, a = 0, b = 0 }: StreamId): Stream {
-  const key = [seed, PURPOSES.indexOf(purpose)], counter = new Uint32Array([0, a, b, 0]);
-  const words = new Uint32Array(4);
-  let next = 4, spare: number | null = null;
-
-  function word(): number {
-    if (next === 4) {
-      philox4x32(counter, key, words);
-      counter[0]!++;
-      next = 0;
-    }
-    return words[next++]!;
-  }
-  const uniform = () => word() / 2 ** 32;
-  const integer = (n: number) => Math.floor(uniform() * n);
-
-  return {
-    uniform,
-    integer,
-    normal() {
-      if (spare !== null) {
-        const value = spare;
-        spare = null;
-        return value;
-      }
-      const radius = Math.sqrt(-2 * Math.log(1 - uniform())), angle = 2 * Math.PI * uniform();
-      spare = radius * Math.sin(angle);
-      return radius * Math.cos(angle);
-    },
-    permutation(n) {
-      const order = Uint32Array.from({ length: n }, (_, i) => i);
-      for (let i = n - 1; i > 0; i--) {
-        const j = integer(i + 1), swapped = order[i]!;
-        order[i] = order[j]!;
-        order[j] = swapped;
-      }
-      return order;
-    },
-  };
+/** The Philox key: k0 is the seed modulo 2^32; k1 the place of the purpose, 11 bits, below the seed's other 21. */
+function keyOf(seed: number, purpose: Purpose): [number, number] {
+  requireInteger("the seed", seed, 2 ** 53);
+  const index = PURPOSES.indexOf(purpose);
+  if (index < 0) throw new RangeError(`Cannot make a random stream as there is no purpose "${purpose}"`);
+  return [seed >>> 0, index + Math.floor(seed / 2 ** 32) * 2 ** 11];
 }
 
 /**
- * Key and counter for noise that a program draws itself (`uniformPerturbation` in engine/ops.ts): k0, k1, c0, c1, c2, c3 with
- * c0 (the block) and c1 (the tensor) zero, c2 the step.
+ * Random numbers at one address: word i of the stream is word i mod 4 of the Philox4x32-10 block at counter
+ * (floor(i / 4), a, b, 0) under the key of (seed, purpose).
+ *
+ * It holds only its place: made again, it starts again.
  */
-export function noiseState(
-  { seed, step, purpose }: { seed: number; step: number; purpose: Purpose },
-): Int32Array<ArrayBuffer> {
-  return Int32Array.of(seed, PURPOSES.indexOf(purpose), 0, 0, step, 0);
+export class Stream {
+  readonly #key: readonly [number, number];
+  readonly #a: number;
+  readonly #b: number;
+  readonly #block = new Uint32Array(4);
+  #next = 0;
+  #spareNormal: number | null = null;
+
+  /** @throws {RangeError} If the seed, `a` or `b` is not an integer of its range. */
+  constructor(address: StreamAddress) {
+    this.#key = keyOf(address.seed, address.purpose);
+    this.#a = address.a ?? 0;
+    this.#b = address.b ?? 0;
+    requireInteger("a", this.#a, 2 ** 32);
+    requireInteger("b", this.#b, 2 ** 32);
+  }
+
+  /** An integer in [0, 2^32). */
+  word(): number {
+    const lane = this.#next % 4, block = this.#block;
+    if (lane === 0) {
+      block[0] = this.#next / 4;
+      block[1] = this.#a;
+      block[2] = this.#b;
+      block[3] = 0;
+      philox4x32InPlace(block, this.#key);
+    }
+    this.#next++;
+    return block[lane]!;
+  }
+
+  /** U[0, 1), a multiple of 2^-32. */
+  uniform(): number {
+    return this.word() * 2 ** -32;
+  }
+
+  /**
+   * floor(limit U[0, 1)): in {0, ..., limit - 1}, each with probability 1 / limit within 2^-32.
+   * @throws {RangeError} If `limit` is not an integer in [1, 2^32].
+   */
+  integer(limit: number): number {
+    if (!Number.isInteger(limit) || limit < 1 || limit > 2 ** 32) {
+      throw new RangeError(`Cannot draw an integer as the limit must be in [1, 2^32]: current value is ${limit}`);
+    }
+    return Math.floor(this.uniform() * limit);
+  }
+
+  /** N(0, 1) by Box and Muller (1958): sqrt(-2 ln u) cos(2 pi v), then the sine of the same pair; u in (0, 1]. */
+  normal(): number {
+    if (this.#spareNormal !== null) {
+      const spare = this.#spareNormal;
+      this.#spareNormal = null;
+      return spare;
+    }
+    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform())), angle = 2 * Math.PI * this.uniform();
+    this.#spareNormal = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  }
+
+  /** The numbers 0 to `count` - 1 in random order (Fisher and Yates). */
+  permutation(count: number): Uint32Array {
+    const order = Uint32Array.from({ length: count }, (_, i) => i);
+    for (let i = count - 1; i > 0; i--) {
+      const j = this.integer(i + 1), held = order[i]!;
+      order[i] = order[j]!;
+      order[j] = held;
+    }
+    return order;
+  }
+}
+
+/**
+ * The stream at an address.
+ * @throws {RangeError} If the seed, `a` or `b` is not an integer of its range.
+ */
+export function stream(address: StreamAddress): Stream {
+  return new Stream(address);
+}
+
+/**
+ * Start of the noise of one step, the `state` of a `NoiseSource` (engine/ops.ts): int32 [k0, k1, c0, c1, c2, c3].
+ *
+ * c0 and c1 are 0: c0 counts the blocks of a tensor and c1 the tensors; c2 and c3 hold the step.
+ * @throws {RangeError} If the seed or the step is not an integer in [0, 2^53).
+ */
+export function noiseState(options: { seed: number; step: number; purpose: Purpose }): Int32Array {
+  const { seed, step, purpose } = options;
+  requireInteger("the step", step, 2 ** 53);
+  const [k0, k1] = keyOf(seed, purpose);
+  return Int32Array.from(Uint32Array.of(k0, k1, 0, 0, step >>> 0, Math.floor(step / 2 ** 32)), (word) => word | 0);
 }

@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { page as cr } from "../../benchmarks/cr/page.ts";
+import { page as fpq } from "../../benchmarks/fpq/page.ts";
+import { page as mec } from "../../benchmarks/mec/page.ts";
+import { PAPERS } from "../../benchmarks/mod.ts";
+import type { Anomaly, PaperPage, PublishedCell } from "../../src/report/types.ts";
+
+/** Tables 4 and 5 of arXiv:2503.11159v1, transcribed a second time, apart from benchmarks/fpq/published.ts. */
+const FPQ_MAIN_TABLES = {
+  table4: `
+| W/A | method | Res18 | Res50 | MBV1  | MBV2  |
+| --- | ------ | ----- | ----- | ----- | ----- |
+| FP  | FP     | 88.72 | 89.95 | 85.52 | 85.81 |
+| 4/4 | PACT   | 88.15 | 85.27 | 80.77 | 79.88 |
+| 4/4 | LSQ    | 86.69 | 90.01 | 82.39 | 84.45 |
+| 4/4 | LSQ+   | 88.40 | 90.30 | 84.32 | 84.30 |
+| 4/4 | KD     | 88.86 | 90.34 | 84.77 | 83.79 |
+| 4/4 | FPQ    | 90.16 | 90.62 | 84.94 | 85.53 |
+| 2/4 | PACT   | 87.55 | 85.24 | 69.04 | 67.18 |
+| 2/4 | LSQ    | 88.36 | 90.01 | 78.15 | 78.15 |
+| 2/4 | LSQ+   | 87.76 | 89.62 | 81.26 | 77.00 |
+| 2/4 | KD     | 88.83 | 90.18 | 78.84 | 75.56 |
+| 2/4 | FPQ    | 89.92 | 90.39 | 81.45 | 79.33 |
+| 2/2 | PACT   | 76.90 | 64.94 | 11.71 | 10.58 |
+| 2/2 | LSQ    | 87.60 | 87.79 | 75.29 | 70.32 |
+| 2/2 | LSQ+   | 87.60 | 86.10 | 74.22 | 72.18 |
+| 2/2 | KD     | 88.06 | 89.20 | 68.62 | 67.15 |
+| 2/2 | FPQ    | 88.11 | 89.40 | 76.25 | 73.00 |`,
+  table5: `
+| W/A | method | Res18 | Res50 | MBV1  | MBV2  |
+| --- | ------ | ----- | ----- | ----- | ----- |
+| FP  | FP     | 75.40 | 78.94 | 70.22 | 71.30 |
+| 4/4 | PACT   | 74.17 | 74.78 | 64.65 | 64.06 |
+| 4/4 | LSQ    | 75.30 | 78.20 | 68.63 | 69.01 |
+| 4/4 | LSQ+   | 74.50 | 77.39 | 67.89 | 68.25 |
+| 4/4 | KD     | 74.70 | 78.80 | 70.96 | 71.66 |
+| 4/4 | FPQ    | 75.84 | 78.80 | 67.55 | 68.24 |
+| 2/4 | PACT   | 73.77 | 74.72 | 49.98 | 57.90 |
+| 2/4 | LSQ    | 74.93 | 77.82 | 65.13 | 66.15 |
+| 2/4 | LSQ+   | 73.90 | 76.61 | 65.28 | 66.24 |
+| 2/4 | KD     | 74.35 | 77.34 | 66.90 | 63.77 |
+| 2/4 | FPQ    | 75.77 | 78.11 | 64.68 | 65.35 |
+| 2/2 | PACT   | 65.16 | 4.26  | 3.25  | 8.39  |
+| 2/2 | LSQ    | 71.80 | 62.79 | 55.53 | 31.08 |
+| 2/2 | LSQ+   | 71.25 | 64.21 | 55.56 | 30.08 |
+| 2/2 | KD     | 73.13 | 63.16 | 55.37 | 28.56 |
+| 2/2 | FPQ    | 71.73 | 65.23 | 58.46 | 33.16 |`,
+} as const;
+
+/** Tables 1 to 3 of the same paper, all on CIFAR-10. */
+const FPQ_SMALL_TABLES = `
+| table  | arm     | model       | W/A | top-1 |
+| ------ | ------- | ----------- | --- | ----- |
+| table1 | lsq_sam | resnet18    | 4/4 | 89.75 |
+| table1 | lsq_sam | mobilenetv2 | 4/4 | 84.72 |
+| table2 | lsq     | resnet18    | 2/4 | 88.36 |
+| table2 | fpq_sfp | resnet18    | 2/4 | 89.30 |
+| table2 | fpq_csd | resnet18    | 2/4 | 89.66 |
+| table2 | fpq     | resnet18    | 2/4 | 89.92 |
+| table3 | fpq_csd | resnet18    | 2/4 | 89.66 |
+| table3 | fpq     | resnet18    | 2/4 | 89.92 |
+| table3 | fpq_p03 | resnet18    | 2/4 | 89.90 |
+| table3 | fpq_p05 | resnet18    | 2/4 | 89.83 |
+| table3 | fpq_p07 | resnet18    | 2/4 | 89.59 |
+| table3 | fpq_p09 | resnet18    | 2/4 | 89.68 |
+| table3 | fpq_p1  | resnet18    | 2/4 | 89.48 |`;
+
+const ARMS: Readonly<Record<string, string>> = {
+  FP: "fp",
+  PACT: "pact",
+  LSQ: "lsq",
+  "LSQ+": "lsq_plus",
+  KD: "kd",
+  FPQ: "fpq",
+};
+const MODELS = ["resnet18", "resnet50", "mobilenetv1", "mobilenetv2"];
+
+/** The body of a Markdown table. */
+function bodyOf(markdown: string): string[][] {
+  return markdown.trim().split("\n").slice(2).map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+}
+
+/** `table dataset model arm W/A number` of each cell, sorted. */
+function lines(cells: readonly PublishedCell[]): string[] {
+  return cells.map(({ table, dataset, model, arm, weightBits, activationBits, top1Percent }) => {
+    const bits = weightBits === null ? "FP" : `${weightBits}/${activationBits}`;
+    return `${table} ${dataset} ${model} ${arm} ${bits} ${top1Percent}`;
+  }).sort();
+}
+
+function transcribed(): string[] {
+  const main = Object.entries(FPQ_MAIN_TABLES).flatMap(([table, markdown]) =>
+    bodyOf(markdown).flatMap(([bits, method, ...numbers]) =>
+      numbers.map((number, column) =>
+        `${table} ${table === "table4" ? "cifar10" : "cifar100"} ${MODELS[column]} ${ARMS[method!]} ${bits} ${
+          Number(number)
+        }`
+      )
+    )
+  );
+  const small = bodyOf(FPQ_SMALL_TABLES).map(([table, arm, model, bits, number]) =>
+    `${table} cifar10 ${model} ${arm} ${bits} ${Number(number)}`
+  );
+  return [...main, ...small].sort();
+}
+
+/** The cells that an anomaly touches. */
+function touched(page: PaperPage, { touches }: Anomaly): PublishedCell[] {
+  return page.published.filter((cell) =>
+    touches.some((fields) =>
+      Object.entries(fields).every(([name, value]) => cell[name as keyof PublishedCell] === value)
+    )
+  );
+}
+
+function value(table: string, model: string, arm: string, bits: string): number {
+  const found = lines(fpq.published).find((line) =>
+    line.startsWith(`${table} `) && line.includes(` ${model} ${arm} ${bits} `)
+  );
+  assert.ok(found, `${table} ${model} ${arm} ${bits}`);
+  return Number(found.split(" ").at(-1));
+}
+
+Deno.test("the published cells of FPQ are those of a second transcription of its tables 1 to 5", () => {
+  assert.equal(fpq.published.length, 2 * 16 * 4 + 13);
+  assert.deepEqual(lines(fpq.published), transcribed());
+});
+
+Deno.test("every published cell of FPQ names its table as its source and is known", () => {
+  for (const { table, source, reason } of fpq.published) {
+    assert.equal(source, `arXiv:2503.11159v1, Table ${table.slice("table".length)}`);
+    assert.equal(reason, null);
+  }
+});
+
+Deno.test("the anomalies of FPQ are true of its cells and touch them", () => {
+  assert.equal(fpq.anomalies.length, 5);
+  const touching = fpq.anomalies.map((anomaly) => touched(fpq, anomaly).length);
+  // W4A4 on ResNet-18: 5 arms and SAM; four (model, bits) of 5 arms; all of CIFAR-10: 64 and 13; FPQ twice; FPQ four times
+  assert.deepEqual(touching, [6, 20, 77, 2, 4]);
+  assert.ok(value("table4", "resnet18", "lsq", "4/4") < value("table4", "resnet18", "lsq", "2/2"));
+  assert.equal(value("table4", "mobilenetv1", "lsq", "2/4"), value("table4", "mobilenetv2", "lsq", "2/4"));
+  assert.equal(value("table4", "resnet50", "lsq", "4/4"), value("table4", "resnet50", "lsq", "2/4"));
+  assert.equal(value("table4", "resnet18", "fp", "FP"), 88.72);
+  const gain = (table: string) => value(table, "resnet18", "fpq", "2/2") - value(table, "resnet18", "lsq", "2/2");
+  assert.equal(gain("table4").toFixed(2), "0.51");
+  assert.equal(gain("table5").toFixed(2), "-0.07");
+  for (const model of ["mobilenetv1", "mobilenetv2"]) {
+    for (const bits of ["4/4", "2/4"]) {
+      assert.ok(value("table5", model, "fpq", bits) < value("table5", model, "lsq", bits), `${model} ${bits}`);
+    }
+  }
+});
+
+Deno.test("every cell of MEC-Quant and CR is unknown and says why", () => {
+  for (const { top1Percent, reason, source } of [...mec.published, ...cr.published]) {
+    assert.equal(top1Percent, null);
+    assert.match(reason ?? "", /read/);
+    assert.match(source, /abstract$/);
+  }
+  assert.deepEqual(
+    lines(mec.published).map((line) => line.split(" ").slice(3, 5).join(" ")),
+    ["fp FP", "lsq 2/1", "lsq 2/2", "lsq 2/4", "lsq 4/4", "mec 2/1", "mec 2/2", "mec 2/4", "mec 4/4"],
+  );
+  assert.deepEqual([...new Set(cr.published.map(({ arm }) => arm))], ["fp", "lsq", "lsq_two_view", "lsq_ema", "cr"]);
+});
+
+Deno.test("CR's two published differences have no bits and no baseline", () => {
+  assert.deepEqual(
+    cr.publishedDifferences.map((
+      { model, differencePoints, baseline, weightBits, activationBits },
+    ) => [model, differencePoints, baseline, weightBits, activationBits]),
+    [["resnet18", 3.79, null, null, null], ["mobilenet", 3.84, null, null, null]],
+  );
+});
+
+Deno.test("a reconstruction and a stand-in say so on their pages and arms", () => {
+  assert.match(mec.caveat ?? "", /^Reconstruction: /);
+  assert.match(cr.caveat ?? "", /^Stand-in: /);
+  assert.equal(mec.arms.find(({ id }) => id === "mec")?.label, "reconstruction");
+  assert.equal(cr.arms.find(({ id }) => id === "cr")?.label, "stand-in");
+});
+
+for (const { id, page, grids } of PAPERS) {
+  Deno.test(`paper ${id}: every cell stands in a table of its page, once`, () => {
+    const keys = lines(page.published).map((line) => line.split(" ").slice(0, 5).join(" "));
+    assert.equal(new Set(keys).size, keys.length);
+    for (const cell of page.published) {
+      const table = page.tables.find(({ id }) => id === cell.table);
+      assert.ok(table, cell.table);
+      assert.equal(table.dataset, cell.dataset);
+      assert.ok(table.arms.includes(cell.arm), `${cell.arm} in ${cell.table}`);
+    }
+    for (const { arms } of page.tables) {
+      for (const arm of arms) assert.ok(page.arms.some(({ id }) => id === arm), `${arm} has a title`);
+    }
+  });
+
+  Deno.test(`paper ${id}: every grid fills a table of its page`, () => {
+    for (const grid of grids) {
+      const table = page.tables.find(({ id }) => id === grid.id);
+      assert.ok(table, grid.id);
+      assert.equal(table.dataset, grid.dataset);
+      assert.deepEqual(table.bits, grid.bits);
+      for (const arm of grid.arms) {
+        assert.ok(page.tables.some(({ arms }) => arms.includes(arm.id)), `${arm.id} stands in a table`);
+      }
+    }
+  });
+}

@@ -4,7 +4,7 @@ import { CR_BITS, PUBLISHED, PUBLISHED_DIFFERENCES } from "./published.ts";
 /** What a report knows of CR. */
 export const page: PaperPage = {
   id: "cr",
-  title: "CR: Consistency Regularization for quantization-aware training",
+  title: "CR: consistency regularization for quantization-aware training (stand-in)",
   citation:
     "Junbiao Pang, Tianyang Cai, Jiaqi Wu and Baochang Zhang, In-Distribution Consistency Regularization Improves " +
     "the Generalization of Quantization-Aware Training, 12 January 2025",

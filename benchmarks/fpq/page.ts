@@ -67,7 +67,8 @@ export const page: PaperPage = {
     "normalisation does",
     "SFP, Eq. 14: whether the noise is added before or after the input's quantizer is not given; we add it after, so " +
     "that the convolution sees it unrounded",
-    "SFP, Eq. 14: whether the step size gets a gradient through the noise is not given; the noise is detached from it",
+    "SFP, Eq. 14: whether the step size gets a gradient through the noise is not given; the noise is the step size times a " +
+    "draw that is fixed in a step, so its gradient sees it",
     "SFP: one draw a layer and step decides with probability p whether that layer is perturbed, independently of the " +
     "other layers (Proposition 1 needs it)",
     "Quantizer, Eq. 3 to 6: the calibration range is widened to include zero, so that zero is a level and padding is exact",

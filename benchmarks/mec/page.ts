@@ -4,7 +4,7 @@ import { MEC_BITS, PUBLISHED } from "./published.ts";
 /** What a report knows of MEC-Quant. */
 export const page: PaperPage = {
   id: "mec",
-  title: "MEC-Quant: quantization-aware training that maximizes the entropy of the representation",
+  title: "MEC-Quant: maximum entropy coding for quantization-aware training (reconstruction)",
   citation: "Junbiao Pang, Tianyang Cai and Baochang Zhang, MEC-Quant, 19 September 2025; its base: Liu et al., " +
     "Self-Supervised Learning via Maximum Entropy Coding, NeurIPS 2022, arXiv:2210.11464",
   arxiv: "arXiv:2509.15514v1",

@@ -28,6 +28,11 @@ export interface DataOptions {
   readonly cache: string;
   /** Says what happens (download, decoding), for people. */
   readonly log?: (message: string) => void;
+  /**
+   * Fetch anew, in place of what the cache holds.
+   * @default false
+   */
+  readonly fresh?: boolean;
 }
 
 /** One data set: a folder under `datasets/` and a line in `datasets/mod.ts`. */

@@ -46,6 +46,11 @@ const TOLERANCES = { cpu: 2e-5, gpu: 4e-3 } as const;
 export interface DoctorOptions {
   /** @default Every kernel that the suite uses */
   readonly cases?: readonly Case[];
+  /**
+   * Whether the speed is measured.
+   * @default true
+   */
+  readonly speed?: boolean;
 }
 
 /** Runs every case, compiled, twice: the results must be right and the same both times. Failures are reported, not thrown. */
@@ -64,7 +69,7 @@ export async function diagnose(engine: Engine, options: DoctorOptions = {}): Pro
     tolerance,
     ok: failed.length === 0,
     checks,
-    speed: await measure(engine).catch(() => []),
+    speed: options.speed ?? true ? await measure(engine).catch(() => []) : [],
     advice: adviceFor(engine, failed),
   };
 }
@@ -149,7 +154,8 @@ async function measure(engine: Engine): Promise<SpeedCheck[]> {
     return { y: f(x!, filter!) };
   };
   const training = (inputs: TensorTree) => {
-    const { x, filter } = inputs as Record<string, Tensor>, { value, grads } = tf.valueAndGrads(f)([x!, filter!], x as tf.Tensor4D);
+    const { x, filter } = inputs as Record<string, Tensor>,
+      { value, grads } = tf.valueAndGrads(f)([x!, filter!], x as tf.Tensor4D);
     return { y: value, dx: grads[0]!, dfilter: grads[1]! };
   };
   const seconds = [await fastest(engine, forward, { x, filter }), await fastest(engine, training, { x, filter })];

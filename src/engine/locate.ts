@@ -13,15 +13,21 @@ export const LIBRARY_FILES: readonly [string, string] = Deno.build.os === "darwi
   ? ["libtensorflow_cc.2.dylib", "libtensorflow_framework.2.dylib"]
   : ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"];
 
-/** How long Python may take to say where its TensorFlow is, in milliseconds. */
-const PYTHON_PATIENCE = 5000;
-
 /** A libtensorflow of the right version. */
 export interface Libtensorflow {
   /** Path of the shared library. */
   readonly library: string;
   /** Where it comes from, for people. */
   readonly source: string;
+}
+
+/** How a search is done. */
+export interface SearchOptions {
+  /**
+   * How long Python may take to say where its TensorFlow is.
+   * @default 5
+   */
+  readonly pythonSeconds?: number;
 }
 
 /** What a search came to. */
@@ -52,10 +58,10 @@ export async function locateLibtensorflow(): Promise<Libtensorflow | null> {
 }
 
 /** `locateLibtensorflow`, with the reasons why what it met is not taken. */
-export async function searchLibtensorflow(): Promise<Search> {
+export async function searchLibtensorflow({ pythonSeconds = 5 }: SearchOptions = {}): Promise<Search> {
   const named = Deno.env.get("REQUANT_LIBTENSORFLOW");
   if (named) return { found: { library: await resolveNamed(named), source: "REQUANT_LIBTENSORFLOW" }, passedOver: [] };
-  const passedOver: string[] = [], python = await askPython();
+  const passedOver: string[] = [], python = await askPython(pythonSeconds);
   if (python) {
     const library = join(python.folder, LIBRARY_FILES[0]);
     if (!isSupported(python.version)) {
@@ -125,7 +131,7 @@ print(json.dumps([folders[0], version] if folders else None))
 `;
 
 /** Where Python's TensorFlow is; null if there is no Python, no TensorFlow, or no answer in time. */
-async function askPython(): Promise<{ folder: string; version: string | null } | null> {
+async function askPython(seconds: number): Promise<{ folder: string; version: string | null } | null> {
   try {
     // from the root, as a folder named tensorflow in the current one would count as the module
     const python = new Deno.Command("python3", {
@@ -134,7 +140,7 @@ async function askPython(): Promise<{ folder: string; version: string | null } |
       stdin: "null",
       stdout: "piped",
       stderr: "null",
-      signal: AbortSignal.timeout(PYTHON_PATIENCE),
+      signal: AbortSignal.timeout(1000 * seconds),
     });
     const { success, stdout } = await python.output();
     const answer = success ? JSON.parse(new TextDecoder().decode(stdout)) as [string, string | null] | null : null;

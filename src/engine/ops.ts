@@ -109,6 +109,11 @@ export function logDet(a: Tensor): Tensor {
   return run("LogDetInverse", { a })[0]!;
 }
 
+/** One-hot rows in float32; tfjs's own `oneHot` writes integers on wasm whatever dtype it is asked for. */
+export function oneHot(indices: Tensor, depth: number): Tensor {
+  return tf.cast(tf.oneHot(indices as tf.Tensor1D, depth), "float32");
+}
+
 /** A convolution's geometry; kernels are square. */
 export interface ConvolutionOptions {
   readonly stride: number;

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { z } from "zod";
+import { oneHot } from "../engine/ops.ts";
 import { codingLength, normaliseRows } from "./coding_length.ts";
 import { crossEntropy } from "./losses.ts";
 import type { Method, MethodDefinition } from "./types.ts";
@@ -26,7 +27,7 @@ export function channelExperts(features: Tensor, options: { scale: Tensor; exper
   if (experts === 1) return tf.reshape(features, [1, m, d]);
   const { indices } = tf.topk(scale, d);
   // a permutation as a matrix: its gradient is a product too, on every engine
-  const permutation = tf.oneHot(indices as tf.Tensor1D, d, 1, 0, "float32"); // [d, d]
+  const permutation = oneHot(indices, d); // [d, d]
   const sorted = tf.matMul(features as tf.Tensor2D, permutation as tf.Tensor2D, false, true);
   return tf.transpose(tf.reshape(sorted, [m, experts, d / experts]), [1, 0, 2]);
 }

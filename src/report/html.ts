@@ -77,7 +77,7 @@ function table({ caption, columns, rows }: Extract<Block, { kind: "table" }>): s
 function tableCell(cell: TableCell, column: Column): string {
   if (column.names) return `<th scope="row"${side(column)}>${escaped(cellText(cell))}</th>`;
   if (typeof cell === "string") return `<td${side(column)}>${escaped(cell)}</td>`;
-  return `<td><span class="verdict ${cell.verdict}">${escaped(cell.text)}</span></td>`;
+  return `<td${side(column)}><span class="verdict ${cell.verdict}">${escaped(cell.text)}</span></td>`;
 }
 
 function side({ align }: Column): string {

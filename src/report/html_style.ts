@@ -16,13 +16,16 @@ h3 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
 p, li { max-width: 62rem; overflow-wrap: anywhere; }
 a { color: var(--link); }
 .banner { border-left: 4px solid var(--open); background: var(--raised); padding: .7rem 1rem; }
-.scroll { overflow-x: auto; margin: 1rem 0; border: 1px solid var(--line); border-radius: 6px; }
+.scroll { overflow-x: auto; width: fit-content; max-width: 100%; margin: 1rem 0; border: 1px solid var(--line); border-radius: 6px; }
 .scroll:focus-visible, pre:focus-visible, a:focus-visible { outline: 3px solid var(--link); outline-offset: 1px; }
-table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; min-width: min(100%, 40rem); font-size: .9rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding: .6rem .7rem; }
 th, td { padding: .38rem .7rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { background: var(--raised); color: var(--soft); vertical-align: bottom; font-weight: 600; }
 tbody th { font-weight: 500; }
+tbody th, td:first-child { white-space: nowrap; }
+td:last-child { min-width: 9rem; max-width: 32rem; }
+td.number:last-child { min-width: 0; }
 tbody tr:hover { background: var(--raised); }
 .number { text-align: right; white-space: nowrap; }
 thead .number { white-space: normal; }

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { evaluationBatches } from "../data/batches.ts";
 import type { Split } from "../data/types.ts";
+import { oneHot } from "../engine/ops.ts";
 import type { Compiled, Engine } from "../engine/types.ts";
 import type { NetworkTensors } from "../methods/types.ts";
 import { channelsLast, ownLeaves, paths } from "../nn/layers.ts";
@@ -49,8 +50,8 @@ export class Evaluator {
         training: false,
         quantized: quantization !== null,
       });
-      const oneHot = tf.oneHot(labels as tf.Tensor1D, model.classes, 1, 0, "float32");
-      const losses = tf.neg(tf.sum(tf.mul(oneHot, tf.logSoftmax(logits)), -1));
+      const targets = oneHot(labels, model.classes);
+      const losses = tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), -1));
       const hits = tf.cast(tf.equal(tf.argMax(logits, 1), labels), "float32");
       return { loss: tf.sum(tf.mul(losses, valid)), correct: tf.sum(tf.mul(hits, valid)) };
     });

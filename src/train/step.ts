@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { oneHot } from "../engine/ops.ts";
 import type { Method } from "../methods/types.ts";
 import type { Model, ModelQuantization } from "../nn/types.ts";
 import type { Leaves } from "../tree.ts";
@@ -48,7 +49,7 @@ export function trainingStep(options: StepOptions): (inputs: StepInputs) => Step
   const { model, quantization, method } = options;
   return ({ training, teacher, images, labels, inputs, learningRate }) => {
     const views = Object.keys(images).sort().map((name) => normaliseImages(images[name]!, options.scale));
-    const oneHot = tf.oneHot(labels as tf.Tensor1D, model.classes, 1, 0, "float32");
+    const targets = oneHot(labels, model.classes);
     const { loss, gradients, aux } = valueAndGradients(training.params, (params) => {
       const result = method.loss({
         model,
@@ -58,7 +59,7 @@ export function trainingStep(options: StepOptions): (inputs: StepInputs) => Step
         memory: training.memory,
         inputs,
         views,
-        labels: oneHot,
+        labels: targets,
         forward: (how) => forward(model, quantization, how),
       });
       const hits = tf.equal(tf.argMax(result.logits, 1), labels);

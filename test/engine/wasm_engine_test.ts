@@ -19,7 +19,7 @@ const engine = await openWasmEngine();
 
 /** A training step in small: every op of `ops.ts`, its gradients, and an update. */
 function step(inputs: Record<string, tf.Tensor>): Record<string, tf.Tensor> {
-  const { x, w1, w2, w3, gamma, beta, labels, state, active, rate } = inputs as Record<string, tf.Tensor>;
+  const { x, labels, state, active, rate } = inputs as Record<string, tf.Tensor>;
   function loss(w1: tf.Tensor, w2: tf.Tensor, w3: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor): tf.Scalar {
     const noisy = uniformPerturbation(convolution(x!, w1, { stride: 1 }), {
       state: state!,

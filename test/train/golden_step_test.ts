@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { oneHot } from "../../src/engine/ops.ts";
 import type { Engine } from "../../src/engine/types.ts";
 import { crossEntropy } from "../../src/methods/losses.ts";
 import { resnet8 } from "../../src/nn/resnet.ts";
@@ -51,7 +52,7 @@ for (const name of ["resnet8_w4a4", "resnet8_w2a2"]) {
       params: toTensors(golden.params),
       state,
       images: tf.tensor(golden.images.values, [...golden.images.shape]),
-      labels: tf.oneHot(tf.tensor1d(golden.labels, "int32"), 10, 1, 0, "float32"),
+      labels: oneHot(tf.tensor1d(golden.labels, "int32"), 10),
     };
     const compiled = engine.compile(program);
     for (const run of [compiled, program]) {

@@ -1,0 +1,45 @@
+import { Buffer } from "node:buffer";
+import { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import tar from "tar-stream";
+
+/** One file of an archive. */
+export interface ArchiveFile {
+  /** Its path within the archive. */
+  readonly path: string;
+  /** Its bytes; may be called once. */
+  readonly bytes: () => Promise<Uint8Array>;
+}
+
+/**
+ * Calls `visit` for each file of a .tar.gz, in order, while the archive is read: neither it nor what is in it is held whole.
+ *
+ * A file whose bytes are not asked for is passed over.
+ * @throws {Error} If the archive is damaged or ends too early.
+ */
+export async function readTarGz(
+  archive: AsyncIterable<Uint8Array>,
+  visit: (file: ArchiveFile) => void | Promise<void>,
+): Promise<void> {
+  const source = Readable.from(archive, { objectMode: false }), gunzip = createGunzip(), extract = tar.extract();
+  // errors go down the chain: the loop below then throws them
+  source.on("error", (error) => gunzip.destroy(error));
+  gunzip.on("error", (error) => extract.destroy(error));
+  source.pipe(gunzip).pipe(extract);
+  try {
+    for await (const entry of extract) {
+      let read = false;
+      const bytes = async () => {
+        read = true;
+        const parts: Buffer[] = [];
+        for await (const part of entry) parts.push(part as Buffer);
+        return Buffer.concat(parts);
+      };
+      if (entry.header.type === "file") await visit({ path: entry.header.name, bytes });
+      if (!read) entry.resume();
+    }
+  } finally {
+    source.destroy();
+    gunzip.destroy();
+  }
+}

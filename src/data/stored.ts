@@ -1,0 +1,82 @@
+/** Decoded data sets in the cache: a folder of four files, checked whenever they are read. */
+import { randomUUID } from "node:crypto";
+import { basename, dirname, join } from "node:path";
+import { InputError, messageOf } from "../errors.ts";
+import { type DecodedParts, findFault, type Manifest, PART_FILES, PARTS } from "./manifest.ts";
+
+/** What a killed process left may be removed when it is this old. */
+const ABANDONED_AFTER_MILLISECONDS = 24 * 3600 * 1000;
+
+/**
+ * Reads a cached data set.
+ * @returns Null if there is no such folder.
+ * @throws {InputError} If a file is missing, or any byte of it is not as the manifest says.
+ */
+export async function readStored(folder: string, manifest: Manifest): Promise<DecodedParts | null> {
+  const remedy = `delete the folder "${folder}" or run \`deno task data ${manifest.name} --fresh\` to fetch it again`;
+  if (!await isThere(folder)) return null;
+  const parts: Record<string, Uint8Array> = {};
+  for (const part of PARTS) {
+    const path = join(folder, PART_FILES[part]);
+    try {
+      parts[part] = await Deno.readFile(path);
+    } catch (error) {
+      const why = error instanceof Deno.errors.NotFound ? "it is missing" : messageOf(error);
+      throw new InputError(`Cannot read "${path}" as ${why}: ${remedy}`);
+    }
+  }
+  const fault = findFault(parts as DecodedParts, manifest);
+  if (!fault) return parts as DecodedParts;
+  throw new InputError(`Cannot use "${join(folder, PART_FILES[fault.part])}" as ${fault.reason}: ${remedy}`);
+}
+
+/**
+ * Puts a data set into the cache.
+ *
+ * All is written to a folder beside it, which is renamed last: other processes see all files or none. What is there
+ * already stays, since another process was quicker, unless it is to be replaced.
+ * @throws {InputError} If the system refuses, such as for a full disk; what was there is then intact.
+ */
+export async function writeStored(
+  folder: string,
+  parts: DecodedParts,
+  options: { readonly replace: boolean },
+): Promise<void> {
+  const unique = `${folder}.partial-${randomUUID()}`, written = `${unique}-new`, replaced = `${unique}-old`;
+  try {
+    await Deno.mkdir(dirname(folder), { recursive: true });
+    await removeAbandoned(folder);
+    await Deno.mkdir(written);
+    for (const part of PARTS) await Deno.writeFile(join(written, PART_FILES[part]), parts[part]);
+    if (options.replace) await Deno.rename(folder, replaced).catch(ignoreMissing);
+    await Deno.rename(written, folder).catch(async (error) => {
+      if (!await isThere(folder)) throw error;
+    });
+  } catch (error) {
+    throw new InputError(
+      `Cannot write the data set to "${folder}" as ${messageOf(error)}: ` +
+        "free some space or set REQUANT_CACHE to a folder that can be written",
+    );
+  } finally {
+    for (const path of [written, replaced]) await Deno.remove(path, { recursive: true }).catch(() => {});
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
+
+/** Removes what killed processes left beside `folder`. */
+async function removeAbandoned(folder: string): Promise<void> {
+  for await (const { name } of Deno.readDir(dirname(folder))) {
+    if (!name.startsWith(`${basename(folder)}.partial-`)) continue;
+    const path = join(dirname(folder), name), { mtime } = await Deno.stat(path);
+    if (Date.now() - (mtime?.getTime() ?? Date.now()) > ABANDONED_AFTER_MILLISECONDS) {
+      await Deno.remove(path, { recursive: true });
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs-core";
+import type { Engine } from "../../src/engine/types.ts";
+import { InputError } from "../../src/errors.ts";
+import type { Epoch } from "../../src/runs/record.ts";
+import type { RunSpec } from "../../src/runs/spec.ts";
+import { readCheckpoint } from "../../src/train/checkpoint.ts";
+import { collapsed, type TrainOutcome, type TrainRequest, trainRun } from "../../src/train/run.ts";
+import { testOnEngines } from "../support/engines.ts";
+import { tinyDataset, tinySpec } from "../support/runs.ts";
+
+const DATASET = tinyDataset();
+
+interface Ran {
+  readonly folder: string;
+  readonly outcome: TrainOutcome;
+}
+
+async function run(
+  engine: Engine,
+  spec: RunSpec,
+  options: Partial<TrainRequest> & { folder?: string } = {},
+): Promise<Ran> {
+  const folder = options.folder ?? await Deno.makeTempDir();
+  const outcome = await trainRun({ spec, dataset: DATASET, engine, teacherCheckpoint: null, ...options, folder });
+  return { folder, outcome };
+}
+
+/** A full-precision run of two epochs, once for each engine: the teacher of the others. */
+const teachers = new Map<string, Promise<string>>();
+async function teacherOf(engine: Engine): Promise<string> {
+  if (!teachers.has(engine.name)) {
+    teachers.set(engine.name, run(engine, tinySpec("fp")).then(({ folder }) => `${folder}/checkpoint.safetensors`));
+  }
+  return await teachers.get(engine.name)!;
+}
+
+/** What must be equal between two runs: every tensor and the curve; timings are not compared. */
+async function result({ folder, outcome }: Ran) {
+  const { tensors } = (await readCheckpoint(`${folder}/checkpoint.safetensors`))!;
+  return { tensors, curve: outcome.curve, metrics: outcome.metrics, status: outcome.status };
+}
+
+testOnEngines("trainRun() lowers the loss in full precision and reports its last epoch", async (engine) => {
+  const spec = tinySpec("fp", { recipe: { ...tinySpec("fp").recipe, epochs: 6 } });
+  const { outcome } = await run(engine, spec);
+  assert.equal(outcome.status, "done");
+  assert.equal(outcome.curve.length, 6);
+  const first = outcome.curve[0]!, last = outcome.curve[5]!;
+  assert.ok(last.trainLoss < 0.7 * first.trainLoss, `${first.trainLoss} -> ${last.trainLoss}`);
+  assert.equal(outcome.metrics!["top1Percent"], last.testTop1Percent);
+});
+
+for (const method of ["fp", "qat", "fpq", "cr", "mec"]) {
+  testOnEngines(`trainRun() gives the same bytes twice, and when stopped and resumed: ${method}`, async (engine) => {
+    const spec = tinySpec(method), teacherCheckpoint = method === "fp" ? null : await teacherOf(engine);
+    const unbroken = await run(engine, spec, { teacherCheckpoint });
+    const again = await run(engine, spec, { teacherCheckpoint });
+    assert.deepEqual(await result(again), await result(unbroken));
+
+    let steps = 0;
+    const stopped = await run(engine, spec, { teacherCheckpoint, shouldStop: () => ++steps === 3 });
+    assert.equal(stopped.outcome.status, "stopped");
+    // a kill between checkpoints: go on from the one of step 3, written inside the first epoch
+    const resumed = await run(engine, spec, { teacherCheckpoint, folder: stopped.folder });
+    assert.deepEqual(await result(resumed), await result(unbroken));
+  });
+}
+
+testOnEngines("trainRun() on the asymmetric quantizer keeps its zero points", async (engine) => {
+  const base = tinySpec("qat"), quantization = { ...base.quantization!, quantizer: "lsq_asymmetric" };
+  const { folder, outcome } = await run(engine, { ...base, quantization }, {
+    teacherCheckpoint: await teacherOf(engine),
+  });
+  assert.equal(outcome.status, "done");
+  const { tensors } = (await readCheckpoint(`${folder}/checkpoint.safetensors`))!;
+  const zeros = tensors["state/stem/conv/weight_quantizer/zero_point"]!.values;
+  assert.equal(zeros.length, 16);
+  assert.ok(zeros.every((z) => Number.isInteger(z) && z >= 0 && z <= 255));
+});
+
+testOnEngines("trainRun() leaks no tensor over 200 steps", async (engine) => {
+  const spec = tinySpec("mec", { recipe: { ...tinySpec("mec").recipe, epochs: 50, learningRate: 0.001 } }); // 4 steps an epoch
+  const counts: number[] = [], before = tf.memory().numTensors;
+  const { outcome } = await run(engine, spec, {
+    teacherCheckpoint: await teacherOf(engine),
+    onProgress: ({ step }) => {
+      if (step === 20 || step === 200) counts.push(tf.memory().numTensors);
+    },
+  });
+  assert.equal(outcome.status, "done");
+  assert.equal(counts[1], counts[0]);
+  assert.equal(tf.memory().numTensors, before);
+});
+
+testOnEngines("trainRun() ends as diverged when the loss is not a number", async (engine) => {
+  const spec = tinySpec("fp", { recipe: { ...tinySpec("fp").recipe, learningRate: 1e30, warmupEpochs: 0 } });
+  const { outcome } = await run(engine, spec);
+  assert.equal(outcome.status, "diverged");
+  assert.match(outcome.reason!, /^the training loss is (NaN|Infinity) at step \d of 8$/);
+  assert.equal(outcome.metrics, null);
+});
+
+testOnEngines("trainRun() refuses another run's checkpoint, and a method without its quantizer", async (engine) => {
+  const { folder } = await run(engine, tinySpec("fp"));
+  await assert.rejects(() => run(engine, tinySpec("fp", { seed: 4 }), { folder }), (error: Error) => {
+    assert.ok(error instanceof InputError);
+    assert.match(
+      error.message,
+      /^Cannot resume from the checkpoint ".*" as it is of run [0-9a-f]{16}, not of [0-9a-f]{16}: delete it$/,
+    );
+    return true;
+  });
+  await assert.rejects(() => run(engine, tinySpec("qat", { quantization: null })), {
+    message: "Cannot run method qat without a quantizer: give the run bits and a quantizer",
+  });
+});
+
+Deno.test("collapsed() is true after two epochs at chance only", () => {
+  const epoch = (trainLoss: number, trainTop1Percent: number) => ({ trainLoss, trainTop1Percent }) as Epoch;
+  assert.equal(collapsed([epoch(2.31, 10)], 10), false);
+  assert.equal(collapsed([epoch(2.31, 10), epoch(2.3026, 9.9)], 10), true);
+  assert.equal(collapsed([epoch(2.31, 10), epoch(2.25, 14)], 10), false);
+});

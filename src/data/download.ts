@@ -1,3 +1,5 @@
+import { messageOf } from "../errors.ts";
+
 /** How long a download waits, and who tells of it. */
 export interface DownloadOptions {
   readonly fetch: typeof fetch;
@@ -30,7 +32,9 @@ export async function* download(url: string, options: DownloadOptions): AsyncGen
   }
   try {
     allow(answerSeconds, `no answer within ${answerSeconds} s`);
-    const response = await options.fetch(url, { signal: controller.signal });
+    const response = await options.fetch(url, { signal: controller.signal }).catch((error) => {
+      throw controller.signal.aborted ? error : new Error(`the server cannot be reached (${rootMessage(error)})`);
+    });
     if (!response.ok || !response.body) {
       await response.body?.cancel();
       throw new Error(`the server answered ${response.status}`);
@@ -50,4 +54,9 @@ export async function* download(url: string, options: DownloadOptions): AsyncGen
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What is under a `fetch failed`. */
+function rootMessage(error: unknown): string {
+  return error instanceof Error && error.cause !== undefined ? rootMessage(error.cause) : messageOf(error);
 }

@@ -25,8 +25,9 @@ export async function npmPack(name: string, folder: string): Promise<string> {
   return join(folder, text(stdout).split("\n").at(-1)!);
 }
 
-/** The first two lines of what npm says (a code and its meaning), without its marks. */
+/** What npm says of a failure: the line on the network, else a code and its meaning; without its marks. */
 function npmFailure(text: string): string {
   const lines = text.split("\n").map((line) => line.replace(/^npm (error|ERR!) ?/, "").trim()).filter(Boolean);
-  return `npm failed: ${lines.slice(0, 2).join(", ") || "it gave no reason"}`;
+  const network = lines.find((line) => line.startsWith("network "));
+  return `npm failed: ${network ?? (lines.slice(0, 2).join(", ") || "it gave no reason")}`;
 }

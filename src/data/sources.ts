@@ -79,7 +79,7 @@ export async function loadFromSources(
         throw new InputError(`Cannot use the files in ${failure}; put ${manifest.officialFiles} there, or unset it`);
       }
       failures.push(failure);
-      log(`${manifest.title}: not from ${failure}`);
+      if (!(error instanceof NotThere)) log(`${manifest.title}: not from ${failure}`);
     }
   }
   throw new InputError(

@@ -74,9 +74,9 @@ function ignoreMissing(error: unknown): void {
 async function removeAbandoned(folder: string): Promise<void> {
   for await (const { name } of Deno.readDir(dirname(folder))) {
     if (!name.startsWith(`${basename(folder)}.partial-`)) continue;
-    const path = join(dirname(folder), name), { mtime } = await Deno.stat(path);
-    if (Date.now() - (mtime?.getTime() ?? Date.now()) > ABANDONED_AFTER_MILLISECONDS) {
-      await Deno.remove(path, { recursive: true });
+    const path = join(dirname(folder), name), entry = await Deno.stat(path).catch(ignoreMissing);
+    if (Date.now() - (entry?.mtime?.getTime() ?? Infinity) > ABANDONED_AFTER_MILLISECONDS) {
+      await Deno.remove(path, { recursive: true }).catch(ignoreMissing);
     }
   }
 }

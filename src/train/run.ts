@@ -1,22 +1,22 @@
 /** One run, from its spec to its last epoch: resumable at every checkpoint, and then equal to the unbroken one bit for bit. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { batchAt, stepsPerEpoch } from "../data/batches.ts";
+import { stepsPerEpoch } from "../data/batches.ts";
 import { splitTraining } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { createMethod } from "../methods/mod.ts";
-import type { Method } from "../methods/types.ts";
 import { modelNamed } from "../nn/mod.ts";
 import type { Epoch } from "../runs/record.ts";
 import { runId, type RunSpec } from "../runs/spec.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { Evaluator } from "./evaluation.ts";
 import { quantizationOf } from "./quantization.ts";
-import { learningRateAt } from "./schedule.ts";
+import { advanced, collapsed, type Position } from "./position.ts";
 import { readNetwork, startTensors } from "./start.ts";
 import { type StepInputs, trainingStep, type TrainingTensors } from "./step.ts";
+import { rateAt, stepInputs, type StepSource } from "./step_inputs.ts";
 import { toTensors, trainingData, trainingTensors } from "./tensors.ts";
 
 /** A step's progress, for people. */
@@ -58,27 +58,15 @@ export interface TrainOutcome {
   readonly imagesPerSecond: number;
 }
 
-/** Where a run stands: what a checkpoint holds beside the tensors. */
-interface Position {
-  readonly runId: string;
-  /** Steps done. */
-  readonly step: number;
-  /** Sums over the steps of the current epoch, by metric. */
-  readonly sums: Record<string, number>;
-  readonly curve: readonly Epoch[];
-  readonly trainSeconds: number;
-}
+/** How often a run lets signals in; a step itself cannot be interrupted. */
+const LISTEN_EVERY_MS = 200;
 
 /** Everything of a run that does not change while it runs. */
-interface Frame {
+interface Frame extends StepSource {
   readonly request: TrainRequest;
-  readonly method: Method;
-  readonly indices: Uint32Array;
   readonly evaluated: { split: Dataset["test"]; indices: Uint32Array };
   readonly evaluator: Evaluator;
-  readonly stepsPerEpoch: number;
   readonly steps: number;
-  readonly checkpointPath: string;
 }
 
 /** Trains, resuming from the folder's checkpoint if there is one. */
@@ -100,6 +88,9 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
   const checkpointPath = `${request.folder}/checkpoint.safetensors`;
   const frame: Frame = {
     request,
+    spec,
+    dataset,
+    model,
     method,
     indices,
     evaluated: spec.dataset.evaluateOn === "heldOut"
@@ -108,7 +99,6 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
     evaluator,
     stepsPerEpoch: perEpoch,
     steps: perEpoch * spec.recipe.epochs,
-    checkpointPath,
   };
   const resumed = await resume(checkpointPath, runId(spec));
   let training = resumed ? resumed.training : await startTensors(engine, {
@@ -129,10 +119,11 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
   let position: Position = resumed?.position ??
     { runId: runId(spec), step: 0, sums: {}, curve: [], trainSeconds: 0 };
   const every = request.checkpointEverySteps ?? 250;
+  let heard = performance.now();
   try {
     while (position.step < frame.steps) {
       const began = performance.now();
-      const inputs = stepInputs(frame, model, { position, training, teacher });
+      const inputs = stepInputs(frame, position.step, { training, teacher });
       const outputs = step(inputs);
       const metrics = Object.fromEntries(Object.entries(outputs.metrics).map(([name, t]) => [name, t.dataSync()[0]!]));
       tf.dispose(
@@ -170,8 +161,10 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
         });
       }
       if (stop) return outcome(frame, position, { status: "stopped", reason: null });
-      // let timers and signals in
-      if (position.step % 10 === 0) await new Promise((resolve) => setTimeout(resolve));
+      if (performance.now() - heard > LISTEN_EVERY_MS) {
+        await new Promise((resolve) => setTimeout(resolve)); // let timers and signals in
+        heard = performance.now();
+      }
     }
     return outcome(frame, position, { status: "done", reason: null });
   } finally {
@@ -194,56 +187,6 @@ async function resume(path: string, id: string): Promise<{ training: TrainingTen
     );
   }
   return { training: trainingTensors(checkpoint.tensors), position: checkpoint.position };
-}
-
-function stepInputs(
-  frame: Frame,
-  model: Parameters<NonNullable<Method["stepInputs"]>>[1],
-  at: { position: Position; training: TrainingTensors; teacher: StepInputs["teacher"] },
-): StepInputs {
-  const { request: { spec, dataset }, method } = frame, { step } = at.position;
-  const batch = batchAt({
-    split: dataset.train,
-    imageShape: dataset.imageShape,
-    indices: frame.indices,
-    seed: spec.seed,
-    epoch: Math.floor(step / frame.stepsPerEpoch),
-    step: step % frame.stepsPerEpoch,
-    batchSize: spec.recipe.batchSize,
-    augmentation: spec.recipe.augmentation,
-    views: method.views,
-  });
-  const plain = method.stepInputs?.({
-    seed: spec.seed,
-    step,
-    stepsPerEpoch: frame.stepsPerEpoch,
-    epochs: spec.recipe.epochs,
-  }, model) ?? {};
-  const rate = learningRateAt(step, {
-    learningRate: spec.recipe.learningRate,
-    warmupSteps: Math.round(spec.recipe.warmupEpochs * frame.stepsPerEpoch),
-    totalSteps: frame.steps,
-  });
-  const shape = [spec.recipe.batchSize, ...dataset.imageShape];
-  return {
-    training: at.training,
-    teacher: at.teacher,
-    images: Object.fromEntries(batch.views.map((view, i) => [`view${i}`, tf.tensor(view, shape, "int32")])),
-    labels: tf.tensor1d(batch.labels, "int32"),
-    inputs: Object.fromEntries(
-      Object.entries(plain).map(([name, values]) => [
-        name,
-        tf.tensor1d(values, values instanceof Int32Array ? "int32" : "float32"),
-      ]),
-    ),
-    learningRate: tf.scalar(rate),
-  };
-}
-
-function advanced(position: Position, metrics: Record<string, number>, seconds: number): Position {
-  const sums = { ...position.sums };
-  for (const [name, value] of Object.entries(metrics)) sums[name] = (sums[name] ?? 0) + value;
-  return { ...position, step: position.step + 1, sums, trainSeconds: position.trainSeconds + seconds };
 }
 
 function report(frame: Frame, position: Position, loss: number): void {
@@ -272,11 +215,7 @@ function closeEpoch(frame: Frame, position: Position, training: TrainingTensors)
   });
   const epoch: Epoch = {
     epoch: position.step / steps,
-    learningRate: learningRateAt(position.step - 1, {
-      learningRate: spec.recipe.learningRate,
-      warmupSteps: Math.round(spec.recipe.warmupEpochs * steps),
-      totalSteps: frame.steps,
-    }),
+    learningRate: rateAt(frame, position.step - 1),
     trainLoss: loss! / steps,
     trainTop1Percent: 100 * correct! / (steps * spec.recipe.batchSize),
     testLoss: evaluation.loss,
@@ -285,13 +224,6 @@ function closeEpoch(frame: Frame, position: Position, training: TrainingTensors)
   };
   onEpoch?.(epoch);
   return { ...position, sums: {}, curve: [...position.curve, epoch] };
-}
-
-/** Whether two epochs running learned nothing: loss at ln(classes) or above, accuracy at chance. */
-export function collapsed(curve: readonly Epoch[], classes: number): boolean {
-  const last = curve.slice(-2);
-  return last.length === 2 &&
-    last.every((epoch) => epoch.trainLoss >= 0.995 * Math.log(classes) && epoch.trainTop1Percent <= 105 / classes);
 }
 
 function outcome(

@@ -1,0 +1,111 @@
+/**
+ * Acceptance: three real runs that show that the training stack reaches the accuracies it must before any paper is judged.
+ *
+ * ResNet-20 on CIFAR-10 (protocol reduced, seed 0): full precision for 20 epochs, and from it LSQ for 5 epochs at W4A4 and W2A2.
+ * About an hour and a half of one core with engine tensorflow.
+ */
+import type { EngineName } from "../../src/engine/types.ts";
+import type { RunRecord } from "../../src/runs/record.ts";
+import { runId, type RunSpec } from "../../src/runs/spec.ts";
+import { FP, LSQ } from "../arms.ts";
+import { formatBits } from "../plan.ts";
+import { PROTOCOL_DEFINITIONS } from "../protocols.ts";
+import type { Bits } from "../types.ts";
+
+const SEED = 0, EPOCHS = 5;
+
+/** What must hold, in percent and points of top-1 accuracy on the test images, after the last epoch. */
+export const TARGETS = {
+  fullPrecisionAtLeast: 88,
+  loses: [
+    { bits: { weights: 4, activations: 4 }, lessThan: 1 },
+    { bits: { weights: 2, activations: 2 }, lessThan: 6 },
+  ],
+} as const;
+
+function fullPrecision(engine: EngineName): RunSpec {
+  const protocol = PROTOCOL_DEFINITIONS.reduced;
+  return {
+    schema: 1,
+    protocol: protocol.name,
+    arm: FP.id,
+    method: FP.method,
+    model: "resnet20",
+    dataset: { name: "cifar10", ...protocol.dataset },
+    quantization: null,
+    recipe: protocol.fullPrecision,
+    seed: SEED,
+    engine,
+    teacher: null,
+  };
+}
+
+function quantized(teacher: RunSpec, bits: Bits): RunSpec {
+  const protocol = PROTOCOL_DEFINITIONS.reduced;
+  return {
+    ...teacher,
+    arm: `${LSQ.id}_${EPOCHS}_epochs`,
+    method: LSQ.method,
+    quantization: {
+      quantizer: LSQ.quantizer,
+      weightBits: bits.weights,
+      activationBits: bits.activations,
+      firstLastBits: 8,
+      calibrationExamples: protocol.calibrationExamples,
+    },
+    recipe: { ...protocol.quantized, epochs: EPOCHS },
+    teacher: runId(teacher),
+  };
+}
+
+/** The three runs. */
+export function acceptanceSpecs(engine: EngineName): RunSpec[] {
+  const teacher = fullPrecision(engine);
+  return [teacher, ...TARGETS.loses.map(({ bits }) => quantized(teacher, bits))];
+}
+
+/** One line of the acceptance table. */
+export interface AcceptanceRow {
+  readonly title: string;
+  readonly target: string;
+  /** Null: not run, or not done. */
+  readonly top1Percent: number | null;
+  readonly holds: boolean | null;
+}
+
+/** The targets beside what the records say; records of other runs are passed over. */
+export function acceptanceRows(records: readonly RunRecord[], engine: EngineName): AcceptanceRow[] {
+  const accuracies = acceptanceSpecs(engine).map((spec) => {
+    const record = records.find(({ id, status }) => id === runId(spec) && status === "done");
+    return record?.metrics?.["top1Percent"] ?? null;
+  });
+  const [full = null, ...rest] = accuracies;
+  const holds = (value: number | null, test: (value: number) => boolean) => value === null ? null : test(value);
+  return [
+    {
+      title: "ResNet-20, full precision, 20 epochs",
+      target: `at least ${TARGETS.fullPrecisionAtLeast} %`,
+      top1Percent: full,
+      holds: holds(full, (value) => value >= TARGETS.fullPrecisionAtLeast),
+    },
+    ...TARGETS.loses.map(({ bits, lessThan }, i) => ({
+      title: `LSQ ${formatBits(bits)}, ${EPOCHS} epochs from it`,
+      target: `loses less than ${lessThan} point${lessThan === 1 ? "" : "s"}`,
+      top1Percent: rest[i] ?? null,
+      holds: full === null ? null : holds(rest[i] ?? null, (value) => full - value < lessThan),
+    })),
+  ];
+}
+
+/** The rows as a Markdown table. */
+export function acceptanceTable(rows: readonly AcceptanceRow[]): string {
+  const full = rows[0]?.top1Percent ?? null;
+  const cell = ({ top1Percent }: AcceptanceRow) => top1Percent === null ? "not run" : `${top1Percent.toFixed(2)} %`;
+  const loss = ({ top1Percent }: AcceptanceRow, i: number) =>
+    i === 0 || top1Percent === null || full === null ? "" : (full - top1Percent).toFixed(2);
+  const verdict = ({ holds }: AcceptanceRow) => holds === null ? "" : holds ? "holds" : "does not hold";
+  const lines = rows.map((row, i) =>
+    `| ${row.title} | ${row.target} | ${cell(row)} | ${loss(row, i)} | ${verdict(row)} |`
+  );
+  return ["| Run, seed 0 | Target | Top-1, test | Loses | |", "|---|---|--:|--:|---|", ...lines].join("\n");
+}

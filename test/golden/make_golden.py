@@ -149,15 +149,19 @@ def bits_of(path, bits):
     return 8 if path in ("stem/conv", "classifier") else bits
 
 
-def network(p, x, bits):
-    """x: [n, 3, h, w]; p in PyTorch's layouts. Batch norm by batch statistics."""
+def network(p, x, bits, outputs):
+    """x: [n, 3, h, w]; p in PyTorch's layouts. Batch norm by batch statistics. `outputs` takes what every layer gives."""
     def layer(path, x, stride=1):
         b = bits_of(path, bits)
         q = lsq_activation(x, p[f"{path}/input_quantizer/step_size"], b, path == "stem/conv")
         w = lsq_weight(p[f"{path}/weight"], p[f"{path}/weight_quantizer/step_size"], b)
         if path == "classifier":
-            return F.linear(q, w, p["classifier/bias"])
-        return F.conv2d(q, w, None, stride, w.shape[-1] // 2)
+            y = F.linear(q, w, p["classifier/bias"])
+        else:
+            y = F.conv2d(q, w, None, stride, w.shape[-1] // 2)
+        y.retain_grad()
+        outputs[path] = y
+        return y
 
     def norm(path, x):
         return F.batch_norm(x, None, None, p[f"{path}/gamma"], p[f"{path}/beta"], True, 0.1, 1e-5)
@@ -212,8 +216,9 @@ def small_net(bits, tries=5000):
         x = rng.normal(size=(2, 3, 8, 8)).astype(np.float32)
         labels = torch.tensor([3, 7])
         leaves = {name: torch.tensor(value, dtype=torch.float64, requires_grad=True) for name, value in p.items()}
-        loss = F.cross_entropy(network(leaves, torch.tensor(x, dtype=torch.float64), bits), labels)
-        grads = torch.autograd.grad(loss, list(leaves.values()))
+        outputs = {}
+        loss = F.cross_entropy(network(leaves, torch.tensor(x, dtype=torch.float64), bits, outputs), labels)
+        loss.backward()
         if min(EDGES) > 1e-4 and min(CANCELLATION) > 0.05:
             break
     else:
@@ -221,7 +226,10 @@ def small_net(bits, tries=5000):
     names, blobs, offset, meta = list(leaves), [], 0, {}
     arrays = [("images", x.transpose(0, 2, 3, 1))]
     arrays += [(f"params/{n}", ours(n, p[n])) for n in names]
-    arrays += [(f"gradients/{n}", ours(n, g.numpy())) for n, g in zip(names, grads)]
+    arrays += [(f"gradients/{n}", ours(n, leaves[n].grad.numpy())) for n in names]
+    for path, y in outputs.items():
+        nhwc = [t.detach().numpy().transpose(0, 2, 3, 1) if t.dim() == 4 else t.detach().numpy() for t in (y, y.grad)]
+        arrays += [(f"outputs/{path}", nhwc[0]), (f"outputGradients/{path}", nhwc[1])]
     for name, array in arrays:
         data = np.ascontiguousarray(array, dtype="<f4")
         meta[name] = {"shape": list(data.shape), "offset": offset}

@@ -16,6 +16,9 @@ export interface GoldenStep {
   readonly images: TensorData;
   readonly params: Record<string, TensorData>;
   readonly gradients: Record<string, TensorData>;
+  /** What every layer gives, before batch normalisation, and the loss's gradient there; by layer path. */
+  readonly outputs: Record<string, TensorData>;
+  readonly outputGradients: Record<string, TensorData>;
 }
 
 /** The step of `name`.json and `name`.bin. */
@@ -33,7 +36,14 @@ export function goldenStep(name: string): GoldenStep {
       Object.keys(meta.tensors).filter((path) => path.startsWith(prefix))
         .map((path) => [path.slice(prefix.length), tensor(path)]),
     );
-  return { ...meta, images: tensor("images"), params: under("params/"), gradients: under("gradients/") };
+  return {
+    ...meta,
+    images: tensor("images"),
+    params: under("params/"),
+    gradients: under("gradients/"),
+    outputs: under("outputs/"),
+    outputGradients: under("outputGradients/"),
+  };
 }
 
 /** ‖a - b‖ / ‖b‖ */

@@ -30,42 +30,51 @@ function step(bits: number) {
     state[`${norm.path}/variance`] = tf.ones([norm.channels]);
   }
   const program = ({ params, state, images, labels }: Inputs) => {
-    const { loss, gradients } = valueAndGradients(params, (params) => {
+    const { loss, gradients, aux } = valueAndGradients(params, (params) => {
+      const outputs: Record<string, Tensor> = {};
       const { logits } = forward(model, quantization, {
         network: { params, state },
         images,
         training: true,
         quantized: true,
+        hooks: { output: (layer, y) => void (outputs[layer.path] = y) },
       });
-      return { loss: crossEntropy(logits, labels), aux: {} };
+      return { loss: crossEntropy(logits, labels), aux: { ...outputs, classifier: logits } };
     });
-    return { loss, gradients };
+    return { loss, gradients, outputs: aux };
   };
   return { program, state };
 }
 
-// Golden inputs keep 1e-4 of a step from every rounding edge (see make_golden.py), so float32 takes the same roundings.
+// Outputs of layers within 1e-5, gradients within 1e-4, compiled and eager alike. Golden inputs keep 1e-4 of a step from every rounding edge (see make_golden.py), so float32 takes the same roundings.
 for (const name of ["resnet8_w4a4", "resnet8_w2a2"]) {
-  testOnEngines(`training step equals PyTorch float64 within 1e-4: ${name}`, (engine: Engine) => {
-    const golden = goldenStep(name), { program, state } = step(golden.bits);
-    const inputs: Inputs = {
-      params: toTensors(golden.params),
-      state,
-      images: tf.tensor(golden.images.values, [...golden.images.shape]),
-      labels: oneHot(tf.tensor1d(golden.labels, "int32"), 10),
-    };
-    const compiled = engine.compile(program);
-    for (const run of [compiled, program]) {
-      const { loss, gradients } = run(inputs);
-      assert.ok(
-        Math.abs(loss.dataSync()[0]! / golden.loss - 1) < 1e-5,
-        `loss ${loss.dataSync()[0]} is not ${golden.loss}`,
-      );
-      for (const [path, expected] of Object.entries(golden.gradients)) {
-        const distance = relativeDistance(gradients[path]!.dataSync(), expected.values);
-        assert.ok(distance < 1e-4, `gradient of ${path} is off by ${distance}`);
+  testOnEngines(
+    `training step equals PyTorch float64, layer by layer and in every gradient: ${name}`,
+    (engine: Engine) => {
+      const golden = goldenStep(name), { program, state } = step(golden.bits);
+      const inputs: Inputs = {
+        params: toTensors(golden.params),
+        state,
+        images: tf.tensor(golden.images.values, [...golden.images.shape]),
+        labels: oneHot(tf.tensor1d(golden.labels, "int32"), 10),
+      };
+      const compiled = engine.compile(program);
+      for (const run of [compiled, program]) {
+        const { loss, gradients, outputs } = run(inputs);
+        for (const [path, expected] of Object.entries(golden.outputs)) {
+          const distance = relativeDistance(outputs[path]!.dataSync(), expected.values);
+          assert.ok(distance < 1e-5, `output of ${path} is off by ${distance}`);
+        }
+        assert.ok(
+          Math.abs(loss.dataSync()[0]! / golden.loss - 1) < 1e-5,
+          `loss ${loss.dataSync()[0]} is not ${golden.loss}`,
+        );
+        for (const [path, expected] of Object.entries(golden.gradients)) {
+          const distance = relativeDistance(gradients[path]!.dataSync(), expected.values);
+          assert.ok(distance < 1e-4, `gradient of ${path} is off by ${distance}`);
+        }
       }
-    }
-    compiled.dispose();
-  });
+      compiled.dispose();
+    },
+  );
 }

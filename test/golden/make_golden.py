@@ -159,7 +159,6 @@ def network(p, x, bits, outputs):
             y = F.linear(q, w, p["classifier/bias"])
         else:
             y = F.conv2d(q, w, None, stride, w.shape[-1] // 2)
-        y.retain_grad()
         outputs[path] = y
         return y
 
@@ -228,8 +227,8 @@ def small_net(bits, tries=5000):
     arrays += [(f"params/{n}", ours(n, p[n])) for n in names]
     arrays += [(f"gradients/{n}", ours(n, leaves[n].grad.numpy())) for n in names]
     for path, y in outputs.items():
-        nhwc = [t.detach().numpy().transpose(0, 2, 3, 1) if t.dim() == 4 else t.detach().numpy() for t in (y, y.grad)]
-        arrays += [(f"outputs/{path}", nhwc[0]), (f"outputGradients/{path}", nhwc[1])]
+        value = y.detach().numpy()
+        arrays.append((f"outputs/{path}", value.transpose(0, 2, 3, 1) if y.dim() == 4 else value))
     for name, array in arrays:
         data = np.ascontiguousarray(array, dtype="<f4")
         meta[name] = {"shape": list(data.shape), "offset": offset}

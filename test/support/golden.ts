@@ -16,9 +16,8 @@ export interface GoldenStep {
   readonly images: TensorData;
   readonly params: Record<string, TensorData>;
   readonly gradients: Record<string, TensorData>;
-  /** What every layer gives, before batch normalisation, and the loss's gradient there; by layer path. */
+  /** What every layer gives, before batch normalisation, by layer path. */
   readonly outputs: Record<string, TensorData>;
-  readonly outputGradients: Record<string, TensorData>;
 }
 
 /** The step of `name`.json and `name`.bin. */
@@ -42,7 +41,6 @@ export function goldenStep(name: string): GoldenStep {
     params: under("params/"),
     gradients: under("gradients/"),
     outputs: under("outputs/"),
-    outputGradients: under("outputGradients/"),
   };
 }
 

@@ -39,7 +39,8 @@ function step(bits: number) {
         quantized: true,
         hooks: { output: (layer, y) => void (outputs[layer.path] = y) },
       });
-      return { loss: crossEntropy(logits, labels), aux: { ...outputs, classifier: logits } };
+      outputs["classifier"] = logits;
+      return { loss: crossEntropy(logits, labels), aux: outputs };
     });
     return { loss, gradients, outputs: aux };
   };

@@ -180,8 +180,14 @@ export class Binding {
     return this.#recorder?.xla ?? false;
   }
 
+  /** @throws {Error} If a recording is under way. */
+  requireNoRecording(): void {
+    if (this.#recorder) {
+      throw new Error("Cannot run a compiled program inside a program as it is being recorded: call the plain function");
+    }
+  }
+
   startRecording(xla: boolean): void {
-    if (this.#recorder) throw new Error("Cannot compile a program inside a program");
     this.#recorder = new Recorder(this.#runtime, xla);
   }
 

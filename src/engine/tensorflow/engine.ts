@@ -43,11 +43,15 @@ export interface TensorFlowOptions {
 let opened: Engine | null = null;
 
 /**
- * Opens libtensorflow and makes it tfjs's backend. A process opens it once; later calls return the same engine.
+ * Opens libtensorflow and makes it tfjs's backend. A process opens it once; later calls return the same engine and make
+ * it current again.
  * @throws {InputError} If the library cannot be opened or is of another version.
  */
 export function openTensorFlowEngine(options: TensorFlowOptions): Engine {
-  if (opened) return opened;
+  if (opened) {
+    void tf.setBackend(BACKEND); // synchronous, as the backend exists
+    return opened;
+  }
   // off by default on processors without AVX-512, where it still makes a training step 1.8 times faster
   if (!Deno.env.has("TF_ENABLE_ONEDNN_OPTS")) Deno.env.set("TF_ENABLE_ONEDNN_OPTS", "1");
   if (!Deno.env.has("TF_CPP_MIN_LOG_LEVEL")) Deno.env.set("TF_CPP_MIN_LOG_LEVEL", "2");
@@ -85,6 +89,9 @@ function compile<In extends TensorTree, Out extends TensorTree>(
 ): Compiled<In, Out> {
   const { binding, backend } = parts, xla = options.xla ?? parts.device === "gpu", limit = options.signatures ?? 8;
   const cache = new Map<string, Recorded>();
+  if (!(limit >= 1)) {
+    throw new RangeError(`Cannot compile a program as signatures must be at least 1: current value is ${limit}`);
+  }
 
   function recordedFor(inputs: In, leaves: readonly [string, Tensor][]): Recorded {
     const signature = leaves.map(([path, tensor]) => `${path}:${tensor.dtype}[${tensor.shape}]`).join(";");
@@ -101,6 +108,7 @@ function compile<In extends TensorTree, Out extends TensorTree>(
   }
 
   const call = (inputs: In): Out => {
+    binding.requireNoRecording();
     if (tf.getBackend() !== BACKEND) void tf.setBackend(BACKEND);
     const leaves = flatten<Tensor>(inputs);
     for (const [path, tensor] of leaves) requireOwn(backend, tensor, path);
@@ -119,8 +127,8 @@ function compile<In extends TensorTree, Out extends TensorTree>(
 }
 
 function requireOwn(backend: NodeBackend, tensor: Tensor, path: string): void {
-  const owner = (tf.engine().state.tensorInfo.get(tensor.dataId) as { backend?: unknown } | undefined)?.backend;
-  if (owner === backend) return;
+  const { tensorInfo } = tf.engine().state, owner = tensor.isDisposed ? null : tensorInfo.get(tensor.dataId)?.backend;
+  if (owner === (backend as unknown)) return;
   const name = path.replaceAll("\u0000", "/");
   throw new Error(
     `Cannot run a program with input "${name}" as ${owner ? "it is a tensor of another engine" : "it was disposed"}: ` +

@@ -65,9 +65,10 @@ export function registerKernels(backend: NodeBackend, empty: () => Tensor): void
       return one("FakeQuantWithMinMaxArgsGradient", attributes, [dy!, x!]);
     },
     BatchNormTraining({ inputs: { x, gamma, beta }, attrs }) {
-      const none = empty();
-      const attributes = batchNormAttributes(attrs!.epsilon as number);
-      return many("FusedBatchNormV3", attributes, [x!, gamma!, beta!, none, none], 6);
+      const none = empty(), attributes = batchNormAttributes(attrs!.epsilon as number);
+      const results = many("FusedBatchNormV3", attributes, [x!, gamma!, beta!, none, none], 6);
+      none.dispose();
+      return results;
     },
     BatchNormTrainingGrad({ inputs: { dy, x, gamma, r1, r2, r3 }, attrs }) {
       const attributes = batchNormAttributes(attrs!.epsilon as number);

@@ -27,7 +27,8 @@ export class Recorder {
   }
 
   #newNode(op: string): Deno.PointerValue {
-    return this.#runtime.c.TF_NewOperation(this.#graph, this.#runtime.name(op), cString(`n${this.#nodes++}`));
+    // a failure inside the function names the node, so the node names its op
+    return this.#runtime.c.TF_NewOperation(this.#graph, this.#runtime.name(op), cString(`${op}_${this.#nodes++}`));
   }
 
   #finish(node: Deno.PointerValue, what: string | (() => string)): Deno.PointerValue {

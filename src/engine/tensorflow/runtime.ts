@@ -85,6 +85,8 @@ export class Runtime {
   check(what: string | (() => string)): void {
     if (this.c.TF_GetCode(this.status) === 0) return;
     const message = textAt(this.c.TF_Message(this.status));
+    // a call that succeeds does not always say so: the failure must not be met again by the next check
+    this.c.TF_SetStatus(this.status, 0, cString(""));
     throw new Error(`TensorFlow failed in ${typeof what === "string" ? what : what()}: ${message}`);
   }
 

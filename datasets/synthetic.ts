@@ -103,5 +103,6 @@ function makeSynthetic(): Dataset {
 export const synthetic: DatasetDefinition = {
   name: "synthetic",
   title: "Synthetic, 2,500 made-up colour images of 32 x 32 pixels in 10 classes, for tests: no file, no network",
+  trainCount: TRAIN_COUNT,
   load: () => Promise.resolve(makeSynthetic()),
 };

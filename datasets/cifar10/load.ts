@@ -91,5 +91,6 @@ export function cifar10Sources(md5: string = ARCHIVE.md5): Source[] {
 export const cifar10: DatasetDefinition = {
   name: MANIFEST.name,
   title: "CIFAR-10, 60,000 colour images of 32 x 32 pixels in 10 classes",
+  trainCount: MANIFEST.trainCount,
   load: (options) => loadFromSources(MANIFEST, { ...options, sources: cifar10Sources() }),
 };

@@ -69,5 +69,6 @@ export function fashionMnistSources(debianFolder: string = DEBIAN_FOLDER): Sourc
 export const fashionMnist: DatasetDefinition = {
   name: MANIFEST.name,
   title: "Fashion-MNIST, 70,000 grey images of 28 x 28 pixels in 10 classes",
+  trainCount: MANIFEST.trainCount,
   load: (options) => loadFromSources(MANIFEST, { ...options, sources: fashionMnistSources() }),
 };

@@ -39,6 +39,8 @@ export interface DataOptions {
 export interface DatasetDefinition {
   readonly name: string;
   readonly title: string;
+  /** Images of its training split: what a plan's estimates count with before anything is loaded. */
+  readonly trainCount: number;
   /** @throws {InputError} If it can be had from no source, or its bytes are not the ones of the manifest. */
   readonly load: (options: DataOptions) => Promise<Dataset>;
 }

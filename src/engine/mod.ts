@@ -1,6 +1,6 @@
 /** Opens the engine that a run computes with. */
 import { InputError } from "../errors.ts";
-import { locateLibtensorflow } from "./locate.ts";
+import { type Libtensorflow, searchLibtensorflow } from "./locate.ts";
 import type { Engine, EngineName } from "./types.ts";
 
 export type { Compiled, CompileOptions, Engine, EngineName, Program, TensorTree } from "./types.ts";
@@ -14,11 +14,17 @@ export type EngineChoice = typeof ENGINE_CHOICES[number];
  * @throws {InputError} If tensorflow is asked for and not found.
  */
 export async function resolveEngineName(choice: EngineChoice): Promise<EngineName> {
-  if (choice === "wasm") return "wasm";
-  if (await locateLibtensorflow()) return "tensorflow";
-  if (choice === "auto") return "wasm";
+  return await libraryFor(choice) ? "tensorflow" : "wasm";
+}
+
+/** The libtensorflow that `choice` means; null: engine wasm. */
+async function libraryFor(choice: EngineChoice): Promise<Libtensorflow | null> {
+  if (choice === "wasm") return null;
+  const { found, passedOver } = await searchLibtensorflow();
+  if (found || choice === "auto") return found;
+  const met = passedOver.length > 0 ? ` (${passedOver.join("; ")})` : "";
   throw new InputError(
-    "Cannot use engine tensorflow as libtensorflow was not found: run `deno task engine install`, " +
+    `Cannot use engine tensorflow as libtensorflow was not found${met}: run \`deno task engine install\`, ` +
       "set REQUANT_LIBTENSORFLOW to a libtensorflow_cc of version 2.21, or take --engine wasm",
   );
 }
@@ -28,11 +34,11 @@ export async function resolveEngineName(choice: EngineChoice): Promise<EngineNam
  * @throws {InputError} If it is not there or cannot be opened.
  */
 export async function openEngine(choice: EngineChoice, options: { threads?: number } = {}): Promise<Engine> {
-  if (await resolveEngineName(choice) === "wasm") {
+  const found = await libraryFor(choice);
+  if (!found) {
     const { openWasmEngine } = await import("./wasm/engine.ts");
     return await openWasmEngine();
   }
-  const { library, source } = (await locateLibtensorflow())!;
   const { openTensorFlowEngine } = await import("./tensorflow/engine.ts");
-  return openTensorFlowEngine({ library, source, threads: options.threads ?? 1 });
+  return openTensorFlowEngine({ ...found, threads: options.threads ?? 1 });
 }

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { z } from "zod";
 import { oneHot } from "../engine/ops.ts";
+import { InputError } from "../errors.ts";
 import { codingLength, normaliseRows } from "./coding_length.ts";
 import { crossEntropy } from "./losses.ts";
 import type { Method, MethodDefinition } from "./types.ts";
@@ -41,7 +42,7 @@ function create({ beta, experts, distortion, warmupEpochs }: Options): Method {
     initialMemory(model) {
       const features = model.layers.at(-1)!.inChannels;
       if (features % experts !== 0) {
-        throw new RangeError(
+        throw new InputError(
           `Cannot split ${features} features of ${model.name} among experts as their number must divide it: current value is ${experts}`,
         );
       }

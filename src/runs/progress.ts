@@ -3,6 +3,7 @@ import { describeRun, type PlannedRun } from "./plan.ts";
 import type { PoolEvent } from "./pool.ts";
 import type { RunRecord } from "./record.ts";
 import { createBars } from "./progress_bars.ts";
+import { describeTotal, describeView, type Display, type RunView, type TotalView } from "./progress_view.ts";
 
 /** Where progress is told; to people, so never on stdout. */
 export interface ProgressOptions {
@@ -20,35 +21,6 @@ export interface ProgressOptions {
 export interface Progress {
   readonly onEvent: (event: PoolEvent) => void;
   /** A line of its own, above the bars. */
-  say(line: string): void;
-  close(): void;
-}
-
-/** A running run as people see it. */
-export interface RunView {
-  readonly name: string;
-  /** From 1; 0: not begun. */
-  readonly epoch: number;
-  readonly epochs: number;
-  /** 0 to 1. */
-  readonly fraction: number;
-  readonly loss: number | null;
-  readonly imagesPerSecond: number;
-  readonly top1Percent: number | null;
-}
-
-/** The whole grid as people see it. */
-export interface TotalView {
-  readonly ended: number;
-  readonly runs: number;
-  readonly fraction: number;
-  /** Null: too early to say. */
-  readonly etaSeconds: number | null;
-}
-
-/** Draws views: bars on a terminal, lines elsewhere. */
-export interface Display {
-  update(running: ReadonlyMap<string, RunView>, total: TotalView): void;
   say(line: string): void;
   close(): void;
 }
@@ -115,20 +87,6 @@ export function describeEnd(record: RunRecord | null): string {
   if (record.status !== "done") return `${record.status}: ${record.reason ?? "no reason known"}`;
   const top1 = record.metrics?.top1Percent;
   return `done, ${top1 === undefined ? "" : `${top1.toFixed(2)} % top-1, `}${formatSeconds(record.wallSeconds)}`;
-}
-
-/** A running run in one line. */
-export function describeView(view: RunView): string {
-  if (view.epoch === 0) return `${view.name} starting`;
-  const top1 = view.top1Percent === null ? "" : `, top-1 ${view.top1Percent.toFixed(2)} %`;
-  return `${view.name} epoch ${view.epoch}/${view.epochs}, loss ${view.loss?.toFixed(3) ?? "NaN"}${top1}, ` +
-    `${Math.round(view.imagesPerSecond)} images/s`;
-}
-
-/** All runs in one line. */
-export function describeTotal(total: TotalView): string {
-  const left = total.etaSeconds === null ? "no estimate yet" : `about ${formatSeconds(total.etaSeconds)} left`;
-  return `${total.ended} of ${total.runs} runs ended, ${left}`;
 }
 
 function createLines(options: ProgressOptions, now: () => number): Display {

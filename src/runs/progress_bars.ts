@@ -1,7 +1,6 @@
 import { Writable } from "node:stream";
 import cliProgress from "cli-progress";
-import type { Display, ProgressOptions } from "./progress.ts";
-import { describeTotal, describeView } from "./progress.ts";
+import { describeTotal, describeView, type Display } from "./progress_view.ts";
 
 const DEFAULT_COLUMNS = 80;
 
@@ -23,7 +22,7 @@ class TerminalStream extends Writable {
 }
 
 /** A bar a running run below one for all of them. */
-export function createBars(options: Pick<ProgressOptions, "write" | "columns">): Display {
+export function createBars(options: { readonly write: (text: string) => void; readonly columns?: number }): Display {
   const multibar = new cliProgress.MultiBar({
     stream: new TerminalStream(options.write, options.columns ?? DEFAULT_COLUMNS),
     format: "{bar} {percentage}% {text}",

@@ -28,7 +28,9 @@ export interface TrainRequest {
   readonly folder: string;
   readonly onProgress?: (progress: TrainProgress) => void;
   readonly onEpoch?: (epoch: Epoch) => void;
+  /** Asked after every step; true: write a checkpoint and stop. */
   readonly shouldStop?: () => boolean;
+  /** @default 250 */
   readonly checkpointEverySteps?: number;
 }
 
@@ -36,9 +38,11 @@ export interface TrainRequest {
 export interface TrainOutcome {
   readonly status: "done" | "diverged" | "stopped";
   readonly reason: string | null;
+  /** Of the last epoch: `top1Percent` and `loss`, and the method's own; null unless done. */
   readonly metrics: Record<string, number> | null;
   /** Every epoch of the run, those before a resume included. */
   readonly curve: readonly Epoch[];
+  /** Training images per second of training time. */
   readonly imagesPerSecond: number;
 }
 

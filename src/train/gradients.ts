@@ -14,7 +14,7 @@ export interface ValueAndGradients<Aux> {
  * Loss and gradients of `f` with respect to every leaf of `params`.
  *
  * @param f Gives a scalar loss and any tree of tensors beside it, which come out without a gradient.
- * @throws {Error} If a parameter does not reach the loss (tfjs names it by number).
+ * @throws {Error} If a parameter does not reach the loss.
  */
 export function valueAndGradients<Aux extends TensorTree>(
   params: Leaves<Tensor>,
@@ -22,17 +22,30 @@ export function valueAndGradients<Aux extends TensorTree>(
 ): ValueAndGradients<Aux> {
   const names = Object.keys(params).sort();
   let aux: TensorTree | undefined;
-  const { value, grads } = tf.valueAndGrads((...tensors: Tensor[]) => {
-    const result = f(Object.fromEntries(names.map((name, i) => [name, tensors[i]!])));
-    // tfjs frees what the loss function made when it returns: kept here, handed on below
-    aux = mapTree<Tensor, Tensor>(result.aux, (tensor) => tf.keep(tf.clone(tensor)));
-    return result.loss as tf.Scalar;
-  })(names.map((name) => params[name]!));
+  // tf.valueAndGrads does the same, but its error does not say which parameter is not reached
+  const { value, grads } = tf.engine().gradients(
+    () => {
+      const result = f(params);
+      // tfjs frees what the loss function made when it returns: kept here, handed on below
+      aux = mapTree<Tensor, Tensor>(result.aux, (tensor) => tf.keep(tf.clone(tensor)));
+      return result.loss;
+    },
+    names.map((name) => params[name]!),
+    undefined,
+    true,
+  );
   const handed = mapTree<Tensor, Tensor>(aux!, (tensor) => {
     const own = tf.clone(tensor);
     tensor.dispose();
     return own;
   });
+  const unreached = names.filter((_, i) => !grads[i]);
+  if (unreached.length > 0) {
+    throw new Error(
+      `Cannot train ${unreached.map((name) => `"${name}"`).join(", ")} as the loss does not depend on it: ` +
+        "leave it out of the parameters, or use it in the loss",
+    );
+  }
   return {
     loss: value,
     gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]!])),

@@ -4,12 +4,12 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { stepsPerEpoch } from "../data/batches.ts";
 import { splitTraining } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
-import type { Engine } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { createMethod } from "../methods/mod.ts";
 import { modelNamed } from "../nn/mod.ts";
 import type { Epoch } from "../runs/record.ts";
-import { runId, type RunSpec } from "../runs/spec.ts";
+import { runId } from "../runs/spec.ts";
+import type { TrainOutcome, TrainRequest } from "../runs/trainer.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { Evaluator } from "./evaluation.ts";
 import { quantizationOf } from "./quantization.ts";
@@ -18,45 +18,6 @@ import { readNetwork, startTensors } from "./start.ts";
 import { type StepInputs, trainingStep, type TrainingTensors } from "./step.ts";
 import { rateAt, stepInputs, type StepSource } from "./step_inputs.ts";
 import { toTensors, trainingData, trainingTensors } from "./tensors.ts";
-
-/** A step's progress, for people. */
-export interface Progress {
-  readonly epoch: number;
-  readonly epochs: number;
-  /** Over the whole run. */
-  readonly step: number;
-  readonly steps: number;
-  readonly loss: number;
-  readonly imagesPerSecond: number;
-}
-
-/** What `trainRun` needs. */
-export interface TrainRequest {
-  readonly spec: RunSpec;
-  readonly dataset: Dataset;
-  readonly engine: Engine;
-  /** checkpoint.safetensors of the teacher run. */
-  readonly teacherCheckpoint: string | null;
-  /** The run's folder: checkpoint.safetensors is written there, and resumed from. */
-  readonly folder: string;
-  readonly onProgress?: (progress: Progress) => void;
-  readonly onEpoch?: (epoch: Epoch) => void;
-  /** Asked after every step; true: write a checkpoint and stop. */
-  readonly shouldStop?: () => boolean;
-  /** @default 250 */
-  readonly checkpointEverySteps?: number;
-}
-
-/** How a run ended, or where it was stopped. */
-export interface TrainOutcome {
-  readonly status: "done" | "diverged" | "stopped";
-  readonly reason: string | null;
-  /** Of the last epoch: `top1Percent` and `loss`, and the method's own. */
-  readonly metrics: Record<string, number> | null;
-  readonly curve: readonly Epoch[];
-  /** Training images per second of training time. */
-  readonly imagesPerSecond: number;
-}
 
 /** How often a run lets signals in; a step itself cannot be interrupted. */
 const LISTEN_EVERY_MS = 200;

@@ -33,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Of `src/runs`, what tensor code and reports may see: plain data. */
-const PLAIN_RUNS = ["src/runs/spec.ts", "src/runs/record.ts"];
+const PLAIN_RUNS = ["src/runs/spec.ts", "src/runs/record.ts", "src/runs/trainer.ts"];
 
 function sourceFiles(folder: string): string[] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {

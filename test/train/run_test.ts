@@ -6,7 +6,8 @@ import type { Epoch } from "../../src/runs/record.ts";
 import type { RunSpec } from "../../src/runs/spec.ts";
 import { readCheckpoint } from "../../src/train/checkpoint.ts";
 import { collapsed } from "../../src/train/position.ts";
-import { type TrainOutcome, type TrainRequest, trainRun } from "../../src/train/run.ts";
+import type { TrainOutcome, TrainRequest } from "../../src/runs/trainer.ts";
+import { trainRun } from "../../src/train/run.ts";
 import { testOnEngines } from "../support/engines.ts";
 import { tinyDataset, tinySpec } from "../support/runs.ts";
 

@@ -183,7 +183,9 @@ export class Binding {
   /** @throws {Error} If a recording is under way. */
   requireNoRecording(): void {
     if (this.#recorder) {
-      throw new Error("Cannot run a compiled program inside a program as it is being recorded: call the plain function");
+      throw new Error(
+        "Cannot run a compiled program inside a program as it is being recorded: call the plain function",
+      );
     }
   }
 

@@ -28,9 +28,10 @@ function float(name: string, value: number): OpAttribute {
   return { name, type: ATTR.float, value };
 }
 
-/** FakeQuant with step 1: min and max are the integer bounds, so nothing is nudged. */
-function roundClipAttributes(low: number, high: number): OpAttribute[] {
-  const bits = Math.round(Math.log2(high - low + 1));
+/** FakeQuant with step 1: min and max are the integer bounds, so nothing is nudged. Null: it has no such range. */
+function fakeQuantAttributes(low: number, high: number): OpAttribute[] | null {
+  const bits = Math.ceil(Math.log2(high - low + 1));
+  if (bits < 2 || bits > 16 || high - low + 1 < 2 ** bits - 1) return null;
   return [
     float("min", low),
     float("max", high),
@@ -58,11 +59,14 @@ export function registerKernels(backend: NodeBackend, empty: () => Tensor): void
 
   const kernels: Record<string, KernelFunc> = {
     RoundClip({ inputs: { x }, attrs }) {
-      return one("FakeQuantWithMinMaxArgs", roundClipAttributes(attrs!.low as number, attrs!.high as number), [x!]);
+      const low = attrs!.low as number, high = attrs!.high as number, attributes = fakeQuantAttributes(low, high);
+      return attributes ? one("FakeQuantWithMinMaxArgs", attributes, [x!]) : roundClip(backend, x!, [low, high]);
     },
     RoundClipGrad({ inputs: { dy, x }, attrs }) {
-      const attributes = roundClipAttributes(attrs!.low as number, attrs!.high as number);
-      return one("FakeQuantWithMinMaxArgsGradient", attributes, [dy!, x!]);
+      const low = attrs!.low as number, high = attrs!.high as number, attributes = fakeQuantAttributes(low, high);
+      return attributes
+        ? one("FakeQuantWithMinMaxArgsGradient", attributes, [dy!, x!])
+        : roundClipGrad(backend, { dy: dy!, x: x! }, [low, high]);
     },
     BatchNormTraining({ inputs: { x, gamma, beta }, attrs }) {
       const none = empty(), attributes = batchNormAttributes(attrs!.epsilon as number);
@@ -136,6 +140,27 @@ class Chain {
     for (const id of this.#ids) if (!kept.has(id)) this.#backend.binding.deleteTensor(id);
     return results.map(({ id, shape }) => this.#backend.createOutputTensor({ id, shape, dtype: DTYPE.float32 }));
   }
+}
+
+/** floor(clip(x) + 1/2), for the ranges that FakeQuant lacks (those of 1 bit among them). */
+function roundClip(backend: NodeBackend, x: TensorInfo, [low, high]: readonly [number, number]): Tensor {
+  const chain = new Chain(backend);
+  const clipped = chain.op("ClipByValue", [FLOAT], [chain.input(x), chain.floats([low], []), chain.floats([high], [])]);
+  const y = chain.op("Floor", [FLOAT], [chain.op("AddV2", [FLOAT], [clipped, chain.floats([0.5], [])])]);
+  return chain.keep([{ id: y, shape: [...x.shape] }])[0]!;
+}
+
+/** dy where clip(x) = x, else 0; the gradient of `roundClip`. */
+function roundClipGrad(
+  backend: NodeBackend,
+  { dy, x }: { dy: TensorInfo; x: TensorInfo },
+  [low, high]: readonly [number, number],
+): Tensor {
+  const chain = new Chain(backend), value = chain.input(x), gradient = chain.input(dy);
+  const clipped = chain.op("ClipByValue", [FLOAT], [value, chain.floats([low], []), chain.floats([high], [])]);
+  const inside = chain.op("Equal", [FLOAT], [value, clipped]), none = chain.op("ZerosLike", [FLOAT], [gradient]);
+  const dx = chain.op("SelectV2", [FLOAT], [inside, gradient, none]);
+  return chain.keep([{ id: dx, shape: [...x.shape] }])[0]!;
 }
 
 const INT: OpAttribute = type("T", DTYPE.int32);

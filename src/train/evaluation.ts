@@ -93,21 +93,25 @@ export class Evaluator {
         labels: tf.tensor1d(batch.labels, "int32"),
         valid: tf.tensor1d(Float32Array.from({ length: EVALUATION_BATCH }, (_, i) => i < batch.valid ? 1 : 0)),
       };
-      if (!checked) this.#checkLevels(inputs);
-      checked = true;
-      const sums = this.#sums(inputs);
-      loss += sums.loss.dataSync()[0]!;
-      correct += sums.correct.dataSync()[0]!;
-      tf.dispose([inputs.images, inputs.labels, inputs.valid, sums.loss, sums.correct]);
+      try {
+        if (!checked) this.#checkLevels(inputs);
+        checked = true;
+        const sums = this.#sums(inputs);
+        loss += sums.loss.dataSync()[0]!;
+        correct += sums.correct.dataSync()[0]!;
+        tf.dispose([sums.loss, sums.correct]);
+      } finally {
+        tf.dispose([inputs.images, inputs.labels, inputs.valid]);
+      }
     }
     return { top1Percent: 100 * correct / options.indices.length, loss: loss / options.indices.length };
   }
 
   #checkLevels(inputs: Inputs): void {
-    const levels = this.#levels(inputs);
-    for (const [kind, key] of [["weight", "weights"], ["input", "inputs"]] as const) {
-      const values = levels[key].dataSync();
-      levels[key].dispose();
+    const levels = this.#levels(inputs), found = { weight: levels.weights.dataSync(), input: levels.inputs.dataSync() };
+    tf.dispose([levels.weights, levels.inputs]);
+    for (const kind of ["weight", "input"] as const) {
+      const values = found[kind];
       this.#model.layers.forEach((layer, i) => {
         const [min, max, fraction] = [values[3 * i]!, values[3 * i + 1]!, values[3 * i + 2]!];
         const { bits } = this.#quantization![layer.path]![kind];

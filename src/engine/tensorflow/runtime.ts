@@ -27,6 +27,11 @@ export const ATTR = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5, r
 /** Which version of libtensorflow the suite is written for. */
 export const SUPPORTED_VERSION = /^2\.21\./;
 
+/** A protocol buffer varint: 7 bits a byte, the lowest first, the top bit set on all but the last. */
+function varint(value: number): number[] {
+  return value < 128 ? [value] : [value % 128 + 128, ...varint(Math.floor(value / 128))];
+}
+
 /** Opened libtensorflow: its functions, one eager context, and the status that every call reports to. */
 export class Runtime {
   readonly c: TensorFlowSymbols;
@@ -61,7 +66,7 @@ export class Runtime {
   #newContext(threads: number): Deno.PointerValue {
     const options = this.c.TFE_NewContextOptions();
     // ConfigProto: field 2 intra_op_parallelism_threads, field 5 inter_op_parallelism_threads, both varints
-    const config = Uint8Array.of(0x10, threads, 0x28, 1);
+    const config = Uint8Array.of(0x10, ...varint(threads), 0x28, 1);
     this.c.TFE_ContextOptionsSetConfig(options, config, BigInt(config.length), this.status);
     this.check("thread configuration");
     const context = this.c.TFE_NewContext(options, this.status);

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { resolve } from "node:path";
+import { acceptanceRows, acceptanceSpecs, acceptanceTable } from "../../benchmarks/acceptance/acceptance.ts";
+import { parseRecords } from "../../src/report/mod.ts";
+import { readTextIfThere } from "../../src/runs/files.ts";
+import type { RunRecord } from "../../src/runs/record.ts";
+import { runId } from "../../src/runs/spec.ts";
+
+const ROOT = resolve(import.meta.dirname!, "../..");
+
+/** Records of the three acceptance runs with these accuracies. */
+function records(accuracies: readonly number[]): RunRecord[] {
+  return acceptanceSpecs("tensorflow").flatMap((spec, i) =>
+    i < accuracies.length
+      ? [
+        {
+          id: runId(spec),
+          spec,
+          status: "done",
+          metrics: { top1Percent: accuracies[i]!, loss: 1 },
+        } as unknown as RunRecord,
+      ]
+      : []
+  );
+}
+
+Deno.test("acceptanceSpecs() gives full precision and two students of it", () => {
+  const [teacher, ...students] = acceptanceSpecs("tensorflow");
+  assert.equal(teacher!.recipe.epochs, 20);
+  assert.deepEqual(students.map(({ teacher }) => teacher), [runId(teacher!), runId(teacher!)]);
+  assert.deepEqual(students.map(({ recipe }) => recipe.epochs), [5, 5]);
+  assert.deepEqual(students.map(({ quantization }) => quantization!.weightBits), [4, 2]);
+});
+
+Deno.test("acceptanceRows() holds at 88 %, and below 1 and 6 points lost", () => {
+  const holds = (accuracies: number[]) => acceptanceRows(records(accuracies), "tensorflow").map(({ holds }) => holds);
+  assert.deepEqual(holds([88, 87.5, 82.5]), [true, true, true]);
+  assert.deepEqual(holds([87.99, 86.99, 81.99]), [false, false, false]);
+  assert.deepEqual(holds([90]), [true, null, null]);
+  assert.deepEqual(holds([]), [null, null, null]);
+});
+
+Deno.test("README shows the acceptance table that the committed records give", () => {
+  const path = `${ROOT}/reports/records/reduced.jsonl`;
+  const rows = acceptanceRows(parseRecords(readTextIfThere(path) ?? "", path), "tensorflow");
+  const readme = Deno.readTextFileSync(`${ROOT}/README.md`);
+  const shown = /<!-- acceptance -->\n([\s\S]*?)<!-- \/acceptance -->/.exec(readme)?.[1] ?? "";
+  // deno fmt lays out tables anew: compare the cells
+  const cells = (table: string) =>
+    table.split("\n").filter((line) => line.startsWith("|") && !/^\|[\s|:-]+$/.test(line))
+      .map((line) => line.split("|").map((cell) => cell.trim()));
+  assert.deepEqual(cells(shown), cells(acceptanceTable(rows)));
+});

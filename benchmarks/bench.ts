@@ -8,7 +8,8 @@ import { writeFileAtomic } from "../src/runs/files.ts";
 import type { Interrupts } from "../src/runs/interrupts.ts";
 import { describeRun, type PlanState, statePlan } from "../src/runs/plan.ts";
 import { type PoolOutcome, runPool } from "../src/runs/pool.ts";
-import { createProgress } from "../src/runs/progress.ts";
+import { createProgress, type Progress } from "../src/runs/progress.ts";
+import { addressWarning, type QueueAddress, redact } from "../src/runs/queue/url.ts";
 import { checkOut, logFile, readableRecords } from "../src/runs/store.ts";
 import { type BenchOptions, helpText, parseOptions } from "./options.ts";
 import { planRuns } from "./plan.ts";
@@ -47,7 +48,7 @@ export async function bench(args: readonly string[], services: BenchServices): P
     return 0;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    services.stderr(`${error.message}\n`);
+    services.stderr(`${redact(error.message)}\n`);
     return 2;
   }
 }
@@ -67,7 +68,10 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
     return 0;
   }
   checkOut(out);
-  const outcome = await runPlan(plan, { out, jobs, services });
+  const { queue } = options;
+  const outcome = queue === null || plan.todo.length === 0
+    ? await runPlan(plan, { out, jobs, services })
+    : await leavePlan(plan, { out, engine, queue, services });
   tellOutcome(outcome, { plan, out, services });
   const stopped = outcome.unfinished.length > 0;
   const files = options.report && !stopped
@@ -108,20 +112,54 @@ async function runPlan(
     await services.prepareDataset(name, (line) => services.stderr(line + "\n"));
   }
   services.stderr(`${todo.length} runs to do, ${plan.finished.size} done before, ${jobs} at once, in ${out}\n`);
+  const onStop = "Stopping: the runs write their checkpoints; Ctrl-C again stops them at once";
+  return await withProgress(plan, { services, onStop }, ({ onEvent }, interrupts) => {
+    return runPool(plan, { out, jobs, command: services.command, interrupts, onEvent });
+  });
+}
+
+/** Leaves the plan to the workers of a queue. @throws {InputError} If its server cannot be reached. */
+async function leavePlan(
+  plan: PlanState,
+  { out, engine, queue: address, services }: {
+    out: string;
+    engine: EngineName;
+    queue: QueueAddress;
+    services: BenchServices;
+  },
+): Promise<PoolOutcome> {
+  const { checkRedis, followPlan, queueName } = await import("../src/runs/queue/mod.ts");
+  const warning = addressWarning(address);
+  if (warning !== null) services.stderr(warning + "\n");
+  await checkRedis(address);
+  const queue = await queueName(out, engine);
+  services.stderr(
+    `${plan.todo.length} runs to do, ${plan.finished.size} done before, left to the workers of ${address.shown} ` +
+      `on folder ${out}, queue ${queue}\n`,
+  );
+  const onStop = "Stopping: the workers go on with what is in the queue; the same command follows them again";
+  return await withProgress(plan, { services, onStop }, ({ onEvent, say }, interrupts) => {
+    return followPlan(plan, { address, queue, out, interrupts, onEvent, say });
+  });
+}
+
+async function withProgress(
+  { todo }: PlanState,
+  { services, onStop }: { services: BenchServices; onStop: string },
+  run: (progress: Progress, interrupts: Interrupts) => Promise<PoolOutcome>,
+): Promise<PoolOutcome> {
   const interrupts = services.listenForInterrupts();
   const progress = createProgress(todo, {
     write: services.stderr,
     terminal: services.terminal,
     columns: services.columns,
   });
-  function onStop(): void {
-    progress.say("Stopping: the runs write their checkpoints; Ctrl-C again stops them at once");
-  }
-  interrupts.stop.addEventListener("abort", onStop);
+  const sayStop = (): void => progress.say(onStop);
+  interrupts.stop.addEventListener("abort", sayStop);
   try {
-    return await runPool(plan, { out, jobs, command: services.command, interrupts, onEvent: progress.onEvent });
+    return await run(progress, interrupts);
   } finally {
-    interrupts.stop.removeEventListener("abort", onStop);
+    interrupts.stop.removeEventListener("abort", sayStop);
     progress.close();
     interrupts.dispose();
   }

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { ENGINE_CHOICES, type EngineChoice } from "../src/engine/mod.ts";
 import { InputError } from "../src/errors.ts";
+import { parseQueueUrl, type QueueAddress } from "../src/runs/queue/url.ts";
 import { type ProtocolName, PROTOCOLS } from "../src/runs/spec.ts";
 import { unknownValue } from "./plan.ts";
 import type { Bits, Paper } from "./types.ts";
@@ -17,6 +18,8 @@ export interface BenchOptions {
   readonly engine: EngineChoice;
   /** Null: one process a core. */
   readonly jobs: number | null;
+  /** Null: this machine alone. */
+  readonly queue: QueueAddress | null;
   readonly out: string;
   readonly dryRun: boolean;
   readonly json: boolean;
@@ -53,6 +56,7 @@ function optionTable(papers: readonly Paper[]): readonly Option[] {
       help: `what computes; default: ${DEFAULT_ENGINE}, tensorflow where it is found`,
     },
     { name: "jobs", value: "N", help: "how many runs at once; default: one a core" },
+    { name: "queue", value: "URL", help: "leave the runs to the workers of a Redis server, redis://host:6379" },
     { name: "out", value: "DIR", help: `folder of runs and reports; default: ${DEFAULT_OUT}` },
     { name: "dry-run", value: null, help: "print the plan and its estimates, run nothing" },
     { name: "json", value: null, help: "print one JSON document on stdout" },
@@ -104,6 +108,10 @@ export function parseOptions(args: readonly string[], papers: readonly Paper[]):
   const bits = given.get("bits");
   const seeds = given.get("seeds");
   const jobs = given.get("jobs");
+  const queue = given.get("queue");
+  if (jobs !== undefined && queue !== undefined) {
+    throw new InputError(`Cannot use --jobs together with --queue: give --jobs to each \`deno task worker\``);
+  }
   return {
     papers: paper === ALL_PAPERS
       ? papers
@@ -116,6 +124,7 @@ export function parseOptions(args: readonly string[], papers: readonly Paper[]):
     seeds: seeds === undefined ? null : listOf("seeds", seeds).map(parseSeed),
     engine: oneOf("engine", given.get("engine") ?? DEFAULT_ENGINE, ENGINE_CHOICES),
     jobs: jobs === undefined ? null : parseJobs(jobs),
+    queue: queue === undefined ? null : parseQueueUrl(queue),
     out: given.get("out") ?? DEFAULT_OUT,
     dryRun: given.has("dry-run"),
     json: given.has("json"),

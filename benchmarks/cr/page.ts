@@ -44,6 +44,10 @@ export const page: PaperPage = {
     "Teacher start: a copy of the student after calibration",
     "Unlabelled images: none",
     "The student is what is evaluated",
+    "Control LSQ on two views: the mean of the cross-entropies of both views, each normalised by its own batch, the running " +
+    "statistics updated by both in turn; it costs one backward pass more than CR-like",
+    "Control LSQ, averaged weights evaluated: LSQ to the bit in training; weights, step sizes, batch norm parameters and " +
+    "statistics are averaged with CR-like's factor alpha",
   ],
   deviations: [
     "The paper's own loss, layer (predictions or latent features), weight, averaging, views, recipe, bits and base " +

@@ -75,9 +75,16 @@ export const page: PaperPage = {
     "Quantizer: the LSQ gradient scale 1 / sqrt(N q_max) of an activation counts the elements of the whole batch, as " +
     "MQBench does, on which the paper builds",
     "The teacher of CSD is the full-precision model that the run starts from, of the same seed, in inference mode",
+    "KD: form, temperature, weight and quantizer are not given; we take cross-entropy + T^2 KL(teacher || student) at T = 4 " +
+    "with weight 1 on LSQ, from the run's own full precision in inference mode",
+    "PACT: alpha starts at the largest value of the calibration images, and its L2 regulariser has the coefficient of the " +
+    "weights' decay; signed inputs, which a PACT network does not have, are clipped to [-alpha, alpha]",
+    "LSQ+: the offset beta of activations takes LSQ's gradient scale, as the step size does",
   ],
   deviations: [
     "CSD, Eq. 16 and 17: the squared norm is averaged over the elements of a channel, over channels and over layers; " +
     "summed as printed it would dwarf the cross-entropy; its weight is an option, 1 by default",
+    "LSQ+: step size and offset of activations start from the range of the calibration images, not from the least squared " +
+    "error that its paper searches for; weights have one step size an output channel",
   ],
 };

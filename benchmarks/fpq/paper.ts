@@ -19,6 +19,30 @@ const LSQ_ASYMMETRIC = {
   fromTeacher: true,
 } as const satisfies Arm;
 
+/** PACT: its own activations, DoReFa's weights. */
+const PACT = {
+  id: "pact",
+  method: { name: "qat", options: {} },
+  quantizer: "pact",
+  fromTeacher: true,
+} as const satisfies Arm;
+
+/** LSQ+: LSQ with a learned offset of activations. */
+const LSQ_PLUS = {
+  id: "lsq_plus",
+  method: { name: "qat", options: {} },
+  quantizer: "lsq_plus",
+  fromTeacher: true,
+} as const satisfies Arm;
+
+/** Distillation from the own full precision. The paper gives neither form nor quantizer: LSQ, so that KD alone differs from it. */
+const KD = {
+  id: "kd",
+  method: { name: "kd", options: { temperature: 4, weight: 1 } },
+  quantizer: "lsq",
+  fromTeacher: true,
+} as const satisfies Arm;
+
 function fpq(id: string, options: { probability: number; csdWeight: number }): Arm {
   return { id, method: { name: "fpq", options }, quantizer: "lsq_asymmetric", fromTeacher: true };
 }
@@ -43,7 +67,7 @@ export const fpqPaper: Paper = {
       id: "table4",
       dataset: "cifar10",
       models: ["resnet18", "mobilenetv2"],
-      arms: [FP, LSQ, LSQ_ASYMMETRIC, FPQ],
+      arms: [FP, PACT, LSQ, LSQ_PLUS, LSQ_ASYMMETRIC, KD, FPQ],
       bits: [W4A4, W2A4, W2A2],
     },
     {

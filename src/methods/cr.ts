@@ -1,9 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor } from "@tensorflow/tfjs-core";
 import { z } from "zod";
-import { filterLeaves, type Leaves } from "../tree.ts";
+import { averagingFactor, runningAverage } from "./averaging.ts";
 import { crossEntropy, klDivergence } from "./losses.ts";
-import type { Method, MethodDefinition, NetworkTensors, StepPosition } from "./types.ts";
+import type { Method, MethodDefinition, StepPosition } from "./types.ts";
 
 const optionsSchema = z.strictObject({
   /** w_max: weight of the consistency loss after its ramp. */
@@ -21,28 +20,7 @@ export function rampedWeight(epoch: number, { weight, rampEpochs }: Pick<Options
   return weight * Math.exp(-5 * (1 - epoch / rampEpochs) ** 2);
 }
 
-/** min(1 - 1 / (t + 1), alpha), t = 1 in the first step (Mean Teacher). */
-export function averagingFactor(t: number, alpha: number): number {
-  return Math.min(1 - 1 / (t + 1), alpha);
-}
-
-const PARAMS = "teacher/params/", STATE = "teacher/state/";
-
-function averaged(memory: Leaves<Tensor>): NetworkTensors {
-  const under = (prefix: string) =>
-    Object.fromEntries(
-      Object.entries(filterLeaves(memory, (path) => path.startsWith(prefix)))
-        .map(([path, tensor]) => [path.slice(prefix.length), tensor]),
-    );
-  return { params: under(PARAMS), state: under(STATE) };
-}
-
-function asMemory({ params, state }: NetworkTensors, make: (tensor: Tensor, path: string) => Tensor) {
-  const memory: Record<string, Tensor> = {};
-  for (const [name, tensor] of Object.entries(params)) memory[PARAMS + name] = make(tensor, PARAMS + name);
-  for (const [name, tensor] of Object.entries(state)) memory[STATE + name] = make(tensor, STATE + name);
-  return memory;
-}
+const TEACHER = runningAverage("teacher");
 
 function create(options: Options): Method {
   return {
@@ -50,7 +28,7 @@ function create(options: Options): Method {
     quantized: true,
     views: 2,
     usesTeacher: false,
-    initialMemory: (_model, student) => asMemory(student, (tensor) => tf.clone(tensor)),
+    initialMemory: (_model, student) => TEACHER.start(student),
     stepInputs({ step, stepsPerEpoch, epochs }: StepPosition) {
       // a ramp longer than half the run would never reach its weight for long: it then takes half the run
       const rampEpochs = Math.min(options.rampEpochs, epochs / 2);
@@ -61,19 +39,13 @@ function create(options: Options): Method {
     },
     loss({ student, memory, inputs, views, labels, forward }) {
       const { logits, updates } = forward({ network: student, images: views[0]!, training: true, quantized: true });
-      const target = forward({ network: averaged(memory), images: views[1]!, training: false, quantized: true });
+      const target = forward({ network: TEACHER.network(memory), images: views[1]!, training: false, quantized: true });
       const task = crossEntropy(logits, labels), consistency = klDivergence(logits, target.logits);
       const loss = tf.add(task, tf.mul(consistency, tf.reshape(inputs["crWeight"]!, [])));
       return { loss, logits, updates, metrics: { taskLoss: task, consistencyLoss: consistency } };
     },
-    afterUpdate({ memory, student, inputs }) {
-      const alpha = inputs["crAlpha"]!, rest = tf.sub(1, alpha);
-      // zero points are equal on both sides, and stay so
-      return asMemory(
-        student,
-        (tensor, path) => tf.reshape(tf.add(tf.mul(memory[path]!, alpha), tf.mul(tensor, rest)), tensor.shape),
-      );
-    },
+    afterUpdate: ({ memory, student, inputs }) =>
+      TEACHER.next(memory, { network: student, factor: inputs["crAlpha"]! }),
   };
 }
 

@@ -3,11 +3,14 @@ import { InputError } from "../errors.ts";
 import { cr } from "./cr.ts";
 import { fp } from "./fp.ts";
 import { fpq } from "./fpq.ts";
+import { kd } from "./kd.ts";
 import { mec } from "./mec.ts";
 import { qat } from "./qat.ts";
+import { qatEma } from "./qat_ema.ts";
+import { qatTwoView } from "./qat_two_view.ts";
 import type { Method, MethodDefinition } from "./types.ts";
 
-export const METHODS: readonly MethodDefinition[] = [fp, qat, fpq, cr, mec];
+export const METHODS: readonly MethodDefinition[] = [fp, qat, qatTwoView, qatEma, kd, fpq, cr, mec];
 
 /**
  * The method of a run spec.

@@ -82,6 +82,8 @@ export interface Method {
   readonly afterUpdate?: (
     inputs: { memory: Leaves<Tensor>; student: NetworkTensors; inputs: Leaves<Tensor> },
   ) => Record<string, Tensor>;
+  /** What an evaluation sees in place of the student, made of tensors that are there already. */
+  readonly evaluated?: (student: NetworkTensors, memory: Leaves<Tensor>) => NetworkTensors;
 }
 
 /** A method by name: one file of this folder and one line of `mod.ts`. */

@@ -1,10 +1,13 @@
 /** The quantizers: one file of this folder and one line here. */
 import { InputError } from "../errors.ts";
+import { dorefa } from "./dorefa.ts";
 import { lsq } from "./lsq.ts";
 import { lsqAsymmetric } from "./lsq_asymmetric.ts";
+import { lsqPlus } from "./lsq_plus.ts";
+import { pact } from "./pact.ts";
 import type { Quantizer } from "./types.ts";
 
-export const QUANTIZERS: readonly Quantizer[] = [lsq, lsqAsymmetric];
+export const QUANTIZERS: readonly Quantizer[] = [lsq, lsqAsymmetric, lsqPlus, pact, dorefa];
 
 /** @throws {InputError} If there is no quantizer of that name. */
 export function quantizerNamed(name: string): Quantizer {

@@ -12,6 +12,8 @@ import type { Leaves } from "../tree.ts";
 export interface ScaledTensor {
   readonly values: Tensor;
   readonly scale: Tensor | null;
+  /** The integers behind `values`, where those are none themselves (a learned offset), for the check of an evaluation. */
+  readonly levels?: Tensor;
 }
 
 /** What calibration saw of a tensor: one number a channel, or one in all. */
@@ -19,6 +21,13 @@ export interface TensorStatistics {
   readonly min: readonly number[];
   readonly max: readonly number[];
   readonly meanAbsolute: readonly number[];
+}
+
+/** What calibration sees of a weight beside that: one number a channel. */
+export interface WeightStatistics extends TensorStatistics {
+  readonly mean: readonly number[];
+  /** Of the channel's values themselves: divided by their number. */
+  readonly standardDeviation: readonly number[];
 }
 
 /** Start values of a quantizer, one number a channel or one in all. */
@@ -36,10 +45,10 @@ export interface QuantizedTensorOptions {
   readonly signed: boolean;
 }
 
-/** Quantizes a weight, one step size for each output channel. */
+/** Quantizes a weight, with one step size for each output channel or one in all. */
 export interface WeightQuantizer {
   readonly bits: number;
-  start(statistics: TensorStatistics): QuantizerStart;
+  start(statistics: WeightStatistics): QuantizerStart;
   /** @param weight The channel axis last. @returns The fake-quantized weight, same shape. */
   apply(weight: Tensor, own: Leaves<Tensor>): Tensor;
   /** The integers behind `apply`, for the check that at most 2^bits of them are used. */
@@ -51,11 +60,11 @@ export interface ActivationQuantizer {
   readonly bits: number;
   start(statistics: TensorStatistics): QuantizerStart;
   /**
-   * 1 / step size, with the step size's own gradient: a layer before may multiply its output by it, where nobody else
-   * reads that output.
+   * 1 / step size, with the gradient that the quantizer gives it (LSQ's goes this way, PACT's does not): a layer before may
+   * multiply its output by it, where nobody else reads that output. An unsigned quantizer then does the relu's work too.
    */
   inverseStep(own: Leaves<Tensor>, size: number): Tensor;
-  /** @param scaled x / step size. @returns Integers and the step size. */
+  /** @param scaled x / step size. @returns Integers (or integers and an offset), and the step size. */
   quantizeScaled(scaled: Tensor, own: Leaves<Tensor>): ScaledTensor;
 }
 

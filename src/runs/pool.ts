@@ -24,7 +24,7 @@ export interface PoolOptions {
 }
 
 /** When a process began, by the calendar and by a clock that is never set back. */
-interface Started {
+export interface Started {
   readonly at: Date;
   readonly ms: number;
 }
@@ -130,7 +130,7 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
 }
 
 /** Why a process without a record ended, in words. */
-function reasonOf(end: ChildEnd): string {
+export function reasonOf(end: ChildEnd): string {
   if (end.message?.type === "failed") return end.message.reason;
   const how = end.signal === null ? `with code ${end.code}` : `by ${end.signal}`;
   const log = end.lastLines.length === 0 ? "its log is empty" : `last lines of its log: ${end.lastLines.join(" | ")}`;
@@ -138,7 +138,7 @@ function reasonOf(end: ChildEnd): string {
 }
 
 /** Writes and returns the record of a run that could not write its own. */
-async function failedRecord(
+export async function failedRecord(
   run: PlannedRun,
   { reason, started, out }: { reason: string; started: Started; out: string },
 ): Promise<RunRecord> {

@@ -5,20 +5,25 @@ import type { NetworkTensors } from "../methods/types.ts";
 import type { NetworkData, TensorData } from "../nn/initialise.ts";
 import { paths } from "../nn/layers.ts";
 import type { Layer, Model, ModelQuantization } from "../nn/types.ts";
-import type { QuantizerStart, TensorStatistics } from "../quant/types.ts";
+import type { QuantizerStart, TensorStatistics, WeightStatistics } from "../quant/types.ts";
 import { forward, type ImageScale, normaliseImages } from "./forward.ts";
 
 /** Statistics of a weight, one number an output channel (which is the flat index modulo their number, in every layout). */
-export function weightStatistics(values: Float32Array, channels: number): TensorStatistics {
+export function weightStatistics(values: Float32Array, channels: number): WeightStatistics {
   const min = new Array<number>(channels).fill(Infinity), max = new Array<number>(channels).fill(-Infinity);
-  const sum = new Array<number>(channels).fill(0);
+  const magnitude = new Array<number>(channels).fill(0), sum = new Array<number>(channels).fill(0);
   values.forEach((value, i) => {
     const channel = i % channels;
     min[channel] = Math.min(min[channel]!, value);
     max[channel] = Math.max(max[channel]!, value);
-    sum[channel]! += Math.abs(value);
+    magnitude[channel]! += Math.abs(value);
+    sum[channel]! += value;
   });
-  return { min, max, meanAbsolute: sum.map((total) => total * channels / values.length) };
+  const average = (totals: readonly number[]) => totals.map((total) => total * channels / values.length);
+  const mean = average(sum), squares = new Array<number>(channels).fill(0);
+  values.forEach((value, i) => squares[i % channels]! += (value - mean[i % channels]!) ** 2);
+  const standardDeviation = average(squares).map(Math.sqrt);
+  return { min, max, meanAbsolute: average(magnitude), mean, standardDeviation };
 }
 
 /** Statistics of every layer's input over `images` (int32 bytes) in a full-precision pass at inference. */

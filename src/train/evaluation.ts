@@ -64,7 +64,7 @@ export class Evaluator {
         quantized: true,
         hooks: {
           input(layer, input) {
-            inputs.push(range(input.values));
+            inputs.push(range(input.levels ?? input.values));
             const raw = channelsLast(layer, network.params[paths.weight(layer)]!);
             const own = ownLeaves(network, paths.weightQuantizer(layer));
             weights.push(range(quantization![layer.path]!.weight.levels(raw, own)));

@@ -1,24 +1,29 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { SMALLEST_STEP_SIZE, STEP_SIZE } from "../quant/step_size.ts";
+import { DECAYED_PARAMETERS, POSITIVE_PARAMETERS } from "../quant/parameters.ts";
+import { SMALLEST_STEP_SIZE } from "../quant/step_size.ts";
 import type { Leaves } from "../tree.ts";
 
 /** Stochastic gradient descent with momentum. */
 export interface SgdOptions {
   readonly momentum: number;
-  /** On the weights of convolutions and dense layers; not on step sizes, batch norm and biases. */
+  /** On the weights of convolutions and dense layers and on PACT's clipping levels; not on step sizes, norms and biases. */
   readonly weightDecay: number;
 }
 
 /** Whether weight decay acts on the parameter at `path`. */
 export function decays(path: string): boolean {
-  return path.endsWith("/weight");
+  return endsWith(path, ["weight", ...DECAYED_PARAMETERS]);
+}
+
+function endsWith(path: string, names: readonly string[]): boolean {
+  return names.some((name) => path.endsWith(`/${name}`));
 }
 
 /**
  * v <- momentum v + (g + decay w),  w <- w - rate v   (PyTorch's SGD, Sutskever et al. 2013 without dampening)
  *
- * Step sizes are kept positive: projected to at least 1e-6 after the update.
+ * Step sizes and clipping levels are kept positive: projected to at least 1e-6 after the update.
  *
  * @param rate Scalar.
  */
@@ -34,7 +39,7 @@ export function sgd(
       : gradients[path]!;
     velocity[path] = tf.add(tf.mul(options.velocity[path]!, options.momentum), decayed);
     const moved = tf.sub(weight, tf.mul(velocity[path], options.rate));
-    next[path] = path.endsWith(`/${STEP_SIZE}`) ? tf.maximum(moved, SMALLEST_STEP_SIZE) : moved;
+    next[path] = endsWith(path, POSITIVE_PARAMETERS) ? tf.maximum(moved, SMALLEST_STEP_SIZE) : moved;
   }
   return { params: next, velocity };
 }

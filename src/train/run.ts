@@ -170,7 +170,8 @@ function imagesPerSecond(frame: Frame, position: Position): number {
 function closeEpoch(frame: Frame, position: Position, training: TrainingTensors): Position {
   const { spec, dataset, onEpoch } = frame.request, steps = frame.stepsPerEpoch;
   const { loss, correct, ...own } = position.sums;
-  const evaluation = frame.evaluator.evaluate(training, frame.evaluated.split, {
+  const network = frame.method.evaluated?.(training, training.memory) ?? training;
+  const evaluation = frame.evaluator.evaluate(network, frame.evaluated.split, {
     indices: frame.evaluated.indices,
     imageShape: dataset.imageShape,
   });

@@ -73,7 +73,10 @@ Deno.test("planRuns() shares FP and LSQ among all papers", () => {
     fp: 3,
     lsq: 9,
     mec: 9,
+    pact: 9,
+    lsq_plus: 9,
     lsq_asymmetric: 9,
+    kd: 9,
     fpq: 9,
     fpq_sfp: 3,
     fpq_csd: 3,
@@ -82,6 +85,8 @@ Deno.test("planRuns() shares FP and LSQ among all papers", () => {
     fpq_p07: 3,
     fpq_p09: 3,
     fpq_p1: 3,
+    lsq_two_view: 9,
+    lsq_ema: 9,
     cr: 9,
   });
   assert.equal(new Set(specs.map(runId)).size, specs.length);
@@ -111,8 +116,11 @@ Deno.test("planRuns() adds the teacher of a method that was picked alone", () =>
 Deno.test("planRuns() runs all arms of a table that was asked for", () => {
   assert.deepEqual(countArms(plan(["fpq"], "smoke", { table: "table4" })), {
     fp: 1,
+    pact: 1,
     lsq: 1,
+    lsq_plus: 1,
     lsq_asymmetric: 1,
+    kd: 1,
     fpq: 1,
   });
   // Table 2 has no column at smoke's W4A4 and takes it.

@@ -4,7 +4,8 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { lsq, lsqBounds } from "../../src/quant/lsq.ts";
 import { lsqAsymmetric } from "../../src/quant/lsq_asymmetric.ts";
-import type { ActivationQuantizer, WeightQuantizer } from "../../src/quant/types.ts";
+import { QUANTIZERS } from "../../src/quant/mod.ts";
+import type { ActivationQuantizer } from "../../src/quant/types.ts";
 import { testOnEngines } from "../support/engines.ts";
 
 /** x̂ of an activation quantizer, as the layers compute it. */
@@ -78,7 +79,9 @@ Deno.test("lsq step size starts at 2 <|v|> / sqrt(Q_P)", () => {
   const statistics = { min: [-1], max: [3], meanAbsolute: [0.6] };
   const start = lsq.activation({ bits: 4, signed: false }).start(statistics);
   close(start.params["step_size"]!, [2 * 0.6 / Math.sqrt(15)]);
-  const weights = lsq.weight({ bits: 4, signed: true }).start({ min: [-1, -1], max: [1, 1], meanAbsolute: [0.6, 0.1] });
+  const weights = lsq.weight({ bits: 4, signed: true }).start({
+    ...{ min: [-1, -1], max: [1, 1], meanAbsolute: [0.6, 0.1], mean: [0, 0], standardDeviation: [1, 1] },
+  });
   close(weights.params["step_size"]!, [1.2 / Math.sqrt(7), 0.2 / Math.sqrt(7)]);
 });
 
@@ -119,7 +122,9 @@ testOnEngines("asymmetric lsq calibrates s and z from the range and rounds aroun
 testOnEngines("asymmetric lsq weights have a zero point for each output channel", () => {
   const quantizer = lsqAsymmetric.weight({ bits: 2, signed: true });
   // channel 0 in [-1, 2]: s 1, z 1; channel 1 in [-3, 0]: s 1, z 3
-  const start = quantizer.start({ min: [-1, -3], max: [2, 0], meanAbsolute: [1, 1] });
+  const start = quantizer.start({
+    ...{ min: [-1, -3], max: [2, 0], meanAbsolute: [1, 1], mean: [0, 0], standardDeviation: [1, 1] },
+  });
   close(start.constants["zero_point"]!, [1, 3]);
   const own = { step_size: tf.tensor1d([1, 1]), zero_point: tf.tensor1d([1, 3]) };
   const y = quantizer.apply(tf.tensor2d([[-5, -5], [0.6, 0.6], [5, -1.4]]), own);
@@ -133,7 +138,7 @@ Deno.test("asymmetric lsq widens a one-sided range to hold zero", () => {
 });
 
 const anyFloat = fc.float({ noNaN: true, min: Math.fround(-1e6), max: Math.fround(1e6) });
-for (const quantizer of [lsq, lsqAsymmetric]) {
+for (const quantizer of QUANTIZERS) {
   testOnEngines(`${quantizer.name} takes at most 2^b levels, is monotone, and idempotent at fixed scale`, () => {
     fc.assert(
       fc.property(
@@ -162,19 +167,31 @@ for (const quantizer of [lsq, lsqAsymmetric]) {
   });
 
   testOnEngines(`${quantizer.name} has finite gradients on zeros and from 1e-38 to 1e18`, () => {
-    const made: WeightQuantizer = quantizer.weight({ bits: 4, signed: true });
+    const weight = quantizer.weight({ bits: 4, signed: true });
+    const inputs = [true, false].map((signed) => quantizer.activation({ bits: 4, signed }));
     for (const value of [0, 1e-38, 1e18]) {
-      const start = made.start({ min: [-value], max: [value], meanAbsolute: [value] });
-      const own: Record<string, Tensor> = {};
-      for (const [name, values] of Object.entries({ ...start.params, ...start.constants })) {
-        own[name] = tf.tensor1d(values);
+      const given = { min: [-value], max: [value], meanAbsolute: [value], mean: [0], standardDeviation: [value] };
+      const x = tf.tensor2d([[value], [-value], [0]]);
+      for (
+        const [start, apply] of [
+          [weight.start(given), (x: Tensor, own: Record<string, Tensor>) => weight.apply(x, own)],
+          ...inputs.map((input) =>
+            [
+              input.start(given),
+              (x: Tensor, own: Record<string, Tensor>) => activated(input, x, own),
+            ] as const
+          ),
+        ] as const
+      ) {
+        // weights have one number a channel, here one; activations a scalar: [1] serves both
+        const tensors = (values: Readonly<Record<string, Float32Array>>) =>
+          Object.fromEntries(Object.entries(values).map(([name, value]) => [name, tf.tensor1d(value)]));
+        const learned = tensors(start.params), fixed = tensors(start.constants), names = Object.keys(learned);
+        const gradients = tf.grads((x: Tensor, ...own: Tensor[]) =>
+          tf.sum(apply(x, { ...fixed, ...Object.fromEntries(names.map((name, i) => [name, own[i]!])) }))
+        )([x, ...Object.values(learned)]);
+        for (const gradient of gradients) assert.ok(gradient.dataSync().every(Number.isFinite), `value ${value}`);
       }
-      const weight = tf.tensor2d([[value], [-value], [0]]);
-      const [dw, ds] = tf.grads((w: Tensor, s: Tensor) => tf.sum(made.apply(w, { ...own, step_size: s })))([
-        weight,
-        own["step_size"]!,
-      ]);
-      assert.ok([...dw!.dataSync(), ...ds!.dataSync()].every(Number.isFinite), `value ${value}`);
     }
   });
 }

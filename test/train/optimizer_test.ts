@@ -29,11 +29,18 @@ testOnEngines("sgd() keeps step sizes positive", () => {
   assert.equal(params[path]!.dataSync()[0], Math.fround(1e-6));
 });
 
-Deno.test("decays() is true for convolution and dense weights alone", () => {
-  assert.deepEqual(
-    ["stem/conv/weight", "classifier/bias", "stem/norm/gamma", "a/weight_quantizer/step_size"].map(decays),
-    [true, false, false, false],
-  );
+testOnEngines("sgd() regularises PACT's clipping level as it decays weights, and keeps it positive", () => {
+  // g + d α = 0.5 + 0.1 · 2 = 0.7; 2 - 1 · 0.7 = 1.3. Then a step that would end at -2
+  const path = "a/input_quantizer/clipping_level", at = (value: number) => ({ [path]: tf.scalar(value) });
+  const options = { momentum: 0, weightDecay: 0.1, velocity: at(0), rate: tf.scalar(1) };
+  assert.ok(Math.abs(sgd(at(2), at(0.5), options).params[path]!.dataSync()[0]! - 1.3) < 1e-6);
+  assert.equal(sgd(at(2), at(4), { ...options, weightDecay: 0 }).params[path]!.dataSync()[0], Math.fround(1e-6));
+});
+
+Deno.test("decays() is true for convolution and dense weights and clipping levels alone", () => {
+  const paths = ["stem/conv/weight", "classifier/bias", "stem/norm/gamma", "a/weight_quantizer/step_size"];
+  assert.deepEqual(paths.map(decays), [true, false, false, false]);
+  assert.deepEqual(["clipping_level", "offset"].map((name) => decays(`a/input_quantizer/${name}`)), [true, false]);
 });
 
 Deno.test("learningRateAt() warms up linearly, peaks, and ends near zero along a cosine", () => {

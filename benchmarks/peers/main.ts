@@ -1,0 +1,87 @@
+/** `deno task peer`: see `--help`. */
+import process from "node:process";
+import { join } from "node:path";
+import { InputError, messageOf } from "../../src/errors.ts";
+import { HELP, parsePeerOptions, type PeerOptions } from "./options.ts";
+
+async function measure(options: PeerOptions, log: (line: string) => void): Promise<number> {
+  // loaded here: --help needs none of it
+  const { openEngine } = await import("../../src/engine/mod.ts");
+  const { captureEnvironment } = await import("../../src/runs/environment.ts");
+  const { writeFileAtomic } = await import("../../src/runs/files.ts");
+  const { measureCase, runProcesses, VARIABLES } = await import("./measure.ts");
+  const { peerJson, peerPage } = await import("./page.ts");
+  const { allowedProcessors, othersBusy, processorTicks } = await import("./processes.ts");
+  const { canPin, compileObstacle, findPython } = await import("./python.ts");
+  const { summarise } = await import("./result.ts");
+  const { ARMS, PEER_MODELS, RECIPE, RULE, writeWork } = await import("./work.ts");
+
+  const engine = await openEngine("tensorflow", { threads: 1 });
+  const python = await findPython(options.torch, log), obstacle = await compileObstacle();
+  const allowed = allowedProcessors(), { cores, rounds } = options;
+  if (allowed && allowed.length < cores) {
+    throw new InputError(
+      `Cannot measure on ${cores} cores as this process may run on ${allowed.length}: take --cores ${allowed.length}`,
+    );
+  }
+  const processors = allowed && await canPin() ? allowed.slice(0, cores) : null;
+  const run = runProcesses({ python, processors, cores });
+  const { commit, dirty, os, cpu, versions } = await captureEnvironment(engine);
+  const before = processorTicks(), folder = await Deno.makeTempDir({ prefix: "requant-peer-" }), cases = [];
+  try {
+    for (
+      const { model, batch: ownBatch, learningRate } of PEER_MODELS.filter(({ model }) =>
+        options.models.includes(model)
+      )
+    ) {
+      for (const arm of ARMS) {
+        const batch = options.batch ?? ownBatch, work = join(folder, `${model}_${arm}.safetensors`);
+        const same = { model, arm, batch, learningRate };
+        await writeWork(engine, work, same);
+        const absent = obstacle === null ? {} : { compile: obstacle };
+        cases.push(await measureCase({ ...same, work, rounds, absent, run, log }));
+      }
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  const samples = cases.flatMap(({ sides }) => sides).flatMap(({ rounds }) => rounds).flat();
+  const measurement = {
+    schema: 1 as const,
+    environment: {
+      date: new Date().toISOString().slice(0, 10),
+      os,
+      cpu,
+      commit,
+      dirty,
+      versions: Object.assign({}, versions, ...samples.map((sample) => sample.versions)) as Record<string, string>,
+      pinned: processors,
+      cores,
+      othersBusy: processors && othersBusy(before, processorTicks(), processors),
+      variables: VARIABLES,
+    },
+    rounds,
+    rule: RULE,
+    recipe: RECIPE,
+    cases,
+  };
+  const json = peerJson(measurement), page = peerPage(measurement);
+  writeFileAtomic(join(options.out, "peers.json"), json);
+  writeFileAtomic(join(options.out, "peers.md"), page);
+  process.stdout.write(options.json ? json : page);
+  const failed = summarise(measurement).some(({ counts, notRun }) =>
+    counts === false || (notRun !== null && notRun !== obstacle)
+  );
+  return failed ? 1 : 0;
+}
+
+try {
+  const options = parsePeerOptions(Deno.args);
+  if (options) process.exitCode = await measure(options, (line) => void process.stderr.write(`${line}\n`));
+  else process.stdout.write(HELP);
+} catch (error) {
+  const bad = error instanceof InputError || error instanceof TypeError; // parseArgs throws TypeError
+  if (!bad) throw error;
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exitCode = 2;
+}

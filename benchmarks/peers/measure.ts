@@ -1,0 +1,107 @@
+/** Runs the sides in turn: requant, eager, compile, requant, ... one process a core each time. */
+import { fileURLToPath } from "node:url";
+import { messageOf } from "../../src/errors.ts";
+import { type PeerCase, type Sample, type Side, type SideName, SIDES } from "./result.ts";
+import type { Work } from "./work.ts";
+
+/** Runs all processes of a side once and gives their samples, or throws with the reason. */
+export type RunSide = (side: SideName, work: string) => Promise<Sample[]>;
+
+/** One case: its work file, and what to do with it. */
+export interface CaseOptions extends Pick<Work, "model" | "arm" | "batch" | "learningRate"> {
+  readonly work: string;
+  readonly rounds: number;
+  /** Sides that cannot run, with the reason. */
+  readonly absent: Readonly<Partial<Record<SideName, string>>>;
+  readonly run: RunSide;
+  readonly log: (line: string) => void;
+}
+
+/**
+ * Measures a case. The compiled side runs once before the rounds, so that its own cache on disk is filled; a side that
+ * fails is left out from then on, with the reason.
+ */
+export async function measureCase(options: CaseOptions): Promise<PeerCase> {
+  const { model, arm, batch, learningRate, work, rounds, run, log } = options;
+  const failed = new Map<SideName, string>(Object.entries(options.absent) as [SideName, string][]);
+  const samples = new Map<SideName, Sample[][]>(SIDES.map((side) => [side, []]));
+  const attempt = async (side: SideName, title: string): Promise<Sample[] | null> => {
+    if (failed.has(side)) return null;
+    try {
+      const result = await run(side, work);
+      log(
+        `${model} ${arm} ${title} ${side}: ${result.map(({ seconds }) => `${seconds.toFixed(3)} s a step`).join(", ")}`,
+      );
+      return result;
+    } catch (error) {
+      failed.set(side, messageOf(error));
+      samples.set(side, []);
+      log(`${model} ${arm} ${title} ${side}: ${messageOf(error)}`);
+      return null;
+    }
+  };
+  await attempt("compile", "before the rounds");
+  for (let round = 1; round <= rounds; round++) {
+    for (const side of SIDES) {
+      const result = await attempt(side, `round ${round} of ${rounds}`);
+      if (result) samples.get(side)!.push(result);
+    }
+  }
+  const sides = SIDES.map((name): Side => ({ name, rounds: samples.get(name)!, notRun: failed.get(name) ?? null }));
+  return { model, arm, batch, learningRate, sides };
+}
+
+/** Environment of every process: one thread, malloc as it comes, no worker processes of the compiler. */
+export const VARIABLES: Readonly<Record<string, string>> = {
+  OMP_NUM_THREADS: "1",
+  MKL_NUM_THREADS: "1",
+  OPENBLAS_NUM_THREADS: "1",
+  TORCHINDUCTOR_COMPILE_THREADS: "1",
+};
+
+/** What would change one side's memory allocation: taken out of the environment. */
+const UNSET = /^(MALLOC_|GLIBC_TUNABLES$|LD_PRELOAD$)/;
+
+/** How long a process may take: torch.compile alone can need minutes. */
+const LIMIT_SECONDS = 900;
+
+/** How the processes of `runProcesses` are started. */
+export interface ProcessOptions {
+  /** A Python with PyTorch. */
+  readonly python: string;
+  /** One process each; null: as many as `cores`, not pinned. */
+  readonly processors: readonly number[] | null;
+  readonly cores: number;
+}
+
+/** Starts the real processes. */
+export function runProcesses({ python, processors, cores }: ProcessOptions): RunSide {
+  const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+  const env = Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([name]) => !UNSET.test(name)));
+  return (side, work) => {
+    const command = side === "requant"
+      ? [Deno.execPath(), "run", "-A", "--quiet", path("requant/main.ts"), work]
+      : [python, path("step.py"), work, side];
+    return Promise.all(Array.from({ length: cores }, (_, i) => {
+      const pinned = processors ? ["taskset", "-c", String(processors[i]), ...command] : command;
+      return runOne(pinned, { ...env, ...VARIABLES });
+    }));
+  };
+}
+
+async function runOne(command: readonly string[], env: Record<string, string>): Promise<Sample> {
+  const limit = AbortSignal.timeout(1000 * LIMIT_SECONDS);
+  const { success, stdout, stderr } = await new Deno.Command(command[0]!, {
+    args: command.slice(1),
+    clearEnv: true,
+    env,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    signal: limit,
+  }).output();
+  if (limit.aborted) throw new Error(`it took longer than ${LIMIT_SECONDS / 60} minutes`);
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  if (!success) throw new Error(`its process failed: ${text(stderr).split("\n").at(-1)}`);
+  return JSON.parse(text(stdout).split("\n").at(-1)!) as Sample;
+}

@@ -1,0 +1,84 @@
+import { parseArgs } from "node:util";
+import { InputError } from "../../src/errors.ts";
+import { PEER_MODELS } from "./work.ts";
+
+/** What a user asks of `deno task peer`. */
+export interface PeerOptions {
+  readonly models: readonly string[];
+  readonly rounds: number;
+  readonly cores: number;
+  /** Null: each model's own. */
+  readonly batch: number | null;
+  /** A Python with PyTorch; null: one is made in the cache. */
+  readonly torch: string | null;
+  readonly json: boolean;
+  readonly out: string;
+}
+
+const MODEL_NAMES = PEER_MODELS.map(({ model }) => model as string);
+
+/** The text of `--help`. */
+export const HELP =
+  `Measures a training step against PyTorch, both in turn on the same work, and writes peers.md and peers.json
+
+Usage: deno task peer [options]
+
+  --models A,B     models among ${MODEL_NAMES.join(", ")}; default: all
+  --rounds N       how often each side is started; default: 5
+  --cores 1|2      processes of a side at once, one thread and one core each; default: 1
+  --batch N        batch size; default: ${PEER_MODELS.map(({ model, batch }) => `${batch} (${model})`).join(", ")}
+  --torch PYTHON   a Python that has PyTorch; default: PyTorch 2.13.0 is installed into the cache by pip
+  --json           print peers.json on stdout instead of the table
+  --out DIR        folder of the two files; default: reports
+  --help           print this
+
+Which cores: the first of those that the command itself may run on, so \`taskset -c 1 deno task peer\` measures on core 1.
+
+Exit codes: 0 all that ran counts, 1 some losses differ or a side failed, 2 bad input
+`;
+
+/**
+ * Reads the command line.
+ * @returns The options; null: help was asked for.
+ * @throws {InputError} If a value cannot be used.
+ * @throws {TypeError} If an option is not known.
+ */
+export function parsePeerOptions(args: readonly string[]): PeerOptions | null {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      models: { type: "string", default: MODEL_NAMES.join(",") },
+      rounds: { type: "string", default: "5" },
+      cores: { type: "string", default: "1" },
+      batch: { type: "string" },
+      torch: { type: "string" },
+      json: { type: "boolean", default: false },
+      out: { type: "string", default: "reports" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return null;
+  return {
+    models: [...new Set(values.models.split(",").map(modelName))],
+    rounds: whole("rounds", values.rounds, 100),
+    cores: whole("cores", values.cores, 2),
+    batch: values.batch === undefined ? null : whole("batch", values.batch, 2000),
+    torch: values.torch ?? null,
+    json: values.json,
+    out: values.out,
+  };
+}
+
+function modelName(text: string): string {
+  const name = text.trim();
+  if (MODEL_NAMES.includes(name)) return name;
+  throw new InputError(
+    `Cannot measure model "${name}" as it is not among the peers' models: choose from ${MODEL_NAMES.join(", ")}`,
+  );
+}
+
+function whole(name: string, text: string, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
+  throw new InputError(`Cannot use --${name} ${text} as it must be a whole number from 1 to ${most}: correct it`);
+}

@@ -1,0 +1,205 @@
+/** What a peer measurement is, as plain data, and what follows from it. */
+import type { Arm, Rule } from "./work.ts";
+
+/** The sides in the order in which a round runs them; the first is compared with the others. */
+export const SIDES = ["requant", "eager", "compile"] as const;
+export type SideName = typeof SIDES[number];
+
+/** How far, relatively, the losses of the first steps may differ for a figure to count. */
+export const LOSS_TOLERANCE = 1e-3;
+
+/** Share of its core that a process must have had for its time by the clock to count. */
+export const CORE_SHARE = 0.9;
+
+/** What one process of a side measured. */
+export interface Sample {
+  /** Median over the steps: by the clock, and of processor time. */
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  /** How many steps the medians are of. */
+  readonly steps: number;
+  /** Of the first three steps. */
+  readonly losses: readonly number[];
+  /** Largest resident memory of the process in its life; null: not known on this system. */
+  readonly peakBytes: number | null;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** A side of a case: by round, one sample a core. */
+export interface Side {
+  readonly name: SideName;
+  readonly rounds: readonly (readonly Sample[])[];
+  /** Why there are no rounds; null: there are. */
+  readonly notRun: string | null;
+}
+
+/** One model in one arm. */
+export interface PeerCase {
+  readonly model: string;
+  readonly arm: Arm;
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly sides: readonly Side[];
+}
+
+/** Where and how it was measured. */
+export interface PeerEnvironment {
+  readonly date: string;
+  readonly os: string;
+  readonly cpu: string;
+  readonly commit: string | null;
+  readonly dirty: boolean | null;
+  readonly versions: Readonly<Record<string, string>>;
+  /** Processors that were measured on; null: processes could not be pinned. */
+  readonly pinned: readonly number[] | null;
+  /** Processes of a side at once, one thread each. */
+  readonly cores: number;
+  /** Busy share in [0, 1] of the machine's other processors meanwhile; null: there are none, or it is not known. */
+  readonly othersBusy: number | null;
+  /** Environment variables that all sides ran with. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** All of a measurement: what peers.json holds beside its `summary`. */
+export interface PeerMeasurement {
+  readonly schema: 1;
+  readonly environment: PeerEnvironment;
+  readonly rounds: number;
+  readonly rule: Rule;
+  readonly recipe: Readonly<Record<string, number>>;
+  readonly cases: readonly PeerCase[];
+}
+
+/** Lowest and highest. */
+export type Range = readonly [number, number];
+
+/** What follows for one side of a case. */
+export interface PeerRow {
+  readonly model: string;
+  readonly arm: Arm;
+  readonly batch: number;
+  readonly side: SideName;
+  /** Median over the rounds, all cores together. */
+  readonly imagesPerSecond: number | null;
+  readonly imagesPerSecondRange: Range | null;
+  /** Processor time over clock time, median over the rounds: below 1 others took the core. */
+  readonly cpuShare: number | null;
+  /** Requant over this side, median over the rounds of the ratio within a round: by the clock, and by processor time. */
+  readonly speedRatio: number | null;
+  readonly cpuSpeedRatio: number | null;
+  /** Lowest and highest of the rounds. */
+  readonly speedRatioRange: Range | null;
+  readonly cpuSpeedRatioRange: Range | null;
+  /** Whether both sides had their core to themselves, so that the ratio by the clock counts. */
+  readonly clockCounts: boolean | null;
+  readonly peakMib: number | null;
+  /** Requant over this side. */
+  readonly memoryRatio: number | null;
+  /** Largest relative difference of the first losses from Requant's. */
+  readonly lossDifference: number | null;
+  /** Whether the losses agree; null: not run. */
+  readonly counts: boolean | null;
+  /** The two losses that differ most, Requant's first. */
+  readonly worstLosses: readonly [number, number] | null;
+  readonly notRun: string | null;
+}
+
+/** @throws {RangeError} If there are no values. */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError("Cannot take the median as there are no values");
+  const sorted = [...values].sort((a, b) => a - b), half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+}
+
+function range(values: readonly number[]): Range {
+  return [Math.min(...values), Math.max(...values)];
+}
+
+function speed(samples: readonly Sample[], batch: number, kind: "seconds" | "cpuSeconds"): number {
+  return samples.reduce((total, sample) => total + batch / sample[kind], 0);
+}
+
+function cpuShare(samples: readonly Sample[]): number {
+  const total = (kind: "seconds" | "cpuSeconds") => samples.reduce((sum, sample) => sum + sample[kind], 0);
+  return total("cpuSeconds") / total("seconds");
+}
+
+function medianShare(side: Side): number {
+  return median(side.rounds.map(cpuShare));
+}
+
+function ratios(ours: Side, theirs: Side, kind: "seconds" | "cpuSeconds"): number[] {
+  const rounds = Math.min(ours.rounds.length, theirs.rounds.length);
+  return Array.from(
+    { length: rounds },
+    (_, i) => speed(ours.rounds[i]!, 1, kind) / speed(theirs.rounds[i]!, 1, kind),
+  );
+}
+
+/** The two losses of all rounds, processes and first steps that differ most, and by how much; NaN differs by infinity. */
+function worstLosses(ours: Side, theirs: Side): { difference: number; pair: readonly [number, number] } {
+  let worst = { difference: -1, pair: [NaN, NaN] as readonly [number, number] };
+  const reference = ours.rounds[0]![0]!.losses;
+  for (const sample of [...ours.rounds, ...theirs.rounds].flat()) {
+    reference.forEach((mine, step) => {
+      const other = sample.losses[step] ?? NaN, relative = Math.abs(mine - other) / Math.abs(mine);
+      const difference = Number.isNaN(relative) ? Infinity : relative;
+      if (difference > worst.difference) worst = { difference, pair: [mine, other] };
+    });
+  }
+  return worst;
+}
+
+function peak(side: Side): number | null {
+  const peaks = side.rounds.flat().map(({ peakBytes }) => peakBytes);
+  return peaks.includes(null) ? null : Math.max(...peaks as number[]);
+}
+
+function row(peerCase: PeerCase, side: Side): PeerRow {
+  const { model, arm, batch, sides } = peerCase, ours = sides.find(({ name }) => name === SIDES[0])!;
+  const none = {
+    imagesPerSecond: null,
+    imagesPerSecondRange: null,
+    cpuShare: null,
+    speedRatio: null,
+    cpuSpeedRatio: null,
+    speedRatioRange: null,
+    cpuSpeedRatioRange: null,
+    clockCounts: null,
+    peakMib: null,
+    memoryRatio: null,
+    lossDifference: null,
+    counts: null,
+    worstLosses: null,
+  };
+  const own = { ...none, model, arm, batch, side: side.name, notRun: side.notRun };
+  if (side.rounds.length === 0) return own;
+  const speeds = side.rounds.map((samples) => speed(samples, batch, "seconds")), peakBytes = peak(side);
+  const measured = {
+    ...own,
+    imagesPerSecond: median(speeds),
+    imagesPerSecondRange: range(speeds),
+    cpuShare: medianShare(side),
+    peakMib: peakBytes === null ? null : peakBytes / 2 ** 20,
+  };
+  if (side === ours || ours.rounds.length === 0) return measured;
+  const byClock = ratios(ours, side, "seconds"), byCpu = ratios(ours, side, "cpuSeconds");
+  const ourPeak = peak(ours), losses = worstLosses(ours, side);
+  return {
+    ...measured,
+    speedRatio: median(byClock),
+    cpuSpeedRatio: median(byCpu),
+    speedRatioRange: range(byClock),
+    cpuSpeedRatioRange: range(byCpu),
+    clockCounts: Math.min(medianShare(ours), medianShare(side)) >= CORE_SHARE,
+    memoryRatio: ourPeak === null || peakBytes === null ? null : ourPeak / peakBytes,
+    lossDifference: losses.difference,
+    counts: losses.difference <= LOSS_TOLERANCE,
+    worstLosses: losses.pair,
+  };
+}
+
+/** A row for every side of every case. */
+export function summarise(measurement: PeerMeasurement): PeerRow[] {
+  return measurement.cases.flatMap((peerCase) => peerCase.sides.map((side) => row(peerCase, side)));
+}

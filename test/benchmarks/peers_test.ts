@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { join, resolve } from "node:path";
+import { measureCase } from "../../benchmarks/peers/measure.ts";
+import { HELP, parsePeerOptions } from "../../benchmarks/peers/options.ts";
+import { peerJson, peerPage } from "../../benchmarks/peers/page.ts";
+import { othersBusy, parseProcessors, processorTicks } from "../../benchmarks/peers/processes.ts";
+import {
+  median,
+  type PeerMeasurement,
+  type Sample,
+  type Side,
+  type SideName,
+  summarise,
+} from "../../benchmarks/peers/result.ts";
+import { PEER_MODELS, readWork, RECIPE, RULE, writeWork } from "../../benchmarks/peers/work.ts";
+import { InputError } from "../../src/errors.ts";
+import { openEngine } from "../../src/engine/mod.ts";
+
+const ROOT = resolve(import.meta.dirname!, "../..");
+
+function sample(seconds: number, overrides: Partial<Sample> = {}): Sample {
+  return {
+    seconds,
+    cpuSeconds: seconds / 2,
+    steps: 5,
+    losses: [2.5, 2.4, 2.3],
+    peakBytes: 2 ** 30,
+    versions: {},
+    ...overrides,
+  };
+}
+
+function side(name: SideName, samples: readonly Sample[], notRun: string | null = null): Side {
+  return { name, rounds: samples.map((item) => [item]), notRun };
+}
+
+/** A measurement of one case: ours 100 images/s in the median, eager 50, torch.compile as given. */
+function measurement(compile: Side): PeerMeasurement {
+  return {
+    schema: 1,
+    environment: {
+      date: "2026-11-24",
+      os: "linux",
+      cpu: "A CPU, 2 cores",
+      commit: "abc",
+      dirty: false,
+      versions: { deno: "2.9.6", torch: "2.13.0" },
+      pinned: [1],
+      cores: 1,
+      othersBusy: 0.934,
+      variables: { OMP_NUM_THREADS: "1" },
+    },
+    rounds: 3,
+    rule: RULE,
+    recipe: RECIPE,
+    cases: [{
+      model: "resnet20",
+      arm: "lsq_w4a4",
+      batch: 128,
+      learningRate: 0.05,
+      sides: [
+        side("requant", [sample(1.28), sample(0.64), sample(2.56)]),
+        side("eager", [sample(2.56), sample(2.56), sample(2.56, { cpuSeconds: 2.56, peakBytes: 2 ** 31 })]),
+        compile,
+      ],
+    }],
+  };
+}
+
+const AGREES = side("compile", [sample(1.28), sample(1.28), sample(1.28, { losses: [2.5, 2.4, 2.302] })]);
+
+/** The table rows of a page. */
+function tableOf(page: string): string[] {
+  return page.split("\n").filter((line) => line.startsWith("| resnet20")).map((line) => line.replace(/ +/g, " "));
+}
+
+Deno.test("peerPage() gives speeds, ratios within a round, memory and agreement", () => {
+  const page = peerPage(measurement(AGREES)), step = "| resnet20, LSQ W4A4, batch 128 |";
+  assert.deepEqual(tableOf(page), [
+    `${step} Requant | 100 | 50 to 200 | | | 50 % | 1024 | | |`,
+    `${step} PyTorch eager, channels_last | 50 | 50 to 50 | (2.00x, 1.00 to 4.00) | 2.00x, 2.00 to 4.00 | 50 % | 2048 | 0.50x | agree, differ by 0.0e+0 |`,
+    `${step} torch.compile, channels_last | 100 | 100 to 100 | (1.00x, 0.50 to 2.00) | 1.00x, 0.50 to 2.00 | 50 % | 1024 | 1.00x | agree, differ by 8.7e-4 |`,
+  ]);
+  assert.match(page, /^- The machine's other cores were busy 93 % of the time meanwhile, for all sides alike$/m);
+  assert.match(
+    page,
+    /^- One process of a side at a time, one thread each, tied to core 1 of the machine, the same for all$/m,
+  );
+});
+
+Deno.test("peerPage() says that a figure does not count, with both losses", () => {
+  const differs = side("compile", [sample(1.28), sample(1.28, { losses: [2.5, 2.4026, 2.3] })]);
+  assert.match(peerPage(measurement(differs)), /\| does not count: loss 2\.400000 against 2\.402600 +\|/);
+  const nothing = side("compile", [sample(1.28, { losses: [2.5, NaN, 2.3] })]);
+  assert.match(peerPage(measurement(nothing)), /\| does not count: loss 2\.400000 against NaN +\|/);
+});
+
+Deno.test("peerPage() puts a ratio by the clock in parentheses unless both sides had their core", () => {
+  const alone = (name: SideName, seconds: number) => side(name, [sample(seconds, { cpuSeconds: 0.9 * seconds })]);
+  const base = measurement(AGREES), sides = [alone("requant", 1), alone("eager", 3), alone("compile", 2)];
+  const page = peerPage({ ...base, cases: [{ ...base.cases[0]!, sides }] });
+  assert.match(tableOf(page)[1]!, /\| 3\.00x, 3\.00 to 3\.00 \| 3\.00x, 3\.00 to 3\.00 \| 90 % \|/);
+});
+
+Deno.test("peerPage() gives the reason why a side was not run", () => {
+  const page = peerPage(measurement(side("compile", [], "there is no compiler")));
+  assert.match(page, /torch\.compile, channels_last +\|( +\|)+ not run: there is no compiler +\|/);
+});
+
+Deno.test("summarise() adds up the processes of two cores", () => {
+  const both = (name: SideName, seconds: number): Side => ({
+    name,
+    rounds: [[sample(seconds), sample(2 * seconds)]],
+    notRun: null,
+  });
+  const base = measurement(AGREES), sides = [both("requant", 1.28), both("eager", 2.56), both("compile", 1.28)];
+  const [ours, eager] = summarise({ ...base, cases: [{ ...base.cases[0]!, sides }] });
+  assert.equal(ours!.imagesPerSecond, 150);
+  assert.equal(eager!.imagesPerSecond, 75);
+  assert.equal(eager!.speedRatio, 2);
+});
+
+Deno.test("median() is the middle, or the mean of the middle two", () => {
+  assert.equal(median([3, 1, 2]), 2);
+  assert.equal(median([4, 1, 2, 3]), 2.5);
+  assert.throws(() => median([]), RangeError);
+});
+
+Deno.test("measureCase() runs the sides in turn and leaves out one that fails", async () => {
+  const calls: string[] = [];
+  const result = await measureCase({
+    model: "resnet20",
+    arm: "fp",
+    batch: 8,
+    learningRate: 0.1,
+    work: "work",
+    rounds: 2,
+    absent: {},
+    log: () => {},
+    run: (name, work) => {
+      calls.push(name);
+      assert.equal(work, "work");
+      if (name === "eager" && calls.length > 3) return Promise.reject(new Error("out of memory"));
+      return Promise.resolve([sample(calls.length)]);
+    },
+  });
+  assert.deepEqual(calls, ["compile", "requant", "eager", "compile", "requant", "eager", "compile"]);
+  assert.deepEqual(result.sides.map(({ name, rounds, notRun }) => [name, rounds.map(([s]) => s!.seconds), notRun]), [
+    ["requant", [2, 5], null],
+    ["eager", [], "out of memory"],
+    ["compile", [4, 7], null],
+  ]);
+});
+
+Deno.test("measureCase() does not start a side that is absent", async () => {
+  const calls: string[] = [];
+  const result = await measureCase({
+    model: "resnet20",
+    arm: "fp",
+    batch: 8,
+    learningRate: 0.1,
+    work: "work",
+    rounds: 1,
+    absent: { compile: "no compiler" },
+    log: () => {},
+    run: (name) => {
+      calls.push(name);
+      return Promise.resolve([sample(1)]);
+    },
+  });
+  assert.deepEqual(calls, ["requant", "eager"]);
+  assert.equal(result.sides[2]!.notRun, "no compiler");
+});
+
+Deno.test("parsePeerOptions() reads options and refuses what it cannot use", () => {
+  const options = parsePeerOptions(["--models", "resnet18,resnet20", "--rounds", "3", "--batch", "16", "--json"]);
+  assert.deepEqual(options, {
+    models: ["resnet18", "resnet20"],
+    rounds: 3,
+    cores: 1,
+    batch: 16,
+    torch: null,
+    json: true,
+    out: "reports",
+  });
+  assert.equal(parsePeerOptions(["--help"]), null);
+  for (const { model } of PEER_MODELS) assert.ok(HELP.includes(model));
+  assert.throws(
+    () => parsePeerOptions(["--models", "vgg"]),
+    new InputError(
+      'Cannot measure model "vgg" as it is not among the peers\' models: ' +
+        "choose from resnet20, resnet18, mobilenetv2",
+    ),
+  );
+  assert.throws(
+    () => parsePeerOptions(["--cores", "3"]),
+    new InputError("Cannot use --cores 3 as it must be a whole number from 1 to 2: correct it"),
+  );
+  assert.throws(() => parsePeerOptions(["--fast"]), TypeError);
+});
+
+Deno.test("othersBusy() counts the processors that were not measured on", () => {
+  const before = processorTicks("cpu  1 2 3 4\ncpu0 10 0 0 10 0 0 0 0 0 0\ncpu1 0 0 0 0 0 0 0 0 0 0\n");
+  const after = processorTicks("cpu  1 2 3 4\ncpu0 40 5 5 20 10 0 5 5 0 0\ncpu1 50 0 0 0 0 0 0 0 0 0\n");
+  assert.deepEqual(before[0], { busy: 10, total: 20 });
+  assert.equal(othersBusy(before, after, [1]), 50 / 70);
+  assert.equal(othersBusy(before, after, [0, 1]), null);
+  assert.deepEqual(parseProcessors("0,2-4"), [0, 2, 3, 4]);
+});
+
+Deno.test("writeWork() gives both sides calibrated step sizes, damped blocks and whole bytes", async () => {
+  const engine = await openEngine("wasm"), folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "work.safetensors");
+    await writeWork(engine, path, { model: "resnet20", arm: "lsq_w4a4", batch: 2, learningRate: 0.1 });
+    const { work, training, images, labels } = await readWork(path);
+    assert.equal(Object.keys(work.layers).length, 22);
+    assert.deepEqual(work.layers["stem/conv"], { weightBits: 8, inputBits: 8, inputSigned: true });
+    assert.deepEqual(work.layers["stage1/block0/conv1"], { weightBits: 4, inputBits: 4, inputSigned: false });
+    assert.ok(Math.abs(training.params["stage2/block1/norm2/gamma"]!.dataSync()[0]! - 0.1) < 1e-7);
+    assert.equal(training.params["stage2/block1/norm1/gamma"]!.dataSync()[0], 1);
+    assert.ok(training.params["classifier/input_quantizer/step_size"]!.dataSync()[0]! > 1e-3);
+    assert.deepEqual([images.shape, images.dtype], [[2, 32, 32, 3], "int32"]);
+    assert.deepEqual([...labels.dataSync()], [0, 1]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("step.py has a network for every model of the peers", () => {
+  const text = Deno.readTextFileSync(join(ROOT, "benchmarks/peers/step.py"));
+  const networks = text.slice(text.indexOf("NETWORKS = {"));
+  for (const { model } of PEER_MODELS) assert.match(networks, new RegExp(`^ +"${model}":`, "m"));
+});
+
+Deno.test("the committed peers.md and summary are what peers.json gives", () => {
+  const json = Deno.readTextFileSync(join(ROOT, "reports/peers.json"));
+  const { summary: _, ...committed } = JSON.parse(json) as PeerMeasurement & { summary: unknown };
+  assert.equal(Deno.readTextFileSync(join(ROOT, "reports/peers.md")), peerPage(committed));
+  assert.equal(json, peerJson(committed));
+});

@@ -1,0 +1,19 @@
+/** `deno task worker` with fake runs and short times: `URL OUT [ARM=BEHAVIOUR ...]`. */
+import process from "node:process";
+import { work } from "../../../benchmarks/worker/worker.ts";
+import { listenForInterrupts } from "../../../src/runs/interrupts.ts";
+import { fakeCommand } from "./specs.ts";
+import { TEST_TIMES } from "./redis.ts";
+
+const [url, out, ...behaviours] = Deno.args;
+const exitCode = await work(["--queue", url!, "--out", out!, "--jobs", "2", "--engine", "wasm"], {
+  resolveEngine: () => Promise.resolve("wasm"),
+  prepareDataset: () => Promise.resolve(),
+  command: fakeCommand(behaviours),
+  cores: 2,
+  listenForInterrupts,
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+  times: TEST_TIMES,
+});
+process.exit(exitCode);

@@ -55,7 +55,8 @@ async function cli(args: readonly string[], overrides: Partial<BenchServices> = 
   return { code, stdout, stderr, prepared, reported };
 }
 
-const KNOWN_OPTIONS = "--paper, --table, --protocol, --methods, --models, --bits, --seeds, --engine, --jobs, --queue, --out, " +
+const KNOWN_OPTIONS =
+  "--paper, --table, --protocol, --methods, --models, --bits, --seeds, --engine, --jobs, --queue, --out, " +
   "--dry-run, --json, --no-report, --help";
 
 const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [

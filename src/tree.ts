@@ -43,7 +43,10 @@ export function mapTree<From, To>(
   return result;
 }
 
-/** The leaves of `leaves` whose path satisfies `keep`. */
-export function filterLeaves<Leaf>(leaves: Leaves<Leaf>, keep: (path: string) => boolean): Record<string, Leaf> {
-  return Object.fromEntries(Object.entries(leaves).filter(([path]) => keep(path)));
+/** The leaves whose path starts with `prefix`, by the rest of their path. */
+export function leavesUnder<Leaf>(leaves: Leaves<Leaf>, prefix: string): Record<string, Leaf> {
+  return Object.fromEntries(
+    Object.entries(leaves).filter(([path]) => path.startsWith(prefix))
+      .map(([path, leaf]) => [path.slice(prefix.length), leaf]),
+  );
 }

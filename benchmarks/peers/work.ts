@@ -13,7 +13,8 @@ import { readCheckpoint, writeCheckpoint } from "../../src/train/checkpoint.ts";
 import { forward, type ImageScale, normaliseImages } from "../../src/train/forward.ts";
 import { quantizationOf } from "../../src/train/quantization.ts";
 import type { StepOptions, TrainingTensors } from "../../src/train/step.ts";
-import { leavesUnder, toTensors, zerosLike } from "../../src/train/tensors.ts";
+import { toTensors, zerosLike } from "../../src/train/tensors.ts";
+import { leavesUnder } from "../../src/tree.ts";
 import { synthetic } from "../../datasets/synthetic.ts";
 
 /** What is trained: full precision, or LSQ W4A4 with 8 bits in the first and the last layer. */

@@ -1,7 +1,7 @@
 /** A running average of a network, kept among a method's tensors: what CR's teacher and the control LSQ + EMA share. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { filterLeaves, type Leaves } from "../tree.ts";
+import { type Leaves, leavesUnder } from "../tree.ts";
 import type { NetworkTensors } from "./types.ts";
 
 /** min(1 - 1 / (t + 1), alpha), t = 1 in the first step (Mean Teacher). */
@@ -31,14 +31,9 @@ export function runningAverage(name: string): RunningAverage {
     for (const [path, tensor] of Object.entries(network.state)) memory[state + path] = make(tensor, state + path);
     return memory;
   };
-  const under = (memory: Leaves<Tensor>, prefix: string) =>
-    Object.fromEntries(
-      Object.entries(filterLeaves(memory, (path) => path.startsWith(prefix)))
-        .map(([path, tensor]) => [path.slice(prefix.length), tensor]),
-    );
   return {
     start: (network) => asMemory(network, (tensor) => tf.clone(tensor)),
-    network: (memory) => ({ params: under(memory, params), state: under(memory, state) }),
+    network: (memory) => ({ params: leavesUnder(memory, params), state: leavesUnder(memory, state) }),
     next(memory, { network, factor }) {
       const rest = tf.sub(1, factor);
       return asMemory(network, (tensor, path) => {

@@ -8,10 +8,11 @@ import { initialise, type NetworkData } from "../nn/initialise.ts";
 import type { Model, ModelQuantization } from "../nn/types.ts";
 import { stream } from "../random/stream.ts";
 import type { RunSpec } from "../runs/spec.ts";
+import { leavesUnder } from "../tree.ts";
 import { inputStatistics, withQuantizers } from "./calibration.ts";
 import { readCheckpoint } from "./checkpoint.ts";
 import type { TrainingTensors } from "./step.ts";
-import { leavesUnder, toTensors, zerosLike } from "./tensors.ts";
+import { toTensors, zerosLike } from "./tensors.ts";
 
 /** What a run starts from. */
 export interface StartOptions {

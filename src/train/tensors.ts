@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { TensorData } from "../nn/initialise.ts";
-import type { Leaves } from "../tree.ts";
+import { type Leaves, leavesUnder } from "../tree.ts";
 import type { TrainingTensors } from "./step.ts";
 
 const KINDS = ["params", "velocity", "state", "memory"] as const;
@@ -37,16 +37,6 @@ export function trainingData(training: TrainingTensors): Record<string, TensorDa
 export function trainingTensors(data: Readonly<Record<string, TensorData>>): TrainingTensors {
   const [params, velocity, state, memory] = KINDS.map((kind) => toTensors(leavesUnder(data, `${kind}/`)));
   return { params: params!, velocity: velocity!, state: state!, memory: memory! };
-}
-
-/** The leaves whose path starts with `prefix`, without it. */
-export function leavesUnder<Leaf>(leaves: Readonly<Record<string, Leaf>>, prefix: string): Record<string, Leaf> {
-  return Object.fromEntries(
-    Object.entries(leaves).filter(([path]) => path.startsWith(prefix)).map(([path, leaf]) => [
-      path.slice(prefix.length),
-      leaf,
-    ]),
-  );
 }
 
 /** Zeros like `leaves`. */

@@ -15,8 +15,14 @@ export function namesIn(folder: string): string[] | null {
   }
 }
 
+/** Trials on held-out images lie apart: no table shows them. */
+function fileOf({ spec }: RunRecord): string {
+  return spec.dataset.evaluateOn === "heldOut" ? "held_out.jsonl" : `${spec.protocol}.jsonl`;
+}
+
 /**
- * Adds the ended runs below `<out>/runs` to `<records>/<protocol>.jsonl`, one a line, by start. A run that is there
+ * Adds the ended runs below `<out>/runs` to `<records>/<protocol>.jsonl`, one a line, by start; trials on held-out images
+ * to `held_out.jsonl`. A run that is there
  * already is replaced: so a failure by its repetition.
  *
  * @throws {InputError} If the folder holds no ended run, or a record cannot be read or written.
@@ -29,12 +35,12 @@ export function collectRuns(out: string, records: string): { runs: number; files
       `Cannot collect from ${out} as it holds no ended run: name the --out folder of a finished \`deno task bench\``,
     );
   }
-  const protocols = [...new Set(ended.map(({ spec }) => spec.protocol))].sort();
-  const files = protocols.map((protocol) => {
-    const path = join(records, `${protocol}.jsonl`);
+  const names = [...new Set(ended.map(fileOf))].sort();
+  const files = names.map((name) => {
+    const path = join(records, name);
     const merged = new Map<string, RunRecord>();
     const before = parseRecords(readTextIfThere(path) ?? "", path);
-    for (const record of [...before, ...ended.filter(({ spec }) => spec.protocol === protocol)]) {
+    for (const record of [...before, ...ended.filter((record) => fileOf(record) === name)]) {
       merged.set(record.id, record);
     }
     const lines = [...merged.values()].sort((a, b) => a.startedAt < b.startedAt ? -1 : 1).map((record) =>

@@ -4,6 +4,7 @@ import { runId, runSpecSchema } from "./spec.ts";
 
 /** How a run ended. */
 export const RUN_STATUSES = ["done", "diverged", "failed", "timeout"] as const;
+export type RunStatus = typeof RUN_STATUSES[number];
 
 /** What computed a run: enough to judge whether two records may be compared. */
 export const environmentSchema = z.strictObject({

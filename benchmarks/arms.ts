@@ -1,3 +1,4 @@
+import { canonicalJson } from "../src/runs/spec.ts";
 import type { Arm } from "./types.ts";
 
 /** Full precision: the teacher and starting point of every other arm, shared by all papers. */
@@ -15,3 +16,36 @@ export const LSQ = {
   quantizer: "lsq",
   fromTeacher: true,
 } as const satisfies Arm;
+
+/** PACT (Choi et al. 2018, arXiv:1805.06085): its own activations, DoReFa's weights. */
+export const PACT = {
+  id: "pact",
+  method: { name: "qat", options: {} },
+  quantizer: "pact",
+  fromTeacher: true,
+} as const satisfies Arm;
+
+/** LSQ+ (Bhalgat et al. 2020, arXiv:2004.09576): LSQ with a learned offset of activations. */
+export const LSQ_PLUS = {
+  id: "lsq_plus",
+  method: { name: "qat", options: {} },
+  quantizer: "lsq_plus",
+  fromTeacher: true,
+} as const satisfies Arm;
+
+/** All of an arm but its name and quantizer. */
+function substance(arm: Arm): string {
+  return canonicalJson({ ...arm, id: null, quantizer: null });
+}
+
+/**
+ * The arm on another quantizer. Its id says so, as `fpq@pact`, so that its runs fill no cell of a paper; plain training is
+ * `qat@dorefa`. Where one of `known` is just that, it is this one: LSQ on `pact` is the arm PACT. Full precision stays.
+ */
+export function onQuantizer(arm: Arm, quantizer: string, known: readonly Arm[]): Arm {
+  if (arm.quantizer === null) return arm;
+  const same = known.find((other) => other.quantizer === quantizer && substance(other) === substance(arm));
+  if (same) return same;
+  const base = substance(arm) === substance(LSQ) ? "qat" : arm.id;
+  return { ...arm, id: `${base}@${quantizer}`, quantizer };
+}

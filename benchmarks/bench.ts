@@ -1,40 +1,23 @@
 import { join, resolve } from "node:path";
-import type { EngineChoice } from "../src/engine/mod.ts";
 import type { EngineName } from "../src/engine/types.ts";
 import { InputError } from "../src/errors.ts";
-import type { ReportFile, ReportInput } from "../src/report/mod.ts";
-import { estimator } from "../src/runs/estimate.ts";
+import type { ReportFile } from "../src/report/mod.ts";
+import { estimator, jobsThatFit } from "../src/runs/estimate.ts";
 import { writeFileAtomic } from "../src/runs/files.ts";
-import type { Interrupts } from "../src/runs/interrupts.ts";
-import { describeRun, type PlanState, statePlan } from "../src/runs/plan.ts";
-import { type PoolOutcome, runPool } from "../src/runs/pool.ts";
-import { createProgress, type Progress } from "../src/runs/progress.ts";
-import { addressWarning, type QueueAddress, redact } from "../src/runs/queue/url.ts";
-import { checkOut, logFile, readableRecords } from "../src/runs/store.ts";
+import { type PlannedRun, type PlanState, statePlan } from "../src/runs/plan.ts";
+import type { PoolOutcome } from "../src/runs/pool.ts";
+import type { Artefacts } from "../src/runs/queue/artefacts.ts";
+import { redact } from "../src/runs/queue/url.ts";
+import { checkOut, readableRecords } from "../src/runs/store.ts";
+import { type BenchServices, type Estimator, leavePlan, runPlan, tellOutcome } from "./grid.ts";
+import { withMovedArms } from "./moved_arms.ts";
 import { type BenchOptions, helpText, parseOptions } from "./options.ts";
-import { planRuns } from "./plan.ts";
+import { planCells, planRuns } from "./plan.ts";
 import { planDocument, planText } from "./plan_text.ts";
 import { PROTOCOL_DEFINITIONS } from "./protocols.ts";
-import type { Paper } from "./types.ts";
+import { planResources } from "./resources.ts";
 
-/** What the command needs from outside; nothing here loads tensor code. */
-export interface BenchServices {
-  readonly papers: readonly Paper[];
-  readonly resolveEngine: (choice: EngineChoice) => Promise<EngineName>;
-  /** Has the data set at hand before processes ask for it. @throws {InputError} If it cannot be had. */
-  readonly prepareDataset: (name: string, log: (line: string) => void) => Promise<void>;
-  readonly trainSize: (dataset: string) => number | null;
-  readonly renderReports: (input: ReportInput) => Promise<readonly ReportFile[]>;
-  /** Program and arguments of a run's process. */
-  readonly command: readonly string[];
-  readonly cores: number;
-  readonly listenForInterrupts: () => Interrupts & { dispose(): void };
-  readonly stdout: (text: string) => void;
-  readonly stderr: (text: string) => void;
-  /** Whether stderr is a terminal, and how wide. */
-  readonly terminal: boolean;
-  readonly columns: number;
-}
+export type { BenchServices } from "./grid.ts";
 
 /**
  * `deno task bench`: plans the tables of the papers, runs what is not done, writes the report.
@@ -56,27 +39,36 @@ export async function bench(args: readonly string[], services: BenchServices): P
 async function benchWith(options: BenchOptions, services: BenchServices): Promise<number> {
   const protocol = PROTOCOL_DEFINITIONS[options.protocol];
   const out = resolve(options.out);
-  const jobs = options.jobs ?? services.cores;
   const engine = await services.resolveEngine(options.engine);
   services.stderr(engineLine(engine) + "\n");
-  const runs = planRuns({ ...options, protocol, engine });
+  if (options.quantizer !== null) {
+    const { quantizerNamed } = await import("../src/quant/mod.ts"); // tensor code, only where it is asked for
+    quantizerNamed(options.quantizer);
+  }
+  const request = { ...options, protocol, engine };
+  const runs = planRuns(request);
+  const artefacts = await fetchRecords(runs, { out, store: options.store });
   const plan = statePlan(runs.map(({ spec }) => spec), out);
+  const estimate = await learnEstimates(plan, { out, services });
+  const jobs = jobsOf(plan, { options, estimate, services });
   if (options.dryRun) {
-    const estimate = estimator(readableRecords(out), services.trainSize);
-    const view = { plan, estimate, jobs, protocol: protocol.name, papers: options.papers.map(({ id }) => id) };
+    const { memoryMiB: machineMemoryMiB, checkpointMiB } = services;
+    const resources = await planResources(plan, { estimate, jobs, machineMemoryMiB, checkpointMiB });
+    const cells = planCells(request), papers = options.papers.map(({ id }) => id);
+    const view = { plan, cells, estimate, jobs, resources, protocol: protocol.name, papers };
     services.stdout(options.json ? JSON.stringify(planDocument(view), null, 2) + "\n" : planText(view));
     return 0;
   }
   checkOut(out);
   const { queue } = options;
   const outcome = queue === null || plan.todo.length === 0
-    ? await runPlan(plan, { out, jobs, services })
-    : await leavePlan(plan, { out, engine, queue, services });
+    ? await runPlan(plan, { out, jobs, options, estimate, services })
+    : await leavePlan(plan, { out, engine, queue, artefacts, options, estimate, services });
   tellOutcome(outcome, { plan, out, services });
   const stopped = outcome.unfinished.length > 0;
   const files = options.report && !stopped
     ? await services.renderReports({
-      pages: options.papers.map(({ page }) => page),
+      pages: options.papers.map(({ page }) => withMovedArms(page, outcome.records)),
       records: outcome.records,
       deviations: { [protocol.name]: protocol.deviations },
     })
@@ -95,93 +87,47 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
   return !stopped && outcome.records.every(({ status }) => status === "done") ? 0 : 1;
 }
 
+/** Has the records that a bucket has in the folder. */
+async function fetchRecords(
+  runs: readonly PlannedRun[],
+  { out, store }: { out: string; store: BenchOptions["store"] },
+): Promise<Artefacts | undefined> {
+  if (store === null) return undefined;
+  const { openArtefacts, RECORD } = await import("../src/runs/queue/mod.ts");
+  const artefacts = await openArtefacts(out, store);
+  await artefacts.pull(runs.map(({ id }) => id), RECORD);
+  return artefacts;
+}
+
+/** What runs are expected to take: this folder's records count before the committed ones, as they are of this machine. */
+async function learnEstimates(
+  plan: PlanState,
+  { out, services }: { out: string; services: BenchServices },
+): Promise<Estimator> {
+  if (plan.todo.length === 0) return () => null;
+  return estimator([...await services.committedRecords(), ...readableRecords(out)], services.trainSize);
+}
+
+/** @throws {InputError} If the runs that would be at once do not fit in this machine's memory. */
+function jobsOf(
+  plan: PlanState,
+  { options, estimate, services }: { options: BenchOptions; estimate: Estimator; services: BenchServices },
+): number {
+  const { cores, memoryMiB } = services;
+  if (options.queue !== null) return cores;
+  const estimates = plan.todo.map(({ spec }) => estimate(spec));
+  const jobs = jobsThatFit(estimates, { wanted: options.jobs, cores, memoryMiB });
+  if (options.jobs === null && jobs < cores) {
+    services.stderr(`${jobs} at once instead of one a core, as more would not fit in ${Math.round(memoryMiB)} MiB\n`);
+  }
+  return jobs;
+}
+
 function engineLine(engine: EngineName): string {
   return engine === "tensorflow"
     ? "Engine: tensorflow"
     : "Engine: wasm, which needs nothing installed; tensorflow is several times faster: run `deno task engine install` " +
       "to get it";
-}
-
-async function runPlan(
-  plan: PlanState,
-  { out, jobs, services }: { out: string; jobs: number; services: BenchServices },
-): Promise<PoolOutcome> {
-  const { todo } = plan;
-  if (todo.length === 0) return { records: [...plan.finished.values()], unfinished: [] };
-  for (const name of new Set(todo.map(({ spec }) => spec.dataset.name))) {
-    await services.prepareDataset(name, (line) => services.stderr(line + "\n"));
-  }
-  services.stderr(`${todo.length} runs to do, ${plan.finished.size} done before, ${jobs} at once, in ${out}\n`);
-  const onStop = "Stopping: the runs write their checkpoints; Ctrl-C again stops them at once";
-  return await withProgress(plan, { services, onStop }, ({ onEvent }, interrupts) => {
-    return runPool(plan, { out, jobs, command: services.command, interrupts, onEvent });
-  });
-}
-
-/** Leaves the plan to the workers of a queue. @throws {InputError} If its server cannot be reached. */
-async function leavePlan(
-  plan: PlanState,
-  { out, engine, queue: address, services }: {
-    out: string;
-    engine: EngineName;
-    queue: QueueAddress;
-    services: BenchServices;
-  },
-): Promise<PoolOutcome> {
-  const { checkRedis, followPlan, queueName } = await import("../src/runs/queue/mod.ts");
-  const warning = addressWarning(address);
-  if (warning !== null) services.stderr(warning + "\n");
-  await checkRedis(address);
-  const queue = await queueName(out, engine);
-  services.stderr(
-    `${plan.todo.length} runs to do, ${plan.finished.size} done before, left to the workers of ${address.shown} ` +
-      `on folder ${out}, queue ${queue}\n`,
-  );
-  const onStop = "Stopping: the workers go on with what is in the queue; the same command follows them again";
-  return await withProgress(plan, { services, onStop }, ({ onEvent, say }, interrupts) => {
-    return followPlan(plan, { address, queue, out, interrupts, onEvent, say });
-  });
-}
-
-async function withProgress(
-  { todo }: PlanState,
-  { services, onStop }: { services: BenchServices; onStop: string },
-  run: (progress: Progress, interrupts: Interrupts) => Promise<PoolOutcome>,
-): Promise<PoolOutcome> {
-  const interrupts = services.listenForInterrupts();
-  const progress = createProgress(todo, {
-    write: services.stderr,
-    terminal: services.terminal,
-    columns: services.columns,
-  });
-  const sayStop = (): void => progress.say(onStop);
-  interrupts.stop.addEventListener("abort", sayStop);
-  try {
-    return await run(progress, interrupts);
-  } finally {
-    interrupts.stop.removeEventListener("abort", sayStop);
-    progress.close();
-    interrupts.dispose();
-  }
-}
-
-function tellOutcome(
-  outcome: PoolOutcome,
-  { plan, out, services }: { plan: PlanState; out: string; services: BenchServices },
-): void {
-  const notDone = outcome.records.filter(({ status }) => status !== "done");
-  for (const { id, spec, status, reason } of notDone) {
-    services.stderr(`${describeRun(spec)} ${status}: ${reason ?? "no reason known"} (log: ${logFile(out, id)})\n`);
-  }
-  const done = outcome.records.length - notDone.length;
-  services.stderr(
-    `${done} of ${plan.runs.length} runs are done${notDone.length > 0 ? `, ${notDone.length} not` : ""}\n`,
-  );
-  if (outcome.unfinished.length > 0) {
-    services.stderr(`Stopped with ${outcome.unfinished.length} runs to go: the same command goes on from there\n`);
-  } else if (notDone.some(({ status }) => status !== "diverged")) {
-    services.stderr("The same command runs those that failed again\n");
-  }
 }
 
 function resultDocument(

@@ -1,9 +1,18 @@
 /** `deno task bench`: see `--help`. */
 import process from "node:process";
 import { listenForInterrupts } from "../src/runs/interrupts.ts";
+import { machineMemoryMiB } from "../src/runs/machine.ts";
 import { bench } from "./bench.ts";
 import { PAPERS } from "./mod.ts";
-import { childCommand, loadDataset, renderReports, resolveEngine, trainSize } from "./services.ts";
+import {
+  checkpointMiB,
+  childCommand,
+  committedRecords,
+  loadDataset,
+  renderReports,
+  resolveEngine,
+  trainSize,
+} from "./services.ts";
 
 process.exitCode = await bench(Deno.args, {
   papers: PAPERS,
@@ -12,6 +21,9 @@ process.exitCode = await bench(Deno.args, {
   trainSize,
   renderReports,
   command: childCommand(),
+  committedRecords,
+  checkpointMiB,
+  memoryMiB: machineMemoryMiB(),
   cores: navigator.hardwareConcurrency,
   listenForInterrupts,
   stdout: (text) => void process.stdout.write(text),

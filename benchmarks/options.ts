@@ -1,8 +1,10 @@
-import { parseArgs } from "node:util";
 import { ENGINE_CHOICES, type EngineChoice } from "../src/engine/mod.ts";
 import { InputError } from "../src/errors.ts";
+import type { RunLimits } from "../src/runs/limits.ts";
+import { type BucketAddress, parseStoreUrl } from "../src/runs/queue/store_url.ts";
 import { parseQueueUrl, type QueueAddress } from "../src/runs/queue/url.ts";
 import { type ProtocolName, PROTOCOLS } from "../src/runs/spec.ts";
+import { LIMIT_OPTIONS, type Option, optionLines, parseLimits, readFlags } from "./flags.ts";
 import { unknownValue } from "./plan.ts";
 import type { Bits, Paper } from "./types.ts";
 
@@ -15,28 +17,32 @@ export interface BenchOptions {
   readonly models: readonly string[] | null;
   readonly bits: readonly Bits[] | null;
   readonly seeds: readonly number[] | null;
+  /** In place of every quantized arm's own; null: their own. */
+  readonly quantizer: string | null;
   readonly engine: EngineChoice;
   /** Null: one process a core. */
   readonly jobs: number | null;
+  readonly limits: RunLimits;
+  /** How often a run that crashed is tried again; null: as the pool or the queue does by default. */
+  readonly retries: number | null;
+  readonly failFast: boolean;
+  readonly keepEpochs: boolean;
   /** Null: this machine alone. */
   readonly queue: QueueAddress | null;
+  /** Null: the folder is shared. */
+  readonly store: BucketAddress | null;
   readonly out: string;
   readonly dryRun: boolean;
   readonly json: boolean;
   readonly report: boolean;
 }
 
-interface Option {
-  readonly name: string;
-  /** How the value is written; null: a switch. */
-  readonly value: string | null;
-  readonly help: string;
-}
-
 const ALL_PAPERS = "all";
 const DEFAULT_PROTOCOL: ProtocolName = "smoke";
 const DEFAULT_ENGINE: EngineChoice = "auto";
 const DEFAULT_OUT = "runs";
+/** With a queue it is the workers that start runs. */
+const OF_WORKERS = ["jobs", ...LIMIT_OPTIONS.map(({ name }) => name)];
 
 /** The one table of options: parsing and help are made from it. */
 function optionTable(papers: readonly Paper[]): readonly Option[] {
@@ -51,12 +57,22 @@ function optionTable(papers: readonly Paper[]): readonly Option[] {
     { name: "bits", value: "W2A2,W4A4", help: "weight and activation bits in place of the protocol's" },
     { name: "seeds", value: "0,1,2", help: "seeds in place of the protocol's" },
     {
+      name: "quantizer",
+      value: "NAME",
+      help: "quantizer of every arm in place of its own; such rows are no paper's cells",
+    },
+    {
       name: "engine",
       value: ENGINE_CHOICES.join("|"),
       help: `what computes; default: ${DEFAULT_ENGINE}, tensorflow where it is found`,
     },
     { name: "jobs", value: "N", help: "how many runs at once; default: one a core" },
     { name: "queue", value: "URL", help: "leave the runs to the workers of a Redis server, redis://host:6379" },
+    { name: "store", value: "URL", help: "with --queue: bucket that has what --out shares else, s3://bucket/prefix" },
+    ...LIMIT_OPTIONS,
+    { name: "retries", value: "N", help: "how often a run that crashed is tried again; default: 0, with --queue 1" },
+    { name: "fail-fast", value: null, help: "stop the other runs, with their checkpoints, when one has failed" },
+    { name: "keep-epochs", value: null, help: "keep a checkpoint of each epoch, for `deno task measure --epochs`" },
     { name: "out", value: "DIR", help: `folder of runs and reports; default: ${DEFAULT_OUT}` },
     { name: "dry-run", value: null, help: "print the plan and its estimates, run nothing" },
     { name: "json", value: null, help: "print one JSON document on stdout" },
@@ -71,16 +87,12 @@ function paperIds(papers: readonly Paper[]): string[] {
 
 /** The text of `--help`. */
 export function helpText(papers: readonly Paper[]): string {
-  const rows = optionTable(papers).map((
-    { name, value, help },
-  ) => [`--${name}${value === null ? "" : ` ${value}`}`, help]);
-  const width = Math.max(...rows.map(([left]) => left!.length));
   return [
     "Runs the tables of a paper and compares them with the published ones",
     "",
     "Usage: deno task bench --paper PAPER [options]",
     "",
-    ...rows.map(([left, help]) => `  ${left!.padEnd(width)}  ${help}`),
+    ...optionLines(optionTable(papers)),
     "",
     "Exit codes: 0 all runs done, 1 some runs failed or were stopped, 2 bad input",
     "",
@@ -109,9 +121,19 @@ export function parseOptions(args: readonly string[], papers: readonly Paper[]):
   const seeds = given.get("seeds");
   const jobs = given.get("jobs");
   const queue = given.get("queue");
-  if (jobs !== undefined && queue !== undefined) {
-    throw new InputError(`Cannot use --jobs together with --queue: give --jobs to each \`deno task worker\``);
+  for (const name of OF_WORKERS) {
+    if (queue === undefined || !given.has(name)) continue;
+    throw new InputError(`Cannot use --${name} together with --queue: give --${name} to each \`deno task worker\``);
   }
+  for (const name of ["fail-fast", "keep-epochs"]) {
+    if (queue === undefined || !given.has(name)) continue;
+    throw new InputError(`Cannot use --${name} together with --queue: leave it out, or run without a queue`);
+  }
+  const store = given.get("store");
+  if (store !== undefined && queue === undefined) {
+    throw new InputError("Cannot use --store without --queue: leave it out, as one machine has its folder");
+  }
+  const retries = given.get("retries");
   return {
     papers: paper === ALL_PAPERS
       ? papers
@@ -122,54 +144,20 @@ export function parseOptions(args: readonly string[], papers: readonly Paper[]):
     models: models === undefined ? null : listOf("models", models),
     bits: bits === undefined ? null : listOf("bits", bits).map(parseBits),
     seeds: seeds === undefined ? null : listOf("seeds", seeds).map(parseSeed),
+    quantizer: given.get("quantizer") ?? null,
     engine: oneOf("engine", given.get("engine") ?? DEFAULT_ENGINE, ENGINE_CHOICES),
     jobs: jobs === undefined ? null : parseJobs(jobs),
+    limits: parseLimits(given),
+    retries: retries === undefined ? null : parseRetries(retries),
+    failFast: given.has("fail-fast"),
+    keepEpochs: given.has("keep-epochs"),
     queue: queue === undefined ? null : parseQueueUrl(queue),
+    store: store === undefined ? null : parseStoreUrl(store),
     out: given.get("out") ?? DEFAULT_OUT,
     dryRun: given.has("dry-run"),
     json: given.has("json"),
     report: !given.has("no-report"),
   };
-}
-
-/** The flags as text by name; node's parser splits, the checks are ours for the sake of their messages. */
-function readFlags(args: readonly string[], table: readonly Option[]): Map<string, string> {
-  const { tokens } = parseArgs({
-    args: [...args],
-    options: Object.fromEntries(
-      table.map(({ name, value }) => [name, { type: value === null ? "boolean" : "string" }]),
-    ),
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
-  const flags = new Map<string, string>();
-  for (const token of tokens) {
-    if (token.kind === "option-terminator") continue;
-    if (token.kind === "positional") {
-      throw new InputError(`Cannot use "${token.value}" as it belongs to no option: see --help`);
-    }
-    const option = table.find(({ name }) => name === token.name);
-    if (option === undefined) {
-      const known = table.map(({ name }) => `--${name}`).join(", ");
-      throw new InputError(`Cannot use option ${token.rawName} as it is not known: choose among ${known}`);
-    }
-    if (flags.has(option.name)) {
-      throw new InputError(
-        `Cannot use --${option.name} twice: give all values in one, separated by commas where it takes several`,
-      );
-    }
-    if (option.value === null && token.value !== undefined) {
-      throw new InputError(
-        `Cannot use --${option.name}=${token.value} as --${option.name} takes no value: leave "=${token.value}" out`,
-      );
-    }
-    if (option.value !== null && (token.value === undefined || token.value === "" || token.value.startsWith("--"))) {
-      throw new InputError(`Cannot use --${option.name} without a value: give --${option.name} ${option.value}`);
-    }
-    flags.set(option.name, token.value ?? "");
-  }
-  return flags;
 }
 
 function fail(error: InputError): never {
@@ -206,4 +194,9 @@ function parseJobs(text: string): number {
   throw new InputError(
     `Cannot use --jobs "${text}" as it must be a whole number from 1 to 1024: leave it out for one a core`,
   );
+}
+
+function parseRetries(text: string): number {
+  if (/^\d{1,2}$/.test(text)) return Number(text);
+  throw new InputError(`Cannot use --retries "${text}" as it must be a whole number from 0 to 99: give such as 2`);
 }

@@ -1,8 +1,8 @@
 import type { EngineName } from "../src/engine/types.ts";
 import { InputError } from "../src/errors.ts";
 import { orderRuns, type PlannedRun } from "../src/runs/plan.ts";
-import { runId, type RunSpec } from "../src/runs/spec.ts";
-import { FP } from "./arms.ts";
+import { canonicalJson, runId, type RunSpec } from "../src/runs/spec.ts";
+import { FP, onQuantizer } from "./arms.ts";
 import { PAPERS } from "./mod.ts";
 import { PROTOCOL_DEFINITIONS } from "./protocols.ts";
 import type { Arm, Bits, Paper, Protocol, TableGrid } from "./types.ts";
@@ -21,6 +21,20 @@ export interface PlanRequest {
   readonly models: readonly string[] | null;
   readonly bits: readonly Bits[] | null;
   readonly seeds: readonly number[] | null;
+  /** Takes the place of every quantized arm's own. */
+  readonly quantizer?: string | null;
+}
+
+/** One cell of a table, with its runs: one a seed. */
+export interface PlannedCell {
+  readonly paper: string;
+  readonly table: string;
+  readonly dataset: string;
+  readonly model: string;
+  readonly arm: string;
+  /** Null: full precision. */
+  readonly bits: Bits | null;
+  readonly runs: readonly PlannedRun[];
 }
 
 /** Bits as people write them: `W2A4`. */
@@ -38,10 +52,46 @@ export function unknownValue(kind: string, value: string, known: readonly string
  * @throws {InputError} If a table, method or model is not known.
  */
 export function planRuns(request: PlanRequest): PlannedRun[] {
+  return orderRuns(placedSpecs(request).map(({ spec }) => spec));
+}
+
+/**
+ * Every cell of every table of a request, in the tables' order. A run of several tables is in a cell of each; a teacher that
+ * is no row of the table is in none.
+ * @throws {InputError} If a table, method or model is not known.
+ */
+export function planCells(request: PlanRequest): PlannedCell[] {
+  const cells = new Map<string, PlannedCell & { runs: PlannedRun[] }>();
+  for (const { paper, grid, spec, isCell } of placedSpecs(request)) {
+    if (!isCell) continue;
+    const { arm, model, quantization, seed } = spec;
+    const bits = quantization && { weights: quantization.weightBits, activations: quantization.activationBits };
+    const cell = { paper: paper.id, table: grid.id, dataset: grid.dataset, model, arm, bits };
+    const key = canonicalJson(cell), found = cells.get(key) ?? { ...cell, runs: [] };
+    if (!found.runs.some((run) => run.spec.seed === seed)) found.runs.push({ id: runId(spec), spec });
+    cells.set(key, found);
+  }
+  const tables = [...cells.values()].map(({ paper, table }) => `${paper} ${table}`);
+  // specs come seed by seed and model by model: a table's cells are put together again
+  return [...new Set(tables)].flatMap((name) =>
+    [...cells.values()].filter(({ paper, table }) => `${paper} ${table}` === name)
+  );
+}
+
+/** A run and the table that it stands in. */
+interface PlacedSpec {
+  readonly paper: Paper;
+  readonly grid: TableGrid;
+  readonly spec: RunSpec;
+  /** Whether it fills a cell: a teacher may be there for its students alone. */
+  readonly isCell: boolean;
+}
+
+function placedSpecs(request: PlanRequest): PlacedSpec[] {
   const tables = request.papers.flatMap((paper) => tablesOf(paper, request).map((grid) => ({ paper, grid })));
   checkKnown("method", request.methods, tables.flatMap(({ grid }) => grid.arms.map(({ id }) => id)));
   checkKnown("model", request.models, knownModels());
-  return orderRuns(tables.flatMap(({ paper, grid }) => tableRuns(paper, grid, request)));
+  return tables.flatMap(({ paper, grid }) => tableRuns(paper, grid, request));
 }
 
 /** Every model that a protocol or a table names: the list of `src/nn` would load tensor code. */
@@ -57,13 +107,28 @@ function checkKnown(kind: string, values: readonly string[] | null, known: reado
 }
 
 function tablesOf(paper: Paper, { table, protocol }: PlanRequest): readonly TableGrid[] {
-  if (table === null) return protocol.name === "smoke" ? paper.grids.slice(0, 1) : paper.grids;
+  if (table === null) {
+    if (protocol.name === "smoke") return paper.grids.slice(0, 1);
+    return paper.grids.filter(({ dataset }) => protocol.datasets?.includes(dataset) ?? true);
+  }
   const found = paper.grids.filter(({ id }) => id === table);
   if (found.length === 0) throw unknownValue(`table of paper ${paper.id}`, table, paper.grids.map(({ id }) => id));
   return found;
 }
 
-function armsOf(paper: Paper, grid: TableGrid, { methods, protocol, table }: PlanRequest): readonly Arm[] {
+/** Every quantized arm of every paper. */
+function knownArms(): Arm[] {
+  return PAPERS.flatMap(({ grids }) => grids.flatMap(({ arms }) => arms));
+}
+
+function armsOf(paper: Paper, grid: TableGrid, request: PlanRequest): readonly Arm[] {
+  const arms = ownArms(paper, grid, request), { quantizer } = request;
+  if (!quantizer) return arms;
+  const known = knownArms(), moved = arms.map((arm) => onQuantizer(arm, quantizer, known));
+  return [...new Map(moved.map((arm) => [arm.id, arm])).values()];
+}
+
+function ownArms(paper: Paper, grid: TableGrid, { methods, protocol, table }: PlanRequest): readonly Arm[] {
   if (methods !== null) return grid.arms.filter(({ id }) => methods.includes(id));
   if (protocol.name !== "smoke" || table !== null) return grid.arms;
   return grid.arms.filter(({ id }) => ["fp", "lsq", paper.id].includes(id));
@@ -78,25 +143,26 @@ function bitsOf(grid: TableGrid, { bits, protocol }: PlanRequest): readonly Bits
   return own.length > 0 ? own : protocol.bits;
 }
 
-function tableRuns(paper: Paper, grid: TableGrid, request: PlanRequest): RunSpec[] {
-  const specs: RunSpec[] = [];
+function tableRuns(paper: Paper, grid: TableGrid, request: PlanRequest): PlacedSpec[] {
+  const placed: PlacedSpec[] = [];
+  const add = (spec: RunSpec, isCell = true) => placed.push({ paper, grid, spec, isCell });
   for (const seed of request.seeds ?? request.protocol.seeds) {
     for (const model of request.models ?? request.protocol.models ?? grid.models) {
       const place = { grid, model, seed, request };
       for (const arm of armsOf(paper, grid, request)) {
         if (arm.quantizer === null) {
-          specs.push(fullPrecisionSpec(arm, place));
+          add(fullPrecisionSpec(arm, place));
           continue;
         }
-        const teacher = fullPrecisionSpec(FP, place);
-        if (arm.fromTeacher) specs.push(teacher);
+        const teacher = fullPrecisionSpec(arm.start ?? FP, place);
+        if (arm.fromTeacher) add(teacher, false);
         for (const bits of bitsOf(grid, request)) {
-          specs.push(quantizedSpec(arm, { ...place, bits, teacher: arm.fromTeacher ? runId(teacher) : null }));
+          add(quantizedSpec(arm, { ...place, bits, teacher: arm.fromTeacher ? runId(teacher) : null }));
         }
       }
     }
   }
-  return specs;
+  return placed;
 }
 
 interface Place {
@@ -107,14 +173,18 @@ interface Place {
 }
 
 function fullPrecisionSpec(arm: Arm, { grid, model, seed, request }: Place): RunSpec {
-  const { protocol, engine } = request;
+  const { protocol, engine } = request, { labelledFraction } = arm;
   return {
     schema: 1,
     protocol: protocol.name,
     arm: arm.id,
     method: arm.method,
     model,
-    dataset: { name: grid.dataset, ...protocol.dataset },
+    dataset: {
+      name: grid.dataset,
+      ...protocol.dataset,
+      ...(labelledFraction === undefined ? {} : { labelledFraction }),
+    },
     quantization: null,
     recipe: protocol.fullPrecision,
     seed,

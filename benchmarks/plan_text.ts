@@ -1,25 +1,61 @@
 import { type Estimate, formatSeconds, makespanSeconds } from "../src/runs/estimate.ts";
 import { describeRun, type PlannedRun, type PlanState } from "../src/runs/plan.ts";
 import type { RunSpec } from "../src/runs/spec.ts";
+import { formatBits, type PlannedCell } from "./plan.ts";
+import { type Resources, resourceText } from "./resources.ts";
 
 /** What `--dry-run` shows. */
 export interface PlanView {
   readonly plan: PlanState;
+  readonly cells: readonly PlannedCell[];
   readonly estimate: (spec: RunSpec) => Estimate | null;
   readonly jobs: number;
+  readonly resources: Resources;
   readonly protocol: string;
   readonly papers: readonly string[];
 }
 
-/** Seconds of all that is left to run; null: a run of it has no estimate. */
-function totalSeconds({ plan, estimate, jobs }: PlanView): number | null {
-  const runs: { id: string; teacher: string | null; seconds: number }[] = [];
-  for (const { id, spec } of plan.todo) {
+/** What is left to run: its time with `jobs` at once, as far as it is known, and how many runs have no estimate. */
+function remaining({ plan, estimate, jobs }: PlanView): { seconds: number; unknown: number } {
+  const runs = plan.todo.flatMap(({ id, spec }) => {
+    const seconds = estimate(spec)?.seconds;
+    return seconds === undefined ? [] : [{ id, teacher: spec.teacher, seconds }];
+  });
+  return { seconds: makespanSeconds(runs, jobs), unknown: plan.todo.length - runs.length };
+}
+
+/** Seconds of one process (of one GPU, where the records are from one) for all runs of a cell; null: one has no estimate. */
+function cellSeconds({ runs }: PlannedCell, { estimate }: PlanView): number | null {
+  let total = 0;
+  for (const { spec } of runs) {
     const seconds = estimate(spec)?.seconds;
     if (seconds === undefined) return null;
-    runs.push({ id, teacher: spec.teacher, seconds });
+    total += seconds;
   }
-  return makespanSeconds(runs, jobs);
+  return total;
+}
+
+/** Every cell of every table: its runs, and what they take one after the other. */
+function cellLines(view: PlanView): string[] {
+  const titles = new Map<string, string[][]>();
+  for (const cell of view.cells) {
+    const { paper, table, dataset, model, arm, bits, runs } = cell, seconds = cellSeconds(cell, view);
+    const time = seconds === null ? "no estimate" : `${(seconds / 3600).toFixed(2)} h`;
+    const row = [
+      model,
+      arm,
+      bits ? formatBits(bits) : "FP",
+      `${runs.length} ${runs.length === 1 ? "run" : "runs"}`,
+      time,
+    ];
+    const title = `${paper} ${table}, ${dataset}`;
+    titles.set(title, [...titles.get(title) ?? [], row]);
+  }
+  return [...titles].flatMap(([title, rows]) => {
+    const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+    const lines = rows.map((row) => `  ${row.map((text, i) => text.padEnd(widths[i]!)).join("  ")}`.trimEnd());
+    return [`Cells of ${title}: hours of one process`, ...lines];
+  });
 }
 
 function runLine({ id, spec }: PlannedRun, { plan, estimate }: PlanView): string {
@@ -41,19 +77,23 @@ export function planText(view: PlanView): string {
     lines.push(runLine(teacher, view));
     for (const run of plan.runs) if (run.spec.teacher === teacher.id) lines.push(runLine(run, view));
   }
-  const total = totalSeconds(view);
+  const { seconds, unknown } = remaining(view);
   const time = plan.todo.length === 0
     ? "nothing to run"
-    : total === null
+    : unknown === plan.todo.length
     ? "no estimate yet"
-    : `about ${formatSeconds(total)} with ${jobs} at once`;
+    : unknown > 0
+    ? `about ${formatSeconds(seconds)} with ${jobs} at once, and ${unknown} runs without an estimate`
+    : `about ${formatSeconds(seconds)} with ${jobs} at once`;
   const left = `${plan.runs.length} runs, ${plan.finished.size} done, ${plan.todo.length} to run: ${time}`;
-  return [`Plan of ${papers.join(", ")}, protocol ${protocol}`, ...lines, left, ""].join("\n");
+  const resources = plan.todo.length === 0 ? [] : [resourceText(view.resources)];
+  const head = `Plan of ${papers.join(", ")}, protocol ${protocol}`;
+  return [head, ...lines, ...cellLines(view), ...resources, left, ""].join("\n");
 }
 
 /** The plan for machines. */
 export function planDocument(view: PlanView): unknown {
-  const { plan, estimate, jobs, papers, protocol } = view;
+  const { plan, estimate, jobs, papers, protocol } = view, { seconds, unknown } = remaining(view);
   return {
     schema: 1,
     papers,
@@ -66,6 +106,12 @@ export function planDocument(view: PlanView): unknown {
       estimatedSeconds: estimate(spec)?.seconds ?? null,
       estimatedMemoryMiB: estimate(spec)?.memoryMiB ?? null,
     })),
-    estimatedSeconds: totalSeconds(view),
+    cells: view.cells.map((cell) => ({
+      ...cell,
+      runs: cell.runs.map(({ id }) => id),
+      estimatedSeconds: cellSeconds(cell, view),
+    })),
+    estimatedSeconds: unknown > 0 ? null : seconds,
+    resources: view.resources,
   };
 }

@@ -15,6 +15,13 @@ export interface Arm {
   readonly quantizer: string | null;
   /** Whether it starts from the full-precision run of the same seed. */
   readonly fromTeacher: boolean;
+  /**
+   * Which full-precision arm that is.
+   * @default FP of arms.ts
+   */
+  readonly start?: Arm;
+  /** Share of the training images of which the label is used; left out: all. */
+  readonly labelledFraction?: number;
 }
 
 /** A table of a paper as a grid of runs. */
@@ -34,6 +41,8 @@ export interface Protocol {
   readonly models: readonly string[] | null;
   /** Replaces the table's bits (null: the paper's own). */
   readonly bits: readonly Bits[] | null;
+  /** Tables on other data sets are run only where `--table` asks for them; left out: all are run. */
+  readonly datasets?: readonly string[];
   readonly dataset: Omit<RunSpec["dataset"], "name">;
   readonly fullPrecision: RunSpec["recipe"];
   readonly quantized: RunSpec["recipe"];

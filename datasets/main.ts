@@ -3,7 +3,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { InputError, messageOf } from "../src/errors.ts";
-import { dataCache, DATASETS, loadDataset } from "./mod.ts";
+import { dataCache, DATASET_FAMILIES, DATASETS, loadDataset } from "./mod.ts";
 
 const HELP = `Fetches a data set, checks it and keeps it in the cache; without a name, lists the data sets.
 
@@ -35,8 +35,9 @@ async function main(args: string[]): Promise<void> {
   }
   if (values.cache === "") throw new InputError("Cannot use --cache as it must name a folder: it is empty");
   if (name === undefined) {
-    const width = Math.max(...DATASETS.map((dataset) => dataset.name.length));
-    for (const dataset of DATASETS) console.log(`${dataset.name.padEnd(width)}  ${dataset.title}`);
+    const rows = [...DATASETS, ...DATASET_FAMILIES.map(({ pattern, title }) => ({ name: pattern, title }))];
+    const width = Math.max(...rows.map(({ name }) => name.length));
+    for (const { name, title } of rows) console.log(`${name.padEnd(width)}  ${title}`);
     return;
   }
   const dataset = await loadDataset(name, {

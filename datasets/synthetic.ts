@@ -1,4 +1,5 @@
 import { PARTS, sha256Of } from "../src/data/manifest.ts";
+import { channelStatistics } from "../src/data/statistics.ts";
 import type { Dataset, DatasetDefinition, Split } from "../src/data/types.ts";
 import { type Stream, stream } from "../src/random/stream.ts";
 
@@ -41,7 +42,10 @@ function noise(draws: Stream): number {
 }
 
 /** Images of one split; image i has label i mod 10 and its own stream. */
-function makeSplit(count: number, options: { patterns: readonly Float64Array[]; b: number }): Split {
+function makeSplit(
+  count: number,
+  options: { patterns: readonly Float64Array[]; b: number },
+): Split & { labels: Uint8Array } {
   const size = SIZE * SIZE * CHANNELS, images = new Uint8Array(count * size), labels = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
     const draws = stream({ seed: SEED, purpose: "synthetic", a: i, b: options.b }),
@@ -59,20 +63,6 @@ function makeSplit(count: number, options: { patterns: readonly Float64Array[]; 
     }
   }
   return { images, labels, count };
-}
-
-/** Mean and standard deviation per channel of values divided by 255. */
-function channelStatistics(images: Uint8Array): { mean: number[]; std: number[] } {
-  const sum = new Array<number>(CHANNELS).fill(0), squares = new Array<number>(CHANNELS).fill(0);
-  for (let i = 0; i < images.length; i++) {
-    sum[i % CHANNELS]! += images[i]!;
-    squares[i % CHANNELS]! += images[i]! ** 2;
-  }
-  const count = images.length / CHANNELS, mean = sum.map((total) => total / count);
-  return {
-    mean: mean.map((value) => value / 255),
-    std: squares.map((total, c) => Math.sqrt(total / count - mean[c]! ** 2) / 255),
-  };
 }
 
 /**
@@ -93,7 +83,7 @@ function makeSynthetic(): Dataset {
     name: "synthetic",
     classes: CLASSES,
     imageShape: [SIZE, SIZE, CHANNELS],
-    ...channelStatistics(train.images),
+    ...channelStatistics(train.images, CHANNELS),
     train,
     test,
     sha256: sha256Of(...PARTS.map((part) => parts[part])),

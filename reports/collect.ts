@@ -1,7 +1,10 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { InputError } from "../src/errors.ts";
+import { parseMeasurements } from "../src/report/measurements.ts";
 import { parseRecords } from "../src/report/mod.ts";
 import { readTextIfThere, writeFileAtomic } from "../src/runs/files.ts";
+import type { Measurement } from "../src/runs/measurement.ts";
+import { readMeasurements } from "../src/runs/measurement_store.ts";
 import type { RunRecord } from "../src/runs/record.ts";
 import { readRecord } from "../src/runs/store.ts";
 
@@ -16,7 +19,7 @@ export function namesIn(folder: string): string[] | null {
 }
 
 /** Trials on held-out images lie apart: no table shows them. */
-function fileOf({ spec }: RunRecord): string {
+function fileOf({ spec }: Pick<RunRecord, "spec">): string {
   return spec.dataset.evaluateOn === "heldOut" ? "held_out.jsonl" : `${spec.protocol}.jsonl`;
 }
 
@@ -50,4 +53,32 @@ export function collectRuns(out: string, records: string): { runs: number; files
     return path;
   });
   return { runs: ended.length, files };
+}
+
+/** Where measurements lie: beside the folder of the records. */
+export function measurementsFolder(records: string): string {
+  return join(dirname(records), "measurements");
+}
+
+/**
+ * Adds the measurements of the ended runs below `<out>/runs` to `measurements/<protocol>.jsonl` beside the records, one a
+ * line, by name and run. One that is there already is replaced.
+ *
+ * @throws {InputError} If one cannot be read or written.
+ */
+export function collectMeasurements(out: string, records: string): { measurements: number; files: string[] } {
+  const ids = (namesIn(join(out, "runs")) ?? []).sort().filter((id) => readRecord(out, id) !== null);
+  const found = ids.flatMap((id) => readMeasurements(out, id));
+  const files = [...new Set(found.map(fileOf))].sort().map((name) => {
+    const path = join(measurementsFolder(records), name);
+    const merged = new Map<string, Measurement>();
+    const before = parseMeasurements(readTextIfThere(path) ?? "", path);
+    for (const item of [...before, ...found.filter((item) => fileOf(item) === name)]) {
+      merged.set(`${item.name} ${item.run}`, item);
+    }
+    const lines = [...merged.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => JSON.stringify(item));
+    writeFileAtomic(path, lines.join("\n") + "\n");
+    return path;
+  });
+  return { measurements: found.length, files };
 }

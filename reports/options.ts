@@ -11,7 +11,11 @@ export interface ReportOptions {
   readonly out: string;
   /** Folder of a finished `deno task bench`, whose runs are added to the records first; null: none. */
   readonly collect: string | null;
+  /** CSV files with results of other tools. */
+  readonly imports: readonly string[];
   readonly check: boolean;
+  /** Revision of git whose records are compared with the present ones; null: none. */
+  readonly diff: string | null;
 }
 
 const ALL_PAPERS = "all";
@@ -25,12 +29,14 @@ export function helpText(papers: readonly string[]): string {
     ["--records DIR", `folder of *.jsonl, one run a line; default: ${DEFAULT_RECORDS}`],
     ["--out DIR", `folder to write; default: ${DEFAULT_OUT}`],
     ["--collect DIR", "first add the ended runs of this folder of `deno task bench` to the records"],
+    ["--import FILE.csv", "show results of another tool in rows of their own; needs --out; may be repeated"],
     ["--check", "write nothing; name each file that is not what the records give"],
+    ["--diff REV", "write nothing; say which cells moved since this commit of the records"],
     ["--help", "print this"],
   ];
   const width = Math.max(...rows.map(([option]) => option.length));
   return [
-    "Writes the tables of the papers from the committed records",
+    "Writes the tables and the site of the papers from the committed records",
     "",
     "Usage: deno task report [options]",
     "",
@@ -55,19 +61,41 @@ export function parseOptions(args: readonly string[], papers: readonly string[])
       `Cannot use paper "${paper}" as it is not known: choose one of ${[...papers, ALL_PAPERS].join(", ")}`,
     );
   }
-  if (given.check && given.collect !== undefined) {
-    throw new InputError(
-      `Cannot use --check together with --collect ${given.collect} as --check writes nothing: leave one out`,
-    );
-  }
+  refuseContradictions(given);
   return {
     paper: paper === ALL_PAPERS ? null : paper,
     records: given.records ?? DEFAULT_RECORDS,
     recordsGiven: given.records !== undefined,
     out: given.out ?? DEFAULT_OUT,
     collect: given.collect ?? null,
+    imports: given.import ?? [],
     check: given.check ?? false,
+    diff: given.diff ?? null,
   };
+}
+
+type Flags = ReturnType<typeof readFlags>;
+
+function refuseContradictions(given: Flags): void {
+  if (given.check && given.collect !== undefined) {
+    throw new InputError(
+      `Cannot use --check together with --collect ${given.collect} as --check writes nothing: leave one out`,
+    );
+  }
+  const beside = (["collect", "import", "check", "out"] as const).find((name) => given[name] !== undefined);
+  if (given.diff !== undefined && beside !== undefined) {
+    throw new InputError(
+      `Cannot use --diff ${given.diff} together with --${beside} as --diff only compares records: leave one out`,
+    );
+  }
+  if (given.import !== undefined && given.out === undefined) {
+    throw new InputError(
+      `Cannot import ${
+        given.import.join(", ")
+      } into ${DEFAULT_OUT} as committed pages come from committed records only: ` +
+        "name another folder with --out",
+    );
+  }
 }
 
 function readFlags(args: readonly string[]) {
@@ -79,7 +107,9 @@ function readFlags(args: readonly string[]) {
         records: { type: "string" },
         out: { type: "string" },
         collect: { type: "string" },
+        import: { type: "string", multiple: true },
         check: { type: "boolean" },
+        diff: { type: "string" },
         help: { type: "boolean" },
       },
     }).values;

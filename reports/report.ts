@@ -1,10 +1,15 @@
 import { join } from "node:path";
+import { withMovedArms } from "../benchmarks/moved_arms.ts";
 import { InputError } from "../src/errors.ts";
-import { parseRecords, renderReports, type ReportFile, type ReportInput, runsOf } from "../src/report/mod.ts";
-import { readTextIfThere, writeFileAtomic } from "../src/runs/files.ts";
+import { movedCells, parseImport, parseRecords, renderReports, type ReportInput, runsOf } from "../src/report/mod.ts";
+import { parseMeasurements } from "../src/report/measurements.ts";
+import { readTextIfThere } from "../src/runs/files.ts";
+import type { Measurement } from "../src/runs/measurement.ts";
 import type { RunRecord } from "../src/runs/record.ts";
-import { collectRuns, namesIn } from "./collect.ts";
+import { collectMeasurements, collectRuns, measurementsFolder, namesIn } from "./collect.ts";
+import { recordsAt } from "./diff.ts";
 import { helpText, parseOptions, type ReportOptions } from "./options.ts";
+import { checkFiles, writeFiles } from "./output.ts";
 
 /** What the command needs from outside. */
 export interface ReportServices extends Pick<ReportInput, "pages" | "deviations"> {
@@ -30,63 +35,68 @@ export function report(args: readonly string[], services: ReportServices): numbe
   }
 }
 
-function reportWith(options: ReportOptions, { pages, deviations, stdout, stderr }: ReportServices): number {
+function reportWith(options: ReportOptions, { pages: own, deviations, stdout, stderr }: ReportServices): number {
+  const { out } = options;
   if (options.collect !== null) {
     const added = collectRuns(options.collect, options.records);
     stdout(`Added ${added.runs} runs of ${options.collect} to ${added.files.join(", ") || options.records}\n`);
+    const { measurements, files } = collectMeasurements(options.collect, options.records);
+    if (measurements > 0) stdout(`Added ${measurements} measurements of ${options.collect} to ${files.join(", ")}\n`);
   }
   const records = readRecords(options);
+  const pages = own.map((page) => withMovedArms(page, records));
+  if (options.diff !== null) {
+    const wanted = pages.filter(({ id }) => isWantedPaper(id, options));
+    const before = recordsAt(options.diff, options.records);
+    stdout(movedCells(wanted, { since: options.diff, before, now: records }));
+    return 0;
+  }
+  const imported = options.imports.flatMap((path) => parseImport(readImport(path), path));
   const used = new Set(pages.flatMap((page) => runsOf(page, records)));
   for (const { id, spec } of records.filter((record) => !used.has(record))) {
-    stderr(`Run ${id} (${spec.arm}, ${spec.dataset.name}) belongs to no table of a paper and is left out\n`);
+    stderr(
+      `Run ${id} (${spec.arm}, ${spec.dataset.name}) belongs to no table of a paper: only its own page shows it\n`,
+    );
   }
-  const files = renderReports({ pages, records, deviations }).filter(({ path }) => isWanted(path, options));
-  return options.check
-    ? check(files, { out: options.out, stdout, stderr })
-    : write(files, { out: options.out, stdout });
+  const ids = pages.map(({ id }) => id);
+  const measurements = readMeasurements(options);
+  const files = renderReports({ pages, records, deviations, measurements, imported }).filter(({ path }) =>
+    ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id))
+  );
+  return options.check ? checkFiles(files, { out, stdout, stderr }) : writeFiles(files, { out, stdout, stderr });
 }
 
-/** The overview is over all papers: it is always wanted. */
-function isWanted(path: string, { paper }: ReportOptions): boolean {
-  return paper === null || path === "site/index.html" ||
-    [`${paper}.md`, `${paper}.csv`, `site/${paper}.html`].includes(path);
+function isWantedPaper(id: string, { paper }: ReportOptions): boolean {
+  return paper === null || paper === id;
+}
+
+/** Whether a file is of one paper alone; the others are over all papers and always wanted. */
+function isOfPaper(path: string, id: string): boolean {
+  return path.startsWith(`${id}.`) || path === `site/${id}.html` || path.startsWith(`site/data/${id}.`) ||
+    path.startsWith(`site/data/${id}_`);
 }
 
 function readRecords({ records, recordsGiven }: ReportOptions): RunRecord[] {
-  const names = namesIn(records);
-  if (names === null && recordsGiven) {
+  if (recordsGiven && namesIn(records) === null) {
     throw new InputError(`Cannot read the records as there is no folder ${records}: name another with --records`);
   }
-  return (names ?? []).filter((name) => name.endsWith(".jsonl")).sort().flatMap((name) => {
-    const path = join(records, name);
-    return parseRecords(readTextIfThere(path) ?? "", path);
+  return readLines(records, parseRecords);
+}
+
+function readMeasurements({ records }: ReportOptions): Measurement[] {
+  return readLines(measurementsFolder(records), parseMeasurements);
+}
+
+/** What the *.jsonl of a folder hold, by name; nothing where there is no such folder. */
+function readLines<T>(folder: string, parse: (text: string, source: string) => T[]): T[] {
+  return (namesIn(folder) ?? []).filter((name) => name.endsWith(".jsonl")).sort().flatMap((name) => {
+    const path = join(folder, name);
+    return parse(readTextIfThere(path) ?? "", path);
   });
 }
 
-function write(
-  files: readonly ReportFile[],
-  { out, stdout }: { out: string } & Pick<ReportServices, "stdout">,
-): number {
-  for (const { path, text } of files) {
-    writeFileAtomic(join(out, path), text);
-    stdout(`Wrote ${join(out, path)}\n`);
-  }
-  return 0;
-}
-
-function check(
-  files: readonly ReportFile[],
-  { out, stdout, stderr }: { out: string } & Pick<ReportServices, "stdout" | "stderr">,
-): number {
-  const stale = files.flatMap(({ path, text }) => {
-    const committed = readTextIfThere(join(out, path));
-    if (committed === text) return [];
-    return [`${join(out, path)} ${committed === null ? "is missing" : "is not what the records give"}`];
-  });
-  if (stale.length === 0) {
-    stdout(`All ${files.length} files are what the records give\n`);
-    return 0;
-  }
-  stderr(`${stale.join("\n")}\nRun \`deno task report\` to write them again\n`);
-  return 1;
+function readImport(path: string): string {
+  const text = readTextIfThere(path);
+  if (text === null) throw new InputError(`Cannot import ${path} as there is no such file: name another with --import`);
+  return text;
 }

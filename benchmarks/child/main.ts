@@ -1,4 +1,4 @@
-/** The process of one run: `--spec FILE --out DIR`; JSON lines on stdout, text for people on stderr. */
+/** The process of one run: `[--keep-epochs] --spec FILE --out DIR`; JSON lines on stdout, text for people on stderr. */
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -7,10 +7,12 @@ import { runChild } from "../../src/runs/child.ts";
 import { trainRun } from "../../src/train/run.ts";
 import { loadDataset } from "../services.ts";
 
-const { values } = parseArgs({ options: { spec: { type: "string" }, out: { type: "string" } } });
+const { values } = parseArgs({
+  options: { spec: { type: "string" }, out: { type: "string" }, "keep-epochs": { type: "boolean", default: false } },
+});
 
 const exitCode = await runChild(values, {
-  train: trainRun,
+  train: (request) => trainRun({ ...request, keepEpochs: values["keep-epochs"] }),
   openEngine: (name) => openEngine(name),
   loadDataset,
   write: (line) => void writeSync(1, line),

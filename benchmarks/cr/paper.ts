@@ -1,30 +1,8 @@
-import { FP, LSQ } from "../arms.ts";
-import type { Arm, Paper } from "../types.ts";
+import { FP, LSQ, LSQ_PLUS, PACT } from "../arms.ts";
+import type { Paper } from "../types.ts";
+import { ABLATION, CR, CR_LSQ_PLUS, CR_PACT, LSQ_EMA, LSQ_TWO_VIEW, PARTLY_LABELLED } from "./arms.ts";
 import { page } from "./page.ts";
-
-/** The stand-in: KL consistency of two views against an EMA teacher; weight ramped up over the first epochs. */
-const CR = {
-  id: "cr",
-  method: { name: "cr", options: { weight: 1, alpha: 0.999, rampEpochs: 5 } },
-  quantizer: "lsq",
-  fromTeacher: true,
-} as const satisfies Arm;
-
-/** Control: both views train, none teaches. Tells CR's gain from that of the second view. */
-const LSQ_TWO_VIEW = {
-  id: "lsq_two_view",
-  method: { name: "qat_two_view", options: {} },
-  quantizer: "lsq",
-  fromTeacher: true,
-} as const satisfies Arm;
-
-/** Control: LSQ, evaluated with averaged tensors, by CR's own factor. Tells CR's gain from that of averaging. */
-const LSQ_EMA = {
-  id: "lsq_ema",
-  method: { name: "qat_ema", options: { alpha: CR.method.options.alpha } },
-  quantizer: "lsq",
-  fromTeacher: true,
-} as const satisfies Arm;
+import { CR_BITS, W2A2, W4A4 } from "./published.ts";
 
 /** CR, Pang et al. 2025, arXiv:2402.13497v2, a stand-in. Run: deno task bench --paper cr */
 export const crPaper: Paper = {
@@ -36,11 +14,28 @@ export const crPaper: Paper = {
       dataset: "cifar10",
       models: ["resnet18", "mobilenetv2"],
       arms: [FP, LSQ, LSQ_TWO_VIEW, LSQ_EMA, CR],
-      bits: [
-        { weights: 4, activations: 4 },
-        { weights: 2, activations: 4 },
-        { weights: 2, activations: 2 },
-      ],
+      bits: CR_BITS,
+    },
+    {
+      id: "cr-unlabelled",
+      dataset: "cifar10",
+      models: ["resnet18"],
+      arms: [...PARTLY_LABELLED.flatMap(({ fp, lsq, cr }) => [fp, lsq, cr]), FP, LSQ, CR],
+      bits: [W2A2],
+    },
+    {
+      id: "cr-ablation",
+      dataset: "cifar10",
+      models: ["resnet18"],
+      arms: [LSQ, CR, ...ABLATION],
+      bits: [W2A2],
+    },
+    {
+      id: "cr-base",
+      dataset: "cifar10",
+      models: ["resnet18"],
+      arms: [FP, LSQ, CR, PACT, CR_PACT, LSQ_PLUS, CR_LSQ_PLUS],
+      bits: [W4A4, W2A2],
     },
   ],
 };

@@ -4,12 +4,11 @@
  */
 import type { PublishedCell, PublishedDifference } from "../../src/report/types.ts";
 
+export const W4A4 = { weights: 4, activations: 4 } as const;
+export const W2A2 = { weights: 2, activations: 2 } as const;
+
 /** The stand-in's own grid. */
-export const CR_BITS = [
-  { weights: 4, activations: 4 },
-  { weights: 2, activations: 4 },
-  { weights: 2, activations: 2 },
-] as const;
+export const CR_BITS = [W4A4, { weights: 2, activations: 4 }, W2A2] as const;
 
 const SOURCE = "arXiv:2402.13497v2, abstract";
 

@@ -1,4 +1,5 @@
 import type { PaperPage } from "../../src/report/types.ts";
+import { CLAIMS } from "./claims.ts";
 import { ANOMALIES, PUBLISHED } from "./published.ts";
 
 const W4A4 = { weights: 4, activations: 4 } as const;
@@ -23,7 +24,7 @@ export const page: PaperPage = {
       id: "table1",
       title: "Table 1: LSQ trained with SAM, CIFAR-10, W4A4",
       dataset: "cifar10",
-      arms: ["lsq_sam"],
+      arms: ["lsq", "lsq_sam"],
       bits: [W4A4],
     },
     {
@@ -37,8 +38,22 @@ export const page: PaperPage = {
       id: "table3",
       title: "Table 3: perturbation probability p, CIFAR-10, W2A4",
       dataset: "cifar10",
-      arms: ["fpq_csd", "fpq", "fpq_p03", "fpq_p05", "fpq_p07", "fpq_p09", "fpq_p1"],
+      arms: ["lsq", "lsq_asymmetric", "fpq_csd", "fpq", "fpq_p03", "fpq_p05", "fpq_p07", "fpq_p09", "fpq_p1"],
       bits: [W2A4],
+    },
+    {
+      id: "fpq-parts",
+      title: "fpq-parts: the parts of FPQ, and where the noise is added (ours: no published cells), CIFAR-10",
+      dataset: "cifar10",
+      arms: ["lsq", "lsq_asymmetric", "fpq_sfp", "fpq_sfp_before", "fpq_csd", "fpq", "fpq_before"],
+      bits: [W2A4, W2A2],
+    },
+    {
+      id: "fpq-csd-weight",
+      title: "fpq-csd-weight: weight of CSD beside the cross-entropy (ours: no published cells), CIFAR-10",
+      dataset: "cifar10",
+      arms: ["lsq", "fpq_sfp", "fpq_w01", "fpq", "fpq_w10"],
+      bits: [W2A4, W2A2],
     },
   ],
   arms: [
@@ -49,24 +64,31 @@ export const page: PaperPage = {
     { id: "lsq_sam", title: "LSQ + SAM", label: null },
     { id: "lsq_asymmetric", title: "LSQ, asymmetric (FPQ's own quantizer, no FPQ)", label: null },
     { id: "kd", title: "KD", label: null },
-    { id: "fpq_sfp", title: "LSQ + SFP", label: null },
-    { id: "fpq_csd", title: "LSQ + CSD (p = 0)", label: null },
-    { id: "fpq", title: "FPQ (SFP + CSD, p = 0.1)", label: null },
-    { id: "fpq_p03", title: "FPQ, p = 0.3", label: null },
-    { id: "fpq_p05", title: "FPQ, p = 0.5", label: null },
-    { id: "fpq_p07", title: "FPQ, p = 0.7", label: null },
-    { id: "fpq_p09", title: "FPQ, p = 0.9", label: null },
-    { id: "fpq_p1", title: "FPQ, p = 1", label: null },
+    { id: "fpq_sfp", title: "LSQ + SFP", label: null, controls: ["lsq_asymmetric"] },
+    { id: "fpq_sfp_before", title: "LSQ + SFP, noise before the quantizer", label: null, controls: ["lsq_asymmetric"] },
+    { id: "fpq_csd", title: "LSQ + CSD (p = 0)", label: null, controls: ["lsq_asymmetric"] },
+    { id: "fpq", title: "FPQ (SFP + CSD, p = 0.1)", label: null, controls: ["lsq_asymmetric"] },
+    { id: "fpq_before", title: "FPQ, noise before the quantizer", label: null, controls: ["lsq_asymmetric"] },
+    { id: "fpq_w01", title: "FPQ, weight of CSD 0.1", label: null, controls: ["lsq_asymmetric"] },
+    { id: "fpq_w10", title: "FPQ, weight of CSD 10", label: null, controls: ["lsq_asymmetric"] },
+    { id: "fpq_p03", title: "FPQ, p = 0.3", label: null, controls: ["lsq_asymmetric"] },
+    { id: "fpq_p05", title: "FPQ, p = 0.5", label: null, controls: ["lsq_asymmetric"] },
+    { id: "fpq_p07", title: "FPQ, p = 0.7", label: null, controls: ["lsq_asymmetric"] },
+    { id: "fpq_p09", title: "FPQ, p = 0.9", label: null, controls: ["lsq_asymmetric"] },
+    { id: "fpq_p1", title: "FPQ, p = 1", label: null, controls: ["lsq_asymmetric"] },
   ],
   published: PUBLISHED,
   publishedDifferences: [],
   anomalies: ANOMALIES,
+  claims: CLAIMS,
   assumptions: [
     "CSD, Eq. 15: epsilon is not given; we take 1e-5, as batch normalisation does",
     "CSD, Eq. 15: the axes of the channel's mean and variance are not given; we take batch, height and width, as batch " +
     "normalisation does",
     "SFP, Eq. 14: whether the noise is added before or after the input's quantizer is not given; we add it after, so " +
-    "that the convolution sees it unrounded",
+    "that the convolution sees it unrounded; table fpq-parts has the other place",
+    "CSD, Eq. 22: the loss has no weight before L_CSD; as our L_CSD is a mean where the paper has a sum, its weight is " +
+    "ours to choose: 1; table fpq-csd-weight has 0, 0.1 and 10",
     "SFP, Eq. 14: whether the step size gets a gradient through the noise is not given; the noise is the step size times a " +
     "draw that is fixed in a step, so its gradient sees it",
     "SFP: one draw a layer and step decides with probability p whether that layer is perturbed, independently of the " +
@@ -79,12 +101,20 @@ export const page: PaperPage = {
     "with weight 1 on LSQ, from the run's own full precision in inference mode",
     "PACT: alpha starts at the largest value of the calibration images, and its L2 regulariser has the coefficient of the " +
     "weights' decay; signed inputs, which a PACT network does not have, are clipped to [-alpha, alpha]",
+    "LSQ + SAM: rho is not given; 0.05, as the paper of SAM has for CIFAR; latent weights, biases and batch norm parameters " +
+    "are perturbed, step sizes are not",
+    "LSQ+: step size and offset of activations start at the least squared error over a sample of at most 16,384 values of " +
+    "what the 100 calibration images give (its paper: over some batches, by gradient descent)",
     "LSQ+: the offset beta of activations takes LSQ's gradient scale, as the step size does",
+    "Figures 1, 2 and 5: only their axes are given; output variance, gradient norm under noise and trace of the Hessian are " +
+    "measured as docs/methods.md defines them, with our noise, images and differences; of a quantized network the trace " +
+    "is of the straight-through gradient by the weights that it computes with",
   ],
   deviations: [
     "CSD, Eq. 16 and 17: the squared norm is averaged over the elements of a channel, over channels and over layers; " +
     "summed as printed it would dwarf the cross-entropy; its weight is an option, 1 by default",
-    "LSQ+: step size and offset of activations start from the range of the calibration images, not from the least squared " +
-    "error that its paper searches for; weights have one step size an output channel",
+    "LSQ+: weights have one step size an output channel, its paper's one a layer",
+    "PACT: the first and the last layer are quantized to 8 bits, which its paper leaves in full precision; behind the last " +
+    "one, which no batch norm follows, DoReFa's weights enlarge the logits",
   ],
 };

@@ -1,4 +1,4 @@
-import { FP, LSQ } from "../arms.ts";
+import { FP, LSQ, LSQ_PLUS, PACT } from "../arms.ts";
 import type { Arm, Paper } from "../types.ts";
 import { page } from "./page.ts";
 
@@ -19,22 +19,6 @@ const LSQ_ASYMMETRIC = {
   fromTeacher: true,
 } as const satisfies Arm;
 
-/** PACT: its own activations, DoReFa's weights. */
-const PACT = {
-  id: "pact",
-  method: { name: "qat", options: {} },
-  quantizer: "pact",
-  fromTeacher: true,
-} as const satisfies Arm;
-
-/** LSQ+: LSQ with a learned offset of activations. */
-const LSQ_PLUS = {
-  id: "lsq_plus",
-  method: { name: "qat", options: {} },
-  quantizer: "lsq_plus",
-  fromTeacher: true,
-} as const satisfies Arm;
-
 /** Distillation from the own full precision. The paper gives neither form nor quantizer: LSQ, so that KD alone differs from it. */
 const KD = {
   id: "kd",
@@ -43,7 +27,15 @@ const KD = {
   fromTeacher: true,
 } as const satisfies Arm;
 
-function fpq(id: string, options: { probability: number; csdWeight: number }): Arm {
+/** Table 1's row: LSQ trained with SAM at the SAM paper's own rho for CIFAR; FPQ gives none. */
+const LSQ_SAM = {
+  id: "lsq_sam",
+  method: { name: "sam", options: { rho: 0.05 } },
+  quantizer: "lsq",
+  fromTeacher: true,
+} as const satisfies Arm;
+
+function fpq(id: string, options: { probability: number; csdWeight: number; place?: "before" }): Arm {
   return { id, method: { name: "fpq", options }, quantizer: "lsq_asymmetric", fromTeacher: true };
 }
 
@@ -54,6 +46,17 @@ const FPQ_SWEEP = SWEPT_PROBABILITIES.map((probability) =>
   fpq(`fpq_p${String(probability).replace(".", "")}`, { probability, csdWeight: CSD_WEIGHT })
 );
 
+/** Ablations of ours: where δ is added (Eq. 14 does not say), and the weight of L_CSD (Eq. 22 has none, our L_CSD is a mean). */
+const FPQ_BEFORE = fpq("fpq_before", { probability: PROBABILITY, csdWeight: CSD_WEIGHT, place: "before" });
+const FPQ_SFP_BEFORE = fpq("fpq_sfp_before", { probability: PROBABILITY, csdWeight: 0, place: "before" });
+const FPQ_WEIGHTS = [0.1, 10].map((csdWeight) =>
+  fpq(`fpq_w${String(csdWeight).replace(".", "")}`, { probability: PROBABILITY, csdWeight })
+);
+
+/** Rows and models of tables 4 and 5. */
+const MAIN_ARMS = [FP, PACT, LSQ, LSQ_PLUS, LSQ_ASYMMETRIC, KD, FPQ];
+const MAIN_MODELS = ["resnet18", "resnet50", "mobilenetv1", "mobilenetv2"];
+
 const W4A4 = { weights: 4, activations: 4 } as const;
 const W2A4 = { weights: 2, activations: 4 } as const;
 const W2A2 = { weights: 2, activations: 2 } as const;
@@ -63,13 +66,9 @@ export const fpqPaper: Paper = {
   id: "fpq",
   page,
   grids: [
-    {
-      id: "table4",
-      dataset: "cifar10",
-      models: ["resnet18", "mobilenetv2"],
-      arms: [FP, PACT, LSQ, LSQ_PLUS, LSQ_ASYMMETRIC, KD, FPQ],
-      bits: [W4A4, W2A4, W2A2],
-    },
+    { id: "table4", dataset: "cifar10", models: MAIN_MODELS, arms: MAIN_ARMS, bits: [W4A4, W2A4, W2A2] },
+    { id: "table5", dataset: "cifar100", models: MAIN_MODELS, arms: MAIN_ARMS, bits: [W4A4, W2A4, W2A2] },
+    { id: "table1", dataset: "cifar10", models: ["resnet18", "mobilenetv2"], arms: [LSQ, LSQ_SAM], bits: [W4A4] },
     {
       id: "table2",
       dataset: "cifar10",
@@ -83,6 +82,20 @@ export const fpqPaper: Paper = {
       models: ["resnet18"],
       arms: [LSQ, LSQ_ASYMMETRIC, FPQ_CSD, FPQ, ...FPQ_SWEEP],
       bits: [W2A4],
+    },
+    {
+      id: "fpq-parts",
+      dataset: "cifar10",
+      models: ["resnet18"],
+      arms: [LSQ, LSQ_ASYMMETRIC, FPQ_SFP, FPQ_SFP_BEFORE, FPQ_CSD, FPQ, FPQ_BEFORE],
+      bits: [W2A4, W2A2],
+    },
+    {
+      id: "fpq-csd-weight",
+      dataset: "cifar10",
+      models: ["resnet18"],
+      arms: [LSQ, FPQ_SFP, FPQ, ...FPQ_WEIGHTS],
+      bits: [W2A4, W2A2],
     },
   ],
 };

@@ -1,7 +1,7 @@
 /** MEC-Quant, Pang et al. 2025, arXiv:2509.15514v1: of the paper only the abstract is known, and it holds no table cell. */
 import type { PublishedCell } from "../../src/report/types.ts";
 
-/** The reconstruction's own grid; "x-bit activation" is the abstract's claim, its digit is missing there. */
+/** Bits of `mec-bits`. The abstract claims "x-bit" activations without the digit: one bit is the lowest there is. */
 export const MEC_BITS = [
   { weights: 4, activations: 4 },
   { weights: 2, activations: 4 },
@@ -9,19 +9,44 @@ export const MEC_BITS = [
   { weights: 2, activations: 1 },
 ] as const;
 
+/** Bits of `mec-ablation`. */
+export const MEC_ABLATION_BITS = [{ weights: 2, activations: 2 }] as const;
+
+/** Rows of `mec-ablation`; `lsq` is beta = 0, `mec` is K = 4 over channels, exact, one view, without the weight term. */
+export const MEC_ABLATION_ARMS = [
+  "lsq",
+  "mec_k1",
+  "mec_k2",
+  "mec",
+  "mec_k8",
+  "mec_samples",
+  "mec_taylor2",
+  "mec_taylor4",
+  "mec_two_views",
+  "mec_two_views_fine",
+  "mec_weights",
+] as const;
+
 const UNKNOWN = {
-  table: "mec-bits",
   dataset: "cifar10",
-  model: "resnet18",
   top1Percent: null,
   source: "arXiv:2509.15514v1, abstract",
   reason: "only the abstract was read: it gives no table cell, data set or network",
 } as const;
 
-/** Every cell of `mec-bits`, unknown. */
+type Bits = readonly { readonly weights: number; readonly activations: number }[];
+
+function unknownCells(place: { table: string; model: string }, arms: readonly string[], bits: Bits): PublishedCell[] {
+  return bits.flatMap(({ weights, activations }) =>
+    arms.map((arm) => ({ ...UNKNOWN, ...place, arm, weightBits: weights, activationBits: activations }))
+  );
+}
+
+const BITS_PLACE = { table: "mec-bits", model: "resnet18" } as const;
+
+/** Every cell of `mec-bits` and `mec-ablation`, unknown. */
 export const PUBLISHED: readonly PublishedCell[] = [
-  { ...UNKNOWN, arm: "fp", weightBits: null, activationBits: null },
-  ...MEC_BITS.flatMap(({ weights, activations }) =>
-    ["lsq", "mec"].map((arm) => ({ ...UNKNOWN, arm, weightBits: weights, activationBits: activations }))
-  ),
+  { ...UNKNOWN, ...BITS_PLACE, arm: "fp", weightBits: null, activationBits: null },
+  ...unknownCells(BITS_PLACE, ["lsq", "mec"], MEC_BITS),
+  ...unknownCells({ table: "mec-ablation", model: "resnet20" }, MEC_ABLATION_ARMS, MEC_ABLATION_BITS),
 ];

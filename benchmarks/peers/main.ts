@@ -14,7 +14,7 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   const { allowedProcessors, othersBusy, processorTicks } = await import("./processes.ts");
   const { canPin, compileObstacle, findPython } = await import("./python.ts");
   const { summarise } = await import("./result.ts");
-  const { ARMS, PEER_MODELS, RECIPE, RULE, writeWork } = await import("./work.ts");
+  const { PEER_MODELS, RECIPE, RULE, writeWork } = await import("./work.ts");
 
   const engine = await openEngine("tensorflow", { threads: 1 });
   const python = await findPython(options.torch, log), obstacle = await compileObstacle();
@@ -30,11 +30,11 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   const before = processorTicks(), folder = await Deno.makeTempDir({ prefix: "requant-peer-" }), cases = [];
   try {
     for (
-      const { model, batch: ownBatch, learningRate } of PEER_MODELS.filter(({ model }) =>
+      const { model, batch: ownBatch, learningRate, arms } of PEER_MODELS.filter(({ model }) =>
         options.models.includes(model)
       )
     ) {
-      for (const arm of ARMS) {
+      for (const arm of arms.filter((name) => options.arms?.includes(name) ?? true)) {
         const batch = options.batch ?? ownBatch, work = join(folder, `${model}_${arm}.safetensors`);
         const same = { model, arm, batch, learningRate };
         await writeWork(engine, work, same);

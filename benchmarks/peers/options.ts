@@ -1,10 +1,12 @@
 import { parseArgs } from "node:util";
 import { InputError } from "../../src/errors.ts";
-import { PEER_MODELS } from "./work.ts";
+import { type Arm, ARMS, PEER_MODELS } from "./work.ts";
 
 /** What a user asks of `deno task peer`. */
 export interface PeerOptions {
   readonly models: readonly string[];
+  /** Null: all that the model has. */
+  readonly arms: readonly Arm[] | null;
   readonly rounds: number;
   readonly cores: number;
   /** Null: each model's own. */
@@ -24,6 +26,7 @@ export const HELP =
 Usage: deno task peer [options]
 
   --models A,B     models among ${MODEL_NAMES.join(", ")}; default: all
+  --arms A,B       steps among ${Object.keys(ARMS).join(", ")}; default: all that are measured on the model
   --rounds N       how often each side is started; default: 5
   --cores 1|2      processes of a side at once, one thread and one core each; default: 1
   --batch N        batch size; default: ${PEER_MODELS.map(({ model, batch }) => `${batch} (${model})`).join(", ")}
@@ -48,6 +51,7 @@ export function parsePeerOptions(args: readonly string[]): PeerOptions | null {
     args: [...args],
     options: {
       models: { type: "string", default: MODEL_NAMES.join(",") },
+      arms: { type: "string" },
       rounds: { type: "string", default: "5" },
       cores: { type: "string", default: "1" },
       batch: { type: "string" },
@@ -60,6 +64,7 @@ export function parsePeerOptions(args: readonly string[]): PeerOptions | null {
   if (values.help) return null;
   return {
     models: [...new Set(values.models.split(",").map(modelName))],
+    arms: values.arms === undefined ? null : [...new Set(values.arms.split(",").map(armName))],
     rounds: whole("rounds", values.rounds, 100),
     cores: whole("cores", values.cores, 2),
     batch: values.batch === undefined ? null : whole("batch", values.batch, 2000),
@@ -74,6 +79,15 @@ function modelName(text: string): string {
   if (MODEL_NAMES.includes(name)) return name;
   throw new InputError(
     `Cannot measure model "${name}" as it is not among the peers' models: choose from ${MODEL_NAMES.join(", ")}`,
+  );
+}
+
+function armName(text: string): Arm {
+  const name = text.trim(), arms = Object.keys(ARMS) as Arm[];
+  const found = arms.find((arm) => arm === name);
+  if (found) return found;
+  throw new InputError(
+    `Cannot measure step "${name}" as it is not among the peers' steps: choose from ${arms.join(", ")}`,
   );
 }
 

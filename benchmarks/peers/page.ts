@@ -10,14 +10,13 @@ import {
   type SideName,
   summarise,
 } from "./result.ts";
-import type { Arm } from "./work.ts";
+import { ARMS } from "./work.ts";
 
 const SIDE_TITLES: Readonly<Record<SideName, string>> = {
   requant: "Requant",
   eager: "PyTorch eager, channels_last",
   compile: "torch.compile, channels_last",
 };
-const ARM_TITLES: Readonly<Record<Arm, string>> = { fp: "full precision", lsq_w4a4: "LSQ W4A4" };
 
 const COLUMNS: readonly Column[] = [
   { title: "Step", align: "left" },
@@ -60,7 +59,7 @@ function losses(row: PeerRow): string {
 function cells(row: PeerRow): string[] {
   const range = row.imagesPerSecondRange;
   return [
-    `${row.model}, ${ARM_TITLES[row.arm]}, batch ${row.batch}`,
+    `${row.model}, ${ARMS[row.arm].title}, batch ${row.batch}`,
     SIDE_TITLES[row.side],
     row.imagesPerSecond?.toFixed(0) ?? "",
     range ? `${range[0].toFixed(0)} to ${range[1].toFixed(0)}` : "",

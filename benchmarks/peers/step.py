@@ -3,20 +3,20 @@
     python step.py WORK.safetensors eager|compile
 
 Reads weights, batch and recipe from the file that benchmarks/peers/work.ts wrote; prints one line of JSON. Written as a
-PyTorch user would: channels_last, activations in place, fused SGD, LSQ as one autograd function; `compile` adds
-torch.compile around the forward pass and the loss, and so around their gradients.
+PyTorch user would: channels_last, fused SGD, and what networks.py and methods.py have; `compile` adds torch.compile
+around the forward passes and the loss, and so around their gradients.
 """
 import json
-import math
 import platform
 import statistics
 import sys
 import time
-from collections import OrderedDict
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
+
+from methods import OBJECTIVES
+from networks import NETWORKS, Conv, Dense
 
 LOSSES, SMALLEST_STEP_SIZE = 3, 1e-6
 
@@ -36,157 +36,12 @@ def read_work(path):
     return tensors, work
 
 
-# ---- LSQ (Esser et al. 2020, Eq. 1-5) ----------------------------------------------------------------------------------
-class Lsq(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, v, s, low, high, scale):
-        u = v / s
-        q = torch.round(torch.clamp(u, low, high))
-        ctx.save_for_backward(u, q)
-        ctx.bounds, ctx.scale, ctx.shape = (low, high), scale, s.shape
-        return q * s
-
-    @staticmethod
-    def backward(ctx, dy):
-        u, q = ctx.saved_tensors
-        low, high = ctx.bounds
-        dv = torch.where((u >= low) & (u <= high), dy, 0.0)
-        ds = dy * q - dv * u
-        # one step size in all, or one an output channel: [out, 1, ...]
-        ds = ds.sum(tuple(range(1, u.dim())), keepdim=True) if len(ctx.shape) else ds.sum()
-        return dv, ds * ctx.scale, None, None, None
-
-
-def quantize(v, step, bits, signed):
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    return Lsq.apply(v, step, low, high, 1 / math.sqrt(v.numel() / step.numel() * max(high, 1)))
-
-
-class Quantizable:
-    """A layer whose input and weight are quantized once `spec` is set."""
-
-    spec = None
-
-    def operands(self, x):
-        if self.spec is None:
-            return x, self.weight
-        step = self.weight_step.view(-1, *[1] * (self.weight.dim() - 1))
-        return (quantize(x, self.input_step, self.spec["inputBits"], self.spec["inputSigned"]),
-                quantize(self.weight, step, self.spec["weightBits"], True))
-
-
-class Conv(Quantizable, nn.Conv2d):
-    def __init__(self, i, o, k, stride=1, groups=1):
-        super().__init__(i, o, k, stride, k // 2, groups=groups, bias=False)
-
-    def forward(self, x):
-        x, w = self.operands(x)
-        return F.conv2d(x, w, None, self.stride, self.padding, self.dilation, self.groups)
-
-
-class Dense(Quantizable, nn.Linear):
-    def forward(self, x):
-        x, w = self.operands(x)
-        return F.linear(x, w, self.bias)
-
-
-# ---- networks, named as ours ---------------------------------------------------------------------------------------------
-class ConvNorm(nn.Module):
-    def __init__(self, i, o, k):
-        super().__init__()
-        self.conv, self.norm = Conv(i, o, k), nn.BatchNorm2d(o)
-
-    def forward(self, x):
-        return self.norm(self.conv(x))
-
-
-class BasicBlock(nn.Module):
-    def __init__(self, i, o, stride):
-        super().__init__()
-        self.conv1, self.norm1 = Conv(i, o, 3, stride), nn.BatchNorm2d(o)
-        self.conv2, self.norm2 = Conv(o, o, 3), nn.BatchNorm2d(o)
-        self.projected = stride > 1 or i != o
-        if self.projected:
-            self.shortcut, self.shortcut_norm = Conv(i, o, 1, stride), nn.BatchNorm2d(o)
-
-    def forward(self, x):
-        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
-        y = self.norm2(self.conv2(y))
-        return F.relu(y + (self.shortcut_norm(self.shortcut(x)) if self.projected else x), inplace=True)
-
-
-class InvertedResidual(nn.Module):
-    def __init__(self, i, o, stride, expansion):
-        super().__init__()
-        hidden = i * expansion
-        self.expanded, self.residual = expansion > 1, stride == 1 and i == o
-        if self.expanded:
-            self.expand, self.expand_norm = Conv(i, hidden, 1), nn.BatchNorm2d(hidden)
-        self.depthwise, self.depthwise_norm = Conv(hidden, hidden, 3, stride, hidden), nn.BatchNorm2d(hidden)
-        self.project, self.project_norm = Conv(hidden, o, 1), nn.BatchNorm2d(o)
-
-    def forward(self, x):
-        y = F.relu6(self.expand_norm(self.expand(x)), inplace=True) if self.expanded else x
-        y = F.relu6(self.depthwise_norm(self.depthwise(y)), inplace=True)
-        y = self.project_norm(self.project(y))
-        return x + y if self.residual else y
-
-
-def stages(net, plan, block):
-    """Adds `stage1` ...: plan has (channels, repeats, first stride, further arguments) of each."""
-    for index, (channels, repeats, stride, *rest) in enumerate(plan):
-        blocks = OrderedDict()
-        for j in range(repeats):
-            blocks[f"block{j}"] = block(net.channels, channels, stride if j == 0 else 1, *rest)
-            net.channels = channels
-        setattr(net, f"stage{index + 1}", nn.Sequential(blocks))
-    return [getattr(net, f"stage{index + 1}") for index in range(len(plan))]
-
-
-class ResNet(nn.Module):
-    def __init__(self, widths, repeats, classes):
-        super().__init__()
-        self.channels = widths[0]
-        self.stem = ConvNorm(3, widths[0], 3)
-        self.order = [stage for stage in stages(self, [(w, repeats, 2 if i else 1) for i, w in enumerate(widths)], BasicBlock)]
-        self.classifier = Dense(widths[-1], classes)
-
-    def forward(self, x):
-        x = F.relu(self.stem(x), inplace=True)
-        for stage in self.order:
-            x = stage(x)
-        return self.classifier(x.mean((2, 3)))
-
-
-class MobileNetV2(nn.Module):
-    PLAN = [(16, 1, 1, 1), (24, 2, 1, 6), (32, 3, 2, 6), (64, 4, 2, 6), (96, 3, 1, 6), (160, 3, 2, 6), (320, 1, 1, 6)]
-
-    def __init__(self, classes):
-        super().__init__()
-        self.channels = 32
-        self.stem = ConvNorm(3, 32, 3)
-        self.order = stages(self, self.PLAN, InvertedResidual)
-        self.head = ConvNorm(320, 1280, 1)
-        self.classifier = Dense(1280, classes)
-
-    def forward(self, x):
-        x = F.relu6(self.stem(x), inplace=True)
-        for stage in self.order:
-            x = stage(x)
-        return self.classifier(F.relu6(self.head(x), inplace=True).mean((2, 3)))
-
-
-NETWORKS = {
-    "resnet20": lambda classes: ResNet([16, 32, 64], 3, classes),
-    "resnet18": lambda classes: ResNet([64, 128, 256, 512], 2, classes),
-    "mobilenetv2": MobileNetV2,
-}
-
-
 # ---- weights -------------------------------------------------------------------------------------------------------------
 NAMES = {
     "weight_quantizer/step_size": "weight_step",
     "input_quantizer/step_size": "input_step",
+    "weight_quantizer/zero_point": "weight_zero",
+    "input_quantizer/zero_point": "input_zero",
     "gamma": "weight",
     "beta": "bias",
     "mean": "running_mean",
@@ -210,24 +65,28 @@ def torch_layout(path, tensor, module):
     return tensor.permute(2, 3, 0, 1) if module.groups > 1 else tensor.permute(3, 2, 0, 1)
 
 
-def build(tensors, work):
+def build(tensors, work, quantized=True):
+    """The network; without its quantizers it is the full-precision teacher."""
     net = NETWORKS[work["model"]](work["classes"])
-    for path, spec in work["layers"].items():
+    for path, spec in work["layers"].items() if quantized else ():
         layer = net.get_submodule(path.replace("/", "."))
         layer.spec = spec
         layer.weight_step = nn.Parameter(torch.empty(layer.weight.shape[0]))
         layer.input_step = nn.Parameter(torch.empty(()))
+        if spec["asymmetric"]:
+            layer.register_buffer("weight_zero", torch.empty(layer.weight.shape[0]))
+            layer.register_buffer("input_zero", torch.empty(()))
     state = {}
     for name, tensor in tensors.items():
         kind, _, path = name.partition("/")
-        if kind in ("params", "state"):
+        if kind in ("params", "state") and (quantized or "_quantizer/" not in path):
             target = torch_name(path)
             state[target] = torch_layout(path, tensor, net.get_submodule(target.rpartition(".")[0]))
     expected = {name for name in net.state_dict() if not name.endswith("num_batches_tracked")}
     if set(state) != expected:
         raise SystemExit(f"the two sides' tensors differ: {sorted(set(state) ^ expected)}")
     net.load_state_dict(state, strict=False)
-    return net.to(memory_format=torch.channels_last).train()
+    return net.to(memory_format=torch.channels_last).train(quantized)
 
 
 # ---- measuring -----------------------------------------------------------------------------------------------------------
@@ -257,30 +116,35 @@ def main(path, mode):
     net = build(tensors, work)
     sgd = optimizer(net, work)
     steps = [p for name, p in net.named_parameters() if name.endswith("_step")]
-    images = tensors["images"].to(torch.uint8).permute(0, 3, 1, 2)  # from [n, h, w, c]: channels_last as it is
-    labels = tensors["labels"].long()
     mean, std = (torch.tensor(work[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
     factor, offset = 1 / (255 * std), -mean / std
+    # from [n, h, w, c]: channels_last as it is
+    views = [tensors[name].to(torch.uint8).permute(0, 3, 1, 2) for name in sorted(tensors) if name.startswith("images/")]
+    labels = tensors["labels"].long()
+    make_teacher = lambda: build(tensors, work, quantized=False).requires_grad_(False)
+    objective = OBJECTIVES[work["method"]](net, work, make_teacher, mode == "compile")
 
-    def loss_and_hits(images, labels):
-        logits = net(images.float() * factor + offset)
-        return F.cross_entropy(logits, labels), (logits.argmax(1) == labels).sum()
+    def loss_and_hits(views, labels):
+        loss, logits = objective.loss([view.float() * factor + offset for view in views], labels)
+        return loss, (logits.argmax(1) == labels).sum()
 
     run = torch.compile(loss_and_hits) if mode == "compile" else loss_and_hits
 
-    def step():
+    def step(timed=True):
+        objective.before(timed)
         sgd.zero_grad(set_to_none=True)
-        loss, hits = run(images, labels)
+        loss, hits = run(views, labels)
         loss.backward()
         sgd.step()
         with torch.no_grad():
             for size in steps:
                 size.clamp_(min=SMALLEST_STEP_SIZE)
+            objective.after()
         hits.item()
         return loss.item()
 
     rule = work["rule"]
-    losses = [step() for _ in range(rule["warmupSteps"])][:LOSSES]
+    losses = [step(timed=False) for _ in range(rule["warmupSteps"])][:LOSSES]
     wall, cpu, began = [], [], time.perf_counter()
     while len(wall) < rule["leastSteps"] or (
             len(wall) < rule["mostSteps"] and time.perf_counter() - began < rule["seconds"]):

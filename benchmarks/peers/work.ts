@@ -3,7 +3,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Engine } from "../../src/engine/types.ts";
 import { InputError } from "../../src/errors.ts";
 import { createMethod } from "../../src/methods/mod.ts";
+import type { Method, NetworkTensors, StepPosition } from "../../src/methods/types.ts";
 import { initialise, type NetworkData, type TensorData } from "../../src/nn/initialise.ts";
+import { isQuantizerPath } from "../../src/nn/layers.ts";
 import { modelNamed } from "../../src/nn/mod.ts";
 import type { Model, ModelQuantization } from "../../src/nn/types.ts";
 import type { TensorStatistics } from "../../src/quant/types.ts";
@@ -14,22 +16,39 @@ import { forward, type ImageScale, normaliseImages } from "../../src/train/forwa
 import { quantizationOf } from "../../src/train/quantization.ts";
 import type { StepOptions, TrainingTensors } from "../../src/train/step.ts";
 import { toTensors, zerosLike } from "../../src/train/tensors.ts";
-import { leavesUnder } from "../../src/tree.ts";
+import { type Leaves, leavesUnder } from "../../src/tree.ts";
 import { synthetic } from "../../datasets/synthetic.ts";
 
-/** What is trained: full precision, or LSQ W4A4 with 8 bits in the first and the last layer. */
-export const ARMS = ["fp", "lsq_w4a4"] as const;
-export type Arm = typeof ARMS[number];
+/** What is trained, at W4A4 with 8 bits in the first and the last layer; the options are those of the papers' arms. */
+export const ARMS = {
+  fp: { title: "full precision", method: { name: "fp", options: {} }, quantizer: null },
+  lsq_w4a4: { title: "LSQ W4A4", method: { name: "qat", options: {} }, quantizer: "lsq" },
+  fpq_w4a4: {
+    title: "FPQ W4A4",
+    method: { name: "fpq", options: { probability: 0.1, csdWeight: 1 } },
+    quantizer: "lsq_asymmetric",
+  },
+  cr_w4a4: { title: "CR-like W4A4", method: { name: "cr", options: {} }, quantizer: "lsq" },
+  mec_w4a4: {
+    title: "MEC (reconstruction) W4A4",
+    method: { name: "mec", options: { beta: 0.1, experts: 4, distortion: 1 / 8 } },
+    quantizer: "lsq",
+  },
+} as const;
+export type Arm = keyof typeof ARMS;
+
+const BASIC = ["fp", "lsq_w4a4"] as const;
 
 /**
- * Models that are measured, their batch size, and a learning rate at which three steps change the loss by several times
- * the tolerance, but do not yet blow float error up (MobileNetV2 at 0.05: PyTorch's float32 and float64 differ by 1 %).
+ * Models that are measured, in which arms, their batch size, and a learning rate at which three steps change the loss by
+ * several times the tolerance, but do not yet blow float error up (MobileNetV2 at 0.05: PyTorch's float32 and float64
+ * differ by 1 %).
  */
-export const PEER_MODELS = [
-  { model: "resnet20", batch: 128, learningRate: 0.02 },
-  { model: "resnet18", batch: 64, learningRate: 0.002 },
-  { model: "mobilenetv2", batch: 128, learningRate: 0.002 },
-] as const;
+export const PEER_MODELS: readonly { model: string; batch: number; learningRate: number; arms: readonly Arm[] }[] = [
+  { model: "resnet20", batch: 128, learningRate: 0.02, arms: Object.keys(ARMS) as Arm[] },
+  { model: "resnet18", batch: 64, learningRate: 0.002, arms: BASIC },
+  { model: "mobilenetv2", batch: 128, learningRate: 0.002, arms: BASIC },
+];
 
 /** How long a side is measured; the same for all. */
 export interface Rule {
@@ -48,14 +67,11 @@ export const RULE: Rule = { warmupSteps: 3, leastSteps: 5, seconds: 5, mostSteps
 /** Recipe of the steps, but for the learning rate. */
 export const RECIPE = { momentum: 0.9, weightDecay: 5e-4 } as const;
 
-const QUANTIZATION: RunSpec["quantization"] = {
-  quantizer: "lsq",
-  weightBits: 4,
-  activationBits: 4,
-  firstLastBits: 8,
-  calibrationExamples: 32,
-};
+const CALIBRATION_EXAMPLES = 32;
 const SEED = 0, CLASSES = 10;
+
+/** Where in a run all steps are: after every warm-up, so that each method costs what it costs for most of a run. */
+const POSITION: StepPosition = { seed: SEED, step: 5000, stepsPerEpoch: 1000, epochs: 10 };
 
 /** What the file says beside its tensors; `step.py` reads it too. */
 export interface Work {
@@ -69,18 +85,47 @@ export interface Work {
   readonly recipe: typeof RECIPE;
   readonly rule: Rule;
   /** Quantizers by layer path; empty in full precision. */
-  readonly layers: Readonly<Record<string, { weightBits: number; inputBits: number; inputSigned: boolean }>>;
+  readonly layers: Readonly<
+    Record<string, { weightBits: number; inputBits: number; inputSigned: boolean; asymmetric: boolean }>
+  >;
+  readonly method: string;
+  readonly options: Readonly<Record<string, number | string | boolean>>;
+  /** The method's inputs of every step that is compared; no layer is perturbed in it. */
+  readonly inputs: Readonly<Record<string, readonly number[]>>;
 }
 
-function parts(work: Pick<Work, "model" | "arm">): { model: Model; quantization: ModelQuantization | null } {
+function parts(
+  work: Pick<Work, "model" | "arm">,
+): { model: Model; quantization: ModelQuantization | null; method: Method } {
   const model = modelNamed(work.model).build({ classes: CLASSES, imageChannels: 3 });
-  return { model, quantization: quantizationOf(model, work.arm === "fp" ? null : QUANTIZATION) };
+  const { quantizer, method } = ARMS[work.arm];
+  const quantization: RunSpec["quantization"] = quantizer && {
+    quantizer,
+    weightBits: 4,
+    activationBits: 4,
+    firstLastBits: 8,
+    calibrationExamples: CALIBRATION_EXAMPLES,
+  };
+  return { model, quantization: quantizationOf(model, quantization), method: createMethod(method) };
 }
 
 /** A step's program of our side. */
 export function stepOptions(work: Work): StepOptions {
-  const method = createMethod({ name: work.arm === "fp" ? "fp" : "qat", options: {} });
-  return { ...parts(work), ...work.recipe, method, scale: work };
+  return { ...parts(work), ...work.recipe, scale: work };
+}
+
+/** The method's inputs of a step: those that are compared have no noise, as it cannot agree with PyTorch's. */
+export function methodInputs(
+  work: Pick<Work, "model" | "arm">,
+  step: { timed: number | null },
+): Record<string, Float32Array | Int32Array> {
+  const { model, method } = parts(work);
+  const values = method.stepInputs?.({ ...POSITION, step: POSITION.step + (step.timed ?? 0) }, model) ?? {};
+  return Object.fromEntries(
+    Object.entries(values).map(([name, array]) =>
+      [name, step.timed === null && name === "sfpActive" ? new Float32Array(array.length) : array] as const
+    ),
+  );
 }
 
 /** The last norm of a residual block: its gamma scales what the block adds to its input. */
@@ -129,6 +174,16 @@ function inputStatistics(
   }));
 }
 
+/** The images, in a second view mirrored, as float32. */
+function viewOf(images: Uint8Array, options: { view: number; imageShape: readonly number[] }): Float32Array {
+  const [, width, channels] = options.imageShape as [number, number, number];
+  if (options.view === 0) return Float32Array.from(images);
+  return Float32Array.from(images, (_, i) => {
+    const pixel = Math.floor(i / channels), column = pixel % width;
+    return images[(pixel - column + width - 1 - column) * channels + i % channels]!;
+  });
+}
+
 /** Writes initial weights (seed 0, damped), calibrated step sizes and a batch of the synthetic data set, as float32. */
 export async function writeWork(
   engine: Engine,
@@ -136,7 +191,7 @@ export async function writeWork(
   options: Pick<Work, "model" | "arm" | "batch" | "learningRate">,
 ): Promise<void> {
   const dataset = await synthetic.load({ cache: "" });
-  const { batch } = options, { model, quantization } = parts(options);
+  const { batch, arm } = options, { model, quantization } = parts(options);
   const size = dataset.imageShape.reduce((product, dim) => product * dim, 1);
   if (batch > dataset.train.count) {
     throw new InputError(
@@ -146,7 +201,7 @@ export async function writeWork(
   const images = dataset.train.images.subarray(0, batch * size);
   let network = damped(initialise(model, SEED));
   if (quantization) {
-    const count = Math.min(batch, QUANTIZATION!.calibrationExamples);
+    const count = Math.min(batch, CALIBRATION_EXAMPLES);
     const seen = tf.tensor(Int32Array.from(images.subarray(0, count * size)), [count, ...dataset.imageShape], "int32");
     network = withQuantizers(network, model, {
       quantization,
@@ -166,14 +221,27 @@ export async function writeWork(
     layers: quantization
       ? Object.fromEntries(model.layers.map((layer) => {
         const { weight, input } = quantization[layer.path]!;
-        return [layer.path, { weightBits: weight.bits, inputBits: input.bits, inputSigned: layer.inputSigned }];
+        return [layer.path, {
+          weightBits: weight.bits,
+          inputBits: input.bits,
+          inputSigned: layer.inputSigned,
+          asymmetric: ARMS[arm].quantizer === "lsq_asymmetric",
+        }];
       }))
       : {},
+    method: ARMS[arm].method.name,
+    options: ARMS[arm].method.options,
+    inputs: Object.fromEntries(
+      Object.entries(methodInputs(options, { timed: null })).map(([name, values]) => [name, [...values]]),
+    ),
   };
   await writeCheckpoint(path, {
     tensors: {
       ...Object.fromEntries([...named("params", network.params), ...named("state", network.state)]),
-      images: { shape: [batch, ...dataset.imageShape], values: Float32Array.from(images) },
+      ...Object.fromEntries(Array.from({ length: parts(options).method.views }, (_, view) => [
+        `images/view${view}`,
+        { shape: [batch, ...dataset.imageShape], values: viewOf(images, { view, imageShape: dataset.imageShape }) },
+      ])),
       labels: { shape: [batch], values: Float32Array.from(dataset.train.labels.subarray(0, batch)) },
     },
     position: work,
@@ -184,22 +252,31 @@ export async function writeWork(
 export async function readWork(path: string): Promise<{
   work: Work;
   training: TrainingTensors;
-  images: tf.Tensor;
+  teacher: NetworkTensors;
+  images: Leaves<tf.Tensor>;
   labels: tf.Tensor;
 }> {
   const file = await readCheckpoint<Work>(path);
   if (!file) throw new InputError(`Cannot read the work "${path}" as it is not there: run \`deno task peer\``);
-  const params = toTensors(leavesUnder(file.tensors, "params/"));
-  const { images, labels } = file.tensors;
+  const [paramsData, stateData] = ["params/", "state/"].map((prefix) => leavesUnder(file.tensors, prefix));
+  const params = toTensors(paramsData!), state = toTensors(stateData!), { model, method } = parts(file.position);
+  const teacherTensors = (data: Readonly<Record<string, TensorData>>) =>
+    toTensors(Object.fromEntries(
+      Object.entries(data).filter(([name]) => method.usesTeacher && !isQuantizerPath(name)),
+    ));
+  const integers = ({ shape, values }: TensorData) => tf.tensor(Int32Array.from(values), [...shape], "int32");
   return {
     work: file.position,
     training: {
       params,
       velocity: zerosLike(params),
-      state: toTensors(leavesUnder(file.tensors, "state/")),
-      memory: {},
+      state,
+      memory: method.initialMemory?.(model, { params, state }) ?? {},
     },
-    images: tf.tensor(Int32Array.from(images!.values), [...images!.shape], "int32"),
-    labels: tf.tensor1d(Int32Array.from(labels!.values), "int32"),
+    teacher: { params: teacherTensors(paramsData!), state: teacherTensors(stateData!) },
+    images: Object.fromEntries(
+      Object.entries(leavesUnder(file.tensors, "images/")).map(([view, data]) => [view, integers(data)]),
+    ),
+    labels: integers(file.tensors["labels"]!),
   };
 }

@@ -1,27 +1,46 @@
-import { parseArgs } from "node:util";
 import { ENGINE_CHOICES, type EngineChoice } from "../../src/engine/mod.ts";
 import { InputError } from "../../src/errors.ts";
-import { parseQueueUrl, type QueueAddress, redact } from "../../src/runs/queue/url.ts";
+import type { RunLimits } from "../../src/runs/limits.ts";
+import { type BucketAddress, parseStoreUrl } from "../../src/runs/queue/store_url.ts";
+import { parseQueueUrl, type QueueAddress } from "../../src/runs/queue/url.ts";
+import { LIMIT_OPTIONS, type Option, optionLines, parseLimits, readFlags } from "../flags.ts";
 
 /** What a user asks of `deno task worker`. */
 export interface WorkerFlags {
   readonly queue: QueueAddress;
   readonly out: string;
+  /** Null: the folder is shared. */
+  readonly store: BucketAddress | null;
   /** Null: one process a core. */
   readonly jobs: number | null;
+  readonly limits: RunLimits;
   readonly engine: EngineChoice;
 }
+
+const OPTIONS: readonly Option[] = [
+  { name: "queue", value: "URL", help: "the Redis server, redis://host:6379, or rediss:// for TLS (required)" },
+  {
+    name: "out",
+    value: "DIR",
+    help: "the folder that bench and all workers share, or with --store its own (required)",
+  },
+  {
+    name: "store",
+    value: "URL",
+    help: "the bucket that bench was given, s3://bucket/prefix; default: the folder is shared",
+  },
+  { name: "jobs", value: "N", help: "how many runs at once; default: one a core, give 1 on a GPU" },
+  ...LIMIT_OPTIONS,
+  { name: "engine", value: ENGINE_CHOICES.join("|"), help: "which runs to take; default: auto, as in bench" },
+  { name: "help", value: null, help: "print this" },
+];
 
 export const WORKER_HELP = [
   "Takes the runs of `deno task bench --queue URL` and computes them on this machine",
   "",
   "Usage: deno task worker --queue URL --out DIR [options]",
   "",
-  "  --queue URL   the Redis server, redis://host:6379, or rediss:// for TLS (required)",
-  "  --out DIR     the folder that bench and all workers share (required)",
-  "  --jobs N      how many runs at once; default: one a core, give 1 on a GPU",
-  `  --engine ${ENGINE_CHOICES.join("|")}   which runs to take; default: auto, as in bench`,
-  "  --help        print this",
+  ...optionLines(OPTIONS),
   "",
   "Give the password in REQUANT_REDIS_PASSWORD: one in the URL works, but stands in the machine's list of processes",
   "For rediss:// with a certificate of your own: REQUANT_REDIS_CA names the PEM file of its authority",
@@ -36,9 +55,11 @@ export const WORKER_HELP = [
  * @throws {InputError} If a flag or its value is not known or missing; the message never holds a password.
  */
 export function parseWorkerFlags(args: readonly string[]): WorkerFlags | null {
-  const values = readFlags(args);
-  if (values.help === true) return null;
-  const { queue, out, jobs, engine = "auto" } = values;
+  const given = readFlags(args, OPTIONS);
+  if (given.has("help")) return null;
+  const [queue, out, jobs] = ["queue", "out", "jobs"].map((name) => given.get(name));
+  const store = given.get("store");
+  const engine = given.get("engine") ?? "auto";
   if (queue === undefined) throw new InputError("Cannot work without --queue: give --queue redis://host:6379");
   if (out === undefined) throw new InputError("Cannot work without --out: give the folder that bench was given");
   const address = parseQueueUrl(queue);
@@ -53,25 +74,13 @@ export function parseWorkerFlags(args: readonly string[]): WorkerFlags | null {
       `Cannot use engine "${engine}" as it is not known: choose one of ${ENGINE_CHOICES.join(", ")}`,
     );
   }
-  return { queue: address, out, jobs: jobs === undefined ? null : Number(jobs), engine: choice };
-}
-
-function readFlags(
-  args: readonly string[],
-): { queue?: string; out?: string; jobs?: string; engine?: string; help?: boolean } {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        queue: { type: "string" },
-        out: { type: "string" },
-        jobs: { type: "string" },
-        engine: { type: "string" },
-        help: { type: "boolean" },
-      },
-    }).values;
-  } catch (error) {
-    const message = error instanceof Error ? error.message.split(/\. |\n/)[0]! : String(error);
-    throw new InputError(`Cannot read the options of the worker (${redact(message)}): see --help`);
-  }
+  const limits = parseLimits(given);
+  return {
+    queue: address,
+    out,
+    store: store === undefined ? null : parseStoreUrl(store),
+    jobs: jobs === undefined ? null : Number(jobs),
+    limits,
+    engine: choice,
+  };
 }

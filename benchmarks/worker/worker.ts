@@ -3,6 +3,7 @@ import type { EngineChoice } from "../../src/engine/mod.ts";
 import type { EngineName } from "../../src/engine/types.ts";
 import { InputError } from "../../src/errors.ts";
 import type { Interrupts } from "../../src/runs/interrupts.ts";
+import { checkMemoryWatch } from "../../src/runs/limits.ts";
 import type { QueueTimes } from "../../src/runs/queue/mod.ts";
 import { addressWarning, redact } from "../../src/runs/queue/url.ts";
 import { parseWorkerFlags, WORKER_HELP, type WorkerFlags } from "./options.ts";
@@ -45,10 +46,12 @@ async function workWith(flags: WorkerFlags, services: WorkerServices): Promise<v
   const say = (line: string): void => services.stderr(line + "\n");
   const warning = addressWarning(address);
   if (warning !== null) say(warning);
-  const { checkRedis, queueName, runWorker } = await import("../../src/runs/queue/mod.ts");
+  await checkMemoryWatch(flags.limits);
+  const { checkRedis, openArtefacts, queueName, runWorker } = await import("../../src/runs/queue/mod.ts");
   await checkRedis(address);
   const engine = await services.resolveEngine(flags.engine);
-  const queue = await queueName(out, engine);
+  const artefacts = await openArtefacts(out, flags.store);
+  const queue = await queueName(out, engine, flags.store);
   say(`Waiting for runs of engine ${engine} from ${address.shown}, ${jobs} at once, in ${out}, queue ${queue}`);
   // One download at a time, and one for all runs.
   const datasets = new Map<string, Promise<void>>();
@@ -65,6 +68,8 @@ async function workWith(flags: WorkerFlags, services: WorkerServices): Promise<v
       jobs,
       command: services.command,
       interrupts,
+      limits: flags.limits,
+      artefacts,
       say,
       prepare: ({ spec: { dataset: { name } } }) => {
         const there = datasets.get(name) ?? services.prepareDataset(name, say);

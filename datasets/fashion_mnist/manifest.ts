@@ -1,10 +1,10 @@
-import type { Manifest, Part } from "../../src/data/manifest.ts";
+import type { CompleteManifest, Part } from "../../src/data/manifest.ts";
 
 /**
  * Fashion-MNIST: 60,000 training and 10,000 test images of 28 x 28 grey pixels in 10 classes (Xiao, Rasul, Vollgraf 2017,
  * arXiv:1708.07747). Sources and licence: README.md.
  */
-export const MANIFEST: Manifest = {
+export const MANIFEST: CompleteManifest = {
   name: "fashion_mnist",
   title: "Fashion-MNIST",
   classes: 10,

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import tar from "tar-stream";
@@ -42,4 +43,25 @@ export async function readTarGz(
     source.destroy();
     gunzip.destroy();
   }
+}
+
+/**
+ * `readTarGz` of an archive whose MD5 is known; `visit` has seen all files before it is compared.
+ * @throws {Error} If the archive is damaged or its MD5 is another.
+ */
+export async function readKnownTarGz(
+  archive: AsyncIterable<Uint8Array>,
+  expected: { readonly md5: string },
+  visit: (file: ArchiveFile) => void | Promise<void>,
+): Promise<void> {
+  const hash = createHash("md5");
+  async function* hashed() {
+    for await (const chunk of archive) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  }
+  await readTarGz(hashed(), visit);
+  const md5 = hash.digest("hex");
+  if (md5 !== expected.md5) throw new Error(`the archive's MD5 is ${md5} instead of ${expected.md5}`);
 }

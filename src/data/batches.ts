@@ -1,6 +1,7 @@
 import { InputError } from "../errors.ts";
 import { stream } from "../random/stream.ts";
 import { type Augmentation, copyAugmented, CROP_PADDING, NO_AUGMENTATION } from "./augment.ts";
+import { augmentStrongly, strongAugmentationOf } from "./strong.ts";
 import type { Split } from "./types.ts";
 
 /** Which batch: everything it depends on. */
@@ -20,6 +21,16 @@ export interface BatchOptions {
   readonly augmentation: "none" | "crop_flip";
   /** Independently augmented copies of the same images. */
   readonly views: 1 | 2;
+  /**
+   * Places of the views that get RandAugment and cutout after that.
+   * @default none
+   */
+  readonly strongViews?: readonly number[];
+  /**
+   * Which stream orders the images.
+   * @default "order"
+   */
+  readonly orderPurpose?: "order" | "unlabelled_order";
 }
 
 /** Images and labels of one training step. */
@@ -56,30 +67,50 @@ export function augmentationOf(
 }
 
 /** The last order of each list of indices: consecutive steps share it. Only saves time. */
-const lastOrders = new WeakMap<Uint32Array, { seed: number; epoch: number; order: Uint32Array }>();
+const lastOrders = new WeakMap<Uint32Array, { key: string; order: Uint32Array }>();
 
-function epochOrder(indices: Uint32Array, options: { seed: number; epoch: number }): Uint32Array {
-  const { seed, epoch } = options, last = lastOrders.get(indices);
-  if (last?.seed === seed && last.epoch === epoch && last.order.length === indices.length) return last.order;
-  const order = stream({ seed, purpose: "order", a: epoch }).permutation(indices.length);
-  lastOrders.set(indices, { seed, epoch, order });
+function epochOrder({ indices, seed, epoch, orderPurpose = "order" }: BatchOptions): Uint32Array {
+  const key = `${orderPurpose} ${seed} ${epoch}`, last = lastOrders.get(indices);
+  if (last?.key === key && last.order.length === indices.length) return last.order;
+  const order = stream({ seed, purpose: orderPurpose, a: epoch }).permutation(indices.length);
+  lastOrders.set(indices, { key, order });
   return order;
+}
+
+/** One view of one image into its place of `target`, which holds zeros there. */
+function writeView(
+  target: Int32Array,
+  options: BatchOptions & { readonly image: number; readonly place: number; readonly view: number },
+): void {
+  const { split, imageShape, seed, epoch, image, place, view } = options;
+  const augmentation = options.augmentation === "crop_flip"
+    ? augmentationOf(image, { seed, epoch, view })
+    : NO_AUGMENTATION;
+  if (!options.strongViews?.includes(view)) {
+    copyAugmented(split.images, target, { imageShape, from: image, to: place, augmentation });
+    return;
+  }
+  const bytes = new Uint8Array(imageShape[0] * imageShape[1] * imageShape[2]);
+  copyAugmented(split.images, bytes, { imageShape, from: image, to: 0, augmentation });
+  const strong = strongAugmentationOf(image, { seed, epoch, view, imageShape });
+  target.set(augmentStrongly({ bytes, shape: imageShape }, strong), place * bytes.length);
 }
 
 /**
  * The batch of one step: any step can be had without those before it.
  *
- * The order of an epoch is a permutation from the stream (seed, epoch); crops and mirrors are `augmentationOf`.
+ * The order of an epoch is a permutation from the stream (seed, epoch); crops and mirrors are `augmentationOf`, what a strong
+ * view gets beside them is `strongAugmentationOf`.
  *
  * @throws {RangeError} If the epoch has no such step.
  */
 export function batchAt(options: BatchOptions): Batch {
-  const { split, imageShape, seed, epoch, step, batchSize } = options;
+  const { split, imageShape, step, batchSize } = options;
   const steps = stepsPerEpoch(options.indices.length, batchSize);
   if (!Number.isInteger(step) || step < 0 || step >= steps) {
     throw new RangeError(`Cannot make a batch as the step must be in [0, ${steps}): current value is ${step}`);
   }
-  const order = epochOrder(options.indices, { seed, epoch });
+  const order = epochOrder(options);
   const indices = Int32Array.from(
     order.subarray(step * batchSize, (step + 1) * batchSize),
     (place) => options.indices[place]!,
@@ -87,15 +118,21 @@ export function batchAt(options: BatchOptions): Batch {
   const size = imageShape[0] * imageShape[1] * imageShape[2];
   const views = Array.from({ length: options.views }, (_, view) => {
     const images = new Int32Array(batchSize * size);
-    indices.forEach((image, to) => {
-      const augmentation = options.augmentation === "crop_flip"
-        ? augmentationOf(image, { seed, epoch, view })
-        : NO_AUGMENTATION;
-      copyAugmented(split.images, images, { imageShape, from: image, to, augmentation });
-    });
+    indices.forEach((image, place) => writeView(images, { ...options, image, place, view }));
     return images;
   });
   return { views, labels: indices.map((image) => split.labels[image]!), indices };
+}
+
+/**
+ * The batch of one step of a whole run, however often the run goes through `indices`: passes follow one another, each of
+ * floor(images / batchSize) steps and in an order of its own. A pass takes the place of the epoch in all streams.
+ *
+ * @param options step: from 0, over the whole run.
+ */
+export function endlessBatchAt(options: Omit<BatchOptions, "epoch">): Batch {
+  const steps = stepsPerEpoch(options.indices.length, options.batchSize);
+  return batchAt({ ...options, epoch: Math.floor(options.step / steps), step: options.step % steps });
 }
 
 /** Images to evaluate on. */

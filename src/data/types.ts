@@ -1,9 +1,12 @@
+/** Class indices, of two bytes where there are more than 256 classes. */
+export type Labels = Uint8Array | Uint16Array;
+
 /** Images as bytes and their labels. */
 export interface Split {
   /** [count, height, width, channels], one byte a value. */
   readonly images: Uint8Array;
   /** [count], class indices. */
-  readonly labels: Uint8Array;
+  readonly labels: Labels;
   readonly count: number;
 }
 
@@ -39,8 +42,19 @@ export interface DataOptions {
 export interface DatasetDefinition {
   readonly name: string;
   readonly title: string;
-  /** Images of its training split: what a plan's estimates count with before anything is loaded. */
-  readonly trainCount: number;
+  /** Images of its training split: what a plan's estimates count with before anything is loaded; null: not known then. */
+  readonly trainCount: number | null;
   /** @throws {InputError} If it can be had from no source, or its bytes are not the ones of the manifest. */
   readonly load: (options: DataOptions) => Promise<Dataset>;
+}
+
+/** Data sets of the user's own, named by a pattern: one folder under `datasets/` and a line in `datasets/mod.ts`. */
+export interface DatasetFamily {
+  /** How their names begin, such as `folder:`. */
+  readonly prefix: string;
+  /** For people: `folder:NAME@SIDE`. */
+  readonly pattern: string;
+  readonly title: string;
+  /** @throws {InputError} If the name does not fit the pattern. */
+  readonly named: (name: string) => DatasetDefinition;
 }

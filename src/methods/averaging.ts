@@ -9,6 +9,11 @@ export function averagingFactor(t: number, alpha: number): number {
   return Math.min(1 - 1 / (t + 1), alpha);
 }
 
+/** 1 - (1 - start) (cos(pi k / K) + 1) / 2: from `start` at step k = 0 to 1 at the last (BYOL, section 3.2). */
+export function cosineFactor(k: number, { start, steps }: { start: number; steps: number }): number {
+  return 1 - (1 - start) * (Math.cos(Math.PI * k / steps) + 1) / 2;
+}
+
 /** The average θ̄ of a network's parameters and batch norm statistics, under its own paths of a method's memory. */
 export interface RunningAverage {
   /** θ̄ = θ, as copies. */

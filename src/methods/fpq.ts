@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { z } from "zod";
-import { uniformPerturbation } from "../engine/ops.ts";
-import type { Hooks } from "../nn/types.ts";
+import { relu, uniformPerturbation } from "../engine/ops.ts";
+import type { Hooks, Layer } from "../nn/types.ts";
 import { noiseState, stream } from "../random/stream.ts";
 import { crossEntropy } from "./losses.ts";
 import { channelDistance } from "./standardisation.ts";
@@ -13,20 +13,33 @@ const optionsSchema = z.strictObject({
   probability: z.number().min(0).max(1).default(0.1),
   /** Weight of L_CSD. */
   csdWeight: z.number().nonnegative().default(1),
+  /** Whether δ is added after or before the input's quantizer. */
+  place: z.enum(["after", "before"]).default("after"),
 });
 type Options = z.infer<typeof optionsSchema>;
 
-/** SFP: x̂ + δ, δ ~ U[-s/2, s/2], so values + U[-1/2, 1/2] in units of the step size; one draw of `active` a layer. */
-function perturbation(inputs: LossInputs["inputs"]): NonNullable<Hooks["input"]> {
-  return (layer, input) => {
-    if (layer.kind === "dense") return input; // the paper perturbs the inputs of convolutions
+/**
+ * SFP as a hook: δ ~ U[-s/2, s/2] in units of the step size s, so u ~ U[-1/2, 1/2); one draw of `active` a layer.
+ * After the quantizer: x̂ + δ = (values + u) s. Before: x + δ = (x / s + u) s, then rounded.
+ */
+function perturbation(inputs: LossInputs["inputs"], place: Options["place"]): Hooks {
+  const perturbed = (layer: Layer, x: Tensor) => {
     const active = tf.reshape(tf.slice(inputs["sfpActive"]!, [layer.index], [1]), []);
-    const source = { state: inputs["sfpNoise"]!, stream: layer.index, active };
-    return { values: uniformPerturbation(input.values, source), scale: input.scale };
+    return uniformPerturbation(x, { state: inputs["sfpNoise"]!, stream: layer.index, active });
+  };
+  const applies = ({ kind }: Layer) => kind !== "dense"; // the paper perturbs the inputs of convolutions
+  if (place === "after") {
+    return {
+      input: (layer, input) => applies(layer) ? { ...input, values: perturbed(layer, input.values) } : input,
+    };
+  }
+  // what is perturbed is the layer's input, so the relu that was left to the quantizer comes first
+  return {
+    scaled: (layer, x) => applies(layer) ? perturbed(layer, layer.inputSigned ? x : relu(x)) : x,
   };
 }
 
-function create({ probability, csdWeight }: Options): Method {
+function create({ probability, csdWeight, place }: Options): Method {
   return {
     name: "fpq",
     quantized: true,
@@ -43,7 +56,7 @@ function create({ probability, csdWeight }: Options): Method {
     loss({ student, teacher, inputs, views, labels, forward }) {
       const images = views[0]!, ours = new Map<string, Tensor>(), theirs = new Map<string, Tensor>();
       const hooks: Hooks = {
-        ...(probability > 0 ? { input: perturbation(inputs) } : {}),
+        ...(probability > 0 ? perturbation(inputs, place) : {}),
         ...(csdWeight > 0 ? { output: (layer, y) => void ours.set(layer.path, y) } : {}),
       };
       const { logits, updates } = forward({ network: student, images, training: true, quantized: true, hooks });
@@ -68,10 +81,10 @@ function create({ probability, csdWeight }: Options): Method {
  * CSD, channel-wise standardization distillation (Eq. 15-17): ‖z̃_t - z̃_s‖², z̃ = (z - μ) / sqrt(σ² + ε) a channel, summed
  * over the outputs z of all convolutions of the quantized student and the full-precision teacher of the same seed.
  *
- * Defaults: p = 0.1 (best of table 3), weight of L_CSD 1.
- * Assumptions (the paper is silent): δ is added after the quantizer; δ = s u with u fixed in a step, so the step size's
- * gradient sees it; μ and σ² run over batch, height and width; ε = 1e-5; the teacher is in inference mode; no perturbation
- * of the dense layer.
+ * Defaults: p = 0.1 (best of table 3), weight of L_CSD 1, δ after the quantizer.
+ * Assumptions (the paper is silent): δ is added after the quantizer, so that the convolution sees it unrounded (option `place`:
+ * before it); δ = s u with u fixed in a step, so the step size's gradient sees it; μ and σ² run over batch, height and width;
+ * ε = 1e-5; the teacher is in inference mode; no perturbation of the dense layer.
  * Deviations: L_CSD is the mean over elements, channels and layers instead of the sum, which would dwarf the cross-entropy.
  *
  * @see Pang and Cai 2025, arXiv:2503.11159v1

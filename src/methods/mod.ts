@@ -8,9 +8,10 @@ import { mec } from "./mec.ts";
 import { qat } from "./qat.ts";
 import { qatEma } from "./qat_ema.ts";
 import { qatTwoView } from "./qat_two_view.ts";
+import { sam } from "./sam.ts";
 import type { Method, MethodDefinition } from "./types.ts";
 
-export const METHODS: readonly MethodDefinition[] = [fp, qat, qatTwoView, qatEma, kd, fpq, cr, mec];
+export const METHODS: readonly MethodDefinition[] = [fp, qat, qatTwoView, qatEma, kd, sam, fpq, cr, mec];
 
 /**
  * The method of a run spec.

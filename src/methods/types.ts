@@ -47,6 +47,8 @@ export interface LossInputs {
   readonly inputs: Leaves<Tensor>;
   /** Independent augmentations of the same images, normalised: [batch, h, w, c] each. */
   readonly views: readonly Tensor[];
+  /** The same of images of which no label is used, [unlabelledRatio * batch, h, w, c] each; left out where there are none. */
+  readonly unlabelled?: readonly Tensor[];
   /** One-hot, [batch, classes]. */
   readonly labels: Tensor;
   forward(options: ForwardOptions): ForwardResult;
@@ -66,13 +68,22 @@ export interface LossResult {
   readonly memory?: Readonly<Record<string, Tensor>>;
 }
 
+/** Where in the parameters a method's own are: `ownParameters` under this prefix. */
+export const OWN_PARAMETERS = "method/";
+
 /** A training method: an objective, and what it needs around it. */
 export interface Method {
   readonly name: string;
   readonly quantized: boolean;
   readonly views: 1 | 2;
+  /** Places of the views that get RandAugment and cutout after crop and mirror; left out: none. */
+  readonly strongViews?: readonly number[];
+  /** Images without a label in a step, for each with one; left out or 0: none. */
+  readonly unlabelledRatio?: number;
   /** Whether the frozen full-precision teacher takes part in the step. */
   readonly usesTeacher: boolean;
+  /** What is learned beside the network, by path; called once, outside any program. No forward pass sees it. */
+  readonly ownParameters?: (model: Model, seed: number) => Record<string, Tensor>;
   /** Start of the memory, as copies of tensors; called once, outside any program. */
   readonly initialMemory?: (model: Model, student: NetworkTensors) => Record<string, Tensor>;
   /** Plain values of one step, by name: names, shapes and kinds are the same at every step. */
@@ -82,6 +93,11 @@ export interface Method {
   readonly afterUpdate?: (
     inputs: { memory: Leaves<Tensor>; student: NetworkTensors; inputs: Leaves<Tensor> },
   ) => Record<string, Tensor>;
+  /**
+   * Parameters moved away from `params` by the gradients there; those left out stay. The step then takes a second pass and
+   * updates `params` with the gradients of the moved ones. Running statistics, memory and metrics are the first pass's.
+   */
+  readonly ascend?: (params: Leaves<Tensor>, gradients: Leaves<Tensor>) => Record<string, Tensor>;
   /** What an evaluation sees in place of the student, made of tensors that are there already. */
   readonly evaluated?: (student: NetworkTensors, memory: Leaves<Tensor>) => NetworkTensors;
 }

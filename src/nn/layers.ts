@@ -2,7 +2,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { batchNormTraining, convolution, relu, relu6 } from "../engine/ops.ts";
-import type { ScaledTensor } from "../quant/types.ts";
 import type { Leaves } from "../tree.ts";
 import type { Context, Layer, LayerQuantization, Norm } from "./types.ts";
 
@@ -23,6 +22,11 @@ export const paths = {
   mean: (norm: { path: string }) => `${norm.path}/mean`,
   variance: (norm: { path: string }) => `${norm.path}/variance`,
 } as const;
+
+/** Whether a path is under a layer's `weight_quantizer/` or `input_quantizer/`. */
+export function isQuantizerPath(path: string): boolean {
+  return /\/(weight|input)_quantizer\/[^/]+$/.test(path);
+}
 
 /** The parameters and constants under `prefix`, by their last name. */
 export function ownLeaves(context: Pick<Context, "params" | "state">, prefix: string): Leaves<Tensor> {
@@ -51,15 +55,17 @@ function compute(context: Context, layer: Layer, operands: { input: Tensor; weig
   return y;
 }
 
+/** @param options.scaled The layer's input / its step size. @param options.own Of the input's quantizer. */
 function quantizedLayer(
   context: Context,
   layer: Layer,
-  options: { quantization: LayerQuantization; input: ScaledTensor },
+  options: { quantization: LayerQuantization; scaled: Tensor; own: Leaves<Tensor> },
 ): Tensor {
-  const { values, scale } = context.hooks.input?.(layer, options.input) ?? options.input;
+  const scaled = context.hooks.scaled?.(layer, options.scaled) ?? options.scaled;
+  const input = options.quantization.input.quantizeScaled(scaled, options.own);
+  const { values, scale } = context.hooks.input?.(layer, input) ?? input;
   const raw = channelsLast(layer, context.params[paths.weight(layer)]!);
-  const own = ownLeaves(context, paths.weightQuantizer(layer));
-  const quantized = options.quantization.weight.apply(raw, own);
+  const quantized = options.quantization.weight.apply(raw, ownLeaves(context, paths.weightQuantizer(layer)));
   const shaped = tf.reshape(quantized, context.params[paths.weight(layer)]!.shape);
   // both scales end in the small weight: the convolution itself takes integers
   return compute(context, layer, { input: values, weight: scale ? tf.mul(shaped, scale) : shaped });
@@ -72,7 +78,7 @@ export function applyLayer(context: Context, layer: Layer, input: Tensor): Tenso
   if (!quantization) return compute(context, layer, { input, weight: context.params[paths.weight(layer)]! });
   const own = ownLeaves(context, paths.inputQuantizer(layer));
   const scaled = tf.mul(input, quantization.input.inverseStep(own, input.size));
-  return quantizedLayer(context, layer, { quantization, input: quantization.input.quantizeScaled(scaled, own) });
+  return quantizedLayer(context, layer, { quantization, scaled, own });
 }
 
 /** Batch normalisation; `factor` multiplies its result and is folded into gamma and beta. */
@@ -118,5 +124,5 @@ export function normActivationLayer(
   const own = ownLeaves(context, paths.inputQuantizer(layer));
   const factor = quantization.input.inverseStep(own, options.input.size);
   const scaled = normalise(context, options.norm, { input: options.input, factor });
-  return quantizedLayer(context, layer, { quantization, input: quantization.input.quantizeScaled(scaled, own) });
+  return quantizedLayer(context, layer, { quantization, scaled, own });
 }

@@ -1,10 +1,20 @@
 /** The models: one line here for each. */
 import { InputError } from "../errors.ts";
-import { mobilenetV2 } from "./mobilenet_v2.ts";
+import { mobilenetV1 } from "./mobilenet_v1.ts";
+import { mobilenetV2, mobilenetV2Narrow } from "./mobilenet_v2.ts";
 import { resnet18, resnet20, resnet8 } from "./resnet.ts";
+import { resnet50 } from "./resnet50.ts";
 import type { ModelDefinition } from "./types.ts";
 
-export const MODELS: readonly ModelDefinition[] = [resnet8, resnet20, resnet18, mobilenetV2];
+export const MODELS: readonly ModelDefinition[] = [
+  resnet8,
+  resnet20,
+  resnet18,
+  resnet50,
+  mobilenetV1,
+  mobilenetV2,
+  mobilenetV2Narrow,
+];
 
 /** @throws {InputError} If there is no model of that name. */
 export function modelNamed(name: string): ModelDefinition {

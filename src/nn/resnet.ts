@@ -1,98 +1,41 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor } from "@tensorflow/tfjs-core";
 import { relu } from "../engine/ops.ts";
-import { ModelBuilder } from "./builder.ts";
+import type { ModelBuilder } from "./builder.ts";
 import { applyLayer, normActivationLayer, normalise } from "./layers.ts";
-import type { Context, Layer, Model, ModelDefinition, ModelOptions, Norm } from "./types.ts";
-
-/** Blocks of one stage and their channels. */
-interface Stage {
-  readonly blocks: number;
-  readonly channels: number;
-}
-
-interface Block {
-  readonly conv1: Layer;
-  readonly norm1: Norm;
-  readonly conv2: Layer;
-  readonly norm2: Norm;
-  readonly shortcut: { readonly conv: Layer; readonly norm: Norm } | null;
-}
-
-function basicBlock(builder: ModelBuilder, path: string, shape: { in: number; out: number; stride: number }): Block {
-  const { stride } = shape, inChannels = shape.in, outChannels = shape.out;
-  const projected = stride > 1 || inChannels !== outChannels;
-  return {
-    conv1: builder.layer(`${path}/conv1`, { inChannels, outChannels, kernelSize: 3, stride, inputSigned: false }),
-    norm1: builder.norm(`${path}/norm1`, outChannels),
-    conv2: builder.layer(`${path}/conv2`, {
-      inChannels: outChannels,
-      outChannels,
-      kernelSize: 3,
-      inputSigned: false,
-    }),
-    norm2: builder.norm(`${path}/norm2`, outChannels),
-    shortcut: projected
-      ? {
-        conv: builder.layer(`${path}/shortcut`, { inChannels, outChannels, stride, inputSigned: false }),
-        norm: builder.norm(`${path}/shortcut_norm`, outChannels),
-      }
-      : null,
-  };
-}
+import {
+  type BlockShape,
+  buildResidualNetwork,
+  type ResidualBlock,
+  shortcutOf,
+  type Stage,
+} from "./residual_network.ts";
+import type { ModelDefinition } from "./types.ts";
 
 /** relu(norm2(conv2(relu(norm1(conv1(x))))) + shortcut(x)) */
-function applyBlock(context: Context, block: Block, x: Tensor): Tensor {
-  const first = applyLayer(context, block.conv1, x);
-  const second = normActivationLayer(context, block.conv2, { norm: block.norm1, activation: "relu", input: first });
-  const main = normalise(context, block.norm2, { input: second });
-  const { shortcut } = block;
-  const skip = shortcut ? normalise(context, shortcut.norm, { input: applyLayer(context, shortcut.conv, x) }) : x;
-  return relu(tf.add(main, skip));
-}
-
-function buildResnet(name: string, stages: readonly Stage[], options: ModelOptions): Model {
-  const builder = new ModelBuilder();
-  let channels = stages[0]!.channels;
-  const stem = builder.layer("stem/conv", {
-    inChannels: options.imageChannels,
-    outChannels: channels,
+function basicBlock(builder: ModelBuilder, path: string, shape: BlockShape): ResidualBlock {
+  const { inChannels, channels: outChannels, stride } = shape;
+  const conv1 = builder.layer(`${path}/conv1`, { inChannels, outChannels, kernelSize: 3, stride, inputSigned: false });
+  const norm1 = builder.norm(`${path}/norm1`, outChannels);
+  const conv2 = builder.layer(`${path}/conv2`, {
+    inChannels: outChannels,
+    outChannels,
     kernelSize: 3,
-    position: "first",
-    inputSigned: true,
-  });
-  const stemNorm = builder.norm("stem/norm", channels);
-  const blocks = stages.flatMap((stage, i) =>
-    Array.from({ length: stage.blocks }, (_, j) => {
-      const stride = i > 0 && j === 0 ? 2 : 1;
-      const block = basicBlock(builder, `stage${i + 1}/block${j}`, { in: channels, out: stage.channels, stride });
-      channels = stage.channels;
-      return block;
-    })
-  );
-  const dense = builder.layer("classifier", {
-    kind: "dense",
-    inChannels: channels,
-    outChannels: options.classes,
-    position: "last",
     inputSigned: false,
   });
+  const norm2 = builder.norm(`${path}/norm2`, outChannels);
+  const shortcut = shortcutOf(builder, path, { inChannels, outChannels, stride });
   return {
-    name,
-    classes: options.classes,
-    layers: builder.layers,
-    norms: builder.norms,
-    forward(context, images) {
-      let x = relu(normalise(context, stemNorm, { input: applyLayer(context, stem, images) }));
-      for (const block of blocks) x = applyBlock(context, block, x);
-      const features = tf.mean(x, [1, 2]); // [batch, channels]
-      return { logits: applyLayer(context, dense, features), features };
+    outChannels,
+    apply(context, x) {
+      const first = applyLayer(context, conv1, x);
+      const second = normActivationLayer(context, conv2, { norm: norm1, activation: "relu", input: first });
+      return relu(tf.add(normalise(context, norm2, { input: second }), shortcut(context, x)));
     },
   };
 }
 
 function definition(name: string, form: string, stages: readonly Stage[]): ModelDefinition {
-  return { name, form, build: (options) => buildResnet(name, stages, options) };
+  return { name, form, build: (options) => buildResidualNetwork({ name, block: basicBlock, stages }, options) };
 }
 
 function cifarStages(blocks: number): Stage[] {
@@ -100,7 +43,7 @@ function cifarStages(blocks: number): Stage[] {
 }
 
 /**
- * ResNets for 32 x 32 images: a 3 x 3 stem of stride 1 without pooling, basic blocks, global average pooling, one dense layer.
+ * ResNets of basic blocks for 32 x 32 images.
  *
  * Shortcuts that change shape are 1 x 1 convolutions with batch norm (option B of He et al. 2016), as MQBench and most
  * PyTorch code have them; the original ResNet-20 pads with zeros (option A) and so has 272,474 - 2,752 parameters.

@@ -39,6 +39,11 @@ export type ModelQuantization = Readonly<Record<string, LayerQuantization>>;
 export interface Hooks {
   /** Sees the input of a layer before its quantizer; only called where nothing is folded (a full-precision pass). */
   observe?(layer: Layer, input: Tensor): void;
+  /**
+   * Sees, and may replace, the input of a quantized layer in units of its step size, before rounding. Where `inputSigned` is
+   * false the relu before it may be left to the quantizer's clip: values below 0 then stand for 0.
+   */
+  scaled?(layer: Layer, scaled: Tensor): Tensor;
   /** Sees, and may replace, what a quantized layer computes with. */
   input?(layer: Layer, input: ScaledTensor): ScaledTensor;
   /** Sees the output of a layer, before batch normalisation. */

@@ -26,13 +26,30 @@ function weightLevels(weight: Tensor, highest: number): Tensor {
   return roundClip(tf.mul(unit, highest), { low: -1, high: highest + 1 });
 }
 
+/** 1 where w >= 0, 0 elsewhere: the integers of a binary weight. */
+function signLevels(weight: Tensor): Tensor {
+  return tf.sub(1, tf.cast(tf.greater(0, weight), "float32"));
+}
+
+/** sign(w) mean|w|, the mean over the layer, sign(0) = 1; ∂ŵ/∂w = 1. */
+function binaryWeight(weight: Tensor): Tensor {
+  const op = tf.customGrad((...args: unknown[]) => {
+    const [w] = args as [Tensor];
+    const sign = tf.sub(tf.mul(signLevels(w), 2), 1);
+    return { value: tf.mul(sign, tf.mean(tf.abs(w))), gradFunc: (dy: Tensor) => tf.clone(dy) };
+  });
+  return op(weight);
+}
+
 /** DoReFa's weights, which PACT takes too. */
 export function dorefaWeight({ bits }: QuantizedTensorOptions): WeightQuantizer {
   requireBits("DoReFa", bits);
+  const start = () => ({ params: {}, constants: {} });
+  if (bits === 1) return { bits, start, apply: binaryWeight, levels: signLevels };
   const highest = 2 ** bits - 1;
   return {
     bits,
-    start: () => ({ params: {}, constants: {} }),
+    start,
     apply: (weight) => tf.sub(tf.mul(weightLevels(weight, highest), 2 / highest), 1),
     levels: (weight) => weightLevels(weight, highest),
   };
@@ -70,16 +87,17 @@ function activation({ bits, signed }: QuantizedTensorOptions): ActivationQuantiz
  *
  *   quantize_k(r) = round((2^k - 1) r) / (2^k - 1),  ∂/∂r = 1                                   (section 2.2)
  *   weights:     ŵ = 2 quantize_k(tanh(w) / (2 max |tanh(w)|) + 1/2) - 1, the maximum over the layer   (section 2.3)
+ *   one bit:     ŵ = sign(w) mean|w|, the mean over the layer, ∂ŵ/∂w = 1                                 (section 2.3)
  *   activations: x̂ = quantize_k(clip(x, 0, 1))                                                  (section 2.4)
  *
- * The gradient of a weight goes through tanh and through the maximum, as in the authors' code.
- * Conventions: ties go up; the bounds of the clip count as inside.
+ * The gradient of a weight goes through tanh and through the maximum, but not through mean|w|, as in the authors' code.
+ * Conventions: ties go up; the bounds of the clip count as inside; sign(0) = 1 (their code: 0).
  * Assumptions: a signed activation (the image, a linear bottleneck) has no form in the paper, whose inputs lie in [0, 1]: it
  * is rounded to 2^k - 1 integers on [-c, c], c the largest magnitude of the calibration images, fixed.
- * Deviations: one bit takes the same formula, ±1, where the paper has ±mean|w|; the first and the last layer are quantized too;
- * gradients are not (the paper's third quantizer). MQBench rounds tanh(w) / max on a signed grid that holds 0; this is the
- * paper's grid, which does not. ŵ lies in [-1, 1] whatever w's size: batch norm takes that
- * up, and behind the last layer, which has none, the logits grow by 1 / max |tanh(w)|.
+ * Deviations: the first and the last layer are quantized too, which the paper and its code leave in full precision; gradients
+ * are not (the paper's third quantizer). With more than one bit ŵ spans [-1, 1] whatever w's size: batch norm takes that up,
+ * and behind the last layer, which has none (and which the paper would not quantize), the logits grow by 1 / max |tanh(w)|.
+ * MQBench has that growth too; it rounds tanh(w) / max on a signed grid that holds 0, where the paper's, taken here, does not.
  *
  * @see Zhou et al. 2016, arXiv:1606.06160
  */

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { type RoundBounds, roundClip } from "../engine/ops.ts";
 import type { Leaves } from "../tree.ts";
-import { gradientScale, requireBits, scaleGradient, STEP_SIZE } from "./step_size.ts";
+import { gradientScale, inverseStepSize, requireBits, scaleGradient, STEP_SIZE } from "./step_size.ts";
 import type {
   ActivationQuantizer,
   QuantizedTensorOptions,
@@ -34,7 +34,7 @@ function weight(options: QuantizedTensorOptions): WeightQuantizer {
   const parts = (weight: Tensor, own: Leaves<Tensor>) => {
     const stepSize = own[STEP_SIZE]!; // [channels]
     const scaled = scaleGradient(stepSize, gradientScale(weight.size / stepSize.size, highest));
-    return { stepSize: scaled, levels: roundClip(tf.mul(weight, tf.reciprocal(scaled)), bounds) };
+    return { stepSize: scaled, levels: roundClip(tf.mul(weight, inverseStepSize(scaled)), bounds) };
   };
   return {
     bits: options.bits,
@@ -54,7 +54,7 @@ function activation(options: QuantizedTensorOptions): ActivationQuantizer {
   return {
     bits: options.bits,
     start: (statistics) => start(statistics, highest),
-    inverseStep: (own, size) => tf.reciprocal(stepSize(own, size)),
+    inverseStep: (own, size) => inverseStepSize(stepSize(own, size)),
     quantizeScaled: (scaled, own) => ({
       values: roundClip(scaled, bounds),
       scale: stepSize(own, scaled.size),

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { roundClip } from "../engine/ops.ts";
 import type { Leaves } from "../tree.ts";
-import { gradientScale, requireBits, scaleGradient, STEP_SIZE } from "./step_size.ts";
+import { gradientScale, inverseStepSize, requireBits, scaleGradient, STEP_SIZE } from "./step_size.ts";
 import type {
   ActivationQuantizer,
   QuantizedTensorOptions,
@@ -38,7 +38,7 @@ function weight(options: QuantizedTensorOptions): WeightQuantizer {
   const parts = (weight: Tensor, own: Leaves<Tensor>) => {
     const raw = own[STEP_SIZE]!; // [channels]
     const stepSize = scaleGradient(raw, gradientScale(weight.size / raw.size, highest));
-    return { stepSize, integers: codes(tf.mul(weight, tf.reciprocal(stepSize)), own[ZERO_POINT]!, highest) };
+    return { stepSize, integers: codes(tf.mul(weight, inverseStepSize(stepSize)), own[ZERO_POINT]!, highest) };
   };
   return {
     bits: options.bits,
@@ -58,7 +58,7 @@ function activation(options: QuantizedTensorOptions): ActivationQuantizer {
   return {
     bits: options.bits,
     start: (statistics) => start(statistics, highest),
-    inverseStep: (own, size) => tf.reciprocal(stepSize(own, size)),
+    inverseStep: (own, size) => inverseStepSize(stepSize(own, size)),
     quantizeScaled: (scaled, own) => ({
       // behind a relu x_min = 0, so z = 0 by its formula: the two passes that would shift by it are left out
       values: options.signed

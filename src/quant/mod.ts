@@ -4,10 +4,11 @@ import { dorefa } from "./dorefa.ts";
 import { lsq } from "./lsq.ts";
 import { lsqAsymmetric } from "./lsq_asymmetric.ts";
 import { lsqPlus } from "./lsq_plus.ts";
+import { lsqPlusRange } from "./lsq_plus_range.ts";
 import { pact } from "./pact.ts";
 import type { Quantizer } from "./types.ts";
 
-export const QUANTIZERS: readonly Quantizer[] = [lsq, lsqAsymmetric, lsqPlus, pact, dorefa];
+export const QUANTIZERS: readonly Quantizer[] = [lsq, lsqAsymmetric, lsqPlus, lsqPlusRange, pact, dorefa];
 
 /** @throws {InputError} If there is no quantizer of that name. */
 export function quantizerNamed(name: string): Quantizer {

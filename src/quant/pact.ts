@@ -7,6 +7,9 @@ import { CLIPPING_LEVEL } from "./parameters.ts";
 import { requireBits, SMALLEST_STEP_SIZE } from "./step_size.ts";
 import type { ActivationQuantizer, QuantizedTensorOptions, Quantizer } from "./types.ts";
 
+/** A power of two, so that it changes no bit: sums of dy, which holds s, stay within float32 up to s of about 1e38. */
+const SHRINK = 2 ** -24;
+
 /** x itself, without a gradient. */
 function detach(x: Tensor): Tensor {
   const op = tf.customGrad((...args: unknown[]) => {
@@ -36,11 +39,11 @@ function clippedRound(u: Tensor, level: Tensor, bounds: RoundBounds): Tensor {
       value: roundClip(u, bounds),
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const [u, level] = saved as [Tensor, Tensor];
-        const belowHigh = indicator(tf.greater(high, u)), clippedHigh = tf.mul(tf.sub(1, belowHigh), high);
+        const belowHigh = indicator(tf.greater(high, u)), clippedHigh = tf.mul(tf.sub(1, belowHigh), high * SHRINK);
         const aboveLow = low === 0 ? tf.sub(1, indicator(tf.greater(low, u))) : indicator(tf.greater(u, low));
-        const clipped = low === 0 ? clippedHigh : tf.add(clippedHigh, tf.mul(tf.sub(1, aboveLow), low));
+        const clipped = low === 0 ? clippedHigh : tf.add(clippedHigh, tf.mul(tf.sub(1, aboveLow), low * SHRINK));
         // dy holds s = α / steps, which ∂x̂/∂α does not
-        const dlevel = tf.div(tf.sum(tf.mul(dy, clipped)), level);
+        const dlevel = tf.mul(tf.div(tf.sum(tf.mul(dy, clipped)), level), 1 / SHRINK);
         return [tf.mul(dy, tf.mul(belowHigh, aboveLow)), tf.reshape(dlevel, level.shape)];
       },
     };

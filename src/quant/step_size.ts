@@ -26,6 +26,29 @@ export function scaleGradient(x: Tensor, factor: number): Tensor {
   return op(x);
 }
 
+/** The largest float32. */
+const LARGEST = 3.4028234663852886e38;
+
+/**
+ * 1 / s with gradient -d / s², d the gradient at 1 / s: the sum of du x over all that s scales, u = x / s.
+ *
+ * Where float32 cannot hold d, as for |x| from about 1e18 on, d counts as 0 instead of making s infinite or NaN.
+ */
+export function inverseStepSize(stepSize: Tensor): Tensor {
+  const op = tf.customGrad((...args: unknown[]) => {
+    const [s, save] = args as [Tensor, (tensors: Tensor[]) => void];
+    save([s]);
+    return {
+      value: tf.reciprocal(s),
+      gradFunc: (dy: Tensor, saved: Tensor[]) => {
+        const held = tf.where(tf.greater(LARGEST, tf.abs(dy)), dy, tf.zerosLike(dy));
+        return tf.div(held, tf.neg(tf.square(saved[0]!)));
+      },
+    };
+  });
+  return op(stepSize);
+}
+
 /**
  * LSQ's gradient scale g = 1 / sqrt(N Q_P) (Esser et al. 2020, section 2.2).
  *

@@ -21,6 +21,8 @@ export interface TensorStatistics {
   readonly min: readonly number[];
   readonly max: readonly number[];
   readonly meanAbsolute: readonly number[];
+  /** A sample of the values themselves, where the quantizer asks for one (`startsFromValues`). */
+  readonly values?: Float32Array;
 }
 
 /** What calibration sees of a weight beside that: one number a channel. */
@@ -58,6 +60,8 @@ export interface WeightQuantizer {
 /** Quantizes a layer's input with one step size. */
 export interface ActivationQuantizer {
   readonly bits: number;
+  /** Whether `start` looks at the values themselves, and not only at their range and mean. */
+  readonly startsFromValues?: boolean;
   start(statistics: TensorStatistics): QuantizerStart;
   /**
    * 1 / step size, with the gradient that the quantizer gives it (LSQ's goes this way, PACT's does not): a layer before may

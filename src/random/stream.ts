@@ -14,6 +14,12 @@ export const PURPOSES = [
   "perturbation",
   "noise",
   "synthetic",
+  "strong_augmentation",
+  "labelled",
+  "unlabelled_order",
+  "probe",
+  "measurement",
+  "bootstrap",
 ] as const;
 
 export type Purpose = typeof PURPOSES[number];

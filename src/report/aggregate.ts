@@ -28,6 +28,8 @@ export interface Cell extends CellKey {
 /** All cells, and what was left out of them. */
 export interface Aggregate {
   readonly cells: readonly Cell[];
+  /** The same cells by `keyText`. */
+  readonly byKey: ReadonlyMap<string, Cell>;
   /** Runs evaluated on held-out training images: they choose hyper-parameters and fill no table. */
   readonly heldOut: readonly RunRecord[];
   /** Runs of an older recipe version than their protocol's newest. */
@@ -62,18 +64,31 @@ export function keyText(key: CellKey): string {
  * @throws {InputError} If a cell holds specs that differ in more than seed and teacher (so also two engines), or a seed twice.
  */
 export function aggregate(records: readonly RunRecord[]): Aggregate {
-  const unique = [...new Map(records.map((record) => [canonicalJson(record), record])).values()];
+  const unique = withoutCopies(records);
   const onTest = unique.filter(({ spec }) => spec.dataset.evaluateOn === "test");
   const newest = new Map<ProtocolName, number>();
   for (const { spec } of onTest) {
     newest.set(spec.protocol, Math.max(newest.get(spec.protocol) ?? 0, spec.recipe.version));
   }
   const isShown = ({ spec }: RunRecord) => spec.recipe.version === newest.get(spec.protocol);
+  const cells = cellsOf(onTest.filter(isShown));
   return {
-    cells: cellsOf(onTest.filter(isShown)),
+    cells,
+    byKey: new Map(cells.map((cell) => [keyText(cell), cell])),
     heldOut: unique.filter(({ spec }) => spec.dataset.evaluateOn === "heldOut"),
     outdated: onTest.filter((record) => !isShown(record)),
   };
+}
+
+/** Only records of one id can be equal, and few ids are there twice. */
+function withoutCopies(records: readonly RunRecord[]): RunRecord[] {
+  const byId = new Map<string, RunRecord[]>();
+  for (const record of records) {
+    const others = byId.get(record.id);
+    if (others === undefined) byId.set(record.id, [record]);
+    else if (!others.some((other) => canonicalJson(other) === canonicalJson(record))) others.push(record);
+  }
+  return [...byId.values()].flat();
 }
 
 function cellsOf(records: readonly RunRecord[]): Cell[] {
@@ -103,9 +118,11 @@ function cellWords({ spec }: RunRecord): string {
 
 function requireOneSpec(runs: readonly RunRecord[]): void {
   const first = runs[0]!;
-  const own = { ...first.spec, seed: 0, teacher: null };
+  const shared = ({ spec }: RunRecord) => ({ ...spec, seed: 0, teacher: null });
+  const text = canonicalJson(shared(first));
   for (const run of runs) {
-    const difference = firstDifference(own, { ...run.spec, seed: 0, teacher: null }, "");
+    if (canonicalJson(shared(run)) === text) continue;
+    const difference = firstDifference(shared(first), shared(run), "");
     if (difference === null) continue;
     const { path, left, right } = difference;
     throw new InputError(

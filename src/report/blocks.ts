@@ -1,8 +1,19 @@
 /** A page as plain data, from which every format is written: what is said once is said alike everywhere. */
 import type { VerdictName } from "./verdict.ts";
 
-/** A table's cell: text, or a verdict, which a format may colour. */
-export type TableCell = string | { readonly text: string; readonly verdict: VerdictName };
+/** A cell that is more than text. Formats that cannot show a link or a symbol print the text alone. */
+export interface RichCell {
+  readonly text: string;
+  /** A verdict, which a format may colour. */
+  readonly verdict?: VerdictName;
+  /** Where it leads, relative to the root of the site. */
+  readonly href?: string;
+  /** How a verdict is shown where symbols can be: `both`, if not said otherwise. */
+  readonly display?: "both" | "symbol" | "text";
+}
+
+/** A table's cell. */
+export type TableCell = string | RichCell;
 
 /** A table's column. */
 export interface Column {
@@ -12,6 +23,27 @@ export interface Column {
   readonly names?: boolean;
 }
 
+/** Columns and rows under a caption. */
+export interface TableBlock {
+  readonly kind: "table";
+  readonly caption: string;
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly TableCell[])[];
+  /** Whether the rows have an order of their own, which a reader would not change. */
+  readonly ordered?: boolean;
+}
+
+/** A picture for the site; its table says the same in numbers. */
+export interface FigureBlock {
+  readonly kind: "figure";
+  /** Unique on its page. */
+  readonly id: string;
+  readonly caption: string;
+  /** An `<svg>` element whose title and description are inside. */
+  readonly svg: string;
+  readonly data: Pick<TableBlock, "columns" | "rows">;
+}
+
 /** A part of a page; texts are plain, without markup. */
 export type Block =
   | { readonly kind: "banner"; readonly text: string }
@@ -19,12 +51,9 @@ export type Block =
   | { readonly kind: "paragraph"; readonly text: string }
   | { readonly kind: "list"; readonly items: readonly string[]; readonly ordered?: boolean }
   | { readonly kind: "commands"; readonly lines: readonly string[] }
-  | {
-    readonly kind: "table";
-    readonly caption: string;
-    readonly columns: readonly Column[];
-    readonly rows: readonly (readonly TableCell[])[];
-  };
+  | { readonly kind: "links"; readonly items: readonly { readonly text: string; readonly href: string }[] }
+  | TableBlock
+  | FigureBlock;
 
 export function heading(level: 1 | 2 | 3, text: string): Block {
   return { kind: "heading", level, text };

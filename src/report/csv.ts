@@ -24,20 +24,30 @@ export const CSV_COLUMNS = [
   "reason",
 ] as const;
 
-type CsvRow = Readonly<Record<typeof CSV_COLUMNS[number], string | number | null>>;
+/** A cell as a flat row; null: unknown, or not a number of this row. */
+export type TidyRow = Readonly<Record<typeof CSV_COLUMNS[number], string | number | null>>;
 
 /**
  * All rows of a paper as CSV. Empty: unknown, or not a number of this row. `variant` is `reconstruction`, `stand-in` or
  * empty; accuracies and differences are in percent and points with up to 4 decimals.
  */
 export function toCsv(paper: string, sections: readonly ReportSection[]): string {
-  const rows = sections.flatMap(({ tables }) => tables.flatMap(({ rows }) => rows.map((row) => csvRow(paper, row))));
-  if (rows.length === 0) return CSV_COLUMNS.join(",") + "\n";
-  const columns = Object.fromEntries(CSV_COLUMNS.map((name) => [name, rows.map((row) => row[name])]));
-  return aq.table(columns).toCSV().trimEnd() + "\n";
+  const rows = sections.flatMap(({ tables }) => tables.flatMap(({ rows }) => rows.map((row) => tidyRow(paper, row))));
+  return csvText(CSV_COLUMNS, rows);
 }
 
-function csvRow(paper: string, row: ReportRow): CsvRow {
+/** Rows as CSV with a header line. */
+export function csvText(
+  columns: readonly string[],
+  rows: readonly Readonly<Record<string, string | number | null>>[],
+): string {
+  if (rows.length === 0) return columns.join(",") + "\n";
+  const byName = Object.fromEntries(columns.map((name) => [name, rows.map((row) => row[name] ?? null)]));
+  return aq.table(byName).toCSV().trimEnd() + "\n";
+}
+
+/** One cell of a paper. */
+export function tidyRow(paper: string, row: ReportRow): TidyRow {
   const { differenceToLsq: difference } = row;
   return {
     paper,
@@ -62,6 +72,7 @@ function csvRow(paper: string, row: ReportRow): CsvRow {
   };
 }
 
-function rounded(value: number | null | undefined): number | null {
+/** Up to 4 decimals. */
+export function rounded(value: number | null | undefined): number | null {
   return value == null ? null : Math.round(value * 1e4) / 1e4;
 }

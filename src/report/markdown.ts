@@ -2,10 +2,14 @@ import { type Block, cellText, type Column } from "./blocks.ts";
 
 /** A page as GitHub-flavoured Markdown, tables padded so that they read well as text too. */
 export function toMarkdown(blocks: readonly Block[]): string {
-  return blocks.map(block).join("\n\n") + "\n";
+  return blocks.flatMap(block).join("\n\n") + "\n";
 }
 
-function block(part: Block): string {
+/** Where links of the site lead from a page beside it. */
+const SITE = "site";
+
+/** Figures are the site's: their numbers stand in the tables. */
+function block(part: Block): string | readonly [] {
   switch (part.kind) {
     case "banner":
       return `> **${escaped(part.text)}**`;
@@ -17,6 +21,10 @@ function block(part: Block): string {
       return part.items.map((item, index) => `${part.ordered ? `${index + 1}.` : "-"} ${escaped(item)}`).join("\n");
     case "commands":
       return ["```sh", ...part.lines, "```"].join("\n");
+    case "links":
+      return part.items.map(({ text, href }) => `- [${escaped(text)}](${SITE}/${href})`).join("\n");
+    case "figure":
+      return [];
     case "table":
       return `**${escaped(part.caption)}**\n\n${
         table(part.columns, part.rows.map((row) => row.map((cell) => escaped(cellText(cell)).replaceAll("|", "\\|"))))

@@ -1,16 +1,28 @@
 /**
  * Records and published cells in, finished pages out. Pure: nothing is read, written or printed here.
  */
+import type { Measurement } from "../runs/measurement.ts";
 import type { RunRecord } from "../runs/record.ts";
 import { aggregate } from "./aggregate.ts";
+import { type Block, heading } from "./blocks.ts";
+import { claimResults } from "./claims.ts";
+import { claimsPageBlocks } from "./claims_blocks.ts";
 import { toCsv } from "./csv.ts";
-import { type SiteLink, toHtml } from "./html.ts";
+import type { ImportedRun } from "./formats/imported.ts";
+import { type ImportedSection, importedSections, requirePapers } from "./formats/imported_sections.ts";
+import { toJson } from "./formats/json.ts";
+import { toLatex } from "./formats/latex.ts";
+import { toModelIndex } from "./formats/model_index.ts";
+import { toWideCsv } from "./formats/wide_csv.ts";
 import { toMarkdown } from "./markdown.ts";
 import { overviewBlocks } from "./overview.ts";
 import { pageBlocks } from "./page_blocks.ts";
-import { reportSections } from "./tables.ts";
+import { siteFiles } from "./site/site.ts";
+import { type ReportSection, reportSections } from "./tables.ts";
 import type { PaperPage } from "./types.ts";
 
+export { type ImportedRun, parseImport } from "./formats/imported.ts";
+export { movedCells } from "./formats/moved_cells.ts";
 export { parseRecords } from "./records.ts";
 export { runsOf } from "./tables.ts";
 
@@ -22,6 +34,10 @@ export interface ReportInput {
   readonly records: readonly RunRecord[];
   /** What each protocol changes of the paper's recipe, by protocol name. */
   readonly deviations: Readonly<Record<string, readonly string[]>>;
+  /** What was measured of the runs' networks; left out: nothing. */
+  readonly measurements?: readonly Measurement[];
+  /** Results of other tools, shown in rows of their own; left out: none. */
+  readonly imported?: readonly ImportedRun[];
 }
 
 /** A file of the report; the path is relative to the output folder, with forward slashes. */
@@ -30,27 +46,58 @@ export interface ReportFile {
   readonly text: string;
 }
 
-const OVERVIEW: SiteLink = { href: "index.html", title: "Overview" };
-
 /**
- * Renders every page as `<paper>.md`, `<paper>.csv` and `site/<paper>.html`, and `site/index.html` over all of them.
- * Same input, same text: no clock and no random source is read.
+ * Renders every page as `<paper>.md` and `<paper>.csv`, and under `site/` the site over all of them, with each paper's
+ * other formats in `site/data/`. Same input, same text: no clock and no random source is read.
  *
- * @throws {InputError} If the records of one cell do not belong together (see `aggregate`).
+ * @throws {InputError} If the records of one cell do not belong together (see `aggregate`), or an imported run fits no table.
  */
-export function renderReports({ pages, records, deviations }: ReportInput): ReportFile[] {
+export function renderReports(
+  { pages, records, deviations, measurements = [], imported: others = [] }: ReportInput,
+): ReportFile[] {
   const all = aggregate(records);
-  const papers = pages.map((page) => ({ page, sections: reportSections(page, all) }));
-  const links = [OVERVIEW, ...pages.map(({ id }): SiteLink => ({ href: `${id}.html`, title: id.toUpperCase() }))];
-  const files = papers.flatMap(({ page, sections }): ReportFile[] => {
-    const blocks = pageBlocks({ page, sections, aggregate: all, deviations });
-    const frame = { title: page.title, links, current: `${page.id}.html` };
-    return [
+  requirePapers(pages, others);
+  const papers = pages.map((page) => {
+    const sections = reportSections(page, all);
+    const imported = importedSections(page, others);
+    const data = dataFiles(page, { sections, imported });
+    const claims = claimResults(page, { aggregate: all, measurements });
+    const blocks = pageBlocks({ page, sections, aggregate: all, deviations, imported, measurements, claims });
+    return { page, sections, claims, data, blocks: [...blocks, ...dataLinks(data)] };
+  });
+  const extras = papers.some(({ claims }) => claims.length > 0)
+    ? [{ link: { href: "claims.html", title: "Claims" }, blocks: claimsPageBlocks(papers) }]
+    : [];
+  const site = siteFiles({ overview: overviewBlocks(papers), papers, extras, records });
+  return [
+    ...papers.flatMap(({ page, sections, blocks }): ReportFile[] => [
       { path: `${page.id}.md`, text: toMarkdown(blocks) },
       { path: `${page.id}.csv`, text: toCsv(page.id, sections) },
-      { path: `site/${page.id}.html`, text: toHtml(blocks, frame) },
-    ];
-  });
-  const frame = { title: "Requant: overview", links, current: OVERVIEW.href };
-  return [...files, { path: `site/${OVERVIEW.href}`, text: toHtml(overviewBlocks(papers), frame) }];
+    ]),
+    ...[...site, ...papers.flatMap(({ data }) => data)].map(({ path, text }) => ({ path: `site/${path}`, text })),
+  ];
+}
+
+/** A paper's cells in the formats of other tools, relative to the root of the site. */
+function dataFiles(
+  page: PaperPage,
+  { sections, imported }: {
+    readonly sections: readonly ReportSection[];
+    readonly imported: readonly ImportedSection[];
+  },
+): (ReportFile & { readonly title: string })[] {
+  return [
+    { title: "Tidy CSV", path: `data/${page.id}.csv`, text: toCsv(page.id, sections) },
+    { title: "Wide CSV", path: `data/${page.id}_wide.csv`, text: toWideCsv(page.id, sections) },
+    { title: "JSON", path: `data/${page.id}.json`, text: toJson(page, { sections, imported }) },
+    { title: "LaTeX", path: `data/${page.id}.tex`, text: toLatex(page, sections) },
+    { title: "Model index (YAML)", path: `data/${page.id}_model_index.yaml`, text: toModelIndex(page, sections) },
+  ];
+}
+
+function dataLinks(files: readonly { readonly title: string; readonly path: string }[]): Block[] {
+  return [
+    heading(2, "The same cells in other formats"),
+    { kind: "links", items: files.map(({ title, path }) => ({ text: title, href: path })) },
+  ];
 }

@@ -1,10 +1,19 @@
+import type { Measurement } from "../runs/measurement.ts";
 import type { ProtocolName } from "../runs/spec.ts";
 import type { Aggregate } from "./aggregate.ts";
 import { type Block, heading, listSection, paragraph } from "./blocks.ts";
-import { bitsTitle, counted, datasetTitle, modelTitle, signed, verdictTitle } from "./labels.ts";
+import type { ClaimResult } from "./claims.ts";
+import { claimBlocks } from "./claims_blocks.ts";
+import { figureBlocks, runsByCell } from "./figures/figure_blocks.ts";
+import { measurementBlocks } from "./figures/measurement_blocks.ts";
+import { importedBlocks } from "./formats/imported_blocks.ts";
+import type { ImportedSection } from "./formats/imported_sections.ts";
+import { bitsTitle, datasetTitle, modelTitle, signed, verdictTitle } from "./labels.ts";
+import { leftOutItems } from "./left_out.ts";
 import { armTitle, resultBlocks } from "./result_table.ts";
 import { environmentBlocks, failureBlocks, runBlocks } from "./run_tables.ts";
-import { type ReportSection, runsOf } from "./tables.ts";
+import { statisticsBlocks } from "./statistics_blocks.ts";
+import type { ReportSection } from "./tables.ts";
 import type { PaperPage } from "./types.ts";
 import { VERDICT_RULES } from "./verdict.ts";
 
@@ -15,9 +24,8 @@ const SMOKE_SECTION_BANNER =
 const LEGEND =
   "All numbers are top-1 accuracy in percent on the test images; reproduced ones are of the last epoch, mean ± sample " +
   "standard deviation over n seeds. Differences are in points and paired by seed: to our LSQ run of the same seed, and to " +
-  "the full-precision run (FP) that the run started from. Intervals are seeded percentile bootstrap intervals (95 %, " +
-  "10,000 resamples); with up to 3 seeds such an interval is only the range of the differences, and with few seeds it is " +
-  "too narrow.";
+  "the full-precision run (FP) that the run started from. Intervals of differences are t intervals (95 %), which keep what " +
+  "they promise for few seeds; bootstrap intervals stand beside them and are too short there (docs/reproducibility.md).";
 
 /** What a page is made from. */
 export interface PageInput {
@@ -25,10 +33,16 @@ export interface PageInput {
   readonly sections: readonly ReportSection[];
   readonly aggregate: Aggregate;
   readonly deviations: Readonly<Record<string, readonly string[]>>;
+  /** Of all runs; those of the page's tables are shown. */
+  readonly measurements: readonly Measurement[];
+  /** The page's claims with their evidence. */
+  readonly claims: readonly ClaimResult[];
+  /** Cells of other tools. */
+  readonly imported: readonly ImportedSection[];
 }
 
 /** A paper's page. A page whose only runs are of the smoke protocol says so in its first line. */
-export function pageBlocks({ page, sections, aggregate, deviations }: PageInput): Block[] {
+export function pageBlocks({ page, sections, aggregate, deviations, measurements, imported, claims }: PageInput): Block[] {
   const ran = sections.filter(({ runs }) => runs.length > 0);
   const isSmokeOnly = ran.length > 0 && ran.every(({ protocol }) => protocol === "smoke");
   return [
@@ -37,7 +51,10 @@ export function pageBlocks({ page, sections, aggregate, deviations }: PageInput)
     paragraph(`${page.citation}. ${page.arxiv}.`),
     ...(page.caveat === null ? [] : [{ kind: "banner", text: page.caveat } satisfies Block]),
     paragraph(LEGEND),
+    ...claimBlocks(page, claims),
     ...sections.flatMap((section) => sectionBlocks(section, { page, deviations, isSmokeOnly })),
+    ...measurementBlocks(page, measurements),
+    ...importedBlocks(imported, sections),
     ...publishedDifferenceBlocks(page),
     ...listSection(heading(2, "Anomalies of the published numbers"), {
       items: page.anomalies.map(({ text }, index) => `†${index + 1} ${text}`),
@@ -48,7 +65,7 @@ export function pageBlocks({ page, sections, aggregate, deviations }: PageInput)
       ordered: true,
     }),
     ...listSection(heading(2, "How a verdict is made"), { items: VERDICT_RULES }),
-    ...leftOutBlocks(page, aggregate),
+    ...listSection(heading(2, "Left out of all tables"), { items: leftOutItems(page, aggregate) }),
     heading(2, "Run it again"),
     {
       kind: "commands",
@@ -76,7 +93,12 @@ function sectionBlocks(
     const arm = page.arms.find((arm) => arm.id === id);
     return arm ? armTitle({ arm }) : id;
   };
-  const results = tables.flatMap(resultBlocks);
+  const runsOfCells = runsByCell({ runs });
+  const results = tables.flatMap((table): Block[] => [
+    ...resultBlocks(table),
+    ...statisticsBlocks(table),
+    ...figureBlocks(table, { runs: runsOfCells, idPrefix: protocol }),
+  ]);
   return [
     heading(2, sectionTitle(protocol, runs.length)),
     ...(protocol === "smoke" && !isSmokeOnly ? [{ kind: "banner", text: SMOKE_SECTION_BANNER } satisfies Block] : []),
@@ -98,7 +120,7 @@ function publishedDifferenceBlocks(page: PaperPage): Block[] {
   if (page.publishedDifferences.length === 0) return [];
   return [heading(2, "Published differences"), {
     kind: "table",
-    caption: "Differences that the paper states without the numbers they are made of; verdict: not comparable",
+    caption: "Differences that the paper states without the numbers they are made of",
     columns: [
       { title: "Data set", align: "left" },
       { title: "Model", align: "left", names: true },
@@ -107,6 +129,7 @@ function publishedDifferenceBlocks(page: PaperPage): Block[] {
       { title: "Published difference", align: "right" },
       { title: "Source", align: "left" },
       { title: "Verdict", align: "left" },
+      { title: "Because", align: "left" },
     ],
     rows: page.publishedDifferences.map((item) => [
       datasetTitle(item.dataset),
@@ -115,32 +138,8 @@ function publishedDifferenceBlocks(page: PaperPage): Block[] {
       item.baseline ?? "unknown",
       signed(item.differencePoints),
       item.source,
-      {
-        text: verdictTitle("not_comparable") + (item.reason === null ? "" : `: ${item.reason}`),
-        verdict: "not_comparable",
-      },
+      { text: verdictTitle("not_comparable"), verdict: "not_comparable" },
+      item.reason ?? "",
     ]),
   }];
-}
-
-function leftOutBlocks(page: PaperPage, aggregate: Aggregate): Block[] {
-  const heldOut = runsOf(page, aggregate.heldOut), outdated = runsOf(page, aggregate.outdated);
-  const versions = [...new Set(outdated.map(({ spec }) => spec.recipe.version))].sort((a, b) => a - b).join(", ");
-  const items = [
-    ...(heldOut.length > 0
-      ? [
-        `${
-          counted(heldOut.length, "run")
-        } on held-out training images, which choose hyper-parameters and are no result`,
-      ]
-      : []),
-    ...(outdated.length > 0
-      ? [
-        `${
-          counted(outdated.length, "run")
-        } of an older recipe version (${versions}): the code has changed what it computes`,
-      ]
-      : []),
-  ];
-  return listSection(heading(2, "Left out of all tables"), { items });
 }

@@ -1,22 +1,36 @@
 /** Which run each run is compared with. */
 import type { RunRecord } from "../runs/record.ts";
-import { canonicalJson, type RunSpec } from "../runs/spec.ts";
-import { type Cell, keyText, type RowKey } from "./aggregate.ts";
+import { canonicalJson } from "../runs/spec.ts";
+import { type Cell, type CellKey, keyText } from "./aggregate.ts";
 import { top1Percent } from "./records.ts";
 import { type PairedDifference, pairedDifference } from "./statistics.ts";
-
-/** Of every bootstrap: the same records give the same interval. */
-const BOOTSTRAP_SEED = 0;
 
 /** Finds the run that another is compared with. */
 export type Partner = (run: RunRecord) => RunRecord | undefined;
 
-/** Runs of one cell with the same seed, recipe, data and engine. */
-export function likeRuns(cells: readonly Cell[], key: RowKey): Partner {
-  const baseline = cells.find((cell) => keyText(cell) === keyText({ protocol: cell.protocol, ...key }));
-  const ground = ({ recipe, dataset, engine, model }: RunSpec) => canonicalJson({ recipe, dataset, engine, model });
-  return ({ spec }) =>
-    baseline?.done.find((other) => other.spec.seed === spec.seed && ground(other.spec) === ground(spec));
+/** 88.3 - 87.9 is 0.39999999999999: digits behind the 12th are the subtraction's rounding, and would pass for a spread. */
+const DIGITS = 12;
+
+/** Runs of one cell with the same seed, for runs of a cell of the same recipe, data, engine and model; else none. */
+export function likeRuns(byKey: ReadonlyMap<string, Cell>, key: CellKey): Partner {
+  const baseline = byKey.get(keyText(key));
+  const bySeed = new Map(baseline?.done.map((run) => [run.spec.seed, run]));
+  return (run) => {
+    const other = bySeed.get(run.spec.seed);
+    return other && groundOf(other) === groundOf(run) ? other : undefined;
+  };
+}
+
+const grounds = new WeakMap<RunRecord, string>();
+
+/** What two runs must share besides the seed before their difference is one of methods. */
+function groundOf(run: RunRecord): string {
+  let text = grounds.get(run);
+  if (text === undefined) {
+    const { recipe, dataset, engine, model } = run.spec;
+    grounds.set(run, text = canonicalJson({ recipe, dataset, engine, model }));
+  }
+  return text;
 }
 
 /** The full-precision runs that others started from. */
@@ -27,11 +41,20 @@ export function teachers(cells: readonly Cell[]): Partner {
   return ({ spec }) => spec.teacher === null ? undefined : byId.get(spec.teacher);
 }
 
-/** Top-1 of each run less its partner's, over the runs that have one; null: none has. */
-export function differenceTo(runs: readonly RunRecord[], partner: Partner): PairedDifference | null {
-  const differences = runs.flatMap((run) => {
+/**
+ * A number of each run less its partner's, over the runs that have both; null: none has.
+ * @param value Null: the run has no such number. Default: top-1 in percent.
+ */
+export function differenceTo(
+  runs: readonly RunRecord[],
+  partner: Partner,
+  value: (run: RunRecord) => number | null = top1Percent,
+): PairedDifference | null {
+  const pairs = runs.flatMap((run) => {
     const other = partner(run);
-    return other ? [top1Percent(run) - top1Percent(other)] : [];
+    const own = value(run), others = other === undefined ? null : value(other);
+    if (own === null || others === null) return [];
+    return [{ seed: run.spec.seed, difference: Number((own - others).toPrecision(DIGITS)) }];
   });
-  return differences.length > 0 ? pairedDifference(differences, { seed: BOOTSTRAP_SEED }) : null;
+  return pairs.length > 0 ? pairedDifference(pairs) : null;
 }

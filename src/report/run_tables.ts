@@ -4,6 +4,7 @@ import { canonicalJson } from "../runs/spec.ts";
 import { cellKey } from "./aggregate.ts";
 import { type Block, heading } from "./blocks.ts";
 import { bitsTitle, modelTitle, points } from "./labels.ts";
+import { runHref } from "./site/run_page.ts";
 
 /** A line a run, whatever its status. */
 export function runBlocks(runs: readonly RunRecord[], armTitleOf: (arm: string) => string): Block[] {
@@ -26,7 +27,7 @@ export function runBlocks(runs: readonly RunRecord[], armTitleOf: (arm: string) 
         { title: "Engine", align: "left" },
       ],
       rows: runs.map((run) => [
-        run.id,
+        { text: run.id, href: runHref(run.id) },
         armTitleOf(run.spec.arm),
         modelTitle(run.spec.model),
         bitsTitle(cellKey(run.spec)),

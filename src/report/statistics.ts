@@ -1,4 +1,16 @@
-/** What is computed over seeds. All functions are pure; the bootstrap is seeded. */
+/** What is computed over seeds. All functions are pure; what is drawn is drawn from a seeded stream. */
+import { type Interval, mean, standardDeviation } from "./statistics/basics.ts";
+import { bcaInterval } from "./statistics/bootstrap.ts";
+import { signFlipP } from "./statistics/sign_flip.ts";
+import { tInterval, tTestP } from "./statistics/student.ts";
+
+export { type Interval, mean, quantile, standardDeviation } from "./statistics/basics.ts";
+
+/** One seed that two arms share. */
+export interface SeedDifference {
+  readonly seed: number;
+  readonly difference: number;
+}
 
 /** Differences of two arms over the seeds that both have. */
 export interface PairedDifference {
@@ -6,80 +18,35 @@ export interface PairedDifference {
   readonly mean: number;
   /** Null for n = 1. */
   readonly sd: number | null;
-  /** Bounds of the bootstrap 95 % interval of the mean; null for n = 1. */
-  readonly interval: { readonly low: number; readonly high: number } | null;
+  /** The t 95 % interval of the mean, by which verdicts are made; null for n = 1. */
+  readonly interval: Interval | null;
+  /** The BCa bootstrap 95 % interval, for comparison; null where there is none, and `bootstrapNote` says why. */
+  readonly bootstrap: Interval | null;
+  readonly bootstrapNote: string | null;
+  /** Two-sided p-values of "no difference": Student's t, null without spread; exact sign flips, null for more than 20. */
+  readonly tTestP: number | null;
+  readonly signFlipP: number | null;
+  /** In the order of the runs. */
+  readonly pairs: readonly SeedDifference[];
 }
 
-const RESAMPLES = 10_000;
-const CONFIDENCE = 0.95;
-/** Two-sided 95 % quantile of the normal distribution. */
-const NORMAL_95 = 1.959964;
+/** Of every bootstrap: the same records give the same interval. */
+const BOOTSTRAP_SEED = 0;
 
-/** Arithmetic mean. @throws {RangeError} If there is no value. */
-export function mean(values: readonly number[]): number {
-  if (values.length === 0) {
-    throw new RangeError("Cannot take the mean as there must be at least 1 value: there is none");
-  }
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Sample standard deviation, sqrt(sum (x - mean)² / (n - 1)); null for n = 1. */
-export function standardDeviation(values: readonly number[]): number | null {
-  if (values.length < 2) return null;
-  const centre = mean(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1));
-}
-
-/**
- * Mean of paired differences with its percentile bootstrap interval: the 2.5 % and 97.5 % quantiles of the means of
- * 10,000 resamples with replacement (Efron and Tibshirani 1993, chapter 13).
- *
- * With few pairs it is too narrow: for n <= 3 it is the range of the differences.
- *
- * @param options.seed Of the resampling; the same seed gives the same interval.
- */
-export function pairedDifference(differences: readonly number[], options: { seed: number }): PairedDifference {
-  const n = differences.length;
-  const sd = standardDeviation(differences);
-  if (n < 2) return { n, mean: mean(differences), sd, interval: null };
-  const uniform = uniforms(options.seed);
-  const means = Float64Array.from({ length: RESAMPLES }, () => {
-    let sum = 0;
-    for (let draw = 0; draw < n; draw++) sum += differences[Math.floor(uniform() * n)]!;
-    return sum / n;
-  }).sort();
-  const tail = (1 - CONFIDENCE) / 2;
-  return { n, mean: mean(differences), sd, interval: { low: quantile(means, tail), high: quantile(means, 1 - tail) } };
-}
-
-/** Linear interpolation between order statistics (type 7 of Hyndman and Fan 1996); `sorted` is ascending. */
-export function quantile(sorted: ArrayLike<number>, probability: number): number {
-  const position = (sorted.length - 1) * probability;
-  const below = Math.floor(position), above = Math.ceil(position);
-  return sorted[below]! + (position - below) * (sorted[above]! - sorted[below]!);
-}
-
-/**
- * How many seeds an interval of half-width `margin` needs: ceil((1.96 sd / margin)²), by the normal approximation.
- * @param margin Points, > 0.
- */
-export function seedsNeeded(sd: number, margin: number): number {
-  return Math.max(1, Math.ceil((NORMAL_95 * sd / margin) ** 2));
-}
-
-/** How far a single run's difference may lie from the mean of many by chance: 1.96 sd. */
-export function singleRunAllowance(sd: number): number {
-  return NORMAL_95 * sd;
-}
-
-/** Numbers in [0, 1) from a 32-bit counter mixed as in SplitMix (Steele et al. 2014; constants of murmur3's finalizer). */
-function uniforms(seed: number): () => number {
-  let counter = seed >>> 0;
-  return () => {
-    counter = (counter + 0x9e3779b9) >>> 0;
-    let bits = counter;
-    bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
-    bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
-    return ((bits ^ (bits >>> 16)) >>> 0) / 2 ** 32;
+/** All that a report says of paired differences. @throws {RangeError} If there is none. */
+export function pairedDifference(pairs: readonly SeedDifference[]): PairedDifference {
+  const differences = pairs.map(({ difference }) => difference);
+  const n = differences.length, centre = mean(differences), sd = standardDeviation(differences);
+  const { interval: bootstrap, note: bootstrapNote } = bcaInterval(differences, { seed: BOOTSTRAP_SEED });
+  return {
+    n,
+    mean: centre,
+    sd,
+    interval: sd === null ? null : tInterval({ n, mean: centre, sd }),
+    bootstrap,
+    bootstrapNote,
+    tTestP: sd === null ? null : tTestP({ n, mean: centre, sd }),
+    signFlipP: signFlipP(differences),
+    pairs,
   };
 }

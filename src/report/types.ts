@@ -38,6 +38,11 @@ export interface ArmTitle {
   readonly title: string;
   /** `reconstruction` or `stand-in`: printed wherever the arm's numbers show; null: built from the full paper. */
   readonly label: "reconstruction" | "stand-in" | null;
+  /**
+   * Ids of arms that have a part of this one (its quantizer, its second view, its averaging, its base), in the order of the
+   * columns: a gain counts only against each of them too. Left out: none.
+   */
+  readonly controls?: readonly string[];
 }
 
 /** A table of a paper's page: which of our runs fill it, whatever their model. */
@@ -67,6 +72,37 @@ export interface PublishedDifference {
   readonly reason: string | null;
 }
 
+/** A number of every run that a claim compares: accuracy, or a measurement by its name and the title of its number. */
+export type ClaimQuantity =
+  | { readonly kind: "top1" }
+  | { readonly kind: "measurement"; readonly name: string; readonly quantity: string };
+
+/** A statement of a paper about two arms, in a form that runs can support or contradict. */
+export interface Claim {
+  /** Unique on its page. */
+  readonly id: string;
+  /** In one sentence, as the paper has it. */
+  readonly statement: string;
+  readonly source: string;
+  readonly quantity: ClaimQuantity;
+  readonly arm: string;
+  /** Id of an arm, or `own_fp`: the full-precision run that each run started from. */
+  readonly baseline: string;
+  /** Of the arm's number to the baseline's; `at_least`: not more than `margin` below it. */
+  readonly relation: "above" | "below" | "at_least";
+  /** Of `at_least`, in the number's unit, >= 0: our reading of words such as "comparable". */
+  readonly margin?: number;
+  readonly dataset: string;
+  /** Models that the paper says it of; empty: the paper does not say. */
+  readonly models: readonly string[];
+  /** Widths at which it is tested. */
+  readonly bits: readonly { readonly weights: number; readonly activations: number }[];
+  /** Published number of the arm less that of the baseline; null: the paper gives the direction alone. */
+  readonly published: number | null;
+  /** What the paper leaves open, so that no run can be its like; null: nothing. */
+  readonly open: string | null;
+}
+
 /** A paper's page. */
 export interface PaperPage {
   /** `mec`, `fpq` or `cr`. */
@@ -82,6 +118,8 @@ export interface PaperPage {
   readonly published: readonly PublishedCell[];
   readonly publishedDifferences: readonly PublishedDifference[];
   readonly anomalies: readonly Anomaly[];
+  /** Left out: none. */
+  readonly claims?: readonly Claim[];
   /** What the paper does not say and what we took, numbered for print. */
   readonly assumptions: readonly string[];
   /** Where we knowingly differ from what the paper says. */

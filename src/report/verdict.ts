@@ -1,6 +1,7 @@
 import type { ProtocolName } from "../runs/spec.ts";
-import { counted, points, signed } from "./labels.ts";
-import { type PairedDifference, seedsNeeded, singleRunAllowance } from "./statistics.ts";
+import { decide, differenceWords } from "./decision.ts";
+import { signed } from "./labels.ts";
+import type { PairedDifference } from "./statistics.ts";
 import type { ArmTitle, PublishedCell } from "./types.ts";
 
 /** All verdicts, best first. */
@@ -31,10 +32,14 @@ export interface Comparison {
   readonly done: number;
   /** Our arm less our LSQ over common seeds; null: no common seed of a like run. */
   readonly difference: PairedDifference | null;
+  /** p-value of `difference` after Holm's correction over so many rows of the table; null: not tested. */
+  readonly holm: { readonly p: number; readonly rows: number } | null;
+  /** What makes the runs less than fully traceable, in words. */
+  readonly flags: readonly string[];
 }
 
-/** Fewer seeds decide nothing. */
-export const MINIMUM_SEEDS = 3;
+/** Adjusted p-values above this are told. */
+const SIGNIFICANCE = 0.05;
 
 /** The rules of `judge` in words, for print. */
 export const VERDICT_RULES = [
@@ -42,18 +47,22 @@ export const VERDICT_RULES = [
   "Not comparable: protocol smoke or reduced, a reconstruction or stand-in, a model that is not the paper's, a published " +
   "number or difference to LSQ that is not known; the rows of full precision and LSQ, whose absolute accuracy depends on " +
   "stem and augmentation, which the papers leave open",
-  "Otherwise D is the published difference to the published LSQ, [low, high] the 95 % interval of our difference to our LSQ, " +
-  "paired by seed, and a the allowance for D being a single run: 1.96 times the standard deviation of our paired differences",
-  "Reproduced, for D > 0: low > 0 and high >= D - a: our gain is sure and reaches the published one",
-  "Not reproduced, for D > 0: high <= 0 (no gain) or high < D - a (a smaller gain)",
-  "Inconclusive: fewer than 3 common seeds, no finished run, or any other interval; more seeds would decide",
+  "Otherwise D is the published difference to the published LSQ, [low, high] the t 95 % interval of the mean of our " +
+  "differences to our LSQ, paired by seed, and top the upper bound of the t 95 % prediction interval: where one more run, " +
+  "such as the paper's, may lie",
+  "Inconclusive: no finished run, fewer than 3 common seeds, or differences that are all equal",
+  "Not reproduced, for D > 0: high <= 0 (no gain) or top < D (a smaller gain)",
+  "Reproduced, for D > 0: low > 0 and top >= D: our gain is sure, and one run of it may be as large as the published one",
+  "Inconclusive: any other interval; about how many more seeds would decide is told, if the spread stays",
   "For D < 0 all signs are turned",
+  "A gain that does not stand Holm's correction over the rows of its table, and runs of uncommitted code, are told with the " +
+  "verdict and do not change it",
 ] as const;
 
 /**
  * Judges one row.
  *
- * First match counts (D > 0; for D < 0 all signs are turned first; a = 1.96 sd of our paired differences):
+ * First match counts (D > 0; for D < 0 all signs are turned first; top: upper bound of the prediction interval):
  *
  * | condition                                                   | verdict        |
  * |-------------------------------------------------------------|----------------|
@@ -61,8 +70,9 @@ export const VERDICT_RULES = [
  * | protocol smoke                                              | not_comparable |
  * | protocol reduced; reconstruction or stand-in; no published  |                |
  * | cell; published cell unknown; arm fp or lsq; D unknown or 0 | not_comparable |
- * | no run done; no like LSQ run of a common seed; n < 3        | inconclusive   |
- * | high <= 0 or high < D - a                                   | not_reproduced |
+ * | no run done; no like LSQ run of a common seed; n < 3; all   |                |
+ * | differences equal                                           | inconclusive   |
+ * | high <= 0 or top < D                                        | not_reproduced |
  * | low > 0                                                     | reproduced     |
  * | else                                                        | inconclusive   |
  */
@@ -71,12 +81,19 @@ export function judge(comparison: Comparison): Verdict {
   const obstacles = obstaclesTo(comparison);
   if (obstacles.length > 0) return { name: "not_comparable", reason: obstacles.join("; ") };
   const verdict = judgeDifference(comparison);
-  const lost = comparison.runs - comparison.done;
-  if (lost === 0 || comparison.done === 0) return verdict;
-  return {
-    ...verdict,
-    reason: `${verdict.reason}; ${lost} of ${comparison.runs} runs did not finish and are left out`,
-  };
+  return { ...verdict, reason: [verdict.reason, ...remarks(comparison, verdict.name)].join("; ") };
+}
+
+/** What a reader must know beside the verdict. */
+function remarks({ runs, done, holm, flags }: Comparison, name: VerdictName): string[] {
+  const lost = runs - done;
+  return [
+    ...(lost > 0 && done > 0 ? [`${lost} of ${runs} runs did not finish and are left out`] : []),
+    ...(name === "reproduced" && holm !== null && holm.p > SIGNIFICANCE
+      ? [`not sure among the ${holm.rows} rows of its table (Holm's p = ${holm.p.toFixed(2)})`]
+      : []),
+    ...flags,
+  ];
 }
 
 function obstaclesTo(comparison: Comparison): string[] {
@@ -110,30 +127,18 @@ function judgeDifference({ runs, done, difference, publishedDifference }: Compar
   if (difference === null) {
     return { name: "inconclusive", reason: "no LSQ run of the same seed, recipe and engine: run LSQ too" };
   }
-  const { n, sd, interval } = difference;
-  if (n < MINIMUM_SEEDS || sd === null || interval === null) {
-    return { name: "inconclusive", reason: `${counted(n, "common seed")}: ${more(MINIMUM_SEEDS - n)}` };
-  }
-  const claim = publishedDifference!;
-  const sign = Math.sign(claim);
-  const low = sign > 0 ? interval.low : -interval.high, high = sign > 0 ? interval.high : -interval.low;
-  const target = Math.abs(claim) - singleRunAllowance(sd);
+  const claim = publishedDifference!, sign = claim > 0 ? 1 : -1;
+  const { direction, isSmaller, reach, why } = decide(difference, { sign, margin: 0, size: Math.abs(claim) });
+  if (reach === null) return { name: "inconclusive", reason: why! };
   const word = sign > 0 ? "gain" : "loss";
-  const told = `published ${signed(claim)}, ours ${signed(difference.mean)} ` +
-    `[${signed(interval.low)}, ${signed(interval.high)}]`;
-  if (high <= 0) return { name: "not_reproduced", reason: `no ${word} over LSQ: ${told}` };
-  if (high < target) return { name: "not_reproduced", reason: `a smaller ${word} over LSQ, if any: ${told}` };
-  if (low > 0) return { name: "reproduced", reason: `${word} over LSQ of the published size: ${told}` };
-  return { name: "inconclusive", reason: `${told}: ${seedsToDecide({ n, sd, mean: sign * difference.mean, target })}` };
-}
-
-function more(seeds: number): string {
-  return `${counted(seeds, "more seed")} needed`;
-}
-
-/** The nearest decision is an interval that leaves 0 on the one side or the published size on the other. */
-function seedsToDecide(state: { n: number; sd: number; mean: number; target: number }): string {
-  const margin = Math.max(state.mean, state.target - state.mean);
-  if (margin <= 0) return `more seeds needed; at a spread of ${points(state.sd)} their number cannot be estimated`;
-  return `about ${more(Math.max(1, seedsNeeded(state.sd, margin) - state.n))}`;
+  const told = `published ${signed(claim)}, ours ${differenceWords(difference)}`;
+  if (direction === "fails") return { name: "not_reproduced", reason: `no ${word} over LSQ: ${told}` };
+  if (isSmaller) {
+    return {
+      name: "not_reproduced",
+      reason: `a smaller ${word} over LSQ, if any: ${told}; one run of ours reaches at most ${signed(reach)}`,
+    };
+  }
+  if (direction === "holds") return { name: "reproduced", reason: `${word} over LSQ of the published size: ${told}` };
+  return { name: "inconclusive", reason: `${told}: ${why}` };
 }

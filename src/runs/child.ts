@@ -13,6 +13,8 @@ import { appendEvent, checkpointFile, hasCheckpoint, openRun, writeRecord } from
 import type { Trainer, TrainOutcome } from "./trainer.ts";
 
 const PROGRESS_EVERY_MS = 500;
+/** How much of its log the record of a run that is not done keeps. */
+const LAST_LINES = 20;
 
 /** What the process of a run is made of. */
 export interface ChildServices extends Pick<RunServices, "train" | "openEngine" | "log"> {
@@ -43,7 +45,10 @@ export async function runChild(
       stopping = true;
     }
   }
+  const lastLines: string[] = [];
   function log(line: string): void {
+    lastLines.push(...line.split("\n"));
+    lastLines.splice(0, lastLines.length - LAST_LINES);
     try {
       services.log(line);
     } catch {
@@ -60,6 +65,7 @@ export async function runChild(
       loadDataset: (name) => services.loadDataset(name, log),
       emit,
       shouldStop: () => stopping,
+      lastLines: () => [...lastLines],
     });
     return 0;
   } catch (error) {
@@ -89,6 +95,8 @@ export interface RunServices {
   /** Says what happens, for people: it ends up in log.txt. */
   readonly log: (line: string) => void;
   readonly shouldStop: () => boolean;
+  /** The last lines that were logged. */
+  readonly lastLines?: () => string[];
 }
 
 /**
@@ -121,6 +129,7 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
         appendEvent(out, id, epoch);
         emit({ type: "epoch", epoch });
       },
+      onNote: log,
       shouldStop,
     }),
   );
@@ -130,12 +139,14 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
     return null;
   }
   const cpu = process.cpuUsage();
+  log(`Ended as ${outcome.status}${outcome.reason === null ? "" : `: ${outcome.reason}`}`);
   const record: RunRecord = {
     schema: 1,
     id,
     spec,
     status: outcome.status,
     reason: outcome.reason,
+    ...(outcome.status === "done" || services.lastLines === undefined ? {} : { log: services.lastLines() }),
     metrics: outcome.metrics,
     curve: [...outcome.curve],
     startedAt: startedAt.toISOString(),
@@ -147,7 +158,6 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
     dataSha256: dataset.sha256,
   };
   writeRecord(out, record);
-  log(`Ended as ${record.status}${record.reason === null ? "" : `: ${record.reason}`}`);
   emit({ type: "done", status: outcome.status });
   return record;
 }

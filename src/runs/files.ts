@@ -35,13 +35,13 @@ export function makeFolder(path: string): void {
  * bytes or the new ones and never a part.
  * @throws {InputError} If the system refuses; an old file of that name is then intact.
  */
-export function writeFileAtomic(path: string, text: string): void {
-  const temporary = `${path}.${Deno.pid}.tmp`;
+export function writeFileAtomic(path: string, content: string | Uint8Array): void {
+  const temporary = `${path}.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     Deno.mkdirSync(dirname(path), { recursive: true });
     const file = Deno.openSync(temporary, { write: true, create: true, truncate: true });
     try {
-      const bytes = new TextEncoder().encode(text);
+      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
       for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
       file.syncSync();
     } finally {
@@ -70,6 +70,16 @@ export function appendLine(path: string, line: string): void {
 export function readTextIfThere(path: string): string | null {
   try {
     return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
+    throw new InputError(`Cannot read ${path} as ${messageOf(error)}: make it readable, or choose another folder`);
+  }
+}
+
+/** The bytes of a file, or null where there is none. */
+export function readBytesIfThere(path: string): Uint8Array<ArrayBuffer> | null {
+  try {
+    return Deno.readFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
     throw new InputError(`Cannot read ${path} as ${messageOf(error)}: make it readable, or choose another folder`);

@@ -1,15 +1,21 @@
-import { environmentWithoutEngine } from "./environment.ts";
+import { type RunningRun, startRun } from "./attempt.ts";
+import { failedRecord, orphanReason, startedNow } from "./failure.ts";
 import type { Interrupts } from "./interrupts.ts";
+import type { RunLimits } from "./limits.ts";
+import { DEFAULT_LOCK_TIMES, type Holder, type LockTimes, openLocks } from "./locks.ts";
 import type { ChildMessage } from "./messages.ts";
-import { describeRun, type PlannedRun, type PlanState } from "./plan.ts";
-import { type ChildEnd, type RunningChild, startChild } from "./process.ts";
+import { isFinal, type PlannedRun, type PlanState } from "./plan.ts";
 import type { RunRecord } from "./record.ts";
-import { readEvents, readRecord, writeRecord } from "./store.ts";
+import { readRecord } from "./store.ts";
 
 /** What happens in a pool; `record` null: the run was stopped and can go on. */
 export type PoolEvent =
   | { readonly type: "started"; readonly run: PlannedRun }
   | { readonly type: "message"; readonly run: PlannedRun; readonly message: ChildMessage }
+  /** An attempt failed and another begins. */
+  | { readonly type: "retried"; readonly run: PlannedRun; readonly reason: string }
+  /** Another scheduler has the run: its record is waited for. */
+  | { readonly type: "elsewhere"; readonly run: PlannedRun; readonly holder: Holder }
   | { readonly type: "ended"; readonly run: PlannedRun; readonly record: RunRecord | null };
 
 /** What a pool is told. */
@@ -20,13 +26,16 @@ export interface PoolOptions {
   /** Program and arguments of a run's process. */
   readonly command: readonly string[];
   readonly interrupts?: Interrupts;
+  /** @default none */
+  readonly limits?: RunLimits;
+  /** How often a run that failed is tried again. @default 0 */
+  readonly retries?: number;
+  /** Stops the other runs, with their checkpoints, when one has failed or run out of time. @default false */
+  readonly failFast?: boolean;
+  /** How long a process may take to write its checkpoint when its time is over. */
+  readonly graceMs?: number;
+  readonly lockTimes?: Partial<LockTimes>;
   readonly onEvent?: (event: PoolEvent) => void;
-}
-
-/** When a process began, by the calendar and by a clock that is never set back. */
-export interface Started {
-  readonly at: Date;
-  readonly ms: number;
 }
 
 /** What a pool leaves. */
@@ -37,91 +46,122 @@ export interface PoolOutcome {
   readonly unfinished: readonly PlannedRun[];
 }
 
+interface Running {
+  readonly process: RunningRun;
+  readonly ended: Promise<void>;
+}
+
 /**
  * Runs what is left of a plan, one process a run and at most `jobs` at once, each after its teacher.
  *
- * A process that crashes, throws or exits with a code becomes a record of status `failed`, so do its students, and the
- * others go on.
+ * A process that crashes, throws, exits with a code or breaks a limit becomes a record of status `failed` or `timeout`,
+ * so do its students, and the others go on. A run that another scheduler has on the same folder is left to it, and its
+ * record is taken as if it were made here.
  *
  * @throws {InputError} If the folder cannot be written; processes are then ended and finished records are intact.
  */
 export async function runPool(plan: PlanState, options: PoolOptions): Promise<PoolOutcome> {
-  const { out, jobs, interrupts } = options;
+  const { out, jobs, interrupts, failFast = false } = options;
   const onEvent = options.onEvent ?? (() => {});
   const records = new Map(plan.finished);
-  const running = new Map<string, { readonly child: RunningChild; readonly ended: Promise<void> }>();
+  const running = new Map<string, Running>();
+  const elsewhere = new Set<string>();
+  /** Records of failures from before, which are to be tried again. */
+  const old = new Map(plan.todo.map(({ id }) => [id, JSON.stringify(readRecord(out, id))]));
+  const lookMs = options.lockTimes?.lookMs ?? DEFAULT_LOCK_TIMES.lookMs;
+  const locks = openLocks(out, {
+    ...(options.lockTimes === undefined ? {} : { times: options.lockTimes }),
+    onLost: (id) => running.get(id)?.process.abandon(),
+  });
   let waiting = [...plan.todo];
+  let stopping = interrupts?.stop.aborted ?? false;
 
-  function start(run: PlannedRun): void {
-    const started = { at: new Date(), ms: performance.now() };
-    const child = startChild(run, {
-      out,
-      command: options.command,
-      onMessage: (message) => onEvent({ type: "message", run, message }),
-    });
-    onEvent({ type: "started", run });
-    running.set(run.id, { child, ended: settle(run, child, started) });
+  /** Has the run's lock, or leaves the run where it is; a record that another scheduler wrote meanwhile is taken. */
+  function take(run: PlannedRun): boolean {
+    const holder = locks.take(run.id);
+    if (holder !== "taken") {
+      if (!elsewhere.has(run.id)) onEvent({ type: "elsewhere", run, holder });
+      elsewhere.add(run.id);
+      return false;
+    }
+    elsewhere.delete(run.id);
+    const record = readRecord(out, run.id);
+    if (record === null || (!isFinal(record) && JSON.stringify(record) === old.get(run.id))) return true;
+    locks.release(run.id);
+    finish(run, record);
+    return false;
   }
 
-  async function settle(run: PlannedRun, child: RunningChild, started: Started): Promise<void> {
-    const end = await child.ended;
-    running.delete(run.id);
-    const own = readRecord(out, run.id);
-    const stopped = end.message?.type === "done" && end.message.status === "stopped";
-    // A process that the stop caught before it could listen says nothing: it has lost nothing either.
-    const cutShort = interrupts?.stop.aborted === true && end.message === null;
-    if (own === null && (stopped || cutShort)) {
-      onEvent({ type: "ended", run, record: null });
-      return;
-    }
-    finish(run, own ?? await failedRecord(run, { reason: reasonOf(end), started, out }));
+  function start(run: PlannedRun): void {
+    const process = startRun(run, {
+      ...options,
+      onMessage: (message) => onEvent({ type: "message", run, message }),
+      onStart: (pid) => locks.note(run.id, pid),
+      onRetry: (reason) => onEvent({ type: "retried", run, reason }),
+    });
+    onEvent({ type: "started", run });
+    running.set(run.id, { process, ended: settle(run, process) });
+  }
+
+  async function settle(run: PlannedRun, process: RunningRun): Promise<void> {
+    const record = await process.ended.finally(() => {
+      running.delete(run.id);
+      locks.release(run.id);
+    });
+    if (record !== null) return finish(run, record);
+    onEvent({ type: "ended", run, record: null });
+    // Taken over by another scheduler: its record is waited for.
+    if (!stopping) waiting.push(run);
   }
 
   function finish(run: PlannedRun, record: RunRecord): void {
     records.set(run.id, record);
+    waiting = waiting.filter(({ id }) => id !== run.id);
     onEvent({ type: "ended", run, record });
+    if (failFast && !isFinal(record)) stopAll();
   }
 
   async function failOrphans(): Promise<void> {
-    const left: PlannedRun[] = [];
     for (const run of waiting) {
       const teacher = run.spec.teacher === null ? undefined : records.get(run.spec.teacher);
-      if (teacher === undefined || teacher.status === "done") {
-        left.push(run);
-        continue;
-      }
-      const reason = `Its teacher ${teacher.id} (${describeRun(teacher.spec)}) ended as ${teacher.status}: ` +
-        `${teacher.reason ?? "no reason known"}`;
-      finish(run, await failedRecord(run, { reason, started: { at: new Date(), ms: performance.now() }, out }));
+      if (teacher === undefined || teacher.status === "done" || !take(run)) continue;
+      const failure = { status: "failed", reason: orphanReason(teacher) } as const;
+      finish(run, await failedRecord(run, { failure, started: startedNow(), out }));
+      locks.release(run.id);
     }
-    waiting = left;
   }
 
-  function isReady(run: PlannedRun): boolean {
-    return run.spec.teacher === null || records.get(run.spec.teacher)?.status === "done";
+  function startReady(): void {
+    const ready = waiting.filter(({ spec }) => spec.teacher === null || records.get(spec.teacher)?.status === "done");
+    for (const run of ready) {
+      if (running.size >= jobs || stopping) return;
+      if (!take(run)) continue;
+      waiting = waiting.filter((other) => other !== run);
+      start(run);
+    }
   }
 
-  const stopAll = (): void => running.forEach(({ child }) => child.stop());
-  const killAll = (): void => running.forEach(({ child }) => child.kill());
+  function stopAll(): void {
+    stopping = true;
+    running.forEach(({ process }) => process.stop());
+  }
+  const killAll = (): void => running.forEach(({ process }) => process.kill());
   interrupts?.stop.addEventListener("abort", stopAll);
   interrupts?.kill.addEventListener("abort", killAll);
   try {
     while (true) {
       await failOrphans();
-      while (running.size < jobs && !interrupts?.stop.aborted) {
-        const next = waiting.find(isReady);
-        if (next === undefined) break;
-        waiting = waiting.filter((run) => run !== next);
-        start(next);
-      }
-      if (running.size === 0) break;
-      await Promise.race([...running.values()].map(({ ended }) => ended));
+      startReady();
+      const blocked = elsewhere.size > 0 && !stopping && running.size < jobs;
+      if (running.size === 0 && !blocked) break;
+      await raceOrLook([...running.values()].map(({ ended }) => ended), blocked ? lookMs : null);
     }
   } finally {
     interrupts?.stop.removeEventListener("abort", stopAll);
     interrupts?.kill.removeEventListener("abort", killAll);
     killAll();
     await Promise.allSettled([...running.values()].map(({ ended }) => ended));
+    locks.close();
   }
   return {
     records: plan.runs.flatMap(({ id }) => records.get(id) ?? []),
@@ -129,35 +169,10 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
   };
 }
 
-/** Why a process without a record ended, in words. */
-export function reasonOf(end: ChildEnd): string {
-  if (end.message?.type === "failed") return end.message.reason;
-  const how = end.signal === null ? `with code ${end.code}` : `by ${end.signal}`;
-  const log = end.lastLines.length === 0 ? "its log is empty" : `last lines of its log: ${end.lastLines.join(" | ")}`;
-  return `The process ended ${how} and left no record; ${log}`;
-}
-
-/** Writes and returns the record of a run that could not write its own. */
-export async function failedRecord(
-  run: PlannedRun,
-  { reason, started, out }: { reason: string; started: Started; out: string },
-): Promise<RunRecord> {
-  const record: RunRecord = {
-    schema: 1,
-    id: run.id,
-    spec: run.spec,
-    status: "failed",
-    reason,
-    metrics: null,
-    curve: readEvents(out, run.id),
-    startedAt: started.at.toISOString(),
-    wallSeconds: (performance.now() - started.ms) / 1000,
-    cpuSeconds: 0,
-    imagesPerSecond: 0,
-    peakMemoryMiB: 0,
-    environment: await environmentWithoutEngine(run.spec.engine),
-    dataSha256: null,
-  };
-  writeRecord(out, record);
-  return record;
+/** Waits for the first end, but not longer than `ms`; null: as long as it takes. */
+async function raceOrLook(ends: readonly Promise<void>[], ms: number | null): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const look = ms === null ? [] : [new Promise<void>((resolve) => void (timer = setTimeout(resolve, ms)))];
+  await Promise.race([...ends, ...look]);
+  clearTimeout(timer);
 }

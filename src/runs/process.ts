@@ -3,7 +3,7 @@ import { type ChildMessage, linesOf, parseChildMessage } from "./messages.ts";
 import type { PlannedRun } from "./plan.ts";
 import { logFile, openRun, specFile } from "./store.ts";
 
-const LAST_LINES = 5;
+const LAST_LINES = 20;
 const LAST_LINE_LENGTH = 300;
 
 /** How the process of a run ended. */
@@ -18,6 +18,7 @@ export interface ChildEnd {
 
 /** The process of a run. */
 export interface RunningChild {
+  readonly pid: number;
   /** Asks it to checkpoint and stop. */
   stop(): void;
   /** Ends it at once. */
@@ -32,6 +33,13 @@ export interface ChildOptions {
   /** Program and arguments; `--spec FILE --out DIR` is added. */
   readonly command: readonly string[];
   readonly onMessage: (message: ChildMessage) => void;
+}
+
+const SECRET_NAME = /PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|PRIVATE_KEY|API_KEY|ACCESS_KEY/i;
+
+/** The variables that a run's process gets: none that may hold a password or token, as a run needs none. */
+export function childEnvironment(variables: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => !SECRET_NAME.test(name)));
 }
 
 /**
@@ -50,6 +58,8 @@ export function startChild(run: PlannedRun, options: ChildOptions): RunningChild
   }
   const child = new Deno.Command(command[0]!, {
     args: [...command.slice(1), "--spec", specFile(out, run.id), "--out", out],
+    clearEnv: true,
+    env: childEnvironment(Deno.env.toObject()),
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -101,5 +111,5 @@ export function startChild(run: PlannedRun, options: ChildOptions): RunningChild
     const status = await child.status;
     return { code: status.code, signal: status.signal, message, lastLines };
   }
-  return { stop: () => signal("SIGINT"), kill: () => signal("SIGKILL"), ended: end() };
+  return { pid: child.pid, stop: () => signal("SIGINT"), kill: () => signal("SIGKILL"), ended: end() };
 }

@@ -1,4 +1,6 @@
 import { formatSeconds } from "./estimate.ts";
+import { etaByRecords } from "./eta.ts";
+import type { Holder } from "./locks.ts";
 import { describeRun, type PlannedRun } from "./plan.ts";
 import type { PoolEvent } from "./pool.ts";
 import type { RunRecord } from "./record.ts";
@@ -15,6 +17,10 @@ export interface ProgressOptions {
   readonly now?: () => number;
   /** Milliseconds between two plain lines that tell of running runs. */
   readonly lineEveryMs?: number;
+  /** Seconds that a run is expected to take, learnt from records; null: not known. */
+  readonly estimateSeconds?: (run: PlannedRun) => number | null;
+  /** How many runs are computed at once. @default as many as are running */
+  readonly jobs?: number;
 }
 
 /** Follows a pool. */
@@ -25,7 +31,15 @@ export interface Progress {
   close(): void;
 }
 
-const NOT_BEGUN = { epoch: 0, fraction: 0, loss: null, imagesPerSecond: 0, top1Percent: null };
+const NOT_BEGUN = {
+  epoch: 0,
+  fraction: 0,
+  loss: null,
+  imagesPerSecond: 0,
+  top1Percent: null,
+  startedMs: 0,
+  startFraction: null,
+};
 const FULL_TRAINING_SET = 50_000;
 
 /** Images that a run looks at, as far as its spec tells: a weight among runs, not a promise. */
@@ -52,22 +66,31 @@ export function createProgress(todo: readonly PlannedRun[], options: ProgressOpt
     for (const run of todo) weight += weightOf(run) * (running.get(run.id)?.fraction ?? 0);
     const fraction = allWeight === 0 ? 1 : weight / allWeight;
     const elapsedSeconds = (now() - startedAt) / 1000;
-    const etaSeconds = fraction > 0.005 ? elapsedSeconds * (1 - fraction) / fraction : null;
+    const byPace = fraction > 0.005 ? elapsedSeconds * (1 - fraction) / fraction : null;
+    const left = todo.filter(({ id }) => !endedIds.has(id));
+    const jobs = Math.max(1, options.jobs ?? running.size);
+    const etaSeconds = etaByRecords(left, { running, jobs, estimate: options.estimateSeconds, now: now() }) ?? byPace;
     return { ended: endedIds.size, runs: todo.length, fraction, etaSeconds };
   }
 
   function onEvent(event: PoolEvent): void {
     const { run } = event;
     const before = running.get(run.id) ?? { ...NOT_BEGUN, name: describeRun(run.spec), epochs: run.spec.recipe.epochs };
-    if (event.type === "started") running.set(run.id, before);
+    if (event.type === "started") running.set(run.id, { ...before, startedMs: now(), startFraction: null });
     if (event.type === "message" && event.message.type === "progress") {
       const { epoch, epochs, step, steps, loss, imagesPerSecond } = event.message;
       const fraction = Math.min(1, step / Math.max(1, steps));
-      running.set(run.id, { ...before, epoch: Math.max(1, epoch), epochs, fraction, loss, imagesPerSecond });
+      const startFraction = before.startFraction ?? fraction;
+      running.set(run.id, {
+        ...before,
+        ...{ epoch: Math.max(1, epoch), epochs, fraction, startFraction, loss, imagesPerSecond },
+      });
     }
     if (event.type === "message" && event.message.type === "epoch") {
       running.set(run.id, { ...before, top1Percent: event.message.epoch.testTop1Percent });
     }
+    if (event.type === "retried") display.say(`${describeRun(run.spec)}: failed, tried again: ${event.reason}`);
+    if (event.type === "elsewhere") display.say(`${describeRun(run.spec)}: ${describeHolder(event.holder)}`);
     if (event.type === "ended") {
       running.delete(run.id);
       if (event.record !== null) {
@@ -79,6 +102,11 @@ export function createProgress(todo: readonly PlannedRun[], options: ProgressOpt
     display.update(running, total());
   }
   return { onEvent, say: (line) => display.say(line), close: () => display.close() };
+}
+
+/** Who has a run, in a few words. */
+export function describeHolder({ host, pid }: Holder): string {
+  return `run by process ${pid} on ${host}, its record is waited for`;
 }
 
 /** How a run ended, in a few words. */

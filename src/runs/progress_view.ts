@@ -11,6 +11,10 @@ export interface RunView {
   readonly loss: number | null;
   readonly imagesPerSecond: number;
   readonly top1Percent: number | null;
+  /** When its process began, on the clock of the progress. */
+  readonly startedMs: number;
+  /** Where it began, as a resumed run begins after others' work; null: not begun. */
+  readonly startFraction: number | null;
 }
 
 /** The whole grid as people see it. */

@@ -41,6 +41,8 @@ export const runRecordSchema = z.strictObject({
   status: z.enum(RUN_STATUSES),
   /** Why the run did not end as `done`. */
   reason: z.string().nullable(),
+  /** Last lines of the log of a run that did not end as `done`. */
+  log: z.array(z.string()).optional(),
   /** Of the last epoch, by name; always `top1Percent` and `loss` when done, else null. The test set selects nothing. */
   metrics: z.record(z.string(), z.number()).nullable(),
   curve: z.array(epochSchema),

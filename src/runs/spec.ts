@@ -31,6 +31,8 @@ export const runSpecSchema = z.strictObject({
     heldOut: count,
     /** How many test images are evaluated; null: all. */
     testExamples: count.nullable(),
+    /** Share of the training images of which the label is used, each class equally often; left out: all. */
+    labelledFraction: z.number().gt(0).lt(1).optional(),
     /** What the run is evaluated on: `heldOut` for choosing hyper-parameters, `test` for a table. */
     evaluateOn: z.enum(["test", "heldOut"]),
   }),

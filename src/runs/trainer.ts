@@ -24,14 +24,18 @@ export interface TrainRequest {
   readonly engine: Engine;
   /** `checkpoint.safetensors` of the teacher run. */
   readonly teacherCheckpoint: string | null;
-  /** The run's folder: the trainer writes `checkpoint.safetensors` there and resumes from it. */
+  /** The run's folder: the trainer keeps its two newest checkpoints there and resumes from the newer whole one. */
   readonly folder: string;
   readonly onProgress?: (progress: TrainProgress) => void;
   readonly onEpoch?: (epoch: Epoch) => void;
+  /** Told what people should know, such as a damaged checkpoint: a line each. */
+  readonly onNote?: (line: string) => void;
   /** Asked after every step; true: write a checkpoint and stop. */
   readonly shouldStop?: () => boolean;
   /** @default 250 */
   readonly checkpointEverySteps?: number;
+  /** Whether each epoch's checkpoint is kept too, as `checkpoints/epoch-<n>.safetensors` in the folder. @default false */
+  readonly keepEpochs?: boolean;
 }
 
 /** How a training ended; `stopped`: as `shouldStop` asked, with a checkpoint to go on from. */

@@ -26,12 +26,71 @@ export function weightStatistics(values: Float32Array, channels: number): Weight
   return { min, max, meanAbsolute: average(magnitude), mean, standardDeviation };
 }
 
-/** Statistics of every layer's input over `images` (int32 bytes) in a full-precision pass at inference. */
+/** What calibration looks at: a full-precision pass at inference over `images` (int32 bytes). */
+interface CalibrationPass {
+  readonly network: NetworkTensors;
+  readonly images: Tensor;
+  readonly scale: ImageScale;
+}
+
+/** At most so many values of a layer's input are sampled. */
+const SAMPLE_SIZE = 2 ** 14;
+
+/**
+ * Evenly spaced values of a tensor, [at most 16,384]; their distance shares no factor with the number of channels, which
+ * come last, so that every channel has its part. Their rest at the end is left out.
+ */
+export function sampleOf(x: Tensor): Tensor {
+  const divisor = (a: number, b: number): number => b === 0 ? a : divisor(b, a % b);
+  let distance = Math.ceil(x.size / SAMPLE_SIZE);
+  while (divisor(distance, x.shape.at(-1) ?? 1) > 1) distance++;
+  const count = Math.floor(x.size / distance);
+  // by reshaping and slicing, as a gathering cannot be recorded
+  const rows = tf.reshape(tf.slice(tf.reshape(x, [-1]), [0], [count * distance]), [count, distance]);
+  return tf.reshape(tf.slice(rows, [0, 0], [count, 1]), [count]);
+}
+
+/** Samples of the inputs of the layers whose quantizers start from them, by layer path. */
+function inputSamples(
+  engine: Engine,
+  model: Model,
+  options: CalibrationPass & { wanted: ReadonlySet<string> },
+): Map<string, Float32Array> {
+  if (options.wanted.size === 0) return new Map();
+  const program = engine.compile(
+    (inputs: { params: Record<string, Tensor>; state: Record<string, Tensor>; images: Tensor }) => {
+      const samples: Record<string, Tensor> = {};
+      forward(model, null, {
+        network: inputs,
+        images: normaliseImages(inputs.images, options.scale),
+        training: false,
+        quantized: false,
+        hooks: {
+          observe: (layer, x) => {
+            if (options.wanted.has(layer.path)) samples[layer.path] = sampleOf(x);
+          },
+        },
+      });
+      return samples;
+    },
+  );
+  const { params, state } = options.network;
+  const samples = program({ params: { ...params }, state: { ...state }, images: options.images });
+  const values = new Map(Object.entries(samples).map(([path, sample]) => [path, sample.dataSync() as Float32Array]));
+  tf.dispose(samples);
+  program.dispose();
+  return values;
+}
+
+/** Statistics of every layer's input; of layers whose quantizers in `quantization` start from the values, with a sample. */
 export function inputStatistics(
   engine: Engine,
   model: Model,
-  options: { network: NetworkTensors; images: Tensor; scale: ImageScale },
+  options: CalibrationPass & { quantization?: ModelQuantization },
 ): TensorStatistics[] {
+  const startsFromValues = ({ path }: Layer) => options.quantization?.[path]?.input.startsFromValues ?? false;
+  const wanted = new Set(model.layers.filter(startsFromValues).map(({ path }) => path));
+  const samples = inputSamples(engine, model, { ...options, wanted });
   const program = engine.compile(
     (inputs: { network: { params: Record<string, Tensor>; state: Record<string, Tensor> }; images: Tensor }) => {
       const rows: Tensor[] = [];
@@ -50,11 +109,15 @@ export function inputStatistics(
   const values = rows.dataSync();
   rows.dispose();
   program.dispose();
-  return model.layers.map((_, i) => ({
-    min: [values[3 * i]!],
-    max: [values[3 * i + 1]!],
-    meanAbsolute: [values[3 * i + 2]!],
-  }));
+  return model.layers.map(({ path }, i) => {
+    const sample = samples.get(path);
+    return {
+      min: [values[3 * i]!],
+      max: [values[3 * i + 1]!],
+      meanAbsolute: [values[3 * i + 2]!],
+      ...(sample ? { values: sample } : {}),
+    };
+  });
 }
 
 /** The full-precision network with the start values of every quantizer added. */

@@ -7,6 +7,7 @@
  * @see https://github.com/huggingface/safetensors#format
  */
 import { createHash } from "node:crypto";
+import { dirname } from "node:path";
 import { InputError, messageOf } from "../errors.ts";
 import type { TensorData } from "../nn/initialise.ts";
 
@@ -19,8 +20,42 @@ export interface Checkpoint<Position> {
   readonly position: Position;
 }
 
-/** Writes to a temporary name, then renames: a kill at any moment leaves the old file or the new one. */
+/** The checkpoint before the one at `path`: a run keeps two, as the newest may turn out to be damaged. */
+export function previousCheckpoint(path: string): string {
+  return besideCheckpoint(path, "previous");
+}
+
+function besideCheckpoint(path: string, kind: "previous" | "damaged"): string {
+  return path.replace(/(\.safetensors)?$/, `.${kind}$1`);
+}
+
+/**
+ * Writes to a temporary name, flushes it to the disk and renames; the checkpoint that was there becomes the previous one.
+ *
+ * A kill at any moment leaves the newest, or none of that name and the previous one, whole either way.
+ * @throws {InputError} If the system refuses; the checkpoints that were there are then intact.
+ */
 export async function writeCheckpoint<Position>(path: string, checkpoint: Checkpoint<Position>): Promise<void> {
+  // Two processes may write the same run for a moment, where a lost worker lives on: each has a name of its own.
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  try {
+    await writeFlushed(temporary, serialise(checkpoint));
+    await renameIfThere(path, previousCheckpoint(path));
+    await Deno.rename(temporary, path);
+    await flushFolder(dirname(path));
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    const why = (error as { code?: string }).code === "ENOSPC" ? "the disk is full" : messageOf(error);
+    throw new InputError(
+      `Cannot write the checkpoint "${path}" as ${why}: make the folder writable, with space for two checkpoints, and ` +
+        "run the same command again",
+      { cause: error },
+    );
+  }
+}
+
+/** The bytes of a checkpoint, in the parts that they are made of. */
+function serialise<Position>(checkpoint: Checkpoint<Position>): readonly Uint8Array<ArrayBuffer>[] {
   const names = Object.keys(checkpoint.tensors).sort();
   const total = names.reduce((sum, name) => sum + checkpoint.tensors[name]!.values.byteLength, 0);
   const data = new Uint8Array(total), header: Record<string, unknown> = {};
@@ -37,19 +72,38 @@ export async function writeCheckpoint<Position>(path: string, checkpoint: Checkp
   const json = new TextEncoder().encode(text.padEnd(Math.ceil(text.length / 8) * 8)); // the data starts at a multiple of 8
   const length = new Uint8Array(8);
   new DataView(length.buffer).setBigUint64(0, BigInt(json.length), true);
-  const temporary = `${path}.tmp`;
-  const file = await Deno.open(temporary, { write: true, create: true, truncate: true });
+  return [length, json, data];
+}
+
+async function writeFlushed(path: string, parts: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
+  const file = await Deno.open(path, { write: true, createNew: true });
   try {
-    const writer = file.writable.getWriter();
-    for (const part of [length, json, data]) await writer.write(part);
-    await writer.ready;
+    for (const part of parts) {
+      for (let written = 0; written < part.length;) written += await file.write(part.subarray(written));
+    }
     await file.sync();
-    await writer.close();
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    throw error;
+  } finally {
+    file.close();
   }
-  await Deno.rename(temporary, path);
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await Deno.rename(from, to);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Flushes the names of a folder, so that a power cut does not undo a rename; some systems flush no folders. */
+async function flushFolder(path: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  const folder = await Deno.open(path);
+  try {
+    await folder.sync();
+  } finally {
+    folder.close();
+  }
 }
 
 /**
@@ -71,6 +125,40 @@ export async function readCheckpoint<Position>(path: string): Promise<Checkpoint
     throw new InputError(
       `Cannot read the checkpoint "${path}" as ${messageOf(error)}: delete it to start that run from its beginning`,
     );
+  }
+}
+
+/**
+ * Reads the newest checkpoint of a run that can be read, to go on from it: the one at `path`, else the previous one.
+ *
+ * A damaged one is set aside under the name `checkpoint.damaged.safetensors`, so that it never takes the place of the
+ * previous one. For a teacher `readCheckpoint` alone is right: its previous checkpoint is another network.
+ *
+ * @param log Told when the newest cannot be used.
+ * @returns Null if there is none.
+ * @throws {InputError} If there are some and none can be read.
+ */
+export async function readNewestCheckpoint<Position>(
+  path: string,
+  log: (line: string) => void = () => {},
+): Promise<Checkpoint<Position> | null> {
+  const previous = previousCheckpoint(path);
+  try {
+    const newest = await readCheckpoint<Position>(path);
+    return newest ?? await readCheckpoint<Position>(previous);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const older = await readCheckpoint<Position>(previous).catch((cause) => {
+      throw new InputError(
+        `Cannot go on from "${path}" or from "${previous}" as both are damaged: delete both to start that run from its ` +
+          "beginning",
+        { cause },
+      );
+    });
+    if (older === null) throw error;
+    await renameIfThere(path, besideCheckpoint(path, "damaged"));
+    log(`${error.message.replace(/: delete it .*$/, "")}: going on from the one before it`);
+    return older;
   }
 }
 

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { stepsPerEpoch } from "../data/batches.ts";
+import { chooseLabelled, type LabelledSplit } from "../data/labelled.ts";
 import { splitTraining } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
 import { InputError } from "../errors.ts";
@@ -10,8 +11,9 @@ import { modelNamed } from "../nn/mod.ts";
 import type { Epoch } from "../runs/record.ts";
 import { runId } from "../runs/spec.ts";
 import type { TrainOutcome, TrainRequest } from "../runs/trainer.ts";
-import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { readNewestCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { Evaluator } from "./evaluation.ts";
+import { keepEpoch } from "./kept_epochs.ts";
 import { quantizationOf } from "./quantization.ts";
 import { advanced, collapsed, type Position } from "./position.ts";
 import { readNetwork, startTensors } from "./start.ts";
@@ -42,8 +44,16 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
         `${method.quantized ? "give the run bits and a quantizer" : "full precision takes none"}`,
     );
   }
-  const { training: indices, heldOut } = splitTraining(dataset.train, spec.dataset);
-  const perEpoch = stepsPerEpoch(indices.length, spec.recipe.batchSize);
+  const { training: images, heldOut } = splitTraining(dataset.train, spec.dataset);
+  // an epoch has the steps of all training images, whatever part of them has labels: equal fractions, equal budgets
+  const perEpoch = stepsPerEpoch(images.length, spec.recipe.batchSize);
+  const { labelled: indices, unlabelled } = labelledParts(request, images);
+  if ((method.unlabelledRatio ?? 0) > 0 && unlabelled.length === 0) {
+    throw new InputError(
+      `Cannot run method ${method.name} with unlabelled images as every training image has its label: give the data set ` +
+        "a labelledFraction, or the method unlabelledRatio 0",
+    );
+  }
   const evaluator = new Evaluator(engine, model, { quantization, scale: dataset });
   const step = engine.compile(trainingStep({ ...spec.recipe, model, quantization, method, scale: dataset }));
   const checkpointPath = `${request.folder}/checkpoint.safetensors`;
@@ -54,6 +64,7 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
     model,
     method,
     indices,
+    unlabelled,
     evaluated: spec.dataset.evaluateOn === "heldOut"
       ? { split: dataset.train, indices: heldOut }
       : { split: dataset.test, indices: firstIndices(spec.dataset.testExamples ?? dataset.test.count) },
@@ -61,7 +72,7 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
     stepsPerEpoch: perEpoch,
     steps: perEpoch * spec.recipe.epochs,
   };
-  const resumed = await resume(checkpointPath, runId(spec));
+  const resumed = await resume(checkpointPath, runId(spec), request.onNote);
   let training = resumed ? resumed.training : await startTensors(engine, {
     spec,
     model,
@@ -109,6 +120,7 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
       const endOfEpoch = position.step % perEpoch === 0;
       if (endOfEpoch) position = closeEpoch(frame, position, training);
       const stop = position.step < frame.steps && (request.shouldStop?.() ?? false);
+      if (endOfEpoch && request.keepEpochs) await keepEpoch(request.folder, { training, position });
       if (endOfEpoch || stop || position.step % every === 0) {
         await writeCheckpoint(checkpointPath, { tensors: trainingData(training), position });
       }
@@ -135,12 +147,22 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
   }
 }
 
+function labelledParts({ spec, dataset }: TrainRequest, indices: Uint32Array): LabelledSplit {
+  const fraction = spec.dataset.labelledFraction;
+  if (fraction === undefined) return { labelled: indices, unlabelled: new Uint32Array() };
+  return chooseLabelled(dataset.train, { indices, classes: dataset.classes, fraction, seed: spec.seed });
+}
+
 function firstIndices(count: number): Uint32Array {
   return Uint32Array.from({ length: count }, (_, i) => i);
 }
 
-async function resume(path: string, id: string): Promise<{ training: TrainingTensors; position: Position } | null> {
-  const checkpoint = await readCheckpoint<Position>(path);
+async function resume(
+  path: string,
+  id: string,
+  onNote: TrainRequest["onNote"],
+): Promise<{ training: TrainingTensors; position: Position } | null> {
+  const checkpoint = await readNewestCheckpoint<Position>(path, onNote);
   if (!checkpoint) return null;
   if (checkpoint.position.runId !== id) {
     throw new InputError(

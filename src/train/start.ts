@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
-import type { Method } from "../methods/types.ts";
+import { type Method, OWN_PARAMETERS } from "../methods/types.ts";
 import { initialise, type NetworkData } from "../nn/initialise.ts";
 import type { Model, ModelQuantization } from "../nn/types.ts";
 import { stream } from "../random/stream.ts";
@@ -56,8 +56,10 @@ export async function startTensors(engine: Engine, options: StartOptions): Promi
     ? await readNetwork(options.teacherCheckpoint, model)
     : initialise(model, spec.seed);
   if (quantization) network = calibrated(engine, network, { ...options, quantization });
-  const params = toTensors(network.params), state = toTensors(network.state);
-  const memory = method.initialMemory?.(model, { params, state }) ?? {};
+  const own = Object.entries(method.ownParameters?.(model, spec.seed) ?? {});
+  const ofNetwork = toTensors(network.params), state = toTensors(network.state);
+  const memory = method.initialMemory?.(model, { params: ofNetwork, state }) ?? {};
+  const params = { ...ofNetwork, ...Object.fromEntries(own.map(([path, tensor]) => [OWN_PARAMETERS + path, tensor])) };
   return { params, velocity: zerosLike(params), state, memory };
 }
 
@@ -77,7 +79,8 @@ function calibrated(
   }
   const images = tf.tensor(bytes, [count, ...dataset.imageShape], "int32");
   const tensors = { params: toTensors(network.params), state: toTensors(network.state) };
-  const inputs = inputStatistics(engine, model, { network: tensors, images, scale: dataset });
+  const { quantization } = options;
+  const inputs = inputStatistics(engine, model, { network: tensors, images, scale: dataset, quantization });
   tf.dispose([images, tensors.params, tensors.state] as unknown as tf.Tensor[]);
-  return withQuantizers(network, model, { quantization: options.quantization, inputs });
+  return withQuantizers(network, model, { quantization, inputs });
 }

@@ -21,7 +21,7 @@ export type StepInputs = {
   readonly training: TrainingTensors;
   /** Empty unless the method uses the teacher. */
   readonly teacher: { readonly params: Leaves<Tensor>; readonly state: Leaves<Tensor> };
-  /** `view0`, and `view1` where the method has two: int32 bytes [batch, h, w, c]. */
+  /** `view0`, and `view1` where the method has two: int32 bytes [batch, h, w, c]; and `unlabelled0`, `unlabelled1`. */
   readonly images: Leaves<Tensor>;
   /** int32 [batch]. */
   readonly labels: Tensor;
@@ -32,7 +32,7 @@ export type StepInputs = {
 /** What one step gives. */
 export type StepOutputs = {
   readonly training: TrainingTensors;
-  /** Scalars: `loss`, `correct` (how many of the batch) and the method's own. */
+  /** Scalars: `loss`, `correct` (how many of the batch), `ascendedLoss` where the method ascends, and the method's own. */
   readonly metrics: Leaves<Tensor>;
 };
 
@@ -44,36 +44,47 @@ export interface StepOptions extends SgdOptions {
   readonly scale: ImageScale;
 }
 
-/** One training step as a program: forward, backward, update, the method's memory. */
+/** One training step as a program: forward, backward (twice where the method ascends), update, the method's memory. */
 export function trainingStep(options: StepOptions): (inputs: StepInputs) => StepOutputs {
   const { model, quantization, method } = options;
   return ({ training, teacher, images, labels, inputs, learningRate }) => {
-    const views = Object.keys(images).sort().map((name) => normaliseImages(images[name]!, options.scale));
+    const normalised = (kind: string) =>
+      Object.keys(images).filter((name) => name.startsWith(kind)).sort()
+        .map((name) => normaliseImages(images[name]!, options.scale));
+    const views = normalised("view"), unlabelled = normalised("unlabelled");
     const targets = oneHot(labels, model.classes);
-    const { loss, gradients, aux } = valueAndGradients(training.params, (params) => {
-      const result = method.loss({
-        model,
-        quantization,
-        student: { params, state: training.state },
-        teacher: method.usesTeacher ? teacher : null,
-        memory: training.memory,
-        inputs,
-        views,
-        labels: targets,
-        forward: (how) => forward(model, quantization, how),
+    const pass = (params: Leaves<Tensor>) =>
+      valueAndGradients(params, (params) => {
+        const result = method.loss({
+          model,
+          quantization,
+          student: { params, state: training.state },
+          teacher: method.usesTeacher ? teacher : null,
+          memory: training.memory,
+          inputs,
+          views,
+          unlabelled,
+          labels: targets,
+          forward: (how) => forward(model, quantization, how),
+        });
+        const hits = tf.equal(tf.argMax(result.logits, 1), labels);
+        const correct = tf.sum(tf.cast(hits, "float32"));
+        const metrics: Record<string, Tensor> = { ...result.metrics, correct };
+        return { loss: result.loss, aux: { updates: { ...result.updates }, memory: { ...result.memory }, metrics } };
       });
-      const hits = tf.equal(tf.argMax(result.logits, 1), labels);
-      const correct = tf.sum(tf.cast(hits, "float32"));
-      const metrics: Record<string, Tensor> = { ...result.metrics, correct };
-      return { loss: result.loss, aux: { updates: { ...result.updates }, memory: { ...result.memory }, metrics } };
+    const { loss, gradients, aux } = pass(training.params), moved = method.ascend?.(training.params, gradients);
+    const ascended = moved ? pass({ ...training.params, ...moved }) : null;
+    const updated = sgd(training.params, ascended?.gradients ?? gradients, {
+      ...options,
+      velocity: training.velocity,
+      rate: learningRate,
     });
-    const updated = sgd(training.params, gradients, { ...options, velocity: training.velocity, rate: learningRate });
     const state = { ...training.state, ...aux.updates };
     const memory = { ...training.memory, ...aux.memory };
     const later = method.afterUpdate?.({ memory, student: { params: updated.params, state }, inputs }) ?? {};
     return {
       training: { params: updated.params, velocity: updated.velocity, state, memory: { ...memory, ...later } },
-      metrics: { ...aux.metrics, loss },
+      metrics: { ...aux.metrics, loss, ...(ascended ? { ascendedLoss: ascended.loss } : {}) },
     };
   };
 }

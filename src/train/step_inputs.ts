@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { batchAt } from "../data/batches.ts";
+import { endlessBatchAt } from "../data/batches.ts";
 import type { Dataset } from "../data/types.ts";
 import type { Method } from "../methods/types.ts";
 import type { Model } from "../nn/types.ts";
@@ -13,8 +13,10 @@ export interface StepSource {
   readonly dataset: Dataset;
   readonly model: Model;
   readonly method: Method;
-  /** Indices of the training images. */
+  /** Indices of the training images that have a label. */
   readonly indices: Uint32Array;
+  /** Indices of those of which the label is not used. */
+  readonly unlabelled: Uint32Array;
   readonly stepsPerEpoch: number;
 }
 
@@ -34,27 +36,37 @@ export function stepInputs(
   carried: Pick<StepInputs, "training" | "teacher">,
 ): StepInputs {
   const { spec, dataset, model, method } = source;
-  const batch = batchAt({
+  const { batchSize, augmentation } = spec.recipe, ratio = method.unlabelledRatio ?? 0;
+  const common = {
     split: dataset.train,
     imageShape: dataset.imageShape,
-    indices: source.indices,
     seed: spec.seed,
-    epoch: Math.floor(step / source.stepsPerEpoch),
-    step: step % source.stepsPerEpoch,
-    batchSize: spec.recipe.batchSize,
-    augmentation: spec.recipe.augmentation,
+    step,
+    augmentation,
     views: method.views,
-  });
+    strongViews: method.strongViews ?? [],
+  };
+  const batch = endlessBatchAt({ ...common, indices: source.indices, batchSize });
+  const others = ratio === 0 ? [] : endlessBatchAt({
+    ...common,
+    indices: source.unlabelled,
+    batchSize: ratio * batchSize,
+    orderPurpose: "unlabelled_order",
+  }).views;
   const plain = method.stepInputs?.({
     seed: spec.seed,
     step,
     stepsPerEpoch: source.stepsPerEpoch,
     epochs: spec.recipe.epochs,
   }, model) ?? {};
-  const shape = [spec.recipe.batchSize, ...dataset.imageShape];
+  const images = (kind: string, views: readonly Int32Array[]) =>
+    views.map((view, i) =>
+      [`${kind}${i}`, tf.tensor(view, [view.length / size, ...dataset.imageShape], "int32")] as const
+    );
+  const size = dataset.imageShape.reduce((product, dim) => product * dim, 1);
   return {
     ...carried,
-    images: Object.fromEntries(batch.views.map((view, i) => [`view${i}`, tf.tensor(view, shape, "int32")])),
+    images: Object.fromEntries([...images("view", batch.views), ...images("unlabelled", others)]),
     labels: tf.tensor1d(batch.labels, "int32"),
     inputs: Object.fromEntries(
       Object.entries(plain).map(([name, values]) => [

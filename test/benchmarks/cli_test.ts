@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bench, type BenchServices } from "../../benchmarks/bench.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
+import { knownModels } from "../../benchmarks/plan.ts";
 import { InputError } from "../../src/errors.ts";
+import { QUANTIZERS } from "../../src/quant/mod.ts";
 import type { ReportInput } from "../../src/report/mod.ts";
-import { runFolder } from "../../src/runs/store.ts";
+import { readableRecords, runFolder } from "../../src/runs/store.ts";
 import { fakeCommand, traceOf, withFolder } from "../runs/fakes/specs.ts";
 
 interface Result {
@@ -45,6 +47,9 @@ async function cli(args: readonly string[], overrides: Partial<BenchServices> = 
     },
     command: fakeCommand(),
     cores: 2,
+    memoryMiB: 100_000,
+    committedRecords: () => Promise.resolve([]),
+    checkpointMiB: () => Promise.resolve(1.5),
     listenForInterrupts: () => ({ stop: never, kill: never, dispose: () => {} }),
     stdout: (text) => void (stdout += text),
     stderr: (text) => void (stderr += text),
@@ -56,22 +61,31 @@ async function cli(args: readonly string[], overrides: Partial<BenchServices> = 
 }
 
 const KNOWN_OPTIONS =
-  "--paper, --table, --protocol, --methods, --models, --bits, --seeds, --engine, --jobs, --queue, --out, " +
+  "--paper, --table, --protocol, --methods, --models, --bits, --seeds, --quantizer, --engine, --jobs, --queue, --timeout, " +
+  "--memory, --retries, --fail-fast, --keep-epochs, --out, " +
   "--dry-run, --json, --no-report, --help";
+
+const GRIDS_OF_FPQ = PAPERS.find(({ id }) => id === "fpq")!.grids.map(({ id }) => id).join(", ");
+/** Of the table that smoke runs. */
+const ARMS_OF_MEC = PAPERS.find(({ id }) => id === "mec")!.grids[0]!.arms.map(({ id }) => id).join(", ");
 
 const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
   ["", "Cannot run without --paper: give --paper mec|fpq|cr|all, or --help"],
   ["--paper lsq", 'Cannot use paper "lsq" as it is not known: choose one of mec, fpq, cr, all'],
   [
     "--paper fpq --table table9",
-    'Cannot use table of paper fpq "table9" as it is not known: choose one of table4, table2, table3',
+    'Cannot use table of paper fpq "table9" as it is not known: choose one of ' + GRIDS_OF_FPQ,
   ],
   ["--paper all --table table4", "Cannot use --table table4 together with --paper all: name the paper of the table"],
+  [
+    "--paper fpq --quantizer nope",
+    'Cannot use quantizer "nope" as it is not known: choose one of ' + QUANTIZERS.map(({ name }) => name).join(", "),
+  ],
   ["--paper fpq --protocol full", 'Cannot use protocol "full" as it is not known: choose one of smoke, reduced, paper'],
-  ["--paper mec --methods fpq", 'Cannot use method "fpq" as it is not known: choose one of fp, lsq, mec'],
+  ["--paper mec --methods fpq", 'Cannot use method "fpq" as it is not known: choose one of ' + ARMS_OF_MEC],
   [
     "--paper mec --models vgg",
-    'Cannot use model "vgg" as it is not known: choose one of resnet8, resnet20, resnet18, mobilenetv2',
+    'Cannot use model "vgg" as it is not known: choose one of ' + knownModels().join(", "),
   ],
   ["--paper mec --bits W9A0", 'Cannot use bits "W9A0" as they must be W1A1 to W8A8: write them such as W2A4'],
   ["--paper mec --bits W4A4,", 'Cannot use --bits "W4A4," as a value between its commas is empty: leave the comma out'],
@@ -84,9 +98,19 @@ const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
     "--paper mec --jobs 0",
     'Cannot use --jobs "0" as it must be a whole number from 1 to 1024: leave it out for one a core',
   ],
+  ["--paper mec --timeout 0", 'Cannot use --timeout "0" as it must be a number above 0: give minutes, such as 90'],
+  ["--paper mec --memory 2G", 'Cannot use --memory "2G" as it must be a number above 0: give MiB, such as 2000'],
+  [
+    "--paper mec --retries -1",
+    'Cannot use --retries "-1" as it must be a whole number from 0 to 99: give such as 2',
+  ],
   [
     "--paper mec --paper fpq",
     "Cannot use --paper twice: give all values in one, separated by commas where it takes several",
+  ],
+  [
+    "--paper mec --queue redis://127.0.0.1:1 --keep-epochs",
+    "Cannot use --keep-epochs together with --queue: leave it out, or run without a queue",
   ],
   ["--paper mec --json=yes", 'Cannot use --json=yes as --json takes no value: leave "=yes" out'],
   ["--paper --json", "Cannot use --paper without a value: give --paper mec|fpq|cr|all"],
@@ -175,6 +199,13 @@ Deno.test("bench --json prints one document with records and paths", () =>
     assert.deepEqual(document.reports, [join(out, "reports", "page.md"), join(out, "reports", "page.csv")]);
   }));
 
+Deno.test("bench --keep-epochs tells every run's process to keep its epochs", () =>
+  withFolder(async (out) => {
+    const { code } = await cli(["--paper", "mec", "--methods", "fp", "--out", out, "--keep-epochs"]);
+    assert.equal(code, 0);
+    assert.deepEqual(traceOf(out), ["start fp, keeping epochs", "end fp"]);
+  }));
+
 Deno.test("bench --no-report writes no tables", () =>
   withFolder(async (out) => {
     const { code, stdout, reported } = await cli(["--paper", "mec", "--methods", "fp", "--out", out, "--no-report"]);
@@ -201,6 +232,11 @@ Deno.test("bench --dry-run shows teachers above students, estimates from records
       /\nfp resnet8 seed 1 {2}[0-9a-f]{16} {2}about 41 s, \d+ MiB\n {2}lsq resnet8 W4A4 seed 1 {2}[0-9a-f]{16} {2}about 20 s/,
     );
     assert.match(after.stdout, /\n6 runs, 3 done, 3 to run: about 61 s with 2 at once\n$/);
+    // two seeds a cell: 2 x 41 s and 2 x 20 s in hours
+    assert.match(
+      after.stdout,
+      /\nCells of mec mec-bits, cifar10: hours of one process\n {2}resnet8 {2}fp {3}FP {4}2 runs {2}0\.02 h\n {2}resnet8 {2}lsq {2}W4A4 {2}2 runs {2}0\.01 h\n/,
+    );
     const document = JSON.parse((await cli([...args, "--json"])).stdout);
     assert.deepEqual(document.runs.map(({ status }: { status: string | null }) => status).sort(), [
       "done",
@@ -210,6 +246,65 @@ Deno.test("bench --dry-run shows teachers above students, estimates from records
       null,
       null,
     ]);
+  }));
+
+Deno.test("bench --dry-run tells memory and disk, and learns from committed records where the folder has none", () =>
+  withFolder(async (out) => {
+    await cli(["--paper", "mec", "--out", out]);
+    const committedRecords = () => Promise.resolve(readableRecords(out));
+    const args = ["--paper", "mec", "--out", join(out, "other"), "--dry-run", "--jobs", "1"];
+    const { stdout } = await cli(args, { committedRecords });
+    // Two checkpoints of 1.5 MiB for each of 3 runs.
+    assert.match(stdout, /^Memory: at most \d+ MiB of this machine's 100000 MiB; disk: at most 9 MiB of checkpoints$/m);
+    assert.match(stdout, /^fp resnet8 seed 0 {2}[0-9a-f]{16} {2}about 41 s, /m);
+    const { resources } = JSON.parse((await cli([...args, "--json"], { committedRecords })).stdout);
+    assert.equal(resources.diskMiB, 9);
+  }));
+
+Deno.test("bench refuses a grid that does not fit in memory, and takes fewer at once where none was asked for", () =>
+  withFolder(async (out) => {
+    await cli(["--paper", "mec", "--out", out]);
+    const records = readableRecords(out).map((record) => ({ ...record, peakMemoryMiB: 3000 }));
+    const services = { committedRecords: () => Promise.resolve(records), memoryMiB: 4000 };
+    const args = ["--paper", "mec", "--out", join(out, "other"), "--dry-run"];
+    const refused = await cli([...args, "--jobs", "2"], services);
+    assert.equal(refused.code, 2);
+    assert.match(
+      refused.stderr,
+      /^Cannot run 2 at once as they would take 6000 MiB of memory together and this machine has 4000 MiB: give --jobs 1$/m,
+    );
+    const fewer = await cli(args, services);
+    assert.equal(fewer.code, 0);
+    assert.match(fewer.stderr, /^1 at once instead of one a core, as more would not fit in 4000 MiB$/m);
+    const none = await cli(args, { ...services, memoryMiB: 2000 });
+    assert.match(none.stderr, /3000 MiB of memory together .* 2000 MiB: run them on a machine with more$/m);
+  }));
+
+Deno.test("bench --dry-run lists every cell of every table, and says where there is no estimate", () =>
+  withFolder(async (out) => {
+    const args = ["--paper", "all", "--protocol", "paper", "--out", out, "--dry-run"];
+    const { stdout, code } = await cli(args);
+    assert.equal(code, 0);
+    for (const { id, grids } of PAPERS) {
+      for (const grid of grids) {
+        assert.ok(stdout.includes(`Cells of ${id} ${grid.id}, ${grid.dataset}: hours`), grid.id);
+      }
+    }
+    assert.match(stdout, /\n {2}mobilenetv1 +fpq +W2A2 +3 runs +no estimate\n/);
+    const { cells } = JSON.parse((await cli([...args, "--json"])).stdout);
+    const table5 = cells.filter(({ paper, table }: Record<string, string>) => paper === "fpq" && table === "table5");
+    assert.equal(table5.length, 4 * (1 + 3 * 6)); // models, FP and three widths of six quantized arms
+    for (const { runs, estimatedSeconds } of cells) assert.deepEqual([runs.length, estimatedSeconds], [3, null]);
+  }));
+
+Deno.test("bench --quantizer runs every arm on that quantizer, under ids of their own", () =>
+  withFolder(async (out) => {
+    const { code, stderr, reported } = await cli(["--paper", "fpq", "--quantizer", "dorefa", "--out", out]);
+    assert.equal(code, 0, stderr);
+    const [{ records, pages }] = reported as [ReportInput];
+    assert.deepEqual(records.map(({ spec }) => spec.arm), ["fp", "qat@dorefa", "fpq@dorefa"]);
+    assert.deepEqual(records.map(({ spec }) => spec.quantization?.quantizer), [undefined, "dorefa", "dorefa"]);
+    assert.equal(pages[0]!.tables.at(-1)!.id, "fpq-quantizers-cifar10");
   }));
 
 Deno.test("bench refuses a record cut in half and leaves the others", () =>

@@ -176,6 +176,7 @@ Deno.test("parsePeerOptions() reads options and refuses what it cannot use", () 
   const options = parsePeerOptions(["--models", "resnet18,resnet20", "--rounds", "3", "--batch", "16", "--json"]);
   assert.deepEqual(options, {
     models: ["resnet18", "resnet20"],
+    arms: null,
     rounds: 3,
     cores: 1,
     batch: 16,
@@ -215,20 +216,30 @@ Deno.test("writeWork() gives both sides calibrated step sizes, damped blocks and
     await writeWork(engine, path, { model: "resnet20", arm: "lsq_w4a4", batch: 2, learningRate: 0.1 });
     const { work, training, images, labels } = await readWork(path);
     assert.equal(Object.keys(work.layers).length, 22);
-    assert.deepEqual(work.layers["stem/conv"], { weightBits: 8, inputBits: 8, inputSigned: true });
-    assert.deepEqual(work.layers["stage1/block0/conv1"], { weightBits: 4, inputBits: 4, inputSigned: false });
+    assert.deepEqual(work.layers["stem/conv"], {
+      weightBits: 8,
+      inputBits: 8,
+      inputSigned: true,
+      asymmetric: false,
+    });
+    assert.deepEqual(work.layers["stage1/block0/conv1"], {
+      weightBits: 4,
+      inputBits: 4,
+      inputSigned: false,
+      asymmetric: false,
+    });
     assert.ok(Math.abs(training.params["stage2/block1/norm2/gamma"]!.dataSync()[0]! - 0.1) < 1e-7);
     assert.equal(training.params["stage2/block1/norm1/gamma"]!.dataSync()[0], 1);
     assert.ok(training.params["classifier/input_quantizer/step_size"]!.dataSync()[0]! > 1e-3);
-    assert.deepEqual([images.shape, images.dtype], [[2, 32, 32, 3], "int32"]);
+    assert.deepEqual([images["view0"]!.shape, images["view0"]!.dtype], [[2, 32, 32, 3], "int32"]);
     assert.deepEqual([...labels.dataSync()], [0, 1]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 });
 
-Deno.test("step.py has a network for every model of the peers", () => {
-  const text = Deno.readTextFileSync(join(ROOT, "benchmarks/peers/step.py"));
+Deno.test("networks.py has a network for every model of the peers", () => {
+  const text = Deno.readTextFileSync(join(ROOT, "benchmarks/peers/networks.py"));
   const networks = text.slice(text.indexOf("NETWORKS = {"));
   for (const { model } of PEER_MODELS) assert.match(networks, new RegExp(`^ +"${model}":`, "m"));
 });

@@ -1,23 +1,27 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { PAPERS } from "../../benchmarks/mod.ts";
-import { knownModels, type PlanRequest, planRuns } from "../../benchmarks/plan.ts";
+import { formatBits, knownModels, planCells, type PlanRequest, planRuns } from "../../benchmarks/plan.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { runId } from "../../src/runs/spec.ts";
 import type { ProtocolName, RunSpec } from "../../src/runs/spec.ts";
 
+/** All of protocol paper. */
+const REQUEST: PlanRequest = {
+  papers: [],
+  table: null,
+  protocol: PROTOCOL_DEFINITIONS.paper,
+  engine: "wasm",
+  methods: null,
+  models: null,
+  bits: null,
+  seeds: null,
+};
+
 function plan(papers: readonly string[], protocol: ProtocolName, overrides: Partial<PlanRequest> = {}): RunSpec[] {
-  return planRuns({
-    papers: PAPERS.filter(({ id }) => papers.includes(id)),
-    table: null,
-    protocol: PROTOCOL_DEFINITIONS[protocol],
-    engine: "wasm",
-    methods: null,
-    models: null,
-    bits: null,
-    seeds: null,
-    ...overrides,
-  }).map(({ spec }) => spec);
+  const wanted = PAPERS.filter(({ id }) => papers.includes(id));
+  return planRuns({ ...REQUEST, papers: wanted, protocol: PROTOCOL_DEFINITIONS[protocol], ...overrides })
+    .map(({ spec }) => spec);
 }
 
 function countArms(specs: readonly RunSpec[]): Record<string, number> {
@@ -67,36 +71,33 @@ Deno.test("planRuns() plans FP, LSQ and the method for smoke, students pointing 
 });
 
 Deno.test("planRuns() shares FP and LSQ among all papers", () => {
-  const specs = plan(["fpq", "mec", "cr"], "reduced");
-  // 3 seeds; LSQ at 3 bits for all papers; FPQ's arms of tables 2 and 3 at W2A4 only.
-  assert.deepEqual(countArms(specs), {
-    fp: 3,
-    lsq: 9,
-    mec: 9,
-    pact: 9,
-    lsq_plus: 9,
-    lsq_asymmetric: 9,
-    kd: 9,
-    fpq: 9,
-    fpq_sfp: 3,
-    fpq_csd: 3,
-    fpq_p03: 3,
-    fpq_p05: 3,
-    fpq_p07: 3,
-    fpq_p09: 3,
-    fpq_p1: 3,
-    lsq_two_view: 9,
-    lsq_ema: 9,
-    cr: 9,
-  });
+  const specs = plan(["fpq", "mec", "cr"], "reduced"), { seeds, models, bits } = PROTOCOL_DEFINITIONS.reduced;
+  // what the tables say: an arm once for each seed, model and pair of bits, however many tables it stands in
+  const widths = new Map<string, Set<string>>();
+  for (const grid of PAPERS.flatMap(({ grids }) => grids)) {
+    const own = grid.bits.map(formatBits).filter((each) => bits!.map(formatBits).includes(each));
+    for (const arm of grid.arms) {
+      const found = widths.get(arm.id) ?? widths.set(arm.id, new Set()).get(arm.id)!;
+      for (const each of arm.quantizer === null ? ["FP"] : own) found.add(each);
+    }
+  }
+  const perWidth = seeds.length * models!.length;
+  assert.deepEqual(countArms(specs), Object.fromEntries([...widths].map(([arm, set]) => [arm, perWidth * set.size])));
+  const counts = countArms(specs), tables = PAPERS.flatMap(({ grids }) => grids);
+  assert.deepEqual([counts["fp"], counts["lsq"], counts["cr"]], [perWidth, 3 * perWidth, 3 * perWidth]);
+  assert.ok(tables.filter(({ arms }) => arms.some(({ id }) => id === "lsq")).length > 3);
   assert.equal(new Set(specs.map(runId)).size, specs.length);
-  assert.deepEqual(specs.slice(0, 3).map(({ arm }) => arm), ["fp", "fp", "fp"]);
+  const teachers = specs.findIndex(({ quantization }) => quantization !== null);
+  assert.ok(specs.slice(teachers).every(({ quantization }) => quantization !== null));
 });
 
 Deno.test("planRuns() takes the papers' own models and bits for protocol paper", () => {
   const specs = plan(["mec"], "paper");
-  assert.deepEqual(countArms(specs), { fp: 3, lsq: 12, mec: 12 });
-  assert.deepEqual([...new Set(specs.map(({ model }) => model))], ["resnet18"]);
+  const ofModel = (name: string) => specs.filter(({ model }) => model === name);
+  assert.deepEqual(countArms(ofModel("resnet18")), { fp: 3, lsq: 12, mec: 12 });
+  const ablation = countArms(ofModel("resnet20")), arms = PAPERS.find(({ id }) => id === "mec")!.grids[1]!.arms;
+  assert.deepEqual(ablation, { fp: 3, ...Object.fromEntries(arms.map(({ id }) => [id, 3])) });
+  assert.equal(ofModel("resnet18").length + ofModel("resnet20").length, specs.length);
   assert.ok(specs.some(({ quantization }) => quantization?.activationBits === 1));
   assert.equal(specs[0]!.dataset.heldOut, 0);
 });
@@ -125,6 +126,50 @@ Deno.test("planRuns() runs all arms of a table that was asked for", () => {
   });
   // Table 2 has no column at smoke's W4A4 and takes it.
   assert.equal(plan(["fpq"], "smoke", { table: "table2" }).at(-1)!.quantization!.weightBits, 4);
+});
+
+Deno.test("planRuns() puts every arm on the quantizer of --quantizer, under an id that no table of a paper has", () => {
+  const specs = plan(["fpq"], "smoke", { table: "table4", quantizer: "dorefa" });
+  assert.deepEqual(specs.map(({ arm }) => arm), ["fp", "qat@dorefa", "kd@dorefa", "fpq@dorefa"]);
+  for (const { quantization } of specs.slice(1)) assert.equal(quantization!.quantizer, "dorefa");
+  const known = PAPERS.flatMap(({ grids }) => grids.flatMap(({ arms }) => arms.map(({ id }) => id)));
+  for (const { arm } of specs.slice(1)) assert.ok(!known.includes(arm), arm);
+});
+
+Deno.test("planRuns() takes an arm of a paper where --quantizer makes just that arm", () => {
+  const [fp, pact, kd, fpq] = plan(["fpq"], "smoke", { table: "table4", quantizer: "pact" });
+  assert.deepEqual([fp!.arm, pact!.arm, kd!.arm, fpq!.arm], ["fp", "pact", "kd@pact", "fpq@pact"]);
+  const own = plan(["fpq"], "smoke", { table: "table4", methods: ["pact"] });
+  assert.deepEqual(pact, own[1]);
+  const asymmetric = plan(["fpq"], "smoke", { methods: ["fpq"], quantizer: "lsq_asymmetric" });
+  assert.deepEqual(asymmetric, plan(["fpq"], "smoke", { methods: ["fpq"] }));
+});
+
+Deno.test("planRuns() leaves tables on other data sets than the protocol's to --table", () => {
+  const datasets = (specs: readonly RunSpec[]) => [...new Set(specs.map(({ dataset }) => dataset.name))];
+  assert.deepEqual(datasets(plan(["fpq"], "reduced")), ["cifar10"]);
+  assert.deepEqual(datasets(plan(["fpq"], "reduced", { table: "table5" })), ["cifar100"]);
+  assert.deepEqual(datasets(plan(["fpq"], "paper")), ["cifar10", "cifar100"]);
+});
+
+Deno.test("planCells() has a cell for every published cell of FPQ, with one run a seed", () => {
+  const cells = planCells({ ...REQUEST, papers: PAPERS.filter(({ id }) => id === "fpq") });
+  const keyOf = (place: { table: string; dataset: string; model: string; arm: string }, bits: string) =>
+    `${place.table} ${place.dataset} ${place.model} ${place.arm} ${bits}`;
+  const planned = new Map(cells.map((cell) => [keyOf(cell, cell.bits ? formatBits(cell.bits) : "FP"), cell]));
+  assert.equal(planned.size, cells.length);
+  for (const cell of PAPERS.find(({ id }) => id === "fpq")!.page.published) {
+    const bits = cell.weightBits === null ? "FP" : `W${cell.weightBits}A${cell.activationBits}`;
+    assert.deepEqual(planned.get(keyOf(cell, bits))?.runs.map(({ spec }) => spec.seed), [0, 1, 2], keyOf(cell, bits));
+  }
+});
+
+Deno.test("planCells() holds every planned run that is a row of a table, and no teacher that is none", () => {
+  const request = { ...REQUEST, papers: PAPERS };
+  const inCells = new Set(planCells(request).flatMap(({ runs }) => runs.map(({ id }) => id)));
+  const runs = planRuns(request), left = runs.filter(({ id }) => !inCells.has(id));
+  assert.ok(left.every(({ spec }) => spec.arm === "fp"));
+  assert.equal(inCells.size + left.length, runs.length);
 });
 
 Deno.test("every model, quantizer and method that a table or protocol names exists and takes its options", async () => {

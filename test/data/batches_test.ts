@@ -3,9 +3,11 @@ import {
   augmentationOf,
   batchAt,
   type BatchOptions,
+  endlessBatchAt,
   evaluationBatches,
   stepsPerEpoch,
 } from "../../src/data/batches.ts";
+import { augmentStrongly, strongAugmentationOf } from "../../src/data/strong.ts";
 import type { Split } from "../../src/data/types.ts";
 
 const COUNT = 50, IMAGE_SHAPE = [4, 5, 3] as const, SIZE = 60;
@@ -90,6 +92,35 @@ Deno.test("batchAt() augments two views of the same images differently and share
 
 Deno.test("batchAt() gives the first view the same whether there is a second one", () => {
   assert.deepEqual(batchAt(optionsOf({ views: 1 })).views[0], batchAt(optionsOf()).views[0]);
+});
+
+Deno.test("batchAt() augments the strong views alone: crop and mirror, the drawn operations, cutout", () => {
+  const split: Split = { ...SPLIT, images: SPLIT.images.map((_, i) => (i * 37) % 251) };
+  const weak = batchAt(optionsOf({ split })), strong = batchAt(optionsOf({ split, strongViews: [1] }));
+  assert.deepEqual(strong.indices, weak.indices);
+  assert.deepEqual(strong.views[0], weak.views[0]);
+  const expected = [...weak.indices].flatMap((image, place) => {
+    const bytes = Uint8Array.from(weak.views[1]!.subarray(place * SIZE, (place + 1) * SIZE));
+    const drawn = strongAugmentationOf(image, { seed: 3, epoch: 0, view: 1, imageShape: IMAGE_SHAPE });
+    return [...augmentStrongly({ bytes, shape: IMAGE_SHAPE }, drawn)];
+  });
+  assert.deepEqual([...strong.views[1]!], expected);
+  assert.notDeepEqual(strong.views[1], weak.views[1]);
+});
+
+Deno.test("batchAt() orders unlabelled images by a stream of their own", () => {
+  const indices = optionsOf().indices;
+  const own = batchAt(optionsOf({ indices, orderPurpose: "unlabelled_order" }));
+  assert.notDeepEqual(own.indices, batchAt(optionsOf({ indices })).indices);
+  assert.deepEqual(batchAt(optionsOf({ indices, orderPurpose: "unlabelled_order" })), own);
+});
+
+Deno.test("endlessBatchAt() goes through all images again and again, each pass as an epoch of batchAt()", () => {
+  const { epoch: _, ...options } = optionsOf();
+  for (const step of [0, 7, 8, 29, 800]) {
+    const expected = batchAt({ ...options, epoch: Math.floor(step / 8), step: step % 8 });
+    assert.deepEqual(endlessBatchAt({ ...options, step }), expected);
+  }
 });
 
 Deno.test("batchAt() refuses a step past the end of the epoch", () => {

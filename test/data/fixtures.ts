@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 import tar from "tar-stream";
-import { type DecodedParts, type Manifest, PARTS, sha256Of } from "../../src/data/manifest.ts";
+import { type CompleteManifest, type DecodedParts, PARTS, sha256Of } from "../../src/data/manifest.ts";
 import type { World } from "../../src/data/sources.ts";
 
 const IMAGE = [4, 4, 3] as const;
@@ -15,7 +15,7 @@ export const PARTS_FIXTURE: DecodedParts = {
   testLabels: Uint8Array.of(3, 8),
 };
 
-export const MANIFEST_FIXTURE: Manifest = {
+export const MANIFEST_FIXTURE: CompleteManifest = {
   name: "tiny",
   title: "Tiny",
   classes: 10,

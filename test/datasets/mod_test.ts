@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { dataCache, datasetNamed, DATASETS, loadDataset } from "../../datasets/mod.ts";
+import { dataCache, DATASET_FAMILIES, datasetNamed, DATASETS, loadDataset } from "../../datasets/mod.ts";
 import { withFolder } from "../data/fixtures.ts";
 
 const FOLDER = fileURLToPath(new URL("../../datasets/", import.meta.url));
-const UNKNOWN = 'Cannot use data set "imagenet" as it is not known: choose one of cifar10, fashion_mnist, synthetic';
+const UNKNOWN = 'Cannot use data set "imagenet" as it is not known: ' +
+  "choose one of cifar10, cifar100, fashion_mnist, synthetic, folder:NAME@SIDE";
 
 /** `deno task data` with `args`. */
 async function runCommand(args: string[], env: Record<string, string> = {}) {
@@ -19,7 +20,8 @@ async function runCommand(args: string[], env: Record<string, string> = {}) {
 
 Deno.test("DATASETS lists every data set in the folder", () => {
   const found = [...Deno.readDirSync(FOLDER)].map(({ name }) => name.replace(/\.ts$/, ""));
-  assert.deepEqual(DATASETS.map(({ name }) => name), found.filter((name) => !["mod", "main"].includes(name)).sort());
+  const listed = [...DATASETS.map(({ name }) => name), ...DATASET_FAMILIES.map(() => "image_folder")].sort();
+  assert.deepEqual(listed, found.filter((name) => !["mod", "main"].includes(name)).sort());
 });
 
 Deno.test("datasetNamed() and loadDataset() name the known data sets for an unknown one", async () => {
@@ -42,7 +44,8 @@ Deno.test("dataCache() is the folder data of REQUANT_CACHE", () => {
 Deno.test("deno task data lists the data sets, and loads one", async () => {
   const list = await runCommand([]);
   assert.equal(list.code, 0);
-  assert.deepEqual(list.stdout.trim().split("\n").map((line) => line.split(" ")[0]), DATASETS.map(({ name }) => name));
+  const names = [...DATASETS.map(({ name }) => name), ...DATASET_FAMILIES.map(({ pattern }) => pattern)];
+  assert.deepEqual(list.stdout.trim().split("\n").map((line) => line.split(" ")[0]), names);
   const loaded = await runCommand(["synthetic"]);
   assert.match(loaded.stdout, /^synthetic: 2000 training and 500 test images, sha256 [0-9a-f]{64}\n$/);
 });

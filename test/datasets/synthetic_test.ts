@@ -5,7 +5,7 @@ const SIZE = 32 * 32 * 3;
 const dataset = await synthetic.load({ cache: "/not/used" });
 
 /** Mean image of each class, [10][size]. */
-function classMeans(images: Uint8Array, labels: Uint8Array): Float64Array[] {
+function classMeans(images: Uint8Array, labels: ArrayLike<number>): Float64Array[] {
   const means = Array.from({ length: 10 }, () => new Float64Array(SIZE)), each = labels.length / 10;
   for (let i = 0; i < images.length; i++) means[labels[Math.floor(i / SIZE)]!]![i % SIZE]! += images[i]! / each;
   return means;

@@ -7,6 +7,7 @@ activation is relu(x) and then the quantizer, where ours gets x: its lower bound
 import json
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -233,5 +234,44 @@ def distillation():
     return out
 
 
-with open("quantizers.json", "w") as file:
-    json.dump({"torch": torch.__version__, "quantizers": quantizers(), "distillation": distillation()}, file)
+# ---- one bit, and the grid of least squared error that LSQ+ starts from ------------------------------------------------------
+def binary_weight():
+    """DoReFa's binary weights: sign(w) E|w|, straight through; no weight is 0."""
+    generator = torch.Generator().manual_seed(1)
+    w = rounded(torch.randn(3, 3, 4, 6, generator=generator) * 0.3 + 0.05)
+    upstream = rounded(torch.randn(*w.shape, generator=generator))
+    y = straight(torch.sign(w) * w.abs().mean(), w)
+    (y * upstream.detach()).sum().backward()
+    return {"x": listed(w), "upstream": listed(upstream), "output": listed(y), "gradient": listed(w.grad)}
+
+
+def squared_error(x, s, beta, high):
+    return ((x - (np.clip(np.round((x - beta) / s), 0, high) * s + beta)) ** 2).mean()
+
+
+def least_squares():
+    """The least squared error by brute force: 120 x 120 grids of (s, beta), three times finer around the best one."""
+    out = []
+    for bits, signed, seed in [(2, False, 0), (2, True, 1), (4, False, 2), (4, True, 3)]:
+        x = np.random.default_rng(seed).normal(size=300).astype(np.float32).astype(np.float64)
+        x = x if signed else np.maximum(x, 0)
+        high, reach = 2**bits - 1, x.max() - x.min()
+        s_range, b_range = (0.1 * reach / high, reach / high), (x.min() - 0.1 * reach, x.min() + 0.5 * reach)
+        for _ in range(4):
+            found = min((squared_error(x, s, b, high), s, b) for s in np.linspace(*s_range, 120) for b in np.linspace(*b_range, 120))
+            half = [(hi - lo) / 20 for lo, hi in (s_range, b_range)]
+            s_range, b_range = ((max(found[i + 1] - half[i], 1e-3 * reach / high), found[i + 1] + half[i]) for i in (0, 1))
+        out.append({"bits": bits, "values": x.tolist(), "error": found[0], "step": found[1], "offset": found[2]})
+        print(f"least squares, {bits} bit, signed {signed}: error {found[0]:.6g}")
+    return out
+
+
+def main():
+    with open("quantizers.json", "w") as file:
+        json.dump({"torch": torch.__version__, "quantizers": quantizers(), "distillation": distillation()}, file)
+    with open("quantizer_starts.json", "w") as file:
+        json.dump({"torch": torch.__version__, "binaryWeight": binary_weight(), "leastSquares": least_squares()}, file)
+
+
+if __name__ == "__main__":
+    main()

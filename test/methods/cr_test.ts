@@ -207,5 +207,5 @@ Deno.test("CR refuses options out of range, by name", () => {
     () => cr({ alpha: 1.5 }),
     /^InputError: Cannot use the options \{"alpha":1\.5\} of method cr: alpha .*<=1$/,
   );
-  assert.throws(() => cr({ ramp: 1 }), /^InputError: Cannot use the options \{"ramp":1\} of method cr: .*"ramp"$/);
+  assert.throws(() => cr({ rump: 1 }), /^InputError: Cannot use the options \{"rump":1\} of method cr: .*"rump"$/);
 });

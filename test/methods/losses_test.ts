@@ -4,7 +4,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { oneHot } from "../../src/engine/ops.ts";
 import { codingLength, normaliseRows } from "../../src/methods/coding_length.ts";
 import { crossEntropy, klDivergence } from "../../src/methods/losses.ts";
-import { channelExperts } from "../../src/methods/mec.ts";
+import { channelExperts } from "../../src/methods/mec_experts.ts";
 import { channelDistance } from "../../src/methods/standardisation.ts";
 import { goldenJson, relativeDistance } from "../support/golden.ts";
 import { testOnEngines } from "../support/engines.ts";

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import * as reference from "../../src/engine/doctor/reference.ts";
 import { oneHot } from "../../src/engine/ops.ts";
 import { InputError } from "../../src/errors.ts";
 import { codingLength, normaliseRows } from "../../src/methods/coding_length.ts";
-import { channelExperts } from "../../src/methods/mec.ts";
+import { channelExperts } from "../../src/methods/mec_experts.ts";
 import { createMethod } from "../../src/methods/mod.ts";
-import type { LossResult, Method } from "../../src/methods/types.ts";
+import type { ForwardOptions, LossResult, Method } from "../../src/methods/types.ts";
 import { modelNamed } from "../../src/nn/mod.ts";
 import { testOnEngines } from "../support/engines.ts";
 
@@ -30,100 +29,36 @@ function assertClose(actual: number, expected: number, tolerance = 1e-6): void {
   assert.ok(Math.abs(actual - expected) <= tolerance * Math.abs(expected), `${actual} instead of ${expected}`);
 }
 
-/** A loss whose features and logits are given. */
-function lossOf(method: Method, given: { z: Tensor; beta: number; scale?: Tensor }): LossResult {
-  const { z, beta } = given, [m, d] = z.shape as [number, number], logits = tf.zeros([m, 3]);
+/** A loss whose features and logits are given; a second view has its own features. */
+function lossOf(
+  method: Method,
+  given: {
+    z: Tensor;
+    beta: number;
+    scale?: Tensor;
+    other?: Tensor;
+    params?: Record<string, Tensor>;
+    passes?: unknown[];
+  },
+): LossResult {
+  const { z, beta, other } = given, [m, d] = z.shape as [number, number], logits = tf.zeros([m, 3]);
   return method.loss({
     model: MODEL,
     quantization: null,
-    student: { params: {}, state: {} },
+    student: { params: given.params ?? {}, state: {} },
     teacher: null,
-    memory: { scale: given.scale ?? tf.zeros([d]) },
+    memory: { scale: given.scale ?? tf.zeros([d]), "teacher/params/w": tf.scalar(1) },
     inputs: { mecBeta: tf.tensor1d([beta]) },
-    views: [z],
+    views: other ? [z, other] : [z],
     labels: oneHot(tf.zeros([m], "int32"), 3),
-    forward: () => ({ logits, features: z, updates: {} }),
+    forward: ({ network, images, training, quantized }: ForwardOptions) => {
+      given.passes?.push([Object.keys(network.params), training, quantized]);
+      return { logits, features: images, updates: {} };
+    },
   });
 }
 
 const MODEL = modelNamed("resnet8").build({ classes: 10, imageChannels: 3 }); // 64 features
-
-testOnEngines("codingLength() of orthonormal rows is m eps_d log(1 + 1/(m eps_d))", () => {
-  tf.tidy(() => {
-    for (const [m, d] of [[4, 6], [6, 6], [1, 5]] as const) {
-      const rows = tf.slice(tf.eye(d), [0, 0], [m, d]);
-      assertClose(lengthOf(rows), m * DISTORTION * Math.log(1 + 1 / (m * DISTORTION)));
-    }
-    // rotated: a Householder reflection of the same rows
-    const v = tf.tensor2d([[0.5], [-0.5], [0.5], [0.5]]),
-      reflection = tf.sub(tf.eye(4), tf.mul(2, tf.matMul(v, v, false, true)));
-    assertClose(
-      lengthOf(tf.slice(reflection, [0, 0], [3, 4])),
-      3 * DISTORTION * Math.log(1 + 1 / (3 * DISTORTION)),
-      2e-6,
-    );
-  });
-});
-
-testOnEngines("codingLength() of rows that are all equal is eps_d log(1 + 1/eps_d), however many there are", () => {
-  tf.tidy(() => {
-    for (const [m, d] of [[3, 8], [8, 8], [20, 4], [1, 4]] as const) {
-      const row = normaliseRows(tf.slice(features(1, d), [0, 0], [1, d]));
-      // one eigenvalue m/(m eps_d) = 1/eps_d, the others 0
-      assertClose(lengthOf(tf.tile(row, [m, 1])), DISTORTION * Math.log(1 + 1 / DISTORTION), 5e-6);
-    }
-  });
-});
-
-testOnEngines("codingLength() does not depend on the order of rows or columns, nor on their signs", () => {
-  tf.tidy(() => {
-    for (const [m, d] of [[5, 7], [9, 4]] as const) {
-      const rows = normaliseRows(features(m, d)), expected = lengthOf(rows);
-      assertClose(lengthOf(tf.reverse(rows, 0)), expected, 2e-6);
-      assertClose(lengthOf(tf.reverse(rows, 1)), expected, 2e-6);
-      assertClose(
-        lengthOf(tf.mul(rows, tf.tensor2d([Array.from({ length: d }, (_, i) => i % 2 ? 1 : -1)]))),
-        expected,
-        2e-6,
-      );
-    }
-  });
-});
-
-testOnEngines("codingLength() takes the smaller side and gives the determinant of either", () => {
-  tf.tidy(() => {
-    for (const [m, d] of [[5, 7], [9, 4], [6, 6]] as const) {
-      const rows = normaliseRows(features(m, d));
-      const z = { shape: [m, d], values: Float64Array.from(rows.dataSync()) }, zt = reference.transpose(z);
-      // det(I_d + Z^T Z / (m eps)) and det(I_m + Z Z^T / (m eps)) (Sylvester), in float64
-      for (const [side, gram] of [[d, reference.multiply(zt, z)], [m, reference.multiply(z, zt)]] as const) {
-        const values = gram.values.map((value, i) =>
-          value / (m * DISTORTION) + (Math.floor(i / side) === i % side ? 1 : 0)
-        );
-        const { logDet } = reference.logDetInverse({ shape: [1, side, side], values });
-        assertClose(lengthOf(rows), DISTORTION * logDet.values[0]!, 2e-6);
-      }
-    }
-  });
-});
-
-testOnEngines("codingLength() is larger for spread rows than for bunched ones", () => {
-  tf.tidy(() => {
-    const spread = normaliseRows(features(8, 8)), bunched = normaliseRows(tf.add(features(8, 8), 3));
-    assert.ok(lengthOf(spread) > 1.2 * lengthOf(bunched), `${lengthOf(spread)} and ${lengthOf(bunched)}`);
-  });
-});
-
-testOnEngines("normaliseRows() gives rows of length 1 and leaves a row of zeros, with a finite gradient", () => {
-  tf.tidy(() => {
-    const rows = tf.tensor2d([[3, 4], [0, 0], [-0.1, 0]]);
-    [0.6, 0.8, 0, 0, -1, 0].forEach((expected, i) =>
-      assert.ok(Math.abs(normaliseRows(rows).dataSync()[i]! - expected) < 1e-6)
-    );
-    const gradient = tf.grad((x: Tensor) => tf.sum(normaliseRows(x)))(rows).dataSync();
-    assert.ok(gradient.every(Number.isFinite), String(gradient));
-  });
-});
 
 testOnEngines("MEC with one expert is the plain coding length of the features", () => {
   tf.tidy(() => {
@@ -178,6 +113,96 @@ testOnEngines("MEC's memory starts with a scale of 0 for each feature", () => {
   assert.deepEqual(Object.keys(memory), ["scale"]);
   assert.deepEqual(Array.from(memory["scale"]!.dataSync()), new Array(64).fill(0));
   tf.dispose(memory);
+});
+
+testOnEngines("MEC over samples learns a gate and subtracts the experts' imbalance", () => {
+  tf.tidy(() => {
+    const method = mec({ over: "samples", experts: 2, balance: 0.5 }), z = features(6, 64);
+    const own = method.ownParameters!(MODEL, 5), again = method.ownParameters!(MODEL, 5);
+    assert.deepEqual(Object.keys(own), ["gate/weight"]);
+    const gate = own["gate/weight"]!, values = gate.dataSync();
+    assert.deepEqual(gate.shape, [64, 2]);
+    assert.deepEqual(values, again["gate/weight"]!.dataSync());
+    assert.ok(
+      values.every((value) => Math.abs(value) <= 1 / 8) && Math.max(...values) > 0.1 && Math.min(...values) < -0.1,
+    );
+    assert.notDeepEqual(values, method.ownParameters!(MODEL, 6)["gate/weight"]!.dataSync());
+    assert.deepEqual(method.initialMemory!(MODEL, { params: {}, state: {} }), {});
+
+    const steep = { "method/gate/weight": tf.mul(gate, 40) };
+    const { loss, metrics, memory } = lossOf(method, { z, beta: 0.3, params: steep });
+    const length = metrics["codingLength"]!.dataSync()[0]!, imbalance = metrics["expertImbalance"]!.dataSync()[0]!;
+    assert.ok(imbalance > 1e-3);
+    assertClose(loss.dataSync()[0]!, Math.log(3) - 0.3 * (length - 0.5 * imbalance));
+    assert.equal(memory, undefined);
+  });
+});
+
+testOnEngines("MEC with two views codes the student's first view with the teacher's second", () => {
+  tf.tidy(() => {
+    const z = features(6, 8), other = tf.reverse(z, 0), passes: unknown[] = [];
+    const method = mec({ views: 2, experts: 1, distortion: 2 });
+    const { loss, metrics } = lossOf(method, { z, other, beta: 0.3, params: { v: tf.scalar(0) }, passes });
+    assert.deepEqual(passes, [[["v"], true, true], [["w"], true, true]]);
+    const [first, second] = [normaliseRows(z), normaliseRows(other)].map((rows) => tf.expandDims(rows, 0));
+    const expected = codingLength(first!, { other: second!, determinant: "taylor4", distortion: 2 }).dataSync()[0]!;
+    assertClose(metrics["codingLength"]!.dataSync()[0]!, expected);
+    assertClose(loss.dataSync()[0]!, Math.log(3) - 0.3 * expected);
+    // equal views agree more than shuffled ones
+    const same = lossOf(method, { z, other: z, beta: 0.3, params: {} }).metrics["codingLength"]!.dataSync()[0]!;
+    assert.ok(same > expected + 0.01, `${same} and ${expected}`);
+  });
+});
+
+testOnEngines("MEC's teacher starts as the student, follows it by the factor and leaves the gate alone", () => {
+  tf.tidy(() => {
+    const method = mec({ views: 2, over: "samples" });
+    const student = { params: { "a/weight": tf.tensor1d([2, 4]) }, state: { "a/mean": tf.scalar(1) } };
+    const memory = method.initialMemory!(MODEL, student);
+    assert.deepEqual(Object.keys(memory), ["teacher/params/a/weight", "teacher/state/a/mean"]);
+    const params = { "a/weight": tf.tensor1d([4, 8]), "method/gate/weight": tf.zeros([64, 4]) };
+    const inputs = { mecTeacher: tf.tensor1d([0.75]) };
+    const next = method.afterUpdate!({ memory, student: { params, state: student.state }, inputs });
+    assert.deepEqual(Object.keys(next).sort(), Object.keys(memory).sort());
+    assert.deepEqual(Array.from(next["teacher/params/a/weight"]!.dataSync()), [2.5, 5]);
+  });
+});
+
+Deno.test("stepInputs() of MEC with two views warms lambda up and closes the teacher's factor", () => {
+  const at = (step: number, options: Record<string, unknown> = { views: 2 }) =>
+    mec(options).stepInputs!({ seed: 0, step, stepsPerEpoch: 10, epochs: 20 }, MODEL);
+  // 1/lambda from 8 times its value over 20 of 200 steps; eps_d is 1
+  const distortions = [0, 10, 20, 199].map((step) => at(step)["mecDistortion"]![0]!);
+  assert.deepEqual(distortions, [8, 4.5, 1, 1]);
+  assert.equal(at(0, { views: 2, distortion: 1 / 32 })["mecDistortion"]![0], 8 / 32);
+  const factors = [0, 100, 200].map((step) => at(step)["mecTeacher"]![0]!);
+  assert.deepEqual(factors, [0.996, 0.998, 1].map(Math.fround));
+  assert.deepEqual(Object.keys(at(0, {})), ["mecBeta"]);
+  assert.deepEqual(Object.keys(at(0, { determinant: "taylor4", lambdaWarmup: 0.1 })), ["mecBeta", "mecDistortion"]);
+});
+
+testOnEngines("MEC's weight term adds the mean coding length of the layers' weights", () => {
+  tf.tidy(() => {
+    const z = features(6, 64), params: Record<string, Tensor> = {};
+    for (const layer of MODEL.layers) params[`${layer.path}/weight`] = features(3, layer.outChannels);
+    const { loss, metrics } = lossOf(mec({ weightTerm: 2 }), { z, beta: 0.3, params });
+    const lengths = MODEL.layers.map(({ outChannels }) =>
+      lengthOf(normaliseRows(tf.transpose(features(3, outChannels))))
+    );
+    const mean = lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
+    assertClose(metrics["weightCodingLength"]!.dataSync()[0]!, mean, 1e-5);
+    assertClose(loss.dataSync()[0]!, Math.log(3) - 0.3 * (metrics["codingLength"]!.dataSync()[0]! + 2 * mean), 1e-5);
+  });
+});
+
+Deno.test("MEC refuses the exact determinant of two views", () => {
+  assert.throws(
+    () => mec({ views: 2, determinant: "exact" }),
+    new InputError(
+      'Cannot use method mec with two views and determinant "exact" as the determinant of two views may be negative: ' +
+        'choose "taylor2" or "taylor4"',
+    ),
+  );
 });
 
 Deno.test("MEC refuses experts that do not divide the features, and options out of range", () => {

@@ -1,21 +1,88 @@
 import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs-core";
+import { openEngine } from "../../src/engine/mod.ts";
 import { InputError } from "../../src/errors.ts";
-import { initialise } from "../../src/nn/initialise.ts";
+import { initialise, weightShape } from "../../src/nn/initialise.ts";
+import { paths } from "../../src/nn/layers.ts";
 import { modelNamed, MODELS } from "../../src/nn/mod.ts";
+import type { Layer } from "../../src/nn/types.ts";
 
-function parameterCount(name: string): number {
-  const model = modelNamed(name).build({ classes: 10, imageChannels: 3 });
-  const { params } = initialise(model, 0);
-  return Object.values(params).reduce((sum, { values }) => sum + values.length, 0);
+function size(shape: readonly number[]): number {
+  return shape.reduce((product, dim) => product * dim, 1);
+}
+
+function parameterCount(name: string, classes: number): number {
+  const { layers, norms } = modelNamed(name).build({ classes, imageChannels: 3 });
+  const weights = layers.reduce((sum, layer) => sum + size(weightShape(layer)), 0);
+  return weights + classes + norms.reduce((sum, { channels }) => sum + 2 * channels, 0);
 }
 
 // ResNet-20: 269,722 with option A shortcuts (He et al. 2016: 0.27 M); ours has two projections more: 16·32 + 2·32 and
-// 32·64 + 2·64. ResNet-18 and MobileNetV2: what PyTorch counts for the same forms (torchvision's MobileNetV2 has 2,223,872
-// before its classifier, and 1280 · 10 + 10 in it).
-Deno.test("models have the known numbers of parameters", () => {
-  assert.equal(parameterCount("resnet20"), 269_722 + (16 * 32 + 2 * 32) + (32 * 64 + 2 * 64));
-  assert.equal(parameterCount("resnet18"), 11_173_962);
-  assert.equal(parameterCount("mobilenetv2"), 2_223_872 + 12_810);
+// 32·64 + 2·64. ResNet-18, -50 and MobileNetV1: what PyTorch counts for kuangliu/pytorch-cifar (commit 49b7aa9). It counts
+// 2,296,922 for its MobileNetV2: ours, as torchvision's, has no 1 x 1 shortcut where a block of stride 1 changes its channels (i o
+// and 2 o of its norm) and no expansion by 1 in the first block (32² and 2 · 32); torchvision's has 2,223,872 before its classifier,
+// and so has ours. MobileNetV2 at 0.35: torchvision's mobilenet_v2(width_mult=0.35) counts 396,128 before its classifier.
+const SHORTCUTS_OF_KUANGLIU = [[32, 16], [16, 24], [64, 96], [160, 320]].reduce(
+  (sum, [i, o]) => sum + i! * o! + 2 * o!,
+  0,
+);
+const PARAMETERS: Record<string, { ten: number; features: number }> = {
+  resnet8: { ten: 78_042, features: 64 },
+  resnet20: { ten: 269_722 + (16 * 32 + 2 * 32) + (32 * 64 + 2 * 64), features: 64 },
+  resnet18: { ten: 11_173_962, features: 512 },
+  resnet50: { ten: 23_520_842, features: 2048 },
+  mobilenetv1: { ten: 3_217_226, features: 1024 },
+  mobilenetv2: { ten: 2_296_922 - SHORTCUTS_OF_KUANGLIU - (32 ** 2 + 2 * 32), features: 1280 },
+  mobilenetv2_narrow: { ten: 396_128 + 12_810, features: 1280 },
+};
+
+Deno.test("models have the known numbers of parameters with 10 and with 100 classes", () => {
+  assert.deepEqual(MODELS.map(({ name }) => name).sort(), Object.keys(PARAMETERS).sort());
+  for (const [name, { ten, features }] of Object.entries(PARAMETERS)) {
+    assert.equal(parameterCount(name, 10), ten, name);
+    assert.equal(parameterCount(name, 100), ten + 90 * (features + 1), name);
+  }
+  assert.equal(parameterCount("mobilenetv2", 10), 2_223_872 + 12_810);
+});
+
+/** Multiply-accumulates of one 32 x 32 image, from the shapes that a forward pass meets. */
+function multiplyAccumulates(name: string): number {
+  const model = modelNamed(name).build({ classes: 10, imageChannels: 3 });
+  let total = 0;
+  tf.tidy(() => {
+    const params: Record<string, tf.Tensor> = {}, state: Record<string, tf.Tensor> = {};
+    for (const layer of model.layers) {
+      params[paths.weight(layer)] = tf.zeros(weightShape(layer));
+      if (layer.kind === "dense") {
+        params[paths.bias(layer)] = tf.zeros([layer.outChannels]);
+        total += layer.inChannels * layer.outChannels;
+      }
+    }
+    for (const norm of model.norms) {
+      for (const path of [paths.gamma(norm), paths.beta(norm)]) params[path] = tf.zeros([norm.channels]);
+      for (const path of [paths.mean(norm), paths.variance(norm)]) state[path] = tf.zeros([norm.channels]);
+    }
+    const output = (layer: Layer, { shape }: tf.Tensor) => {
+      const inputs = layer.kind === "depthwise" ? 1 : layer.inChannels;
+      total += shape[1]! * shape[2]! * layer.outChannels * layer.kernelSize ** 2 * inputs;
+    };
+    const context = { params, state, training: false, quantization: null, hooks: { output }, updates: {} };
+    model.forward(context, tf.zeros([1, 32, 32, 3]));
+  });
+  return total;
+}
+
+// docs/methods.md prints these; counted by hand for ResNet-20: stem 27·16·1024, then 6·(9·16²·1024), ... see He et al. 2016
+Deno.test("models have the multiply-accumulates that docs/methods.md states", async () => {
+  await openEngine("wasm");
+  await tf.setBackend("wasm");
+  const page = Deno.readTextFileSync(new URL("../../docs/methods.md", import.meta.url));
+  for (const { name } of MODELS) {
+    const millions = (multiplyAccumulates(name) / 1e6).toFixed(1), ten = PARAMETERS[name]!.ten.toLocaleString("en-US");
+    const row = page.split("\n").find((line) => line.startsWith(`| \`${name}\``)) ?? "";
+    const cells = row.split("|").map((cell) => cell.trim());
+    assert.ok(cells.includes(ten) && cells.includes(millions), `${name}: ${ten} and ${millions} are not in "${row}"`);
+  }
 });
 
 Deno.test("models have one first and one last layer, and indices in order", () => {
@@ -44,7 +111,8 @@ Deno.test("modelNamed() names the models it knows", () => {
   assert.throws(
     () => modelNamed("resnet19"),
     new InputError(
-      'Cannot use model "resnet19" as it is not known: choose one of resnet8, resnet20, resnet18, mobilenetv2',
+      'Cannot use model "resnet19" as it is not known: choose one of ' +
+        "resnet8, resnet20, resnet18, resnet50, mobilenetv1, mobilenetv2, mobilenetv2_narrow",
     ),
   );
 });

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { dorefa, symmetricBounds } from "../../src/quant/dorefa.ts";
 import { testOnEngines } from "../support/engines.ts";
+import { goldenJson, relativeDistance } from "../support/golden.ts";
 
 testOnEngines("dorefa weights span -1 to 1 over the whole layer, in steps of 2 / (2^k - 1)", () => {
   const quantizer = dorefa.weight({ bits: 2, signed: true });
@@ -54,4 +55,25 @@ Deno.test("symmetricBounds() has as many integers above 0 as below, two of them 
     { low: -1, high: 1 },
     { low: -1, high: 0 },
   ]);
+});
+
+testOnEngines("dorefa's binary weights are sign(w) mean|w| with gradient 1, as PyTorch float64 has it", () => {
+  type Listed = { shape: number[]; values: number[] };
+  const { binaryWeight: golden } = goldenJson<
+    { binaryWeight: Record<"x" | "upstream" | "output" | "gradient", Listed> }
+  >("quantizer_starts.json");
+  const tensor = ({ shape, values }: Listed) => tf.tensor(values, shape, "float32");
+  const quantizer = dorefa.weight({ bits: 1, signed: true }), x = tensor(golden.x);
+  const y = quantizer.apply(x, {}).dataSync();
+  assert.ok(relativeDistance(y, golden.output.values) < 1e-6);
+  assert.equal(new Set(y).size, 2);
+  assert.deepEqual([...quantizer.levels(x, {}).dataSync()], golden.x.values.map((value) => value >= 0 ? 1 : 0));
+  const upstream = tensor(golden.upstream);
+  const dx = tf.grad((w: Tensor) => tf.sum(tf.mul(quantizer.apply(w, {}), upstream)))(x);
+  assert.ok(relativeDistance(dx.dataSync(), golden.gradient.values) < 1e-6);
+});
+
+testOnEngines("dorefa's binary weights take a zero as positive", () => {
+  const quantizer = dorefa.weight({ bits: 1, signed: true });
+  assert.deepEqual([...quantizer.apply(tf.tensor1d([0, -3, 1, 0]), {}).dataSync()], [1, -1, 1, 1]);
 });

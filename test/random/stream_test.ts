@@ -28,6 +28,12 @@ Deno.test("PURPOSES keeps its order, which is part of every key", () => {
     "perturbation",
     "noise",
     "synthetic",
+    "strong_augmentation",
+    "labelled",
+    "unlabelled_order",
+    "probe",
+    "measurement",
+    "bootstrap",
   ]);
 });
 

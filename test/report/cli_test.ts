@@ -29,6 +29,10 @@ function inFolder(
   }
 }
 
+function namesOf(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+}
+
 function writeRecords(folder: string, records: readonly RunRecord[]): string {
   const path = join(folder, "records");
   Deno.mkdirSync(path, { recursive: true });
@@ -41,11 +45,15 @@ Deno.test("report writes all files of all papers, and --check then finds them fr
     const records = writeRecords(folder, RECORDS);
     const out = join(folder, "out");
     assert.equal(run("--records", records, "--out", out).code, 0);
-    const html = [...Deno.readDirSync(join(out, "site"))].map(({ name }) => name).sort();
-    assert.deepEqual(html, ["demo.html", "index.html", "other.html"]);
+    const site = [...Deno.readDirSync(join(out, "site"))].map(({ name }) => name).sort();
+    assert.deepEqual(site, ["data", "demo.html", "index.html", "other.html", "runs", "site.js", "style.css"]);
+    const runPages = new Set(RECORDS.map(({ id }) => `${id}.html`));
+    assert.deepEqual(namesOf(join(out, "site", "runs")), [...runPages, "index.html"].sort());
     assert.match(Deno.readTextFileSync(join(out, "demo.md")), /^# Demo: an invented paper/);
     const checked = run("--check", "--records", records, "--out", out);
-    assert.deepEqual(checked, { code: 0, stdout: "All 7 files are what the records give\n", stderr: "" });
+    // 2 papers: Markdown and CSV, page, 5 data files; then overview, runs, style and script; then a page a run
+    const count = 2 * (2 + 1 + 5) + 4 + runPages.size;
+    assert.deepEqual(checked, { code: 0, stdout: `All ${count} files are what the records give\n`, stderr: "" });
   });
 });
 
@@ -66,12 +74,35 @@ Deno.test("report --check names every stale and missing file and exits with 1", 
   });
 });
 
-Deno.test("report --paper writes the files of one paper and the overview", () => {
+Deno.test("report removes the pages of runs that no record has, and --check names them", () => {
+  inFolder((folder, run) => {
+    const out = join(folder, "out");
+    const [first, second] = [record(), record({ seed: 1 })];
+    run("--records", writeRecords(folder, [first, second]), "--out", out);
+    Deno.writeTextFileSync(join(out, "site", "runs", "notes.html"), "of a user\n");
+    const args = ["--records", writeRecords(folder, [first]), "--out", out];
+    const page = join(out, "site", "runs", `${second.id}.html`);
+    const checked = run("--check", ...args);
+    assert.equal(checked.code, 1);
+    assert.ok(checked.stderr.includes(`${page} is of no record\n`), checked.stderr);
+    assert.match(
+      run(...args).stdout,
+      new RegExp(`Removed .*${second.id}\\.html, a page of a run that no record has\n$`),
+    );
+    assert.deepEqual(namesOf(join(out, "site", "runs")), [`${first.id}.html`, "index.html", "notes.html"].sort());
+    assert.equal(run("--check", ...args).code, 0);
+  });
+});
+
+Deno.test("report --paper writes the files of one paper and those over all papers", () => {
   inFolder((folder, run) => {
     const records = writeRecords(folder, RECORDS);
     const { stdout } = run("--paper", "other", "--records", records, "--out", folder);
-    const names = ["other.md", "other.csv", join("site", "other.html"), join("site", "index.html")];
-    assert.equal(stdout, names.map((name) => `Wrote ${join(folder, name)}\n`).join(""));
+    assert.match(stdout, /other\.md\n/);
+    assert.match(stdout, /site\/data\/other_wide\.csv\n/);
+    assert.match(stdout, /site\/index\.html\n/);
+    assert.match(stdout, /Wrote \d+ pages of runs to .*site\/runs\n$/);
+    assert.doesNotMatch(stdout, /demo/);
   });
 });
 
@@ -80,7 +111,8 @@ Deno.test("report tells of runs that belong to no table", () => {
     const lost = record({ arm: "nobody" });
     const { code, stderr } = run("--records", writeRecords(folder, [lost]), "--out", folder);
     assert.equal(code, 0);
-    assert.equal(stderr, `Run ${lost.id} (nobody, cifar10) belongs to no table of a paper and is left out\n`);
+    const told = `Run ${lost.id} (nobody, cifar10) belongs to no table of a paper: only its own page shows it\n`;
+    assert.equal(stderr, told);
   });
 });
 
@@ -117,6 +149,10 @@ Deno.test("report ends bad input with one sentence and exit code 2", () => {
       ],
       [["--records", cut], /^Cannot read line 1 of .*b\.jsonl as it is not complete JSON/],
       [["--collect", folder], /^Cannot collect from .* as it holds no ended run/],
+      [["--import", "none.csv"], /^Cannot import none\.csv into reports as committed pages come from .*: name another/],
+      [["--import", "none.csv", "--out", folder], /^Cannot import none\.csv as there is no such file/],
+      [["--diff", "HEAD", "--check"], /^Cannot use --diff HEAD together with --check as --diff only compares records/],
+      [["--diff", "HEAD", "--records", cut], /^Cannot read line 1 of/],
       [["--records", folder, "--out", join(cut, "b.jsonl")], /^Cannot write .* choose another folder with --out\n$/],
     ];
     for (const [args, message] of cases) {
@@ -131,8 +167,56 @@ Deno.test("report --help names every option", () => {
   inFolder((_folder, run) => {
     const { code, stdout } = run("--help");
     assert.equal(code, 0);
-    for (const option of ["--paper demo|other|all", "--records", "--out", "--collect", "--check"]) {
+    for (
+      const option of ["--paper demo|other|all", "--records", "--out", "--collect", "--import", "--check", "--diff"]
+    ) {
       assert.ok(stdout.includes(option), option);
+    }
+  });
+});
+
+Deno.test("report --import shows another tool's rows beside ours and leaves our cells as they are", () => {
+  inFolder((folder, run) => {
+    const records = writeRecords(folder, RECORDS);
+    const path = join(folder, "mq.csv");
+    const line = (method: string, seed: number, top1: number) =>
+      `demo,t1,cifar10,resnet18,${method},2,2,${seed},${top1},MQ 1,paper,\n`;
+    const header = "paper,table,dataset,model,method,w_bits,a_bits,seed,top1_percent,tool,protocol,notes\n";
+    const lines = [0, 1, 2].flatMap((seed) => [line("lsq", seed, 86 + seed), line("good", seed, 87.5 + seed)]);
+    Deno.writeTextFileSync(path, header + lines.join(""));
+    run("--records", records, "--out", join(folder, "ours"));
+    assert.equal(run("--records", records, "--out", join(folder, "both"), "--import", path).code, 0);
+    const read = (name: string) => Deno.readTextFileSync(join(folder, name));
+    assert.match(read("both/demo.md"), /^## Results of other tools$/m);
+    assert.equal(read("both/demo.csv"), read("ours/demo.csv"));
+    assert.doesNotMatch(read("ours/demo.md"), /other tools/);
+    assert.match(read("both/demo.md"), /\| Good +\| +87\.50 \| +89\.53 ± 0\.32 \(3\) \| +88\.50 ± 1\.00 \(3\) \|/);
+  });
+});
+
+Deno.test("report --diff names the cells that moved since a commit, and refuses what git does not know", () => {
+  inFolder((folder, run) => {
+    const git = (...args: string[]) => {
+      const command = new Deno.Command("git", { args: ["-C", folder, ...args], stdout: "null", stderr: "null" });
+      assert.ok(command.outputSync().success, args.join(" "));
+    };
+    const records = writeRecords(folder, [record(), record({ arm: "good", top1Percent: 81 })]);
+    const outside = run("--diff", "HEAD", "--records", records);
+    assert.equal(outside.code, 2);
+    assert.match(outside.stderr, /^Cannot compare with HEAD as .*records is no folder of a git checkout: /);
+    git("init", "--quiet");
+    git("add", ".");
+    git("-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "first");
+    assert.match(run("--diff", "HEAD", "--records", records).stdout, /No cell moved: 2 runs then, 2 runs now/);
+    writeRecords(folder, [record(), record({ arm: "good", top1Percent: 81 }), record({ seed: 1, top1Percent: 82 })]);
+    const { code, stdout } = run("--diff", "HEAD", "--records", records, "--paper", "demo");
+    assert.equal(code, 0);
+    assert.match(stdout, /^1 cell moved: 2 runs then, 3 runs now\./m);
+    assert.match(stdout, /\| LSQ +\| +80\.00 \(1\) \| 81\.00 ± 1\.41 \(2\) \| +\+1\.00 \| not comparable \|/);
+    for (const revision of ["v9", "--all"]) {
+      const unknown = run(`--diff=${revision}`, "--records", records);
+      assert.equal(unknown.code, 2);
+      assert.ok(unknown.stderr.startsWith(`Cannot compare with "${revision}" as git knows no such commit here: `));
     }
   });
 });

@@ -18,6 +18,8 @@ export interface RunChoice {
   readonly teacher?: string | null;
   readonly engine?: RunSpec["engine"];
   readonly version?: number;
+  /** Of the recipe, and so of the curve; default: 2. */
+  readonly epochs?: number;
   readonly evaluateOn?: "test" | "heldOut";
   readonly dirty?: boolean;
 }
@@ -47,7 +49,7 @@ export function spec(choice: RunChoice): RunSpec {
     },
     recipe: {
       version: choice.version ?? 1,
-      epochs: 2,
+      epochs: choice.epochs ?? 2,
       batchSize: 256,
       learningRate: 0.01,
       momentum: 0.9,
@@ -59,6 +61,22 @@ export function spec(choice: RunChoice): RunSpec {
     engine: choice.engine ?? "wasm",
     teacher: choice.teacher ?? null,
   };
+}
+
+/** A curve whose test accuracy rises to this value. */
+function epochs(count: number, top1Percent: number): RunRecord["curve"] {
+  return Array.from({ length: count }, (_, index) => {
+    const rest = (count - 1 - index) / count;
+    return {
+      epoch: index + 1,
+      learningRate: 0.01 * (rest + 1 / count),
+      trainLoss: 0.1 + rest,
+      trainTop1Percent: top1Percent + 2 - 30 * rest ** 2,
+      testLoss: 0.2 + rest,
+      testTop1Percent: top1Percent - 35 * rest ** 2,
+      metrics: {},
+    };
+  });
 }
 
 /** A record of a choice; its id is its spec's. */
@@ -82,7 +100,11 @@ export function record(choice: RunChoice = {}): RunRecord {
     status,
     reason: choice.reason ?? (status === "done" ? null : "the process was killed"),
     metrics: top1Percent === null ? null : { top1Percent, loss: 1 },
-    curve: top1Percent === null ? [epoch(0, 50)] : [epoch(0, 50), epoch(1, top1Percent)],
+    curve: top1Percent === null
+      ? [epoch(1, 50)]
+      : choice.epochs === undefined
+      ? [epoch(1, 50), epoch(2, top1Percent)]
+      : epochs(choice.epochs, top1Percent),
     startedAt: "2026-01-02T03:04:05.000Z",
     wallSeconds: 90,
     cpuSeconds: 88,

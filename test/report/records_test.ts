@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { InputError } from "../../src/errors.ts";
 import { parseRecords } from "../../src/report/records.ts";
+import type { RunRecord } from "../../src/runs/record.ts";
 import { record } from "./fixtures.ts";
 
 const LINE = JSON.stringify(record());
@@ -54,4 +55,29 @@ Deno.test("parseRecords() refuses a done run without a result", () => {
     name: "InputError",
     message: /without a top1Percent/,
   });
+});
+
+Deno.test("parseRecords() refuses a done run that was cut short or whose epochs are out of order", () => {
+  const whole = record({ top1Percent: 80 });
+  const [first, last] = whole.curve;
+  const cases: [RunRecord["curve"], string][] = [
+    [[{ ...last!, epoch: 1 }], "1"],
+    [[last!, { ...first!, testTop1Percent: 80 }], "2, 1"],
+    [[], "none"],
+  ];
+  for (const [curve, told] of cases) {
+    assert.throws(() => parseRecords(JSON.stringify({ ...whole, curve }), "a.jsonl"), {
+      name: "InputError",
+      message: new RegExp(
+        `^Cannot use run ${whole.id} in line 1 of a\\.jsonl as a done run must have epochs 1 to 2, each once and in ` +
+          `order: current epochs are ${told}, so run it again$`,
+      ),
+    });
+  }
+});
+
+Deno.test("parseRecords() keeps a diverged run with the epochs that it has", () => {
+  const diverged = record({ top1Percent: null, status: "diverged" });
+  assert.equal(diverged.curve.length, 1);
+  assert.deepEqual(parseRecords(JSON.stringify(diverged), "a.jsonl"), [diverged]);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Comparison, judge, type Verdict, VERDICTS } from "../../src/report/verdict.ts";
+import { type PairedDifference, pairedDifference } from "../../src/report/statistics.ts";
 import type { PublishedCell } from "../../src/report/types.ts";
 
 const PUBLISHED: PublishedCell = {
@@ -14,7 +15,12 @@ const PUBLISHED: PublishedCell = {
   reason: null,
 };
 
-/** A published gain of 1 point, and three paired seeds with a spread of 0.1: an allowance of 0.196, a target of 0.804. */
+/** Differences around a mean, with a spread of their own: mean - d, mean, mean + d. sd = d; t interval ± 2.484 d; next run ± 4.968 d. */
+function around(mean: number, d: number): PairedDifference {
+  return pairedDifference([mean - d, mean, mean + d].map((difference, seed) => ({ seed, difference })));
+}
+
+/** A published gain of 1 point, and three paired seeds that gain it surely: 1 ± 0.25. */
 const BASE: Comparison = {
   protocol: "paper",
   arm: "fpq",
@@ -25,12 +31,10 @@ const BASE: Comparison = {
   publishedDifference: 1,
   runs: 3,
   done: 3,
-  difference: { n: 3, mean: 1, sd: 0.1, interval: { low: 0.9, high: 1.1 } },
+  difference: around(1, 0.1),
+  holm: { p: 0.01, rows: 4 },
+  flags: [],
 };
-
-function between(low: number, high: number, change: Partial<Comparison> = {}): Comparison {
-  return { ...BASE, difference: { n: 3, mean: (low + high) / 2, sd: 0.1, interval: { low, high } }, ...change };
-}
 
 interface Case {
   readonly branch: string;
@@ -125,7 +129,7 @@ const CASES: readonly Case[] = [
   },
   {
     branch: "one seed",
-    comparison: { ...BASE, runs: 1, done: 1, difference: { n: 1, mean: 1, sd: null, interval: null } },
+    comparison: { ...BASE, runs: 1, done: 1, difference: pairedDifference([{ seed: 0, difference: 1 }]) },
     name: "inconclusive",
     reason: /^1 common seed: 2 more seeds needed$/,
   },
@@ -135,58 +139,85 @@ const CASES: readonly Case[] = [
       ...BASE,
       runs: 2,
       done: 2,
-      difference: { n: 2, mean: 1, sd: 0.1, interval: { low: 0.9, high: 1.1 } },
+      difference: pairedDifference([{ seed: 0, difference: 1 }, { seed: 1, difference: 1.001 }]),
     },
     name: "inconclusive",
     reason: /^2 common seeds: 1 more seed needed$/,
   },
   {
+    branch: "differences without spread",
+    comparison: { ...BASE, difference: around(0.5, 0) },
+    name: "inconclusive",
+    reason: /^all 3 differences are \+0\.50: no spread to judge by$/,
+  },
+  {
     branch: "a gain of the published size",
     comparison: BASE,
     name: "reproduced",
-    reason: /^gain over LSQ of the published size: published \+1\.00, ours \+1\.00 \[\+0\.90, \+1\.10\]$/,
+    reason: /^gain over LSQ of the published size: published \+1\.00, ours \+1\.00 \[\+0\.75, \+1\.25\]$/,
   },
-  { branch: "a larger gain", comparison: between(2, 3), name: "reproduced", reason: /ours \+2\.50/ },
+  { branch: "a larger gain", comparison: { ...BASE, difference: around(2.5, 0.1) }, name: "reproduced", reason: /ours \+2\.50/ },
   {
-    branch: "a gain within the allowance",
-    comparison: between(0.1, 0.81),
+    // 0.55 + 4.968 * 0.1 = 1.047 >= 1
+    branch: "a sure gain that one run may see as the published one",
+    comparison: { ...BASE, difference: around(0.55, 0.1) },
     name: "reproduced",
     reason: /^gain over LSQ/,
   },
   {
+    // 0.5 + 4.968 * 0.1 = 0.997 < 1
     branch: "a sure but smaller gain",
-    comparison: between(0.1, 0.8),
+    comparison: { ...BASE, difference: around(0.5, 0.1) },
+    name: "not_reproduced",
+    reason: /^a smaller gain over LSQ, if any: .*; one run of ours reaches at most \+1\.00$/,
+  },
+  {
+    branch: "an unsure and surely smaller gain",
+    comparison: { ...BASE, difference: around(0.1, 0.1) },
     name: "not_reproduced",
     reason: /^a smaller gain over LSQ, if any: /,
   },
   {
     branch: "no gain",
-    comparison: between(-0.5, 0),
+    comparison: { ...BASE, difference: around(-0.3, 0.1) },
     name: "not_reproduced",
-    reason: /^no gain over LSQ: published \+1\.00, ours -0\.25 \[-0\.50, \+0\.00\]$/,
+    reason: /^no gain over LSQ: published \+1\.00, ours -0\.30 \[-0\.55, -0\.05\]$/,
   },
   {
+    // t sd / sqrt(n) <= 0.5 first holds for n = 18 (2.110 / 4.243 = 0.497)
     branch: "an interval that holds both 0 and the published size",
-    // mean 0.5, target 1 - 1.96: the mean itself is the margin: (1.96 / 0.5)² = 15.4, 16 seeds, 13 more
-    comparison: { ...BASE, difference: { n: 3, mean: 0.5, sd: 1, interval: { low: -0.5, high: 1.5 } } },
+    comparison: { ...BASE, difference: around(0.5, 1) },
     name: "inconclusive",
-    reason: /^published \+1\.00, ours \+0\.50 \[-0\.50, \+1\.50\]: about 13 more seeds needed$/,
+    reason: /^published \+1\.00, ours \+0\.50 \[-1\.98, \+2\.98\]: about 15 more seeds needed$/,
   },
   {
-    branch: "a spread as wide as the claim",
-    comparison: { ...BASE, difference: { n: 3, mean: -0.1, sd: 1, interval: { low: -1, high: 0.9 } } },
+    // to leave 0 below: t / sqrt(n) <= 0.1 takes 387 seeds; to stay below 3: t sqrt(1 + 1/n) <= 3.1 takes 5 (2.776 * 1.095 = 3.04)
+    branch: "a spread that decides against the size before it decides the sign",
+    comparison: { ...BASE, publishedDifference: 3, difference: around(-0.1, 1) },
     name: "inconclusive",
-    reason: /more seeds needed; at a spread of 1\.00 their number cannot be estimated$/,
+    reason: /: about 2 more seeds needed$/,
+  },
+  {
+    branch: "a mean of 0 and a spread as wide as the claim",
+    comparison: { ...BASE, difference: around(0, 1) },
+    name: "inconclusive",
+    reason: /: more seeds needed; at a spread of 1\.00 their number cannot be estimated$/,
   },
   {
     branch: "a published loss, found",
-    comparison: between(-1.1, -0.9, { publishedDifference: -1 }),
+    comparison: { ...BASE, publishedDifference: -1, difference: around(-1, 0.1) },
     name: "reproduced",
-    reason: /^loss over LSQ of the published size: published -1\.00, ours -1\.00 \[-1\.10, -0\.90\]$/,
+    reason: /^loss over LSQ of the published size: published -1\.00, ours -1\.00 \[-1\.25, -0\.75\]$/,
+  },
+  {
+    branch: "a published loss, but a smaller one",
+    comparison: { ...BASE, publishedDifference: -1, difference: around(-0.4, 0.1) },
+    name: "not_reproduced",
+    reason: /^a smaller loss over LSQ, if any: .*; one run of ours reaches at most -0\.90$/,
   },
   {
     branch: "a published loss, but a gain",
-    comparison: between(0.2, 0.4, { publishedDifference: -1 }),
+    comparison: { ...BASE, publishedDifference: -1, difference: around(0.4, 0.1) },
     name: "not_reproduced",
     reason: /^no loss over LSQ: /,
   },
@@ -195,6 +226,24 @@ const CASES: readonly Case[] = [
     comparison: { ...BASE, runs: 5 },
     name: "reproduced",
     reason: /; 2 of 5 runs did not finish and are left out$/,
+  },
+  {
+    branch: "a gain that Holm's correction does not leave sure is told",
+    comparison: { ...BASE, holm: { p: 0.12, rows: 9 } },
+    name: "reproduced",
+    reason: /; not sure among the 9 rows of its table \(Holm's p = 0\.12\)$/,
+  },
+  {
+    branch: "Holm's correction is not told where nothing was found",
+    comparison: { ...BASE, difference: around(-0.3, 0.1), holm: { p: 0.12, rows: 9 } },
+    name: "not_reproduced",
+    reason: /-0\.05\]$/,
+  },
+  {
+    branch: "runs of uncommitted code are told",
+    comparison: { ...BASE, flags: ["1 of 3 runs of a checkout with uncommitted changes"] },
+    name: "reproduced",
+    reason: /; 1 of 3 runs of a checkout with uncommitted changes$/,
   },
 ];
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import { DATASETS } from "../../datasets/mod.ts";
+import { MEASUREMENTS } from "../../src/measure/mod.ts";
 import { METHODS } from "../../src/methods/mod.ts";
 import { MODELS } from "../../src/nn/mod.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
@@ -19,6 +20,7 @@ function definitionsIn(folder: string, type: string): string[] {
 
 const LISTS = [
   { folder: "src/methods", type: "MethodDefinition", list: METHODS },
+  { folder: "src/measure", type: "MeasurementDefinition", list: MEASUREMENTS },
   { folder: "src/quant", type: "Quantizer", list: QUANTIZERS },
   { folder: "src/nn", type: "ModelDefinition", list: MODELS },
 ];

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { InputError } from "../../src/errors.ts";
-import { readCheckpoint, writeCheckpoint } from "../../src/train/checkpoint.ts";
+import {
+  previousCheckpoint,
+  readCheckpoint,
+  readNewestCheckpoint,
+  writeCheckpoint,
+} from "../../src/train/checkpoint.ts";
 
 const CHECKPOINT = {
   tensors: {
@@ -80,4 +85,72 @@ Deno.test("readCheckpoint() names a schema that it does not know", async () => {
       `Cannot read the checkpoint "${path}" as its schema must be "requant-checkpoint-1": current value is "other": ` +
       "delete it to start that run from its beginning",
   });
+});
+
+/** A folder with two checkpoints, of steps 1 and 2. */
+async function twoCheckpoints(): Promise<{ path: string; previous: string; names: () => string[] }> {
+  const folder = await Deno.makeTempDir(), path = `${folder}/checkpoint.safetensors`;
+  for (const step of [1, 2]) await writeCheckpoint(path, { ...CHECKPOINT, position: { step } });
+  return {
+    path,
+    previous: previousCheckpoint(path),
+    names: () => [...Deno.readDirSync(folder)].map(({ name }) => name).sort(),
+  };
+}
+
+async function damage(path: string): Promise<void> {
+  const bytes = await Deno.readFile(path);
+  bytes[bytes.length - 1]! ^= 1;
+  await Deno.writeFile(path, bytes);
+}
+
+Deno.test("writeCheckpoint() keeps two: the newest and the one before it", async () => {
+  const { path, previous, names } = await twoCheckpoints();
+  assert.deepEqual(names(), ["checkpoint.previous.safetensors", "checkpoint.safetensors"]);
+  const steps = [path, previous].map(async (file) => (await readCheckpoint<{ step: number }>(file))!.position.step);
+  assert.deepEqual(await Promise.all(steps), [2, 1]);
+});
+
+Deno.test("readNewestCheckpoint() goes on from the one before a damaged one, says so and sets the damaged aside", async () => {
+  const { path, names } = await twoCheckpoints(), said: string[] = [];
+  await damage(path);
+  const read = await readNewestCheckpoint<{ step: number }>(path, (line) => said.push(line));
+  assert.equal(read!.position.step, 1);
+  assert.deepEqual(said, [
+    `Cannot read the checkpoint "${path}" as its bytes do not have the checksum that it states: going on from the one ` +
+    "before it",
+  ]);
+  assert.deepEqual(names(), ["checkpoint.damaged.safetensors", "checkpoint.previous.safetensors"]);
+  // The next one must not push a damaged file into the place of the only whole one.
+  await writeCheckpoint(path, { ...CHECKPOINT, position: { step: 3 } });
+  await damage(path);
+  assert.equal((await readNewestCheckpoint<{ step: number }>(path))!.position.step, 1);
+});
+
+Deno.test("readNewestCheckpoint() takes the previous one where a kill came between the two renames", async () => {
+  const { path } = await twoCheckpoints();
+  await Deno.remove(path);
+  assert.equal((await readNewestCheckpoint<{ step: number }>(path))!.position.step, 1);
+});
+
+Deno.test("readNewestCheckpoint() refuses two damaged ones in one sentence", async () => {
+  const { path, previous } = await twoCheckpoints();
+  await Promise.all([path, previous].map(damage));
+  await assert.rejects(() => readNewestCheckpoint(path), {
+    name: "InputError",
+    message: `Cannot go on from "${path}" or from "${previous}" as both are damaged: delete both to start that run ` +
+      "from its beginning",
+  });
+});
+
+Deno.test("writeCheckpoint() says that a folder cannot be written and leaves the old checkpoint", async () => {
+  const { path, names } = await twoCheckpoints(), before = names();
+  await Deno.remove(previousCheckpoint(path));
+  await Deno.mkdir(`${previousCheckpoint(path)}/full`, { recursive: true });
+  await assert.rejects(() => writeCheckpoint(path, CHECKPOINT), {
+    name: "InputError",
+    message: /^Cannot write the checkpoint ".*" as .*: make the folder writable, with space for two checkpoints, and/,
+  });
+  assert.deepEqual(names(), before);
+  assert.equal((await readCheckpoint<{ step: number }>(path))!.position.step, 2);
 });

@@ -53,7 +53,7 @@ testOnEngines("trainRun() lowers the loss in full precision and reports its last
   assert.equal(outcome.metrics!["top1Percent"], last.testTop1Percent);
 });
 
-for (const method of ["fp", "qat", "qat_two_view", "qat_ema", "kd", "fpq", "cr", "mec"]) {
+for (const method of ["fp", "qat", "qat_two_view", "qat_ema", "kd", "sam", "fpq", "cr", "mec"]) {
   testOnEngines(`trainRun() gives the same bytes twice, and when stopped and resumed: ${method}`, async (engine) => {
     const spec = tinySpec(method), teacherCheckpoint = method === "fp" ? null : await teacherOf(engine);
     const unbroken = await run(engine, spec, { teacherCheckpoint });

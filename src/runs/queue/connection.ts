@@ -6,6 +6,7 @@ import { InputError, messageOf } from "../../errors.ts";
 import type { EngineName } from "../../engine/types.ts";
 import { readTextIfThere, writeError } from "../files.ts";
 import { checkOut } from "../store.ts";
+import { type BucketAddress, bucketId } from "./store_url.ts";
 import { AUTHORITY_VARIABLE, PASSWORD_VARIABLE, type QueueAddress, redact } from "./url.ts";
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -87,11 +88,12 @@ function oneLine(text: string): string {
 
 /**
  * The name of the queue of a folder and an engine: a worker gets only runs whose teachers and records are in its own
- * folder and whose engine it has. The folder's part is a random id, made once and kept in `<out>/queue_id`.
+ * folder and whose engine it has. The folder's part is a random id, made once and kept in `<out>/queue_id`; of a bucket,
+ * a hash of where it is.
  * @throws {InputError} If the folder cannot be written.
  */
-export async function queueName(out: string, engine: EngineName): Promise<string> {
-  return `requant-${await folderId(out)}-${engine}`;
+export async function queueName(out: string, engine: EngineName, bucket: BucketAddress | null = null): Promise<string> {
+  return `requant-${bucket === null ? await folderId(out) : bucketId(bucket)}-${engine}`;
 }
 
 async function folderId(out: string): Promise<string> {

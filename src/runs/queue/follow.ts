@@ -6,8 +6,9 @@ import { isFinal } from "../plan.ts";
 import type { PoolEvent, PoolOutcome } from "../pool.ts";
 import type { RunRecord } from "../record.ts";
 import { openRun, readRecord } from "../store.ts";
+import { type Artefacts, RECORD, SHARED_FOLDER } from "./artefacts.ts";
 import { connectionOptions } from "./connection.ts";
-import { runIdOfJob, runJobId } from "./jobs.ts";
+import { DEFAULT_RETRIES, runIdOfJob, runJobId } from "./jobs.ts";
 import { submitRuns } from "./submit.ts";
 import { DEFAULT_TIMES, outages, type QueueTimes, within } from "./times.ts";
 import { type QueueAddress, redact } from "./url.ts";
@@ -23,6 +24,10 @@ export interface FollowOptions {
   /** Tells people; a line never holds a password. */
   readonly say?: (line: string) => void;
   readonly times?: Partial<QueueTimes>;
+  /** How often a run that fails is tried again. @default 1 */
+  readonly retries?: number;
+  /** How runs get from machine to machine. @default the folder is shared */
+  readonly artefacts?: Artefacts;
 }
 
 /**
@@ -35,8 +40,9 @@ export interface FollowOptions {
  * @throws {InputError} If a record cannot be read or the folder cannot be written.
  */
 export async function followPlan(plan: PlanState, options: FollowOptions): Promise<PoolOutcome> {
-  const { address, out } = options;
+  const { address, out, retries = DEFAULT_RETRIES } = options;
   const times = { ...DEFAULT_TIMES, ...options.times };
+  const artefacts = options.artefacts ?? SHARED_FOLDER;
   const onEvent = options.onEvent ?? (() => {});
   const say = (line: string): void => options.say?.(redact(line, [address.password]));
   const ended = new AbortController();
@@ -90,7 +96,8 @@ export async function followPlan(plan: PlanState, options: FollowOptions): Promi
   events.on("completed", look);
   events.on("failed", look);
 
-  function lookAtRecords(): void {
+  async function lookAtRecords(): Promise<void> {
+    await artefacts.pull([...toLookAt].filter((id) => pending.has(id)), RECORD);
     for (const id of toLookAt) {
       const run = pending.get(id);
       const record = run === undefined ? null : readRecord(out, id);
@@ -103,17 +110,20 @@ export async function followPlan(plan: PlanState, options: FollowOptions): Promi
   }
 
   try {
-    await Promise.race([stopped, forgetFailures([...pending.values()], { out, queue })]);
+    await Promise.race([stopped, forgetFailures([...pending.values()], { out, queue, artefacts })]);
     await Promise.race([stopped, events.waitUntilReady()]);
     let submittedAt = -Infinity;
     while (pending.size > 0 && !options.interrupts?.stop.aborted) {
       if (performance.now() - submittedAt >= times.resubmitMs) {
-        await Promise.race([stopped, submitRuns([...pending.values()], { out, queue, flow, ...times })]);
+        await Promise.race([
+          stopped,
+          submitRuns([...pending.values()], { out, queue, flow, retries, artefacts, ...times }),
+        ]);
         toLookAt = new Set(pending.keys());
         if (submittedAt === -Infinity) await Promise.race([stopped, sayWorkers(queue, say)]);
         submittedAt = performance.now();
       }
-      lookAtRecords();
+      await lookAtRecords();
       if (pending.size === 0) break;
       const woken = new Promise<void>((resolve) => void (wake = resolve));
       // A record may be seen later than the message of its end: some shared folders are slow to show new files.
@@ -133,12 +143,14 @@ export async function followPlan(plan: PlanState, options: FollowOptions): Promi
 /** Takes away the records of failures that are to be tried again, so that every record seen later is new. */
 async function forgetFailures(
   runs: readonly PlannedRun[],
-  { out, queue }: { out: string; queue: Queue },
+  { out, queue, artefacts }: { out: string; queue: Queue; artefacts: Artefacts },
 ): Promise<void> {
   for (const { id, spec } of runs) {
     const record: RunRecord | null = readRecord(out, id);
     if (record === null || isFinal(record)) continue;
-    if (await queue.getJob(runJobId(id)) === undefined) openRun(out, spec);
+    if (await queue.getJob(runJobId(id)) !== undefined) continue;
+    await artefacts.forgetRecord(id);
+    openRun(out, spec);
   }
 }
 

@@ -5,8 +5,8 @@ import { InputError } from "../../errors.ts";
 import type { PlannedRun } from "../plan.ts";
 import { parseRunSpec, runId } from "../spec.ts";
 
-/** A run that fails is tried once more, on whichever worker is free; then its record says `failed`. */
-export const ATTEMPTS = 2;
+/** How often a run that fails is tried again, on whichever worker is free, before its record says `failed`. */
+export const DEFAULT_RETRIES = 1;
 /** How often a run may lose its worker without a word before it is held to be what ends them. */
 export const MOST_LOST_WORKERS = 3;
 
@@ -18,6 +18,8 @@ const releaseDataSchema = z.strictObject({
   schema: z.literal(1),
   teacher: z.string(),
   students: z.array(z.unknown()),
+  /** Of its students, as of the teacher. */
+  retries: z.int().nonnegative(),
 });
 
 /** The job of a run: by its id no run is twice in a queue. The prefix is there as BullMQ refuses ids of digits only. */
@@ -34,11 +36,14 @@ export function runIdOfJob(jobId: string): string | null {
 const ENDS = { removeOnComplete: true, removeOnFail: true } as const;
 
 /** Options of the job of a run. */
-export function runJobOptions(id: string, retryDelayMs: number): JobsOptions {
+export function runJobOptions(
+  id: string,
+  { retryDelayMs, retries }: { retryDelayMs: number; retries: number },
+): JobsOptions {
   return {
     ...ENDS,
     jobId: runJobId(id),
-    attempts: ATTEMPTS,
+    attempts: retries + 1,
     backoff: { type: "fixed", delay: retryDelayMs },
     // The students of a teacher that failed are released to be failed.
     ignoreDependencyOnFailure: true,
@@ -48,9 +53,9 @@ export function runJobOptions(id: string, retryDelayMs: number): JobsOptions {
 /** The job of a run, for a queue or as the child of a flow. */
 export function runJob(
   run: PlannedRun,
-  { queueName, retryDelayMs }: { queueName: string; retryDelayMs: number },
+  { queueName, ...again }: { queueName: string; retryDelayMs: number; retries: number },
 ): { name: JobName; queueName: string; data: unknown; opts: JobsOptions } {
-  return { name: "run", queueName, data: { schema: 1, spec: run.spec }, opts: runJobOptions(run.id, retryDelayMs) };
+  return { name: "run", queueName, data: { schema: 1, spec: run.spec }, opts: runJobOptions(run.id, again) };
 }
 
 /**
@@ -62,14 +67,14 @@ export function runJob(
 export function releaseJob(
   teacher: string,
   students: readonly PlannedRun[],
-  queueName: string,
+  { queueName, retries }: { queueName: string; retries: number },
 ): FlowJob & { readonly opts: JobsOptions & { jobId: string } } {
   const ids = students.map(({ id }) => id).sort();
   const digest = createHash("sha256").update(ids.join(" ")).digest("hex").slice(0, 12);
   return {
     name: "release" satisfies JobName,
     queueName,
-    data: { schema: 1, teacher, students: students.map(({ spec }) => spec) },
+    data: { schema: 1, teacher, students: students.map(({ spec }) => spec), retries },
     opts: { ...ENDS, jobId: `release-${teacher}-${digest}`, attempts: 5, backoff: { type: "fixed", delay: 5000 } },
   };
 }
@@ -88,7 +93,10 @@ export function parseRunJob(data: unknown, jobId: string): PlannedRun {
 }
 
 /** The same for a release. @throws {InputError} If a student is no run or of another teacher. */
-export function parseReleaseJob(data: unknown, jobId: string): { teacher: string; students: PlannedRun[] } {
+export function parseReleaseJob(
+  data: unknown,
+  jobId: string,
+): { teacher: string; students: PlannedRun[]; retries: number } {
   const parsed = releaseDataSchema.safeParse(data);
   // A run id becomes a folder's name: nothing else may.
   if (!parsed.success || !/^[0-9a-f]{16}$/.test(parsed.data.teacher)) {
@@ -100,5 +108,5 @@ export function parseReleaseJob(data: unknown, jobId: string): { teacher: string
     if (spec.teacher !== teacher) throw new InputError(`Cannot use job ${jobId} as a student has another teacher`);
     return { id: runId(spec), spec };
   });
-  return { teacher, students };
+  return { teacher, students, retries: parsed.data.retries };
 }

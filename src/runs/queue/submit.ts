@@ -1,15 +1,21 @@
 import type { FlowProducer, Queue } from "bullmq";
-import { describeRun, type PlannedRun } from "../plan.ts";
-import { failedRecord } from "../pool.ts";
+import { failedRecord, orphanReason, startedNow } from "../failure.ts";
+import type { PlannedRun } from "../plan.ts";
+import type { RunRecord } from "../record.ts";
 import { readRecord } from "../store.ts";
+import type { Artefacts } from "./artefacts.ts";
 import { releaseJob, runJob, runJobId } from "./jobs.ts";
 
 /** What submitting needs. */
 export interface SubmitOptions {
   readonly out: string;
+  /** Has the records of the runs and their teachers in the folder. */
+  readonly artefacts: Artefacts;
   readonly queue: Queue;
   readonly flow: FlowProducer;
   readonly retryDelayMs: number;
+  /** How often a run that fails is tried again. */
+  readonly retries: number;
   /** How long a release waits before it looks for its teacher's record again. */
   readonly releaseDelayMs: number;
 }
@@ -32,7 +38,7 @@ export async function submitRuns(runs: readonly PlannedRun[], options: SubmitOpt
     const record = teacher === null ? null : readRecord(out, teacher);
     if (teacher === null || record?.status === "done") ready.push(run);
     else if (record === null) waiting.set(teacher, [...waiting.get(teacher) ?? [], run]);
-    else await failOrphan(run, out, record);
+    else await failOrphan(run, record, options);
   }
   const flows = ready.filter(({ id }) => waiting.has(id));
   const single = ready.filter(({ id }) => !waiting.has(id));
@@ -41,7 +47,8 @@ export async function submitRuns(runs: readonly PlannedRun[], options: SubmitOpt
     // Its teacher waits for a teacher itself.
     if (!flows.some(({ id }) => id === teacher)) await submitRelease(teacher, students, options);
   }
-  const place = { queueName: queue.name, retryDelayMs: options.retryDelayMs };
+  const { retryDelayMs, retries } = options;
+  const place = { queueName: queue.name, retryDelayMs, retries };
   await queue.addBulk(single.map((run) => runJob(run, place)));
 }
 
@@ -51,15 +58,16 @@ async function submitTeacher(
   students: readonly PlannedRun[],
   options: SubmitOptions,
 ): Promise<void> {
-  const { queue, flow, retryDelayMs } = options;
-  const release = releaseJob(teacher.id, students, queue.name);
+  const { queue, flow, retryDelayMs, retries } = options;
+  const place = { queueName: queue.name, retryDelayMs, retries };
+  const release = releaseJob(teacher.id, students, place);
   const { jobId } = release.opts;
   async function isOthers(): Promise<boolean> {
     const job = await queue.getJob(runJobId(teacher.id));
     return job !== undefined && job.parent?.id !== jobId;
   }
   if (!await isOthers()) {
-    await flow.add({ ...release, children: [runJob(teacher, { queueName: queue.name, retryDelayMs })] });
+    await flow.add({ ...release, children: [runJob(teacher, place)] });
     if (!await isOthers()) return;
     // Another plan was faster: this release would wait for ever.
     await (await queue.getJob(jobId))?.remove({ removeChildren: false });
@@ -71,19 +79,15 @@ async function submitTeacher(
 async function submitRelease(
   teacher: string,
   students: readonly PlannedRun[],
-  { queue, releaseDelayMs }: SubmitOptions,
+  { queue, releaseDelayMs, retries }: SubmitOptions,
 ): Promise<void> {
-  const { name, data, opts } = releaseJob(teacher, students, queue.name);
+  const { name, data, opts } = releaseJob(teacher, students, { queueName: queue.name, retries });
   await queue.add(name, data, { ...opts, delay: releaseDelayMs });
 }
 
 /** Ends a student whose teacher did not end as `done`. */
-async function failOrphan(
-  run: PlannedRun,
-  out: string,
-  teacher: NonNullable<ReturnType<typeof readRecord>>,
-): Promise<void> {
-  const reason = `Its teacher ${teacher.id} (${describeRun(teacher.spec)}) ended as ${teacher.status}: ` +
-    `${teacher.reason ?? "no reason known"}`;
-  await failedRecord(run, { reason, started: { at: new Date(), ms: performance.now() }, out });
+async function failOrphan(run: PlannedRun, teacher: RunRecord, { out, artefacts }: SubmitOptions): Promise<void> {
+  const failure = { status: "failed", reason: orphanReason(teacher) } as const;
+  await failedRecord(run, { failure, started: startedNow(), out });
+  await artefacts.push(run.id);
 }

@@ -1,4 +1,5 @@
 import { messageOf } from "../../errors.ts";
+import type { ChildMessage } from "../messages.ts";
 import { type QueueAddress, redact } from "./url.ts";
 
 const SAY_AGAIN_MS = 10_000;
@@ -13,6 +14,8 @@ export interface QueueTimes {
   readonly releaseDelayMs: number;
   /** Between two messages of a run. */
   readonly progressMs: number;
+  /** Between two times that a run's checkpoint is stored in a bucket. */
+  readonly pushMs: number;
   /** Between two looks for the record of a run that has ended. */
   readonly lookMs: number;
   /** Between two looks at the whole plan. */
@@ -27,6 +30,7 @@ export const DEFAULT_TIMES: QueueTimes = {
   retryDelayMs: 5000,
   releaseDelayMs: 15_000,
   progressMs: 2000,
+  pushMs: 60_000,
   lookMs: 1000,
   resubmitMs: 30_000,
   closeMs: 5000,
@@ -55,5 +59,16 @@ export function outages(say: (line: string) => void, address: QueueAddress): (er
     last = text;
     lastAt = now;
     say(`Queue at ${address.shown}: ${text}`);
+  };
+}
+
+/** Passes on the first call of every `everyMs` milliseconds, and every end of an epoch. */
+export function throttled(call: (message: ChildMessage) => void, everyMs: number): (message: ChildMessage) => void {
+  let last = -Infinity;
+  return (message) => {
+    const now = performance.now();
+    if (message.type === "progress" && now - last < everyMs) return;
+    last = now;
+    call(message);
   };
 }

@@ -1,16 +1,19 @@
 import { DelayedError, FlowProducer, type Job, Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { InputError, messageOf } from "../../errors.ts";
+import { failedRecord, type Failure, reasonOf, startedNow } from "../failure.ts";
 import type { Interrupts } from "../interrupts.ts";
-import type { ChildMessage } from "../messages.ts";
+import { type LimitWatch, NO_LIMITS, type RunLimits, watchLimits } from "../limits.ts";
+import { type LockTimes, openLocks } from "../locks.ts";
 import { describeRun, isFinal, type PlannedRun } from "../plan.ts";
-import { failedRecord, reasonOf } from "../pool.ts";
-import { type RunningChild, startChild } from "../process.ts";
+import { type ChildEnd, type RunningChild, startChild } from "../process.ts";
 import { describeEnd } from "../progress.ts";
+import type { RunRecord } from "../record.ts";
 import { readRecord } from "../store.ts";
+import { type Artefacts, RECORD, SHARED_FOLDER, TEACHER_FILES } from "./artefacts.ts";
 import { connectionOptions } from "./connection.ts";
-import { ATTEMPTS, MOST_LOST_WORKERS, parseReleaseJob, parseRunJob } from "./jobs.ts";
-import { type SubmitOptions, submitRuns } from "./submit.ts";
-import { DEFAULT_TIMES, outages, type QueueTimes, sleep, within } from "./times.ts";
+import { MOST_LOST_WORKERS, parseReleaseJob, parseRunJob, runJobId } from "./jobs.ts";
+import { submitRuns } from "./submit.ts";
+import { DEFAULT_TIMES, outages, type QueueTimes, sleep, throttled, within } from "./times.ts";
 import { type QueueAddress, redact } from "./url.ts";
 
 /** What a worker is told. */
@@ -29,10 +32,16 @@ export interface WorkerOptions {
   /** Tells people; a line never holds a password. */
   readonly say?: (line: string) => void;
   readonly times?: Partial<QueueTimes>;
+  /** @default none */
+  readonly limits?: RunLimits;
+  readonly lockTimes?: Partial<LockTimes>;
+  /** How runs get from machine to machine. @default the folder is shared */
+  readonly artefacts?: Artefacts;
 }
 
 interface Active {
   readonly child: RunningChild;
+  readonly watch: LimitWatch;
   renewedAtMs: number;
   /** Whether another worker may have the run by now. */
   lost: boolean;
@@ -54,8 +63,14 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const say = (line: string): void => options.say?.(redact(line, [address.password]));
   const queue = new Queue(options.queue, { connection });
   const flow = new FlowProducer({ connection });
-  const submit: SubmitOptions = { out, queue, flow, ...times };
+  const artefacts = options.artefacts ?? SHARED_FOLDER;
   const active = new Map<string, Active>();
+  // Of one queue's workers BullMQ lets one have a run: the lock is for schedulers beside the queue.
+  const locks = openLocks(out, {
+    queue: options.queue,
+    ...(options.lockTimes === undefined ? {} : { times: options.lockTimes }),
+    onLost: (id) => lose(runJobId(id)),
+  });
   const stopping = new AbortController();
   let fatal: InputError | null = null;
 
@@ -74,47 +89,98 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   }
 
   async function release(job: Job, token: string): Promise<string> {
-    const { teacher, students } = parseReleaseJob(job.data, job.id!);
+    const { teacher, students, retries } = parseReleaseJob(job.data, job.id!);
+    await artefacts.pull([teacher, ...students.map(({ id }) => id)], RECORD);
     if (readRecord(out, teacher) === null) {
       await job.moveToDelayed(Date.now() + times.releaseDelayMs, token);
       throw new DelayedError();
     }
-    await submitRuns(students, submit);
+    await submitRuns(students, { out, queue, flow, retries, artefacts, ...times });
     return "released";
   }
 
   async function compute(job: Job, token: string): Promise<string> {
     const run = parseRunJob(job.data, job.id!);
+    await orGiveUp(() => artefacts.pull([run.id]));
     const before = readRecord(out, run.id);
     if (before !== null && isFinal(before)) return before.status;
-    const started = { at: new Date(), ms: performance.now() };
-    const state = await orGiveUp(async () => {
+    await orGiveUp(async () => {
+      if (run.spec.teacher !== null) await artefacts.pull([run.spec.teacher], TEACHER_FILES);
       await options.prepare?.(run);
-      return stopping.signal.aborted ? null : start(run, job);
     });
+    if (stopping.signal.aborted) return await giveBack(job, token);
+    const holder = await orGiveUp(() => locks.take(run.id));
+    if (holder === null) return await giveBack(job, token);
+    if (holder !== "taken") {
+      // A scheduler beside the queue computes it: its record is looked for again.
+      await job.moveToDelayed(Date.now() + times.releaseDelayMs, token);
+      throw new DelayedError();
+    }
+    try {
+      return await computeLocked(run, job, token);
+    } finally {
+      locks.release(run.id);
+    }
+  }
+
+  async function computeLocked(run: PlannedRun, job: Job, token: string): Promise<string> {
+    const started = startedNow();
+    const state = await orGiveUp(() => start(run, job));
     if (state === null) return await giveBack(job, token);
-    const end = await orGiveUp(() => state.child.ended.finally(() => active.delete(job.id!)));
+    const end = await endOf(run, state).finally(() => active.delete(job.id!));
     const own = readRecord(out, run.id);
-    if (own !== null) return told(run, own);
-    const stopped = end?.message?.type === "done" && end.message.status === "stopped";
+    if (own !== null && end !== null) return told(run, own);
+    const { exceeded, peakMemoryMiB } = state.watch;
+    const stopped = end?.message?.type === "done" && end.message.status === "stopped" && exceeded === null;
     if (end === null || stopped || state.lost || stopping.signal.aborted) {
       say(`${describeRun(run.spec)}: ${describeEnd(null)}, back in the queue`);
       // Where another worker has the run by now, the server refuses, and nothing is changed.
       return await giveBack(job, token);
     }
-    const reason = reasonOf(end);
-    if (job.attemptsMade + 1 >= ATTEMPTS) return told(run, await failedRecord(run, { reason, started, out }));
-    say(`${describeRun(run.spec)}: failed, tried once more: ${reason}`);
-    throw new Error(reason);
+    const failure: Failure = {
+      ...(exceeded ?? { status: "failed", reason: reasonOf(end) }),
+      log: end.lastLines,
+      peakMemoryMiB,
+    };
+    // A limit would be broken again.
+    if (exceeded !== null || job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) {
+      return told(run, await pushed(failedRecord(run, { failure, started, out })));
+    }
+    say(`${describeRun(run.spec)}: failed, tried again: ${failure.reason}`);
+    throw new Error(failure.reason);
   }
 
-  function told(run: PlannedRun, record: NonNullable<ReturnType<typeof readRecord>>): string {
+  /** Waits for the end of a run's process; what it leaves is stored meanwhile and at the end. */
+  async function endOf(run: PlannedRun, state: Active): Promise<ChildEnd | null> {
+    let pushing = Promise.resolve();
+    function push(): void {
+      pushing = pushing.then(() => artefacts.push(run.id)).catch((error) => say(messageOf(error)));
+    }
+    const timer = setInterval(push, times.pushMs);
+    const end = await orGiveUp(() => state.child.ended).finally(() => {
+      clearInterval(timer);
+      state.watch.close();
+    });
+    await pushing;
+    // Another worker may be further by now.
+    if (state.lost) return end;
+    // What is in no store is not done: the run goes back to the queue.
+    return await orGiveUp(() => artefacts.push(run.id).then(() => end));
+  }
+
+  async function pushed(record: Promise<RunRecord>): Promise<RunRecord> {
+    const { id } = await record;
+    await orGiveUp(() => artefacts.push(id));
+    return record;
+  }
+
+  function told(run: PlannedRun, record: RunRecord): string {
     say(`${describeRun(run.spec)}: ${describeEnd(record)}`);
     return record.status;
   }
 
   /** A folder or a data set that cannot be used is the worker's fault, not the run's: another worker may do better. */
-  async function orGiveUp<Value>(work: () => Promise<Value>): Promise<Value | null> {
+  async function orGiveUp<Value>(work: () => Value | Promise<Value>): Promise<Value | null> {
     try {
       return await work();
     } catch (error) {
@@ -126,11 +192,13 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   }
 
   function start(run: PlannedRun, job: Job): Active {
-    const onMessage = throttled((message: ChildMessage) => {
+    const onMessage = throttled((message) => {
       job.updateProgress(message).catch(() => {});
     }, times.progressMs);
     const child = startChild(run, { out, command: options.command, onMessage });
-    const state = { child, renewedAtMs: performance.now(), lost: false };
+    locks.note(run.id, child.pid);
+    const watch = watchLimits(child, options.limits ?? NO_LIMITS);
+    const state = { child, watch, renewedAtMs: performance.now(), lost: false };
     active.set(job.id!, state);
     say(`${describeRun(run.spec)}: started`);
     return state;
@@ -172,7 +240,8 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
       const reason = /stalled more than/.test(error.message)
         ? `Its worker was lost ${MOST_LOST_WORKERS + 1} times while it ran`
         : error.message;
-      told(run, await failedRecord(run, { reason, started: { at: new Date(), ms: performance.now() }, out }));
+      const failure = { status: "failed", reason } as const;
+      told(run, await pushed(failedRecord(run, { failure, started: startedNow(), out })));
     } catch (problem) {
       say(`Job ${job.id} failed: ${messageOf(problem)}`);
     }
@@ -203,6 +272,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     await within(closed, times.closeMs);
   } finally {
     clearInterval(watch);
+    locks.close();
     interrupts.stop.removeEventListener("abort", stop);
     interrupts.kill.removeEventListener("abort", kill);
     ended.abort();
@@ -213,15 +283,4 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
 
 async function whenIdle(active: ReadonlyMap<string, Active>): Promise<void> {
   while (active.size > 0) await sleep(50);
-}
-
-/** Passes on the first call of every `everyMs` milliseconds, and every end of an epoch. */
-function throttled(call: (message: ChildMessage) => void, everyMs: number): (message: ChildMessage) => void {
-  let last = -Infinity;
-  return (message) => {
-    const now = performance.now();
-    if (message.type === "progress" && now - last < everyMs) return;
-    last = now;
-    call(message);
-  };
 }

@@ -1,4 +1,5 @@
 /** The process of a fake run: `[ARM=BEHAVIOUR ...] --spec FILE --out DIR`; arms without one are done. */
+import "./clock.ts";
 import { appendFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -7,7 +8,7 @@ import { runChild } from "../../../src/runs/child.ts";
 import { type Behaviour, FAKE_DATASET, FAKE_ENGINE, fakeTrain } from "./fake_trainer.ts";
 
 const { values, positionals } = parseArgs({
-  options: { spec: { type: "string" }, out: { type: "string" } },
+  options: { spec: { type: "string" }, out: { type: "string" }, "keep-epochs": { type: "boolean" } },
   allowPositionals: true,
 });
 const behaviours = Object.fromEntries(positionals.map((text) => text.split("="))) as Record<string, Behaviour>;
@@ -19,7 +20,7 @@ function trace(text: string): void {
 
 process.exitCode = await runChild(values, {
   train: async (request) => {
-    trace(`start ${request.spec.arm}`);
+    trace(`start ${request.spec.arm}${values["keep-epochs"] ? ", keeping epochs" : ""}`);
     const outcome = await fakeTrain(request, behaviours[request.spec.arm] ?? "done");
     trace(`end ${request.spec.arm}`);
     return outcome;

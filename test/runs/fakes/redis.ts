@@ -8,6 +8,7 @@ export const TEST_TIMES: QueueTimes = {
   retryDelayMs: 50,
   releaseDelayMs: 300,
   progressMs: 50,
+  pushMs: 100,
   lookMs: 100,
   resubmitMs: 5000,
   closeMs: 3000,
@@ -33,7 +34,8 @@ export async function hasRedis(): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody uses now. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };

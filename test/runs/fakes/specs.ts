@@ -1,7 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { LockTimes } from "../../../src/runs/locks.ts";
 import { runId, type RunSpec } from "../../../src/runs/spec.ts";
+
+/** Short enough for a test, long enough for a busy machine. */
+export const TEST_LOCK_TIMES: LockTimes = { beatMs: 100, staleMs: 3000, lookMs: 50 };
 
 /** A full-precision spec of a tiny run. */
 export function fpSpec(overrides: Partial<RunSpec> = {}): RunSpec {

@@ -1,12 +1,14 @@
-/** `deno task worker` with fake runs and short times: `URL OUT [ARM=BEHAVIOUR ...]`. */
+/** `deno task worker` with fake runs and short times: `URL OUT [--FLAG=VALUE ...] [ARM=BEHAVIOUR ...]`. */
 import process from "node:process";
 import { work } from "../../../benchmarks/worker/worker.ts";
 import { listenForInterrupts } from "../../../src/runs/interrupts.ts";
 import { fakeCommand } from "./specs.ts";
 import { TEST_TIMES } from "./redis.ts";
 
-const [url, out, ...behaviours] = Deno.args;
-const exitCode = await work(["--queue", url!, "--out", out!, "--jobs", "2", "--engine", "wasm"], {
+const [url, out, ...rest] = Deno.args;
+const flags = rest.filter((text) => text.startsWith("--"));
+const behaviours = rest.filter((text) => !text.startsWith("--"));
+const exitCode = await work(["--queue", url!, "--out", out!, "--jobs", "2", "--engine", "wasm", ...flags], {
   resolveEngine: () => Promise.resolve("wasm"),
   prepareDataset: () => Promise.resolve(),
   command: fakeCommand(behaviours),

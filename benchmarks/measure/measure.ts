@@ -1,0 +1,179 @@
+import { resolve } from "node:path";
+import type { Dataset } from "../../src/data/types.ts";
+import type { Engine, EngineChoice } from "../../src/engine/mod.ts";
+import { InputError } from "../../src/errors.ts";
+import {
+  type MeasurementDefinition,
+  measurementNamed,
+  measurementOptions,
+  MEASUREMENTS,
+  measureRun,
+  subjectOf,
+} from "../../src/measure/mod.ts";
+import { headline } from "../../src/report/measurements.ts";
+import { captureEnvironment } from "../../src/runs/environment.ts";
+import type { Measurement, MeasurementOptions } from "../../src/runs/measurement.ts";
+import { keptCheckpoints, readMeasurement, writeMeasurement } from "../../src/runs/measurement_store.ts";
+import { describeRun } from "../../src/runs/plan.ts";
+import type { RunRecord } from "../../src/runs/record.ts";
+import { canonicalJson } from "../../src/runs/spec.ts";
+import { checkpointFile, hasCheckpoint } from "../../src/runs/store.ts";
+import { type MeasureFlags, measureHelp, parseMeasureFlags } from "./options.ts";
+import { chosenRuns } from "./runs.ts";
+
+/** What the command needs from outside. */
+export interface MeasureServices {
+  readonly openEngine: (choice: EngineChoice) => Promise<Engine>;
+  readonly loadDataset: (name: string, log: (line: string) => void) => Promise<Dataset>;
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+}
+
+/** A measurement that is asked for, with its options. */
+interface Wanted {
+  readonly definition: MeasurementDefinition;
+  readonly options: MeasurementOptions;
+}
+
+/** What is to do: one measurement of one run. */
+interface Task extends Wanted {
+  readonly run: RunRecord;
+  readonly epochs: readonly { readonly epoch: number; readonly path: string }[];
+  /** Null: to be measured. */
+  readonly there: Measurement | null;
+}
+
+/**
+ * `deno task measure`: measures the networks of finished runs, one by one.
+ * @returns The exit code: 0 all is measured, 2 bad input.
+ */
+export async function measure(args: readonly string[], services: MeasureServices): Promise<number> {
+  const names = MEASUREMENTS.map(({ name }) => name);
+  try {
+    const flags = parseMeasureFlags(args, names);
+    if (flags === null) services.stdout(measureHelp(names));
+    else await measureWith(flags, services);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    services.stderr(`${error.message}\n`);
+    return 2;
+  }
+}
+
+async function measureWith(flags: MeasureFlags, services: MeasureServices): Promise<void> {
+  const out = resolve(flags.out);
+  const wanted = wantedMeasurements(flags);
+  const tasks = chosenRuns(out, flags).flatMap((run) => wanted.map((item) => taskOf(run, { ...item, out, flags })));
+  const todo = tasks.filter(({ there }) => there === null);
+  const say = (line: string): void => services.stderr(line + "\n");
+  const found = new Map<Task, Measurement>();
+  if (todo.length > 0) {
+    say(`${todo.length} measurements to do, ${tasks.length - todo.length} done before, in ${out}`);
+    const engine = await services.openEngine(flags.engine);
+    say(`Engine: ${engine.description}`);
+    const environment = await captureEnvironment(engine);
+    const datasets = new Map<string, Dataset>();
+    for (const task of todo) {
+      const { name } = task.run.spec.dataset;
+      const dataset = datasets.get(name) ?? await services.loadDataset(name, say);
+      datasets.set(name, dataset);
+      const measurement = await measured(task, { out, engine, dataset, environment });
+      writeMeasurement(out, measurement);
+      found.set(task, measurement);
+      say(
+        `${describeRun(task.run.spec)} ${measurement.name}: ${headline(measurement)}, ${
+          measurement.seconds.toFixed(0)
+        } s`,
+      );
+    }
+  }
+  services.stdout(table(tasks.map((task) => task.there ?? found.get(task)!)));
+}
+
+/** @throws {InputError} If a name is not known, or an option is of none of the measurements or does not fit. */
+function wantedMeasurements({ names, set }: MeasureFlags): Wanted[] {
+  const definitions = names?.map(measurementNamed) ?? MEASUREMENTS;
+  const used = new Set<string>();
+  const wanted = definitions.map((definition) => {
+    const defaults = measurementOptions(definition, {});
+    const own = Object.entries(set).filter(([key]) => key in defaults);
+    for (const [key] of own) used.add(key);
+    // a list of one is written as its value
+    const given = own.map(([key, value]) => [key, Array.isArray(defaults[key]) ? [value].flat() : value] as const);
+    return { definition, options: measurementOptions(definition, Object.fromEntries(given)) };
+  });
+  const unknown = Object.keys(set).find((key) => !used.has(key));
+  if (unknown !== undefined) {
+    const known = [...new Set(wanted.flatMap(({ options }) => Object.keys(options)))];
+    throw new InputError(
+      `Cannot set "${unknown}" as it is an option of none of ${definitions.map(({ name }) => name).join(", ")}: ` +
+        `choose among ${known.join(", ")}`,
+    );
+  }
+  return wanted;
+}
+
+/** @throws {InputError} If the run has no checkpoint, or `--epochs` is asked for and none was kept. */
+function taskOf(
+  run: RunRecord,
+  { definition, options, out, flags }: Wanted & { out: string; flags: MeasureFlags },
+): Task {
+  if (!hasCheckpoint(out, run.id)) {
+    throw new InputError(
+      `Cannot measure run ${run.id} (${describeRun(run.spec)}) as its checkpoint is missing: restore ` +
+        `${checkpointFile(out, run.id)}, or choose other runs with --runs`,
+    );
+  }
+  const epochs = flags.epochs ? keptCheckpoints(out, run.id) : [];
+  if (flags.epochs && epochs.length === 0) {
+    throw new InputError(
+      `Cannot measure the epochs of run ${run.id} (${
+        describeRun(run.spec)
+      }) as none was kept: choose other runs with ` +
+        "--runs, or run it in a new --out folder with `deno task bench --keep-epochs`",
+    );
+  }
+  const there = flags.force ? null : readMeasurement(out, run.id, definition.name);
+  const same = there !== null && canonicalJson(there.options) === canonicalJson(options) &&
+    epochs.every(({ epoch }) => there.epochs.some((measured) => measured.epoch === epoch));
+  return { definition, options, run, epochs, there: same ? there : null };
+}
+
+async function measured(
+  { definition, options, run: { id, spec }, epochs }: Task,
+  { out, engine, dataset, environment }: {
+    out: string;
+    engine: Engine;
+    dataset: Dataset;
+    environment: Measurement["environment"];
+  },
+): Promise<Measurement> {
+  const began = performance.now(), subject = subjectOf(spec, { engine, dataset });
+  const checkpoints = { last: checkpointFile(out, id), epochs };
+  const found = await measureRun(definition, { spec, subject, options, checkpoints });
+  const seconds = (performance.now() - began) / 1000;
+  return {
+    schema: 1,
+    name: definition.name,
+    options,
+    run: id,
+    spec,
+    ...found,
+    environment,
+    dataSha256: dataset.sha256,
+    seconds,
+  };
+}
+
+function table(measurements: readonly Measurement[]): string {
+  const rows = measurements.map((measurement) => [
+    measurement.run,
+    describeRun(measurement.spec),
+    measurement.name,
+    headline(measurement),
+    measurement.seconds.toFixed(0),
+  ]);
+  const lines = rows.map((row) => `| ${row.join(" | ")} |`);
+  return ["| Run | Arm | Measurement | Value | Seconds |", "|---|---|---|---|--:|", ...lines].join("\n") + "\n";
+}

@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import { InputError } from "../../src/errors.ts";
+import type { RunRecord } from "../../src/runs/record.ts";
+import { readRecord } from "../../src/runs/store.ts";
+import type { MeasureFlags } from "./options.ts";
+
+/**
+ * The finished runs that are asked for, by arm, bits and seed.
+ * @throws {InputError} If one that is named is not there or not done, or if there is none.
+ */
+export function chosenRuns(out: string, { runs, methods }: Pick<MeasureFlags, "runs" | "methods">): RunRecord[] {
+  const ids = runFolders(out);
+  const records = new Map(ids.map((id) => [id, runs === null || runs.includes(id) ? readRecord(out, id) : null]));
+  for (const id of runs ?? []) requireDone(id, { out, ids, record: records.get(id) ?? null });
+  const done = [...records.values()].filter((record) => record?.status === "done") as RunRecord[];
+  if (done.length === 0) {
+    throw new InputError(
+      `Cannot measure anything in ${out} as it holds no finished run: name the --out folder of a finished ` +
+        "`deno task bench`",
+    );
+  }
+  const arms = [...new Set(done.map(({ spec }) => spec.arm))].sort();
+  const unknown = methods?.find((method) => !arms.includes(method));
+  if (unknown !== undefined) {
+    throw new InputError(
+      `Cannot measure method "${unknown}" as no finished run is of it: choose among ${arms.join(", ")}`,
+    );
+  }
+  return done.filter(({ spec }) => methods?.includes(spec.arm) ?? true).sort((a, b) =>
+    orderOf(a) < orderOf(b) ? -1 : 1
+  );
+}
+
+function orderOf({ spec, id }: RunRecord): string {
+  const bits = spec.quantization ? `${spec.quantization.weightBits}${spec.quantization.activationBits}` : "00";
+  return [spec.arm, spec.model, bits, String(spec.seed).padStart(16, "0"), id].join(" ");
+}
+
+function requireDone(
+  id: string,
+  { out, ids, record }: { out: string; ids: readonly string[]; record: RunRecord | null },
+): void {
+  if (record?.status === "done") return;
+  const why = !ids.includes(id)
+    ? `there is no such run in ${out}: choose among ${ids.join(", ") || "none, as the folder holds no run"}`
+    : record === null
+    ? "it is not finished: run the same `deno task bench` to its end first"
+    : `it ended as ${record.status}: ${record.reason ?? "no reason known"}; choose other runs with --runs`;
+  throw new InputError(`Cannot measure run ${id} as ${why}`);
+}
+
+function runFolders(out: string): string[] {
+  try {
+    return [...Deno.readDirSync(join(out, "runs"))].filter(({ isDirectory }) => isDirectory).map(({ name }) => name)
+      .sort();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return [];
+    throw error;
+  }
+}

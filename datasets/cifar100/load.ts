@@ -1,0 +1,64 @@
+/** The sources of CIFAR-100, in the order in which they are tried; labels are the fine ones. */
+import { basename, join } from "node:path";
+import { readKnownTarGz } from "../../src/data/archive.ts";
+import { decodeCifarBinary } from "../../src/data/cifar_binary.ts";
+import { download } from "../../src/data/download.ts";
+import { type DecodedParts, emptyParts, type Manifest } from "../../src/data/manifest.ts";
+import { loadFromSources, NotThere, ownFolder, type Source } from "../../src/data/sources.ts";
+import type { DatasetDefinition } from "../../src/data/types.ts";
+import { ARCHIVE, MANIFEST } from "./manifest.ts";
+
+/**
+ * Decodes the official archive while it is read.
+ * @throws {Error} If it is damaged, incomplete, or its MD5 is another.
+ */
+async function decodeArchive(
+  archive: AsyncIterable<Uint8Array>,
+  expected: { readonly manifest: Manifest; readonly md5: string },
+): Promise<DecodedParts> {
+  const parts = emptyParts(expected.manifest), [height, width] = expected.manifest.imageShape;
+  const places = {
+    "train.bin": { images: parts.trainImages, labels: parts.trainLabels },
+    "test.bin": { images: parts.testImages, labels: parts.testLabels },
+  };
+  const missing = new Set(Object.keys(places));
+  await readKnownTarGz(archive, expected, async ({ path, bytes }) => {
+    const file = basename(path);
+    if (!missing.delete(file)) return;
+    const place = places[file as keyof typeof places];
+    decodeCifarBinary(await bytes(), place, { file, pixels: height * width, labelBytes: 2 });
+  });
+  if (missing.size > 0) throw new Error(`it has no ${[...missing].join(", ")}`);
+  return parts;
+}
+
+/** All sources but the cache. @param md5 Of the official archive. */
+export function cifar100Sources(md5: string = ARCHIVE.md5): Source[] {
+  return [
+    {
+      title: "REQUANT_DATA",
+      own: true,
+      async fetch({ manifest, env }) {
+        const folder = await ownFolder({ env }),
+          archive = await Deno.open(join(folder, ARCHIVE.file)).catch(() => null);
+        if (!archive) throw new NotThere(`"${folder}" has no ${ARCHIVE.file}`);
+        return await decodeArchive(archive.readable, { manifest, md5 });
+      },
+    },
+    {
+      title: "the official archive",
+      async fetch({ manifest, log, fetch }) {
+        log(`${manifest.title}: asking for the official archive (169 MB)`);
+        const chunks = download(ARCHIVE.url, { fetch, log: (line) => log(`${manifest.title}: ${line}`) });
+        return await decodeArchive(chunks, { manifest, md5 });
+      },
+    },
+  ];
+}
+
+export const cifar100: DatasetDefinition = {
+  name: MANIFEST.name,
+  title: "CIFAR-100, 60,000 colour images of 32 x 32 pixels in 100 classes",
+  trainCount: MANIFEST.trainCount,
+  load: (options) => loadFromSources(MANIFEST, { ...options, sources: cifar100Sources() }),
+};

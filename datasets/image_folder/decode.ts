@@ -1,0 +1,95 @@
+/** JPEG and PNG files as square RGB images of one size. */
+import decodeJpegWasm, { init as initJpeg } from "@jsquash/jpeg/decode.js";
+import resizeWasm, { initResize } from "@jsquash/resize";
+import { convertIndexedToRgb, decode as decodePng, hasPngSignature } from "fast-png";
+
+/** Red, green, blue and an unused byte a pixel. */
+interface Pixels {
+  readonly data: Uint8ClampedArray<ArrayBuffer>;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Makes one square image of a file's bytes. */
+export type SquareDecoder = (file: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
+
+async function compiled(path: string): Promise<WebAssembly.Module> {
+  return await WebAssembly.compile(await Deno.readFile(new URL(import.meta.resolve(path))));
+}
+
+/** The bytes of a PNG, whatever its kind, as RGB; alpha is dropped, and of 16 bits the high eight are kept. */
+function pngPixels(file: Uint8Array): Pixels {
+  const png = decodePng(file), { width, height } = png;
+  const indexed = png.palette !== undefined;
+  const source = indexed ? convertIndexedToRgb(png) : png.data;
+  const channels = indexed ? source.length / (width * height) : png.channels;
+  if (!indexed && png.depth < 8) throw new Error(`it is a PNG of ${png.depth} bits, and only 8 and 16 can be read`);
+  const shift = !indexed && png.depth === 16 ? 8 : 0, green = channels >= 3 ? 1 : 0, blue = channels >= 3 ? 2 : 0;
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let i = 0; i < width * height; i++) {
+    data[4 * i] = source[channels * i]! >> shift;
+    data[4 * i + 1] = source[channels * i + green]! >> shift;
+    data[4 * i + 2] = source[channels * i + blue]! >> shift;
+    data[4 * i + 3] = 255;
+  }
+  return { data, width, height };
+}
+
+/** The central square: its side is the shorter one of the image; an odd rest goes to the right and the bottom. */
+function centralSquare({ data, width, height }: Pixels): Pixels {
+  const side = Math.min(width, height), left = (width - side) >> 1, top = (height - side) >> 1;
+  if (width === height) return { data, width, height };
+  const square = new Uint8ClampedArray(4 * side * side);
+  for (let y = 0; y < side; y++) {
+    const from = 4 * ((y + top) * width + left);
+    square.set(data.subarray(from, from + 4 * side), 4 * y * side);
+  }
+  return { data: square, width: side, height: side };
+}
+
+/**
+ * A decoder to `side` x `side` RGB bytes: the central square of the image, scaled by a triangle filter that is as wide as the
+ * scale when it shrinks (antialiased, as Pillow's bilinear). Grey becomes three equal channels; EXIF orientation is ignored.
+ *
+ * It throws an Error that says why a file is no such image, a truncated JPEG included.
+ */
+export async function squareDecoder(side: number): Promise<SquareDecoder> {
+  const said: string[] = [];
+  const jpegModule = await compiled("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm");
+  await initJpeg({
+    // the decoder's own way looks for the file where Deno does not keep it
+    instantiateWasm(imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) {
+      const instance = new WebAssembly.Instance(jpegModule, imports);
+      done(instance);
+      return instance.exports;
+    },
+    printErr: (line: string) => void said.push(line),
+  });
+  await initResize(await compiled("@jsquash/resize/lib/resize/pkg/squoosh_resize_bg.wasm"));
+  async function jpegPixels(file: Uint8Array<ArrayBuffer>): Promise<Pixels> {
+    said.length = 0;
+    const image = await decodeJpegWasm(file.buffer, { preserveOrientation: false }).catch((error) => {
+      throw new Error(said[0] ?? (error instanceof Error ? error.message : "the JPEG decoder gave up"));
+    });
+    // libjpeg fills what is missing with grey and only says so
+    const cut = said.find((line) => line.startsWith("Premature end"));
+    if (cut) throw new Error(cut);
+    return image as Pixels;
+  }
+  return async (file) => {
+    const isPng = hasPngSignature(file), isJpeg = file[0] === 0xff && file[1] === 0xd8;
+    if (!isPng && !isJpeg) throw new Error("it is neither a JPEG nor a PNG");
+    const square = centralSquare(isPng ? pngPixels(file) : await jpegPixels(file));
+    const scaled = square.width === side ? square : await resizeWasm(square as ImageData, {
+      width: side,
+      height: side,
+      method: "triangle",
+      premultiply: false,
+      linearRGB: false,
+      fitMethod: "stretch",
+    });
+    const rgb = new Uint8Array(3 * side * side);
+    for (let i = 0; i < side * side; i++) rgb.set(scaled.data.subarray(4 * i, 4 * i + 3), 3 * i);
+    return rgb;
+  };
+}

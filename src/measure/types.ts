@@ -1,0 +1,35 @@
+import type { z } from "zod";
+import type { Dataset } from "../data/types.ts";
+import type { Engine } from "../engine/types.ts";
+import type { NetworkTensors } from "../methods/types.ts";
+import type { Model, ModelQuantization } from "../nn/types.ts";
+import type { MeasuredValues, MeasurementOptions } from "../runs/measurement.ts";
+
+/** What is measured: everything of a run but its tensors. */
+export interface Subject {
+  readonly engine: Engine;
+  readonly dataset: Dataset;
+  readonly model: Model;
+  /** Of full precision: `identityQuantization`. */
+  readonly quantization: ModelQuantization;
+  /** Indices of the images that the run trained on. */
+  readonly trainingIndices: Uint32Array;
+  /** Indices of its test images. */
+  readonly testIndices: Uint32Array;
+}
+
+/** A measurement of one subject, its programs compiled: networks of several epochs share them. */
+export interface Measuring {
+  measure(network: NetworkTensors): MeasuredValues;
+  dispose(): void;
+}
+
+/** A measurement: one file of this folder and one line of `mod.ts`. */
+export interface MeasurementDefinition {
+  readonly name: string;
+  /** The options and their defaults. */
+  readonly options: z.ZodType<MeasurementOptions>;
+  /** @param options What `options` parses to. */
+  // deno-lint-ignore no-explicit-any -- each file states its own type
+  start(subject: Subject, options: any): Measuring;
+}

@@ -1,0 +1,93 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { relu } from "../engine/ops.ts";
+import { ModelBuilder } from "./builder.ts";
+import { applyLayer, normActivationLayer, normalise } from "./layers.ts";
+import type { Layer, Model, ModelDefinition, ModelOptions, Norm } from "./types.ts";
+
+/** Output channels and stride of each depthwise separable convolution (table 1 of the paper). */
+const BLOCKS = [
+  { channels: 64, stride: 1 },
+  { channels: 128, stride: 2 },
+  { channels: 128, stride: 1 },
+  { channels: 256, stride: 2 },
+  { channels: 256, stride: 1 },
+  { channels: 512, stride: 2 },
+  ...Array.from({ length: 5 }, () => ({ channels: 512, stride: 1 })),
+  { channels: 1024, stride: 2 },
+  { channels: 1024, stride: 1 },
+];
+
+const STEM_CHANNELS = 32;
+
+/** A layer and the batch norm behind it. */
+interface NormedLayer {
+  readonly layer: Layer;
+  readonly norm: Norm;
+}
+
+function build(options: ModelOptions): Model {
+  const builder = new ModelBuilder();
+  const stem = builder.layer("stem/conv", {
+    inChannels: options.imageChannels,
+    outChannels: STEM_CHANNELS,
+    kernelSize: 3,
+    position: "first",
+    inputSigned: true,
+  });
+  const stemNorm = builder.norm("stem/norm", STEM_CHANNELS);
+  let channels = STEM_CHANNELS;
+  // a chain: what stands between two layers is read by the second alone
+  const chain = BLOCKS.flatMap((block, i): NormedLayer[] => {
+    const path = `block${i}`, inChannels = channels;
+    channels = block.channels;
+    const depthwise = builder.layer(`${path}/depthwise`, {
+      kind: "depthwise",
+      inChannels,
+      outChannels: inChannels,
+      kernelSize: 3,
+      stride: block.stride,
+      inputSigned: false,
+    });
+    const depthwiseNorm = builder.norm(`${path}/depthwise_norm`, inChannels);
+    const pointwise = builder.layer(`${path}/pointwise`, { inChannels, outChannels: channels, inputSigned: false });
+    const pointwiseNorm = builder.norm(`${path}/pointwise_norm`, channels);
+    return [{ layer: depthwise, norm: depthwiseNorm }, { layer: pointwise, norm: pointwiseNorm }];
+  });
+  const dense = builder.layer("classifier", {
+    kind: "dense",
+    inChannels: channels,
+    outChannels: options.classes,
+    position: "last",
+    inputSigned: false,
+  });
+  return {
+    name: "mobilenetv1",
+    classes: options.classes,
+    layers: builder.layers,
+    norms: builder.norms,
+    forward(context, images) {
+      let norm = stemNorm, x: Tensor = applyLayer(context, stem, images);
+      for (const next of chain) {
+        x = normActivationLayer(context, next.layer, { norm, activation: "relu", input: x });
+        norm = next.norm;
+      }
+      const features = tf.mean(relu(normalise(context, norm, { input: x })), [1, 2]); // [batch, channels]
+      return { logits: applyLayer(context, dense, features), features };
+    },
+  };
+}
+
+/**
+ * MobileNetV1 for 32 x 32 images: the paper's table 1 at width 1.0, the stem with stride 1 instead of 2, so that the last maps
+ * are 2 x 2; global average pooling.
+ *
+ * The last block has stride 1, as everyone reads table 1 (which prints stride 2 there, but 7 x 7 maps on both sides).
+ *
+ * @see Howard et al. 2017, arXiv:1704.04861, table 1
+ */
+export const mobilenetV1: ModelDefinition = {
+  name: "mobilenetv1",
+  form: "CIFAR form: stem of stride 1, otherwise table 1 of the paper, width 1.0",
+  build,
+};

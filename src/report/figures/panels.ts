@@ -1,0 +1,102 @@
+/** Lines over a common axis: a small plot a method, each with the baseline in grey behind it. */
+import * as Plot from "@observablehq/plot";
+import { COLOURS, drawing, type DrawingText } from "./drawing.ts";
+
+/** A point of a line. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A method's lines, one a seed, all over the same x. */
+export interface Panel {
+  readonly label: string;
+  readonly lines: readonly (readonly Point[])[];
+}
+
+/** The axes of all panels. */
+export interface PanelAxes {
+  readonly x: string;
+  /** Whether y is drawn on a logarithmic scale: then every y must be > 0. */
+  readonly logarithmic?: boolean;
+}
+
+const COLUMNS = 2;
+const PANEL_HEIGHT = 120;
+
+/** At each place the mean over the lines that reach it. */
+export function meanLine(lines: readonly (readonly Point[])[]): Point[] {
+  const longest = lines.reduce((a, b) => b.length > a.length ? b : a, [] as readonly Point[]);
+  return longest.map(({ x }, index) => {
+    const values = lines.flatMap((line) => line[index]?.y ?? []);
+    return { x, y: values.reduce((sum, value) => sum + value, 0) / values.length };
+  });
+}
+
+/**
+ * Draws the panels in reading order: bold the mean, thin the single lines.
+ *
+ * @param options.baseline Its mean is drawn in every panel, grey and dashed; null: none.
+ */
+export function panelDrawing(
+  panels: readonly Panel[],
+  { axes, baseline, text }: {
+    readonly axes: PanelAxes;
+    readonly baseline: Panel | null;
+    readonly text: DrawingText;
+  },
+): string {
+  const columns = Math.min(COLUMNS, panels.length);
+  const placed = panels.map((panel, index) => ({ ...panel, fx: index % columns, fy: Math.floor(index / columns) }));
+  const points = (line: readonly Point[], { fx, fy }: { fx: number; fy: number }, series: string) =>
+    line.map((point) => ({ ...point, fx, fy, series }));
+  const line = { x: "x", y: "y", fx: "fx", fy: "fy" } as const;
+  const means = placed.flatMap((panel) => points(meanLine(panel.lines), panel, "mean"));
+  const behind = baseline === null ? [] : meanLine(baseline.lines);
+  return drawing({
+    height: Math.ceil(panels.length / columns) * PANEL_HEIGHT + 60,
+    marginLeft: 46,
+    marginTop: 24,
+    marginBottom: 44,
+    marginRight: 8,
+    x: { label: axes.x, labelAnchor: "center", labelArrow: "none", ticks: 4 },
+    y: {
+      label: null,
+      grid: true,
+      ticks: 4,
+      ...(axes.logarithmic ? { type: "log", tickFormat: "~g" } : { nice: true }),
+    },
+    fx: { axis: null, padding: 0.06 },
+    fy: { axis: null, padding: 0.22 },
+    marks: [
+      Plot.line(placed.flatMap((panel) => points(behind, panel, "baseline")), {
+        ...line,
+        stroke: COLOURS.reference,
+        strokeDasharray: "4 3",
+      }),
+      Plot.line(
+        placed.flatMap((panel) =>
+          panel.lines.length > 1 ? panel.lines.flatMap((one, seed) => points(one, panel, `seed ${seed}`)) : []
+        ),
+        { ...line, z: "series", stroke: COLOURS.ours, strokeWidth: 0.75, strokeOpacity: 0.6 },
+      ),
+      Plot.line(means, { ...line, stroke: COLOURS.ours, strokeWidth: 2 }),
+      // a line of one point would be invisible
+      Plot.dot(means.length === panels.length ? means : [], { ...line, fill: COLOURS.ours }),
+      Plot.text(placed, {
+        fx: "fx",
+        fy: "fy",
+        text: "label",
+        frameAnchor: "top-left",
+        dy: -10,
+        dx: 2,
+        fontWeight: "bold",
+        lineWidth: columns === 1 ? 30 : 15,
+        textOverflow: "ellipsis",
+        fill: "currentColor",
+        stroke: "var(--page)",
+        strokeWidth: 4,
+      }),
+    ],
+  }, text);
+}

@@ -1,0 +1,65 @@
+/** Intervals and tests of a mean by Student's t: exact for normally distributed differences, at any n >= 2. */
+import { CONFIDENCE, type Interval } from "./basics.ts";
+import { tQuantile, tTwoSided } from "./distributions.ts";
+
+/** What is known of a sample. */
+export interface Sample {
+  /** At least 2. */
+  readonly n: number;
+  readonly mean: number;
+  /** Sample standard deviation. */
+  readonly sd: number;
+}
+
+/** More seeds than this are never asked for in numbers. */
+const MAXIMUM_SEEDS = 10_000;
+
+/** The two-sided 95 % quantile for n values: 12.71 for 2, 4.30 for 3, 2.78 for 5, 1.96 for many. */
+export function tFactor(n: number): number {
+  return tQuantile(1 - (1 - CONFIDENCE) / 2, n - 1);
+}
+
+/** mean ± t sd / sqrt(n): where the mean of many seeds lies. */
+export function tInterval({ n, mean, sd }: Sample): Interval {
+  const margin = tFactor(n) * sd / Math.sqrt(n);
+  return { low: mean - margin, high: mean + margin };
+}
+
+/** mean ± t sd sqrt(1 + 1 / n): where one more run lies, such as the single run that a paper printed. */
+export function predictionInterval({ n, mean, sd }: Sample): Interval {
+  const margin = tFactor(n) * sd * Math.sqrt(1 + 1 / n);
+  return { low: mean - margin, high: mean + margin };
+}
+
+/** Two-sided p-value of "the mean is 0"; null where there is no spread. */
+export function tTestP({ n, mean, sd }: Sample): number | null {
+  return sd === 0 ? null : tTwoSided(mean / (sd / Math.sqrt(n)), n - 1);
+}
+
+/**
+ * The smallest n whose t interval has at most this half-width, if the spread stays: t_(n-1) sd / sqrt(n) <= margin.
+ *
+ * @param margin > 0, in the unit of `sd`.
+ * @returns At least 2; null: more than 10,000.
+ */
+export function seedsNeeded(sd: number, margin: number): number | null {
+  return smallest((n) => tFactor(n) * sd / Math.sqrt(n) <= margin);
+}
+
+/** As `seedsNeeded`, for the prediction interval: t_(n-1) sd sqrt(1 + 1 / n) <= margin; null: never. */
+export function seedsNeededToPredict(sd: number, margin: number): number | null {
+  return smallest((n) => tFactor(n) * sd * Math.sqrt(1 + 1 / n) <= margin);
+}
+
+/** Of a condition that holds from some n on: doubled until it holds, then halved. */
+function smallest(holds: (n: number) => boolean): number | null {
+  if (!holds(MAXIMUM_SEEDS)) return null;
+  let low = 1, high = 2;
+  while (!holds(high)) [low, high] = [high, Math.min(2 * high, MAXIMUM_SEEDS)];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (holds(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+}

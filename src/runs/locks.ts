@@ -1,0 +1,227 @@
+import { createHash, randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { isAlive, samePlace, thisPlace } from "./alive.ts";
+import { makeFolder, readTextIfThere, removeIfThere, writeError, writeFileAtomic } from "./files.ts";
+import { runFolder } from "./store.ts";
+
+/** How long things of locks take, in milliseconds of a clock that only runs forward. */
+export interface LockTimes {
+  /** Between two signs of life of a scheduler. */
+  readonly beatMs: number;
+  /** A scheduler that gives no sign of life for so long is held to be dead, and its runs are taken over. */
+  readonly staleMs: number;
+  /** Between two looks at a run that another scheduler has. */
+  readonly lookMs: number;
+}
+
+export const DEFAULT_LOCK_TIMES: LockTimes = { beatMs: 5000, staleMs: 60_000, lookMs: 1000 };
+
+const lockSchema = z.strictObject({
+  schema: z.literal(1),
+  /** Makes every lock another text. */
+  nonce: z.string(),
+  /** The scheduler: the name of its file of signs of life. */
+  owner: z.string().regex(/^[0-9a-f-]{36}$/),
+  host: z.string(),
+  pid: z.int(),
+  place: z.string().nullable(),
+  /** The queue that gave it the run; null: none. */
+  queue: z.string().nullable(),
+});
+
+const beatSchema = z.strictObject({
+  schema: z.literal(1),
+  beat: z.int(),
+  /** Processes of its runs by run id. */
+  children: z.record(z.string(), z.int()),
+});
+
+/** Who has a run. */
+export type Holder = Pick<z.infer<typeof lockSchema>, "host" | "pid">;
+
+/** What the locks of a scheduler are told. */
+export interface LockOptions {
+  /** The queue that this worker takes runs from: a run of that queue is given to one worker at a time by the queue itself. */
+  readonly queue?: string;
+  readonly times?: Partial<LockTimes>;
+  /** Told when another scheduler has taken a run over, or must be held to have done so. */
+  readonly onLost?: (id: string) => void;
+}
+
+/** The locks of one scheduler on one folder. */
+export interface Locks {
+  /** Takes a run, or says who has it. @throws {InputError} If the folder cannot be written. */
+  take(id: string): "taken" | Holder;
+  /** Names the process of a run that was taken. */
+  note(id: string, pid: number): void;
+  /** Gives a run back; does nothing if it was lost. */
+  release(id: string): void;
+  close(): void;
+}
+
+function lockFile(out: string, id: string): string {
+  return join(runFolder(out, id), "lock.json");
+}
+
+/** Where a scheduler gives its signs of life. */
+function beatFile(out: string, owner: string): string {
+  return join(out, "schedulers", `${owner}.json`);
+}
+
+/** Who has a run by its lock, alive or not; null: nobody. */
+export function holderOf(out: string, id: string): Holder | null {
+  const text = readTextIfThere(lockFile(out, id));
+  if (text === null) return null;
+  const { host, pid } = parse(lockSchema, text) ?? { host: "unknown", pid: 0 };
+  return { host, pid };
+}
+
+/**
+ * Opens the locks of a scheduler: several schedulers on one folder then share its runs.
+ *
+ * A lock is `runs/<id>/lock.json`, made by an exclusive create and never changed. Its owner gives signs of life in
+ * `schedulers/<owner>.json`, a counter. Whoever wants the run watches that counter by its own steady clock: no clock of
+ * another machine and no time of a file is ever compared, so a clock that is set back changes nothing. An owner whose
+ * counter stood still for `staleMs` is dead; one of the same machine, as soon as it and the run's process are gone.
+ *
+ * Taking over and giving back both need the lock's claim, a file by the hash of the lock's text, made by an exclusive
+ * create: of two that find the same dead owner one wins, and the other then finds another lock.
+ *
+ * @throws {InputError} If the folder cannot be written.
+ */
+export function openLocks(out: string, options: LockOptions = {}): Locks {
+  const times = { ...DEFAULT_LOCK_TIMES, ...options.times };
+  const owner = randomUUID();
+  const held = new Map<string, string>();
+  const children: Record<string, number> = {};
+  const seen = new Map<string, { readonly text: string; readonly sinceMs: number }>();
+  let count = 0;
+  let beatenAtMs = performance.now();
+  makeFolder(join(out, "schedulers"));
+  beat();
+
+  function beat(): void {
+    writeFileAtomic(beatFile(out, owner), JSON.stringify({ schema: 1, beat: count++, children }));
+    beatenAtMs = performance.now();
+  }
+
+  function isStale(what: string, text: string): boolean {
+    const before = seen.get(what);
+    if (before?.text === text) return performance.now() - before.sinceMs >= times.staleMs;
+    seen.set(what, { text, sinceMs: performance.now() });
+    return false;
+  }
+
+  function isDead(id: string, text: string): boolean {
+    const lock = parse(lockSchema, text);
+    if (lock === null) return isStale(id, text);
+    if (options.queue !== undefined && lock.queue === options.queue) return true;
+    const life = readTextIfThere(beatFile(out, lock.owner));
+    if (samePlace(lock.place) && !isAlive(lock.pid)) {
+      const child = parse(beatSchema, life ?? "")?.children[id];
+      return child === undefined || !isAlive(child);
+    }
+    return isStale(id, `${text} ${life}`);
+  }
+
+  /** Runs `change` for the one scheduler that gets the claim of a lock. */
+  function underClaim(id: string, text: string, change: () => void): boolean {
+    const hash = createHash("sha256").update(text).digest("hex").slice(0, 12);
+    const claims: string[] = [];
+    for (let tries = 0;; tries++) {
+      const claim = join(runFolder(out, id), `lock.${hash}.${tries}.claim`);
+      claims.push(claim);
+      if (createExclusive(claim, owner)) break;
+      // Whoever made it may have died before it was done.
+      if (!isStale(claim, "")) return false;
+    }
+    const mine = readTextIfThere(lockFile(out, id)) === text;
+    if (mine) change();
+    claims.forEach(removeIfThere);
+    return mine;
+  }
+
+  function take(id: string): "taken" | Holder {
+    const path = lockFile(out, id);
+    const queue = options.queue ?? null;
+    const mine = { schema: 1, nonce: randomUUID(), owner, host: hostname(), pid: Deno.pid, place: thisPlace(), queue };
+    const own = JSON.stringify(mine);
+    makeFolder(runFolder(out, id));
+    for (let tries = 0; tries < 3; tries++) {
+      if (createExclusive(path, own)) {
+        held.set(id, own);
+        return "taken";
+      }
+      const text = readTextIfThere(path);
+      // Given back in between.
+      if (text === null) continue;
+      if (isDead(id, text) && underClaim(id, text, () => writeFileAtomic(path, own))) {
+        held.set(id, own);
+        return "taken";
+      }
+      break;
+    }
+    return holderOf(out, id) ?? { host: "unknown", pid: 0 };
+  }
+
+  function note(id: string, pid: number): void {
+    children[id] = pid;
+    try {
+      beat();
+    } catch {
+      // The next sign of life tells it.
+    }
+  }
+
+  function release(id: string): void {
+    const text = held.get(id);
+    if (text === undefined) return;
+    held.delete(id);
+    delete children[id];
+    underClaim(id, text, () => removeIfThere(lockFile(out, id)));
+  }
+
+  function lose(id: string): void {
+    held.delete(id);
+    delete children[id];
+    options.onLost?.(id);
+  }
+
+  const beating = setInterval(() => {
+    try {
+      for (const [id, text] of held) if (readTextIfThere(lockFile(out, id)) !== text) lose(id);
+      beat();
+    } catch {
+      // Others do not hear of this scheduler: it gives up before they may take over.
+      if (performance.now() - beatenAtMs > times.staleMs / 2) [...held.keys()].forEach(lose);
+    }
+  }, times.beatMs);
+
+  function close(): void {
+    clearInterval(beating);
+    [...held.keys()].forEach(release);
+    removeIfThere(beatFile(out, owner));
+  }
+  return { take, note, release, close };
+}
+
+function parse<Value>(schema: z.ZodType<Value>, text: string): Value | null {
+  try {
+    return schema.safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** @returns Whether the file was not there. @throws {InputError} If the system refuses for another reason. */
+function createExclusive(path: string, text: string): boolean {
+  try {
+    Deno.writeTextFileSync(path, text, { createNew: true });
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw writeError(error, path);
+  }
+}

@@ -1,0 +1,29 @@
+import { join } from "node:path";
+import { writeCheckpoint } from "./checkpoint.ts";
+import type { Position } from "./position.ts";
+import type { TrainingTensors } from "./step.ts";
+import { trainingData } from "./tensors.ts";
+
+/**
+ * Keeps the checkpoint at the end of an epoch as `<folder>/checkpoints/epoch-<n>.safetensors`.
+ *
+ * One that is there stays: a run that was stopped and goes on comes to the same bytes again.
+ * @throws {InputError} If the system refuses.
+ */
+export async function keepEpoch(
+  folder: string,
+  { training, position }: { training: TrainingTensors; position: Position },
+): Promise<void> {
+  const kept = join(folder, "checkpoints"), path = join(kept, `epoch-${position.curve.length}.safetensors`);
+  if (await exists(path)) return;
+  await Deno.mkdir(kept, { recursive: true });
+  await writeCheckpoint(path, { tensors: trainingData(training), position });
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch {
+    return false;
+  }
+}

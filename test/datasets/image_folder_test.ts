@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import encodeJpeg, { init as initEncoder } from "@jsquash/jpeg/encode.js";
+import { encode as encodePng } from "fast-png";
+import { squareDecoder } from "../../datasets/image_folder/decode.ts";
+import { imageFolder, loadImageFolder } from "../../datasets/image_folder/load.ts";
+import { datasetNamed } from "../../datasets/mod.ts";
+import { withFolder } from "../data/fixtures.ts";
+
+const encoder = await WebAssembly.compile(
+  await Deno.readFile(new URL(import.meta.resolve("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm"))),
+);
+await initEncoder({
+  instantiateWasm(imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) {
+    const instance = new WebAssembly.Instance(encoder, imports);
+    done(instance);
+    return instance.exports;
+  },
+});
+
+type Size = { width: number; height: number };
+type Colour = (x: number, y: number) => readonly [number, number, number];
+
+function png({ width, height }: Size, colour: Colour): Uint8Array<ArrayBuffer> {
+  const data = new Uint8Array(3 * width * height);
+  for (let i = 0; i < width * height; i++) data.set(colour(i % width, Math.floor(i / width)), 3 * i);
+  return new Uint8Array(encodePng({ width, height, data, channels: 3, depth: 8 }));
+}
+
+async function jpeg({ width, height }: Size, colour: Colour): Promise<Uint8Array<ArrayBuffer>> {
+  const data = new Uint8ClampedArray(4 * width * height).fill(255);
+  for (let i = 0; i < width * height; i++) data.set(colour(i % width, Math.floor(i / width)), 4 * i);
+  return new Uint8Array(await encodeJpeg({ data, width, height } as ImageData, { quality: 95 }));
+}
+
+const grey = (value: number): Colour => () => [value, value, value];
+const SIZE = { width: 12, height: 10 };
+
+/** A data set of 2 classes: 2 and 1 training images, 1 and 1 of validation. */
+async function writeFlowers(root: string): Promise<void> {
+  const files = {
+    "train/tulip/b.png": png(SIZE, grey(20)),
+    "train/rose/1.png": png(SIZE, grey(30)),
+    "train/rose/2.JPEG": await jpeg(SIZE, grey(40)),
+    "val/rose/v.png": png(SIZE, grey(50)),
+    "val/tulip/v.png": png(SIZE, grey(60)),
+  };
+  for (const [path, bytes] of Object.entries(files)) {
+    await Deno.mkdir(join(root, "flowers", path, ".."), { recursive: true });
+    await Deno.writeFile(join(root, "flowers", path), bytes);
+  }
+  await Deno.writeTextFile(join(root, "flowers/train/rose/notes.txt"), "passed over");
+}
+
+function load(root: string, options: { log?: (line: string) => void; limitBytes?: number; name?: string } = {}) {
+  const { log = () => {}, limitBytes = 1e6, name = "folder:flowers@8" } = options;
+  return loadImageFolder(name, { cache: join(root, "cache"), log, surroundings: { limitBytes, ownData: root } });
+}
+
+const value = (images: Uint8Array, i: number) => images.subarray(i * 192, (i + 1) * 192);
+
+Deno.test("folder:NAME@SIDE decodes JPEG and PNG, labels classes in order of their names, and lets them take turns", async () => {
+  await withFolder(async (root) => {
+    await writeFlowers(root);
+    const { classes, imageShape, train, test, mean } = await load(root);
+    assert.deepEqual([classes, imageShape, train.count, test.count], [2, [8, 8, 3], 3, 2]);
+    assert.deepEqual([[...train.labels], [...test.labels]], [[0, 1, 0], [0, 1]]); // rose, tulip, rose
+    assert.deepEqual([0, 1].map((i) => new Set(value(train.images, i))), [new Set([30]), new Set([20])]);
+    assert.ok(value(train.images, 2).every((byte) => Math.abs(byte - 40) <= 1)); // JPEG is lossy
+    assert.deepEqual([0, 1].map((i) => value(test.images, i)[0]), [50, 60]);
+    assert.ok(Math.abs(mean[0]! - 90 / 3 / 255) < 1e-3);
+  });
+});
+
+Deno.test("folder:NAME@SIDE decodes once, and anew when a file changes", async () => {
+  await withFolder(async (root) => {
+    await writeFlowers(root);
+    const lines: string[] = [], log = (line: string) => void lines.push(line);
+    const first = await load(root, { log }), again = await load(root, { log });
+    assert.deepEqual(lines, ["folder:flowers@8: decoding 3 training and 2 test images"]);
+    assert.deepEqual([again.sha256, again.train.images], [first.sha256, first.train.images]);
+    await Deno.writeFile(join(root, "flowers/val/rose/v.png"), png(SIZE, grey(51)));
+    const changed = await load(root, { log });
+    assert.equal(lines.length, 2);
+    assert.notEqual(changed.sha256, first.sha256);
+    assert.equal(changed.test.images[0], 51);
+  });
+});
+
+Deno.test("squareDecoder() takes the central square and averages what it shrinks", async () => {
+  // 8 x 20, rows of their own value: the square is rows 6 to 13, and equals itself at side 8
+  const decode = await squareDecoder(8), rows = await decode(png({ width: 8, height: 20 }, (_, y) => [y, 100 + y, 7]));
+  for (let y = 0; y < 8; y++) assert.deepEqual([...rows.subarray(24 * y, 24 * y + 3)], [6 + y, 106 + y, 7]);
+  // stripes of 0 and 200, one pixel each, shrunk fourfold: their mean inside, not one of the two
+  const striped = await decode(png({ width: 32, height: 32 }, (x) => [x % 2 * 200, 0, 0]));
+  for (let x = 1; x < 7; x++) assert.ok(Math.abs(striped[3 * x]! - 100) <= 1, `column ${x}: ${striped[3 * x]}`);
+});
+
+Deno.test("squareDecoder() reads grey, indexed, 16 bit and transparent PNGs as RGB", async () => {
+  const decode = await squareDecoder(8), size = { width: 8, height: 8 };
+  const cases = [
+    encodePng({ ...size, data: new Uint8Array(64).fill(9), channels: 1, depth: 8 }),
+    encodePng({ ...size, data: new Uint16Array(192).fill(9 * 256 + 200), channels: 3, depth: 16 }),
+    encodePng({ ...size, data: new Uint8Array(256).fill(9), channels: 4, depth: 8 }),
+    encodePng({ ...size, data: new Uint8Array(64).fill(1), channels: 1, depth: 8, palette: [[1, 2, 3], [9, 9, 9]] }),
+  ];
+  for (const bytes of cases) assert.deepEqual(new Set(await decode(new Uint8Array(bytes))), new Set([9]));
+});
+
+/** What a change of a good folder is refused with; `ROOT` stands for the folder. */
+const REFUSED: [string, (root: string) => Promise<void>, string][] = [
+  [
+    "a truncated JPEG",
+    async (root) => {
+      const bytes = await jpeg({ width: 64, height: 64 }, (x, y) => [x * 3, y * 3, (x * y) % 256]);
+      await Deno.writeFile(join(root, "flowers/train/rose/2.JPEG"), bytes.subarray(0, bytes.length / 2));
+    },
+    'Cannot read "ROOT/flowers/train/rose/2.JPEG" as an image as Premature end of JPEG file: replace the file or take it away',
+  ],
+  [
+    "a file that is no image",
+    (root) => Deno.writeTextFile(join(root, "flowers/val/tulip/v.png"), "none"),
+    'Cannot read "ROOT/flowers/val/tulip/v.png" as an image as it is neither a JPEG nor a PNG: replace the file or take it away',
+  ],
+  [
+    "an empty class",
+    (root) => Deno.remove(join(root, "flowers/train/tulip/b.png")),
+    'Cannot use data set "folder:flowers@8" as "ROOT/flowers/train/tulip" has no .jpg, .jpeg or .png file: put images there',
+  ],
+  [
+    "a class without validation images",
+    (root) => Deno.remove(join(root, "flowers/val/tulip"), { recursive: true }),
+    'Cannot use data set "folder:flowers@8" as class "tulip" is in train and not in val: give both the same folders',
+  ],
+  [
+    "a class that is only in val",
+    (root) => Deno.mkdir(join(root, "flowers/val/daisy")),
+    'Cannot use data set "folder:flowers@8" as class "daisy" is in val and not in train: give both the same folders',
+  ],
+  [
+    "no val folder",
+    (root) => Deno.remove(join(root, "flowers/val"), { recursive: true }),
+    'Cannot use data set "folder:flowers@8" as "ROOT/flowers/val" is no folder: put images into train/CLASS and val/CLASS ' +
+    'of "ROOT/flowers"',
+  ],
+];
+
+for (const [what, change, sentence] of REFUSED) {
+  Deno.test(`folder:NAME@SIDE refuses ${what} with one sentence, and caches nothing`, async () => {
+    await withFolder(async (root) => {
+      await writeFlowers(root);
+      await change(root);
+      await assert.rejects(load(root), { name: "InputError", message: sentence.replaceAll("ROOT", root) });
+      assert.throws(() => Deno.readDirSync(join(root, "cache")));
+    });
+  });
+}
+
+Deno.test("folder:NAME@SIDE refuses images that do not fit into memory, before it decodes one", async () => {
+  await withFolder(async (root) => {
+    await writeFlowers(root);
+    await Deno.writeTextFile(join(root, "flowers/val/tulip/v.png"), "no image"); // would be found
+    await assert.rejects(load(root, { limitBytes: 5 * 192 - 1 }), {
+      name: "InputError",
+      message:
+        'Cannot hold data set "folder:flowers@8" in memory as 5 images of 8 x 8 pixels take 9.60e-7 GB and half of ' +
+        "this machine's memory is 9.59e-7 GB: take a smaller side or fewer images",
+    });
+  });
+});
+
+Deno.test("folder:NAME@SIDE takes no path, no small or huge side, and needs REQUANT_DATA", async () => {
+  for (
+    const name of [
+      "folder:",
+      "folder:a",
+      "folder:../a@8",
+      "folder:/a@8",
+      "folder:a/b@8",
+      "folder:..@8",
+      "folder:a@7",
+      "folder:a@513",
+      "folder:a@08",
+    ]
+  ) {
+    assert.throws(() => datasetNamed(name), {
+      name: "InputError",
+      message:
+        `Cannot use data set "${name}" as it must be folder:NAME@SIDE, NAME a folder in REQUANT_DATA and SIDE from 8 ` +
+        "to 512 pixels: write it such as folder:flowers@64",
+    });
+  }
+  assert.equal(imageFolder.named("folder:flowers@64").trainCount, null);
+  const surroundings = { limitBytes: 1e6, ownData: undefined };
+  await assert.rejects(loadImageFolder("folder:flowers@8", { cache: "unused", surroundings }), {
+    name: "InputError",
+    message:
+      'Cannot use data set "folder:flowers@8" as REQUANT_DATA is not set: set it to the folder that "flowers" lies in',
+  });
+});

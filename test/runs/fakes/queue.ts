@@ -1,0 +1,131 @@
+/** A queue of a test: a server of its own, workers in this process or another, a plan that is followed. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { statePlan } from "../../../src/runs/plan.ts";
+import type { PoolEvent, PoolOutcome } from "../../../src/runs/pool.ts";
+import { followPlan, queueName, runWorker } from "../../../src/runs/queue/mod.ts";
+import { parseQueueUrl } from "../../../src/runs/queue/url.ts";
+import { type RunSpec } from "../../../src/runs/spec.ts";
+import { hasRedis, startRedis, TEST_TIMES, type TestRedis } from "./redis.ts";
+import { fakeCommand, fpSpec, studentSpec, traceOf, withFolder } from "./specs.ts";
+
+export const TEACHER = fpSpec();
+export const LSQ = studentSpec("lsq", TEACHER);
+export const OTHER = studentSpec("other", TEACHER);
+/** A password that no text may show, and how a URL holds it. */
+export const SECRET = "s3cret/p@ss word";
+export const ENCODED = encodeURIComponent(SECRET);
+
+export const REDIS_IS_THERE = await hasRedis();
+
+/** A test with a server of its own and an empty folder. */
+export function redisTest(
+  name: string,
+  body: (redis: TestRedis, out: string) => Promise<void>,
+  args: readonly string[] = [],
+): void {
+  Deno.test({
+    name: REDIS_IS_THERE ? name : `${name} (redis-server is not installed: apt-get install redis-server)`,
+    ignore: !REDIS_IS_THERE,
+    fn: () =>
+      withFolder(async (folder) => {
+        const redis = await startRedis(join(folder, "redis"), args);
+        try {
+          await body(redis, join(folder, "out"));
+        } finally {
+          await redis.kill();
+        }
+      }),
+  });
+}
+
+export interface Following {
+  readonly outcome: Promise<PoolOutcome>;
+  readonly events: PoolEvent[];
+  readonly said: string[];
+  stop(): void;
+}
+
+/** Submits specs and follows them. */
+export function follow(specs: readonly RunSpec[], { redis, out }: { redis: TestRedis; out: string }, url = redis.url) {
+  const stop = new AbortController();
+  const following: Omit<Following, "outcome"> = { events: [], said: [], stop: () => stop.abort() };
+  async function start(): Promise<PoolOutcome> {
+    return await followPlan(statePlan(specs, out), {
+      address: parseQueueUrl(url),
+      queue: await queueName(out, "wasm"),
+      out,
+      interrupts: { stop: stop.signal, kill: stop.signal },
+      onEvent: (event) => void following.events.push(event),
+      say: (line) => void following.said.push(line),
+      times: TEST_TIMES,
+    });
+  }
+  return { ...following, outcome: start() } satisfies Following;
+}
+
+/** Runs `body` beside workers of this process, which are stopped afterwards. */
+export async function withWorkers<Result>(
+  count: number,
+  { redis, out, url = redis.url, behaviours = [] }: {
+    redis: TestRedis;
+    out: string;
+    url?: string;
+    behaviours?: string[];
+  },
+  body: (said: readonly string[]) => Promise<Result>,
+): Promise<Result> {
+  const stop = new AbortController();
+  const said: string[] = [];
+  const queue = await queueName(out, "wasm");
+  const workers = Array.from({ length: count }, (_, index) =>
+    runWorker({
+      address: parseQueueUrl(url),
+      queue,
+      out,
+      jobs: 1,
+      command: fakeCommand(behaviours),
+      interrupts: { stop: stop.signal, kill: stop.signal },
+      say: (line) => void said.push(`${index} ${line}`),
+      times: TEST_TIMES,
+    }));
+  try {
+    return await body(said);
+  } finally {
+    stop.abort();
+    await Promise.all(workers);
+  }
+}
+
+/** A worker as its own process. */
+export function startWorker(
+  url: string,
+  { out, behaviours = [], env = {} }: { out: string; behaviours?: readonly string[]; env?: Record<string, string> },
+) {
+  const main = fileURLToPath(new URL("./worker_main.ts", import.meta.url));
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--no-check", main, url, out, ...behaviours],
+    env,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  return { child, stderr: new Response(child.stderr).text() };
+}
+
+export function starts(out: string): string[] {
+  return traceOf(out).filter((line) => line.startsWith("start "));
+}
+
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  assert.fail(`Never came: ${what}`);
+}
+
+export function statuses({ records }: PoolOutcome): string[] {
+  return records.map(({ spec, status }) => `${spec.arm} ${status}`);
+}

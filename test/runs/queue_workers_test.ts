@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { queueName, runWorker } from "../../src/runs/queue/mod.ts";
+import { parseQueueUrl } from "../../src/runs/queue/url.ts";
+import { runId } from "../../src/runs/spec.ts";
+import { logFile, readRecord, runFolder } from "../../src/runs/store.ts";
+import { follow, LSQ, redisTest, starts, startWorker, statuses, TEACHER, until, withWorkers } from "./fakes/queue.ts";
+import { TEST_TIMES } from "./fakes/redis.ts";
+import { fakeCommand } from "./fakes/specs.ts";
+
+redisTest("a killed worker's run is taken over and goes on from its checkpoint", async (redis, out) => {
+  const { outcome } = follow([TEACHER, LSQ], { redis, out });
+  const worker = startWorker(redis.url, { out, behaviours: ["fp=slow"] });
+  await until(() => starts(out).length === 1, "the start of the teacher");
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  worker.child.kill("SIGKILL");
+  await worker.stderr;
+  await withWorkers(1, { redis, out, behaviours: ["fp=slow"] }, async () => {
+    assert.deepEqual(statuses(await outcome), ["fp done", "lsq done"]);
+  });
+  assert.deepEqual(starts(out), ["start fp", "start fp", "start lsq"]);
+  assert.ok(readRecord(out, runId(TEACHER))!.metrics!.firstStep! > 0);
+});
+
+redisTest(
+  "Ctrl-C on a worker: the run writes its checkpoint and goes back to the queue for another",
+  async (redis, out) => {
+    const { outcome, events } = follow([TEACHER], { redis, out });
+    const worker = startWorker(redis.url, { out, behaviours: ["fp=slow"] });
+    await until(() => events.some(({ type }) => type === "message"), "progress");
+    worker.child.kill("SIGINT");
+    const said = await worker.stderr;
+    assert.equal((await worker.child.status).code, 0, said);
+    assert.match(said, /^fp resnet8 seed 0: stopped, its checkpoint is kept, back in the queue$/m);
+    assert.match(Deno.readTextFileSync(logFile(out, runId(TEACHER))), /Stopped as asked/);
+    const stoppedAt = performance.now();
+    await withWorkers(1, { redis, out, behaviours: ["fp=slow"] }, async () => {
+      assert.deepEqual(statuses(await outcome), ["fp done"]);
+    });
+    // It was handed over, not lost: nobody waited for a lock to run out.
+    assert.ok(performance.now() - stoppedAt < 2 * TEST_TIMES.lockMs);
+    assert.ok(readRecord(out, runId(TEACHER))!.metrics!.firstStep! > 0);
+  },
+);
+
+redisTest(
+  "a submitter that is stopped leaves the runs to the workers and finds them done later",
+  async (redis, out) => {
+    const first = follow([TEACHER, LSQ], { redis, out });
+    await until(() => first.said.length > 0, "the hint that no worker is there");
+    assert.match(first.said[0]!, /^No worker is there yet: start some with/);
+    first.stop();
+    assert.deepEqual((await first.outcome).unfinished.map(({ spec }) => spec.arm), ["fp", "lsq"]);
+    await withWorkers(
+      1,
+      { redis, out },
+      () => until(() => readRecord(out, runId(LSQ)) !== null, "the student's record"),
+    );
+    assert.equal(starts(out).length, 2);
+  },
+);
+
+redisTest("a worker that cannot write its folder gives the run back and ends with one sentence", async (redis, out) => {
+  const { outcome, stop } = follow([TEACHER], { redis, out });
+  const queue = await queueName(out, "wasm");
+  Deno.writeTextFileSync(runFolder(out, runId(TEACHER)), "a file where a folder is needed");
+  const never = new AbortController().signal;
+  await assert.rejects(
+    runWorker({
+      address: parseQueueUrl(redis.url),
+      queue,
+      out,
+      jobs: 1,
+      command: fakeCommand(),
+      interrupts: { stop: never, kill: never },
+      times: TEST_TIMES,
+    }),
+    { name: "InputError", message: /^Cannot write .* as a file stands where a folder is needed/ },
+  );
+  Deno.removeSync(runFolder(out, runId(TEACHER)));
+  await withWorkers(1, { redis, out }, async () => assert.deepEqual(statuses(await outcome), ["fp done"]));
+  stop();
+});

@@ -69,7 +69,8 @@ async function run({ engine: choice, jobs, out }: ReturnType<typeof readOptions>
   const terminal = process.stderr.isTTY === true;
   const progress = createProgress(plan.todo, { write, terminal, columns: process.stderr.columns ?? 80 });
   try {
-    const outcome = await runPool(plan, { out, jobs, command: childCommand(), interrupts, onEvent: progress.onEvent });
+    const command = await childCommand({ out, engine });
+    const outcome = await runPool(plan, { out, jobs, command, interrupts, onEvent: progress.onEvent });
     return result([...plan.finished.values(), ...outcome.records], engine);
   } finally {
     progress.close();

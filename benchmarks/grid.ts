@@ -27,7 +27,7 @@ export interface BenchServices {
   readonly trainSize: (dataset: string) => number | null;
   readonly renderReports: (input: ReportInput) => Promise<readonly ReportFile[]>;
   /** Program and arguments of a run's process. */
-  readonly command: readonly string[];
+  readonly command: (place: { out: string; engine: EngineName }) => readonly string[] | Promise<readonly string[]>;
   readonly cores: number;
   /** Memory of this machine. */
   readonly memoryMiB: number;
@@ -63,8 +63,9 @@ export async function runPlan(
   await checkMemoryWatch(limits);
   services.stderr(`${todo.length} runs to do, ${plan.finished.size} done before, ${jobs} at once, in ${out}\n`);
   const onStop = "Stopping: the runs write their checkpoints; Ctrl-C again stops them at once";
+  const child = await services.command({ out, engine: todo[0]!.spec.engine });
+  const command = options.keepEpochs ? [...child, "--keep-epochs"] : child;
   return await withProgress(plan, { services, onStop, estimate, jobs }, ({ onEvent }, interrupts) => {
-    const command = options.keepEpochs ? [...services.command, "--keep-epochs"] : services.command;
     return runPool(plan, { out, jobs, command, interrupts, limits, retries, failFast, onEvent });
   });
 }

@@ -20,7 +20,7 @@ process.exitCode = await bench(Deno.args, {
   prepareDataset: async (name, log) => void await loadDataset(name, log),
   trainSize,
   renderReports,
-  command: childCommand(),
+  command: childCommand,
   committedRecords,
   checkpointMiB,
   memoryMiB: machineMemoryMiB(),

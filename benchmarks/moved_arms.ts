@@ -1,5 +1,7 @@
 import type { ArmTitle, PaperPage } from "../src/report/types.ts";
 import type { RunRecord } from "../src/runs/record.ts";
+import { LSQ, onQuantizer } from "./arms.ts";
+import { knownArms } from "./plan.ts";
 
 /** The parts of an id such as `fpq@pact`; null: no arm that `--quantizer` has moved. */
 function partsOf(arm: string): { base: string; quantizer: string } | null {
@@ -13,8 +15,11 @@ function titleOf(page: PaperPage, arm: string): ArmTitle | null {
   if (parts === null) return null;
   const base = page.arms.find(({ id }) => id === (parts.base === "qat" ? "lsq" : parts.base));
   if (!base) return null;
-  const title = parts.base === "qat" ? "Plain training" : base.title;
-  return { id: arm, title: `${title}, on quantizer ${parts.quantizer}`, label: base.label };
+  const on = `on quantizer ${parts.quantizer}`;
+  if (parts.base === "qat") return { id: arm, title: `Plain training, ${on}`, label: base.label };
+  // a gain of the method is one over plain training on the same quantizer
+  const plain = onQuantizer(LSQ, parts.quantizer, knownArms()).id;
+  return { id: arm, title: `${base.title}, ${on}`, label: base.label, controls: [plain] };
 }
 
 /**

@@ -116,8 +116,8 @@ function tablesOf(paper: Paper, { table, protocol }: PlanRequest): readonly Tabl
   return found;
 }
 
-/** Every quantized arm of every paper. */
-function knownArms(): Arm[] {
+/** Every arm of every paper. */
+export function knownArms(): Arm[] {
   return PAPERS.flatMap(({ grids }) => grids.flatMap(({ arms }) => arms));
 }
 

@@ -1,5 +1,6 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cacheFolder } from "../src/data/cache.ts";
 import { DATASETS, loadDataset as loadByName } from "../datasets/mod.ts";
 import type { EngineChoice } from "../src/engine/mod.ts";
 import type { EngineName } from "../src/engine/types.ts";
@@ -33,10 +34,51 @@ export async function checkpointMiB(spec: RunSpec): Promise<number> {
   return (await import("./checkpoint_size.ts")).checkpointMiB(spec);
 }
 
-/** Program and arguments of a run's process. */
-export function childCommand(): string[] {
+/** Where and with what the processes of a grid's runs compute. */
+export interface ChildPlace {
+  readonly out: string;
+  readonly engine: EngineName;
+}
+
+/**
+ * Program and arguments of a run's process, with the least rights that it needs (docs/cluster.md): no network, no other
+ * program but git, which tells the commit, and no folder to write but the grid's own.
+ */
+export async function childCommand(place: ChildPlace): Promise<string[]> {
   const main = fileURLToPath(new URL("./child/main.ts", import.meta.url));
-  return [Deno.execPath(), "run", "-A", "--quiet", main];
+  const library = await libraryOf(place.engine);
+  const rights = childRights({ out: place.out, library });
+  return [Deno.execPath(), "run", "--quiet", ...rights, main, ...(library === null ? [] : ["--library", library])];
+}
+
+/** The library that an engine loads; null: none. Asked for once, as a search may ask a Python. */
+async function libraryOf(engine: EngineName): Promise<string | null> {
+  if (engine === "wasm") return null;
+  const { locateLibtensorflow } = await import("../src/engine/locate.ts");
+  return (await locateLibtensorflow())?.library ?? null;
+}
+
+/** Deno's permission flags of a run's process. @throws {InputError} If a path has a comma. */
+export function childRights({ out, library }: { out: string; library: string | null }): string[] {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const own = Deno.env.get("REQUANT_DATA");
+  const read = [root, out, cacheFolder("data"), ...(own ? [own] : []), ...(library === null ? [] : [dirname(library)])];
+  return [
+    "--no-prompt",
+    `--allow-read=${read.map(listed).join(",")}`,
+    `--allow-write=${listed(out)}`,
+    // Native code is bound by no right of Deno: engine wasm runs without.
+    ...(library === null ? [] : ["--allow-ffi"]),
+    "--allow-env",
+    "--allow-sys=cpus,osRelease,homedir",
+    "--allow-run=git",
+  ];
+}
+
+/** A path in a list of Deno's, which has no way to write a comma in one. @throws {InputError} If there is one. */
+function listed(path: string): string {
+  if (!path.includes(",")) return path;
+  throw new InputError(`Cannot use the folder "${path}" as its name has a comma: choose one without`);
 }
 
 /** @throws {InputError} If tensorflow is asked for and not found. */

@@ -1,4 +1,4 @@
-/** The process of one run: `[--keep-epochs] --spec FILE --out DIR`; JSON lines on stdout, text for people on stderr. */
+/** The process of one run: `[--keep-epochs] --spec FILE --out DIR [--library FILE]`; JSON lines on stdout, text for people on stderr. */
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -8,8 +8,15 @@ import { trainRun } from "../../src/train/run.ts";
 import { loadDataset } from "../services.ts";
 
 const { values } = parseArgs({
-  options: { spec: { type: "string" }, out: { type: "string" }, "keep-epochs": { type: "boolean", default: false } },
+  options: {
+    spec: { type: "string" },
+    out: { type: "string" },
+    library: { type: "string" },
+    "keep-epochs": { type: "boolean", default: false },
+  },
 });
+// Found by the process that started this one, which may ask other programs for it.
+if (values.library !== undefined) Deno.env.set("REQUANT_LIBTENSORFLOW", values.library);
 
 const exitCode = await runChild(values, {
   train: (request) => trainRun({ ...request, keepEpochs: values["keep-epochs"] }),

@@ -25,7 +25,9 @@ function published(arm: string, place: Place): PublishedCell {
     other.arm === arm && other.dataset === place.dataset && other.model === place.model &&
     other.weightBits === place.weightBits && other.activationBits === place.activationBits
   );
-  if (cell === undefined) throw new RangeError(`Cannot state a claim as ${arm} has no published cell for ${place.model}`);
+  if (cell === undefined) {
+    throw new RangeError(`Cannot state a claim as ${arm} has no published cell for ${place.model}`);
+  }
   return cell;
 }
 

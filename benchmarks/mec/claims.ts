@@ -37,7 +37,8 @@ export const CLAIMS: readonly Claim[] = [
   {
     ...COMMON,
     id: "mec-quantization-bias",
-    statement: "Quantization biases the representation: the features of LSQ have a shorter coding length than those of " +
+    statement:
+      "Quantization biases the representation: the features of LSQ have a shorter coding length than those of " +
       "full precision (our reading of bias)",
     source: ABSTRACT,
     quantity: CODING_LENGTH,
@@ -48,7 +49,8 @@ export const CLAIMS: readonly Claim[] = [
   {
     ...COMMON,
     id: "mec-longer-coding",
-    statement: "MEC-Quant raises the entropy of the representation: its features have a longer coding length than LSQ's",
+    statement:
+      "MEC-Quant raises the entropy of the representation: its features have a longer coding length than LSQ's",
     source: ABSTRACT,
     quantity: CODING_LENGTH,
     arm: "mec",

@@ -7,7 +7,7 @@ import { work } from "./worker.ts";
 const exitCode = await work(Deno.args, {
   resolveEngine,
   prepareDataset: async (name, log) => void await loadDataset(name, log),
-  command: childCommand(),
+  command: childCommand,
   cores: navigator.hardwareConcurrency,
   listenForInterrupts,
   stdout: (text) => void process.stdout.write(text),

@@ -14,7 +14,7 @@ export interface WorkerServices {
   /** Has the data set at hand before processes ask for it. @throws {InputError} If it cannot be had. */
   readonly prepareDataset: (name: string, log: (line: string) => void) => Promise<void>;
   /** Program and arguments of a run's process. */
-  readonly command: readonly string[];
+  readonly command: (place: { out: string; engine: EngineName }) => readonly string[] | Promise<readonly string[]>;
   readonly cores: number;
   readonly listenForInterrupts: () => Interrupts & { dispose(): void };
   readonly stdout: (text: string) => void;
@@ -66,7 +66,7 @@ async function workWith(flags: WorkerFlags, services: WorkerServices): Promise<v
       queue,
       out,
       jobs,
-      command: services.command,
+      command: await services.command({ out, engine }),
       interrupts,
       limits: flags.limits,
       artefacts,

@@ -11,7 +11,6 @@ import {
 import { readRecord, readStored, writeStored } from "../../src/data/stored.ts";
 import type { DataOptions, Dataset, DatasetDefinition, DatasetFamily } from "../../src/data/types.ts";
 import { InputError, messageOf } from "../../src/errors.ts";
-import { squareDecoder } from "./decode.ts";
 import { type ImageFile, type ImageListing, listImages } from "./listing.ts";
 
 const PREFIX = "folder:", PATTERN = "folder:NAME@SIDE";
@@ -75,6 +74,8 @@ async function decodeAll(
   listing: ImageListing,
   log: (line: string) => void,
 ): Promise<DecodedParts> {
+  // loaded here: most runs need no decoder
+  const { squareDecoder } = await import("./decode.ts");
   const parts = emptyParts(manifest), decode = await squareDecoder(manifest.imageShape[0]);
   const total = listing.train.length + listing.val.length;
   let done = 0;

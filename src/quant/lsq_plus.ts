@@ -7,6 +7,7 @@ import { lsq } from "./lsq.ts";
 import { OFFSET } from "./parameters.ts";
 import {
   gradientScale,
+  holdGradient,
   inverseStepSize,
   requireBits,
   scaleGradient,
@@ -62,7 +63,7 @@ function activation({ bits, signed }: QuantizedTensorOptions): ActivationQuantiz
     inverseStep: (own, size) => inverseStepSize(learned(own, STEP_SIZE, size)),
     quantizeScaled(scaled, own) {
       const stepSize = learned(own, STEP_SIZE, scaled.size);
-      const shift = tf.mul(learned(own, OFFSET, scaled.size), inverseStepSize(stepSize));
+      const shift = holdGradient(tf.mul(learned(own, OFFSET, scaled.size), inverseStepSize(stepSize)));
       // with an offset below 0 the lower bound is no relu: what lies behind one must still be cut at 0
       const input = signed ? scaled : relu(scaled);
       const levels = roundClip(tf.sub(input, shift), { low: 0, high: highest });

@@ -29,24 +29,25 @@ export function scaleGradient(x: Tensor, factor: number): Tensor {
 /** The largest float32. */
 const LARGEST = 3.4028234663852886e38;
 
-/**
- * 1 / s with gradient -d / s², d the gradient at 1 / s: the sum of du x over all that s scales, u = x / s.
- *
- * Where float32 cannot hold d, as for |x| from about 1e18 on, d counts as 0 instead of making s infinite or NaN.
- */
-export function inverseStepSize(stepSize: Tensor): Tensor {
+/** x itself; a gradient of it that float32 cannot hold (infinite, or a difference of infinities) counts as 0. */
+export function holdGradient(x: Tensor): Tensor {
   const op = tf.customGrad((...args: unknown[]) => {
-    const [s, save] = args as [Tensor, (tensors: Tensor[]) => void];
-    save([s]);
+    const [x] = args as [Tensor];
     return {
-      value: tf.reciprocal(s),
-      gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const held = tf.where(tf.greater(LARGEST, tf.abs(dy)), dy, tf.zerosLike(dy));
-        return tf.div(held, tf.neg(tf.square(saved[0]!)));
-      },
+      value: tf.clone(x),
+      gradFunc: (dy: Tensor) => tf.where(tf.greater(LARGEST, tf.abs(dy)), dy, tf.zerosLike(dy)),
     };
   });
-  return op(stepSize);
+  return op(x);
+}
+
+/**
+ * 1 / s, whose gradient d is the sum of du x over all that s scales, u = x / s; s then gets -d / s².
+ *
+ * For |x| from about 1e18 on float32 may not hold d: then it counts as 0 instead of making s infinite or NaN.
+ */
+export function inverseStepSize(stepSize: Tensor): Tensor {
+  return holdGradient(tf.reciprocal(stepSize));
 }
 
 /**

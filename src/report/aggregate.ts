@@ -23,6 +23,8 @@ export interface Cell extends CellKey {
   readonly done: readonly RunRecord[];
   /** Failed, diverged or timed out; never averaged. By seed. */
   readonly notDone: readonly RunRecord[];
+  /** Recipe, data, engine and model: only cells of equal ground are compared. */
+  readonly ground: string;
 }
 
 /** All cells, and what was left out of them. */
@@ -105,8 +107,13 @@ function cellsOf(records: readonly RunRecord[]): Cell[] {
       ...key,
       done: runs.filter(({ status }) => status === "done"),
       notDone: runs.filter(({ status }) => status !== "done"),
+      ground: groundOf(runs[0]!.spec),
     };
   });
+}
+
+function groundOf({ recipe, dataset, engine, model }: RunSpec): string {
+  return canonicalJson({ recipe, dataset, engine, model });
 }
 
 /** In words: `lsq on resnet20, cifar10, W2A2, protocol reduced`. */

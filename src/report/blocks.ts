@@ -31,6 +31,8 @@ export interface TableBlock {
   readonly rows: readonly (readonly TableCell[])[];
   /** Whether the rows have an order of their own, which a reader would not change. */
   readonly ordered?: boolean;
+  /** Whether it is for those who look closer: where a page can fold, it is folded. */
+  readonly aside?: boolean;
 }
 
 /** A picture for the site; its table says the same in numbers. */

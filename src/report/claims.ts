@@ -121,7 +121,7 @@ function evidenceOf(page: PaperPage, { claim, cell, aggregate, numbers }: Eviden
   const to = (arm: string) => {
     const partner: Partner = arm === OWN_FP
       ? teachers(aggregate.cells.filter(({ protocol }) => protocol === cell.protocol))
-      : likeRuns(aggregate.byKey, { ...cell, arm });
+      : likeRuns(cell, { arm, byKey: aggregate.byKey });
     const like: Partner = (run) => {
       const other = partner(run);
       return other && numbers(other)?.options === numbers(run)?.options ? other : undefined;
@@ -199,9 +199,7 @@ function nameOf(claim: Claim, evidence: readonly ClaimEvidence[]): Verdict["name
 /** `direction holds under protocol reduced (ResNet-20, W2A2, n = 5: +0.80 [+0.30, +1.30])`, with what weakens it. */
 function evidenceWords(claim: Claim, item: ClaimEvidence): string {
   const { protocol, direction, difference, note } = item;
-  const numbers = difference === null
-    ? ""
-    : `, n = ${difference.n}: ${differenceWords(difference, numberText(claim))}`;
+  const numbers = difference === null ? "" : `, n = ${difference.n}: ${differenceWords(difference, numberText(claim))}`;
   const place = `${modelTitle(item.model)}, ${bitsTitle(item)}${numbers}`;
   const weaker = direction === "holds" ? item.controls.filter((control) => !holdsAgainst(control)) : [];
   return `direction ${direction} under protocol ${protocol} (${place})` + (note === null ? "" : `, ${note}`) +

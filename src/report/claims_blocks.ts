@@ -63,6 +63,7 @@ function evidenceTable(
   return {
     kind: "table",
     caption: `${page.id.toUpperCase()}: the evidence, a row a protocol, model and width`,
+    aside: true,
     columns: [
       { title: "Claim", align: "left", names: true },
       { title: "Compared", align: "left" },

@@ -8,6 +8,7 @@ const MODEL_TITLES: Readonly<Record<string, string>> = {
   mobilenet: "MobileNet",
   mobilenetv1: "MobileNetV1",
   mobilenetv2: "MobileNetV2",
+  mobilenetv2_narrow: "MobileNetV2 x 0.35",
 };
 
 const DATASET_TITLES: Readonly<Record<string, string>> = { cifar10: "CIFAR-10", cifar100: "CIFAR-100" };

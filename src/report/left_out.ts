@@ -15,14 +15,20 @@ export function leftOutItems(page: PaperPage, { cells, heldOut, outdated }: Aggr
   const versions = [...new Set(old.map(({ spec }) => spec.recipe.version))].sort((a, b) => a - b).join(", ");
   return [
     ...(trials.length > 0
-      ? [`${counted(trials.length, "run")} on held-out training images, which choose hyper-parameters and are no result`]
+      ? [
+        `${counted(trials.length, "run")} on held-out training images, which choose hyper-parameters and are no result`,
+      ]
       : []),
     ...(old.length > 0
-      ? [`${counted(old.length, "run")} of an older recipe version (${versions}): the code has changed what it computes`]
+      ? [
+        `${counted(old.length, "run")} of an older recipe version (${versions}): the code has changed what it computes`,
+      ]
       : []),
     ...(variants.length > 0
       ? [
-        `${counted(variants.length, "run")} of an arm with a part replaced (${armsOf(variants)}), which is not the paper's`,
+        `${counted(variants.length, "run")} of an arm with a part replaced (${
+          armsOf(variants)
+        }), which is not the paper's`,
       ]
       : []),
   ];

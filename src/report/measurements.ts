@@ -107,7 +107,23 @@ export function cellQuantities({ measurements }: MeasuredCell): CellQuantity[] {
   });
 }
 
-/** A table of one measurement: a row a cell. Null: nothing of that name was measured. */
+function requireOneHead(rows: readonly { cell: MeasuredCell; quantities: readonly CellQuantity[] }[]): void {
+  const headOf = (row: typeof rows[number]) => row.quantities.map(({ title }) => title).join("; ");
+  const first = rows[0]!, other = rows.find((row) => headOf(row) !== headOf(first));
+  if (!other) return;
+  const [left, right] = [first, other].map(({ cell }) => cell.measurements[0]!);
+  throw new InputError(
+    `Cannot put ${left!.name} of runs ${left!.run} and ${right!.run} into one table as one has ${
+      headOf(first)
+    } and the ` +
+      `other ${headOf(other)}: measure one of them again with \`deno task measure --force\``,
+  );
+}
+
+/**
+ * A table of one measurement: a row a cell. Null: nothing of that name was measured.
+ * @throws {InputError} If its cells were measured at different values, such as σ.
+ */
 export function measurementTable(
   measurements: readonly Measurement[],
   name: string,
@@ -116,6 +132,7 @@ export function measurementTable(
   const cells = measuredCells(measurements, name);
   if (cells.length === 0) return null;
   const rows = cells.map((cell) => ({ cell, quantities: cellQuantities(cell) }));
+  requireOneHead(rows);
   return {
     kind: "table",
     caption: `${kindOf(name).title}: mean over seeds ± its standard error; of a single run ± that of the measurement`,

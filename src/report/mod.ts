@@ -9,8 +9,8 @@ import { claimResults } from "./claims.ts";
 import { claimsPageBlocks } from "./claims_blocks.ts";
 import { toCsv } from "./csv.ts";
 import type { ImportedRun } from "./formats/imported.ts";
-import { type ImportedSection, importedSections, requirePapers } from "./formats/imported_sections.ts";
-import { toJson } from "./formats/json.ts";
+import { importedSections, requirePapers } from "./formats/imported_sections.ts";
+import { type JsonParts, toJson } from "./formats/json.ts";
 import { toLatex } from "./formats/latex.ts";
 import { toModelIndex } from "./formats/model_index.ts";
 import { toWideCsv } from "./formats/wide_csv.ts";
@@ -18,7 +18,7 @@ import { toMarkdown } from "./markdown.ts";
 import { overviewBlocks } from "./overview.ts";
 import { pageBlocks } from "./page_blocks.ts";
 import { siteFiles } from "./site/site.ts";
-import { type ReportSection, reportSections } from "./tables.ts";
+import { reportSections } from "./tables.ts";
 import type { PaperPage } from "./types.ts";
 
 export { type ImportedRun, parseImport } from "./formats/imported.ts";
@@ -60,8 +60,8 @@ export function renderReports(
   const papers = pages.map((page) => {
     const sections = reportSections(page, all);
     const imported = importedSections(page, others);
-    const data = dataFiles(page, { sections, imported });
     const claims = claimResults(page, { aggregate: all, measurements });
+    const data = dataFiles(page, { sections, imported, claims });
     const blocks = pageBlocks({ page, sections, aggregate: all, deviations, imported, measurements, claims });
     return { page, sections, claims, data, blocks: [...blocks, ...dataLinks(data)] };
   });
@@ -74,22 +74,29 @@ export function renderReports(
       { path: `${page.id}.md`, text: toMarkdown(blocks) },
       { path: `${page.id}.csv`, text: toCsv(page.id, sections) },
     ]),
-    ...[...site, ...papers.flatMap(({ data }) => data)].map(({ path, text }) => ({ path: `site/${path}`, text })),
+    ...[...site, ...papers.flatMap(({ data }) => data)].map(underSite),
   ];
+}
+
+/** The text stays unmade until it is asked for. */
+function underSite(file: ReportFile): ReportFile {
+  return {
+    path: `site/${file.path}`,
+    get text() {
+      return file.text;
+    },
+  };
 }
 
 /** A paper's cells in the formats of other tools, relative to the root of the site. */
 function dataFiles(
   page: PaperPage,
-  { sections, imported }: {
-    readonly sections: readonly ReportSection[];
-    readonly imported: readonly ImportedSection[];
-  },
+  { sections, imported, claims }: JsonParts,
 ): (ReportFile & { readonly title: string })[] {
   return [
     { title: "Tidy CSV", path: `data/${page.id}.csv`, text: toCsv(page.id, sections) },
     { title: "Wide CSV", path: `data/${page.id}_wide.csv`, text: toWideCsv(page.id, sections) },
-    { title: "JSON", path: `data/${page.id}.json`, text: toJson(page, { sections, imported }) },
+    { title: "JSON", path: `data/${page.id}.json`, text: toJson(page, { sections, imported, claims }) },
     { title: "LaTeX", path: `data/${page.id}.tex`, text: toLatex(page, sections) },
     { title: "Model index (YAML)", path: `data/${page.id}_model_index.yaml`, text: toModelIndex(page, sections) },
   ];

@@ -42,7 +42,9 @@ export interface PageInput {
 }
 
 /** A paper's page. A page whose only runs are of the smoke protocol says so in its first line. */
-export function pageBlocks({ page, sections, aggregate, deviations, measurements, imported, claims }: PageInput): Block[] {
+export function pageBlocks(
+  { page, sections, aggregate, deviations, measurements, imported, claims }: PageInput,
+): Block[] {
   const ran = sections.filter(({ runs }) => runs.length > 0);
   const isSmokeOnly = ran.length > 0 && ran.every(({ protocol }) => protocol === "smoke");
   return [

@@ -1,7 +1,6 @@
 /** Which run each run is compared with. */
 import type { RunRecord } from "../runs/record.ts";
-import { canonicalJson } from "../runs/spec.ts";
-import { type Cell, type CellKey, keyText } from "./aggregate.ts";
+import { type Cell, keyText } from "./aggregate.ts";
 import { top1Percent } from "./records.ts";
 import { type PairedDifference, pairedDifference } from "./statistics.ts";
 
@@ -11,26 +10,14 @@ export type Partner = (run: RunRecord) => RunRecord | undefined;
 /** 88.3 - 87.9 is 0.39999999999999: digits behind the 12th are the subtraction's rounding, and would pass for a spread. */
 const DIGITS = 12;
 
-/** Runs of one cell with the same seed, for runs of a cell of the same recipe, data, engine and model; else none. */
-export function likeRuns(byKey: ReadonlyMap<string, Cell>, key: CellKey): Partner {
-  const baseline = byKey.get(keyText(key));
-  const bySeed = new Map(baseline?.done.map((run) => [run.spec.seed, run]));
-  return (run) => {
-    const other = bySeed.get(run.spec.seed);
-    return other && groundOf(other) === groundOf(run) ? other : undefined;
-  };
-}
-
-const grounds = new WeakMap<RunRecord, string>();
-
-/** What two runs must share besides the seed before their difference is one of methods. */
-function groundOf(run: RunRecord): string {
-  let text = grounds.get(run);
-  if (text === undefined) {
-    const { recipe, dataset, engine, model } = run.spec;
-    grounds.set(run, text = canonicalJson({ recipe, dataset, engine, model }));
-  }
-  return text;
+/** Runs of another arm with the same seed, for the runs of a cell of the same recipe, data, engine and model; else none. */
+export function likeRuns(
+  cell: Cell,
+  { arm, byKey }: { readonly arm: string; readonly byKey: ReadonlyMap<string, Cell> },
+): Partner {
+  const other = byKey.get(keyText({ ...cell, arm }));
+  const bySeed = new Map(other?.ground === cell.ground ? other.done.map((run) => [run.spec.seed, run]) : []);
+  return ({ spec }) => bySeed.get(spec.seed);
 }
 
 /** The full-precision runs that others started from. */

@@ -102,14 +102,15 @@ function compared(
   { page, key, cell }: RowInput,
   { byKey, ownFp }: { readonly byKey: Aggregate["byKey"]; readonly ownFp: Partner },
 ): Differences & { readonly scores: TaskScores | null } {
-  const done = cell?.done ?? [];
-  const lsq = isCompared(key) ? likeRuns(byKey, { ...key, arm: BASELINE }) : null;
+  if (cell === null) return { differenceToLsq: null, differencesToControls: [], gapToFp: null, scores: null };
+  const { done } = cell;
+  const lsq = isCompared(key) ? likeRuns(cell, { arm: BASELINE, byKey }) : null;
   const controls = done.length === 0 ? [] : armOf(page, key.arm).controls ?? [];
   return {
     differenceToLsq: lsq && differenceTo(done, lsq),
     differencesToControls: controls.map((control) => ({
       control: armOf(page, control),
-      difference: differenceTo(done, likeRuns(byKey, { ...key, arm: control })),
+      difference: differenceTo(done, likeRuns(cell, { arm: control, byKey })),
     })),
     gapToFp: differenceTo(done, ownFp),
     scores: lsq && pairedScores(done, lsq),

@@ -14,6 +14,7 @@ export function runBlocks(runs: readonly RunRecord[], armTitleOf: (arm: string) 
     {
       kind: "table",
       caption: "All runs of these tables, each once",
+      aside: true,
       columns: [
         { title: "Run", align: "left", names: true },
         { title: "Method", align: "left" },
@@ -69,6 +70,7 @@ export function environmentBlocks(runs: readonly RunRecord[]): Block[] {
     {
       kind: "table",
       caption: "What computed these runs",
+      aside: true,
       columns: [
         { title: "Commit", align: "left", names: true },
         { title: "Engine", align: "left" },

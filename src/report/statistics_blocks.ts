@@ -33,6 +33,7 @@ function seedBlocks(title: string, rows: readonly ReportRow[]): Block[] {
   return [{
     kind: "table",
     caption: `${title}: single seeds, and tests of the difference to LSQ`,
+    aside: true,
     columns: [
       ...NAMES,
       { title: "Top-1 by seed", align: "left" },
@@ -73,7 +74,8 @@ function controlBlocks(title: string, rows: readonly ReportRow[]): Block[] {
   if (lines.length === 0) return [];
   return [{
     kind: "table",
-    caption: `${title}: differences to the control arms, which have a part of the method; a gain counts only against them too`,
+    caption:
+      `${title}: differences to the control arms, which have a part of the method; a gain counts only against them too`,
     columns: [
       ...NAMES,
       { title: "Control", align: "left" },
@@ -97,7 +99,8 @@ function suiteBlocks(title: string, suites: readonly ArmSuite[]): Block[] {
   if (suites.length === 0) return [];
   return [{
     kind: "table",
-    caption: `${title}: over all models and widths that an arm shares with LSQ, seeds of both only; interquartile mean and ` +
+    caption:
+      `${title}: over all models and widths that an arm shares with LSQ, seeds of both only; interquartile mean and ` +
       "probability that a run is above a run of LSQ, with stratified bootstrap 95 % intervals, which are too short for few seeds",
     columns: [
       { title: "Method", align: "left", names: true },

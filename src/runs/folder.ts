@@ -4,7 +4,7 @@ import { readTextIfThere } from "./files.ts";
 import { type Holder, holderOf } from "./locks.ts";
 import type { RunRecord } from "./record.ts";
 import { parseRunSpec, type RunSpec } from "./spec.ts";
-import { readEvents, readRecord, runFolder, specFile } from "./store.ts";
+import { isRunId, readEvents, readRecord, runFolder, specFile } from "./store.ts";
 
 /** A file of a run. */
 export interface RunFile {
@@ -29,7 +29,7 @@ export interface RunState {
 
 /** Ids of the runs below `out`, in order; other names are passed over. */
 export function runIds(out: string): string[] {
-  return namesOf(join(out, "runs")).filter((name) => /^[0-9a-f]{16}$/.test(name)).sort();
+  return namesOf(join(out, "runs")).filter(isRunId).sort();
 }
 
 function namesOf(folder: string): string[] {

@@ -9,9 +9,18 @@ import { runId, type RunSpec } from "./spec.ts";
  *
  * Files: spec.json, events.jsonl (a line an epoch), checkpoint.safetensors, log.txt, and record.json last: a run
  * is over exactly when its record is there.
+ * @throws {InputError} If the id is none: no path from a spec is followed out of the folder.
  */
 export function runFolder(out: string, id: string): string {
+  if (!isRunId(id)) {
+    throw new InputError(`Cannot use run id "${id}" as it must be 16 hex digits: take one of \`deno task runs list\``);
+  }
   return join(out, "runs", id);
+}
+
+/** Whether a text can be a run's id, and so a folder's name: specs and records are data from outside. */
+export function isRunId(text: string): boolean {
+  return /^[0-9a-f]{16}$/.test(text);
 }
 
 /** The file that a student starts from and that a resumed run goes on from. */

@@ -45,7 +45,7 @@ async function cli(args: readonly string[], overrides: Partial<BenchServices> = 
         { path: "page.csv", text: "a,b\n" },
       ]);
     },
-    command: fakeCommand(),
+    command: () => fakeCommand(),
     cores: 2,
     memoryMiB: 100_000,
     committedRecords: () => Promise.resolve([]),
@@ -61,7 +61,7 @@ async function cli(args: readonly string[], overrides: Partial<BenchServices> = 
 }
 
 const KNOWN_OPTIONS =
-  "--paper, --table, --protocol, --methods, --models, --bits, --seeds, --quantizer, --engine, --jobs, --queue, --timeout, " +
+  "--paper, --table, --protocol, --methods, --models, --bits, --seeds, --quantizer, --engine, --jobs, --queue, --store, --timeout, " +
   "--memory, --retries, --fail-fast, --keep-epochs, --out, " +
   "--dry-run, --json, --no-report, --help";
 
@@ -177,7 +177,7 @@ Deno.test("bench reuses FP and LSQ of another paper and reports only its own run
 Deno.test("bench exits with 1 when a run failed, and names it, its reason and its log", () =>
   withFolder(async (out) => {
     const { code, stderr, reported } = await cli(["--paper", "cr", "--out", out], {
-      command: fakeCommand(["cr=throw"]),
+      command: () => fakeCommand(["cr=throw"]),
     });
     assert.equal(code, 1);
     assert.match(stderr, /^cr resnet8 W4A4 seed 0 failed: the fake trainer threw \(log: .*log\.txt\)$/m);
@@ -327,7 +327,7 @@ Deno.test("bench that was stopped says how to go on, writes no report and exits 
     const stop = new AbortController();
     const kill = new AbortController();
     const running = cli(["--paper", "mec", "--out", out], {
-      command: fakeCommand(["fp=slow"]),
+      command: () => fakeCommand(["fp=slow"]),
       listenForInterrupts: () => ({ stop: stop.signal, kill: kill.signal, dispose: () => {} }),
     });
     while (!traceOf(out).includes("start fp")) await new Promise((resolve) => setTimeout(resolve, 20));

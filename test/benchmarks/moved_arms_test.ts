@@ -10,7 +10,7 @@ const MOVED = [
   record({ arm: "other@pact", top1Percent: 74.5 }),
 ];
 
-Deno.test("withMovedArms() gives arms on another quantizer a table of their own, with the base's label", () => {
+Deno.test("withMovedArms() gives arms on another quantizer a table of their own, with the base's label and plain training as control", () => {
   const page = withMovedArms(PAGE, [...RECORDS, ...MOVED]);
   assert.deepEqual(page.tables.slice(0, -1), PAGE.tables);
   assert.deepEqual(page.tables.at(-1), {
@@ -21,8 +21,8 @@ Deno.test("withMovedArms() gives arms on another quantizer a table of their own,
     bits: [{ weights: 4, activations: 4 }, { weights: 2, activations: 2 }],
   });
   assert.deepEqual(page.arms.slice(PAGE.arms.length), [
-    { id: "copy@dorefa", title: "Copy, on quantizer dorefa", label: "stand-in" },
-    { id: "good@pact", title: "Good, on quantizer pact", label: null },
+    { id: "copy@dorefa", title: "Copy, on quantizer dorefa", label: "stand-in", controls: ["qat@dorefa"] },
+    { id: "good@pact", title: "Good, on quantizer pact", label: null, controls: ["pact"] },
     { id: "qat@dorefa", title: "Plain training, on quantizer dorefa", label: null },
   ]);
 });

@@ -24,7 +24,7 @@ async function cli(args: readonly string[]) {
       reported.push(input);
       return Promise.resolve([{ path: "page.md", text: `# ${input.records.length} records\n` }]);
     },
-    command: fakeCommand(),
+    command: () => fakeCommand(),
     cores: 2,
     memoryMiB: 100_000,
     committedRecords: () => Promise.resolve([]),
@@ -46,7 +46,7 @@ async function worker(args: readonly string[], stop = NEVER) {
   const code = await work(args, {
     resolveEngine: () => Promise.resolve("wasm"),
     prepareDataset: () => Promise.resolve(),
-    command: fakeCommand(),
+    command: () => fakeCommand(),
     cores: 2,
     listenForInterrupts: () => ({ stop, kill: NEVER, dispose: () => {} }),
     stdout: (text) => void (stdout += text),

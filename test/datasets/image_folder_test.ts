@@ -96,6 +96,25 @@ Deno.test("squareDecoder() takes the central square and averages what it shrinks
   for (let x = 1; x < 7; x++) assert.ok(Math.abs(striped[3 * x]! - 100) <= 1, `column ${x}: ${striped[3 * x]}`);
 });
 
+// Pillow 13.0.0: Image.fromarray(a).crop((4, 0, 26, 22)).resize((8, 8), Image.BILINEAR) of the colours below
+const PILLOW = `
+  39 6 212 57 9 192 75 12 170 95 15 148 114 18 126 134 21 104 152 24 82 170 28 62
+  47 19 207 65 28 187 83 38 165 103 47 143 122 58 121 142 68 99 160 78 77 178 87 57
+  55 33 201 73 49 181 91 66 159 111 83 137 130 101 115 150 119 93 168 135 71 186 151 51
+  63 47 196 81 70 176 99 94 154 119 119 132 138 145 110 158 170 88 176 194 66 194 198 46
+  72 61 190 90 91 170 108 123 148 128 156 126 147 189 104 167 198 82 185 141 60 203 78 40
+  80 75 185 98 112 165 116 152 143 136 192 121 155 188 99 175 97 77 193 61 55 211 94 35
+  88 90 179 106 133 159 124 180 137 144 202 115 163 86 93 183 70 71 201 114 49 219 158 29
+  96 102 174 114 152 154 132 203 132 152 115 110 171 62 88 191 114 66 209 168 44 227 198 24
+`.trim().split(/\s+/).map(Number);
+
+Deno.test("squareDecoder() is within 1 of Pillow's crop and bilinear resize", async () => {
+  const decode = await squareDecoder(8);
+  const colour: Colour = (x, y) => [(7 * x + 3 * y) % 256, (x * y) % 256, (1023 - 8 * x - 2 * y) % 256];
+  const actual = await decode(png({ width: 31, height: 22 }, colour));
+  actual.forEach((byte, i) => assert.ok(Math.abs(byte - PILLOW[i]!) <= 1, `byte ${i} is ${byte}, not ${PILLOW[i]}`));
+});
+
 Deno.test("squareDecoder() reads grey, indexed, 16 bit and transparent PNGs as RGB", async () => {
   const decode = await squareDecoder(8), size = { width: 8, height: 8 };
   const cases = [
@@ -121,6 +140,16 @@ const REFUSED: [string, (root: string) => Promise<void>, string][] = [
     "a file that is no image",
     (root) => Deno.writeTextFile(join(root, "flowers/val/tulip/v.png"), "none"),
     'Cannot read "ROOT/flowers/val/tulip/v.png" as an image as it is neither a JPEG nor a PNG: replace the file or take it away',
+  ],
+  [
+    "a PNG of one bit",
+    (root) =>
+      Deno.writeFile(
+        join(root, "flowers/val/tulip/v.png"),
+        encodePng({ width: 8, height: 8, channels: 1, depth: 1, data: new Uint8Array(8) }),
+      ),
+    'Cannot read "ROOT/flowers/val/tulip/v.png" as an image as it is a PNG of 1 bits, and only 8 and 16 can be read: ' +
+    "replace the file or take it away",
   ],
   [
     "an empty class",
@@ -166,6 +195,22 @@ Deno.test("folder:NAME@SIDE refuses images that do not fit into memory, before i
         'Cannot hold data set "folder:flowers@8" in memory as 5 images of 8 x 8 pixels take 9.60e-7 GB and half of ' +
         "this machine's memory is 9.59e-7 GB: take a smaller side or fewer images",
     });
+  });
+});
+
+Deno.test("deno task data folder:NAME@SIDE decodes a folder of REQUANT_DATA", async () => {
+  await withFolder(async (root) => {
+    await writeFlowers(root);
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", join(import.meta.dirname!, "../../datasets/main.ts"), "folder:flowers@8"],
+      env: { REQUANT_DATA: root, REQUANT_CACHE: join(root, "cache") },
+    }).output();
+    const { sha256 } = await load(root);
+    assert.equal(
+      new TextDecoder().decode(stdout),
+      `folder:flowers@8: 3 training and 2 test images, sha256 ${sha256}\n`,
+      new TextDecoder().decode(stderr),
+    );
   });
 });
 

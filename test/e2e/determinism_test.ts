@@ -23,7 +23,8 @@ function shortSpec(engine: RunSpec["engine"], seed: number): RunSpec {
 async function results(specs: readonly RunSpec[], jobs: number) {
   const out = await Deno.makeTempDir({ prefix: "requant-same-" });
   try {
-    const { records } = await runPool(statePlan(specs, out), { out, jobs, command: childCommand() });
+    const command = await childCommand({ out, engine: specs[0]!.engine });
+    const { records } = await runPool(statePlan(specs, out), { out, jobs, command });
     // all tensors of the checkpoint: weights, momentum, running statistics; its other contents hold times
     const tensors = await Promise.all(
       specs.map(async (spec) =>

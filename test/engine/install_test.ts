@@ -7,7 +7,7 @@ import { InputError } from "../../src/errors.ts";
 import { installLibtensorflow } from "../../src/engine/install.ts";
 import { wheelFor } from "../../src/engine/install/manifest.ts";
 import { downloadWheels } from "../../src/engine/install/pip.ts";
-import { isDiskFull, sha256Of } from "../../src/engine/install/wheel.ts";
+import { isDiskFull, sha256Of, unpackWheel } from "../../src/engine/install/wheel.ts";
 import { installedLibrary, installFolder, LIBRARY_FILES } from "../../src/engine/locate.ts";
 
 /** Runs with an empty cache folder and a PATH with nothing but `bin`; both are gone afterwards. */
@@ -85,6 +85,20 @@ Deno.test("installLibtensorflow() unpacks the two libraries and nothing else, on
     assert.deepEqual(installed(), ["2.21.0-cpu"]);
     assert.deepEqual(await installLibtensorflow(given), { library, fresh: false });
     assert.ok(await Deno.stat(given.wheel), "a wheel that was given stays");
+  });
+});
+
+Deno.test("unpackWheel() refuses a member that would leave its folder, and writes nothing of it", async () => {
+  await within(async (folder) => {
+    for (const name of ["nvidia/../../outside.so", "../outside.so", "nvidia/../../inner-else/outside.so"]) {
+      const { wheel } = await writeWheel(folder, zipSync({ [name]: bytes(10, 1) }) as Uint8Array<ArrayBuffer>);
+      await assertRefused(
+        unpackWheel(wheel, { folder: join(folder, "inner"), target: (member) => member }),
+        /^Cannot unpack ".*": its member ".*" would leave the folder; download it again$/,
+      );
+      await assert.rejects(Deno.stat(join(folder, "outside.so")), Deno.errors.NotFound);
+      await assert.rejects(Deno.stat(join(folder, "inner-else")), Deno.errors.NotFound);
+    }
   });
 });
 

@@ -66,7 +66,10 @@ Deno.test("claimResults() of a gain too small for the published one, and of a lo
   assert.match(small.reason, /smaller than published: one run of ours reaches at most \+0\.60$/);
   const loss = result([...LSQ, ...LOSS]).verdict;
   assert.equal(loss.name, "not_reproduced");
-  assert.match(loss.reason, /^direction fails under protocol paper \(ResNet-18, W2A2, n = 3: -1\.00 \[-1\.25, -0\.75\]\)$/);
+  assert.match(
+    loss.reason,
+    /^direction fails under protocol paper \(ResNet-18, W2A2, n = 3: -1\.00 \[-1\.25, -0\.75\]\)$/,
+  );
 });
 
 Deno.test("claimResults() of too few seeds, and of an interval around 0: inconclusive, with the seeds needed", () => {
@@ -85,7 +88,10 @@ Deno.test("claimResults() of a claim with a cell that did not run: inconclusive 
 
 Deno.test("claimResults() tests the direction alone under protocol reduced, on its own model, and says so", () => {
   const small = { protocol: "reduced", model: "resnet20" } as const;
-  const records = [...runs({ ...small, arm: "lsq" }, [80, 80.2, 79.9]), ...runs({ ...small, arm: "good" }, [80.5, 80.6, 80.5])];
+  const records = [
+    ...runs({ ...small, arm: "lsq" }, [80, 80.2, 79.9]),
+    ...runs({ ...small, arm: "good" }, [80.5, 80.6, 80.5]),
+  ];
   const { verdict, evidence } = result(records);
   assert.equal(verdict.name, "not_comparable");
   assert.equal(
@@ -122,7 +128,10 @@ Deno.test("claimResults() says where a gain over LSQ is none over a control", ()
   // bad: 1.4, 1.6, 1.5 below Good, so the gain holds; wide: equal to Good but for noise
   const bad = runs({ arm: "bad" }, [88, 88.3, 87.9]), wide = runs({ arm: "wide" }, [89.3, 90, 89.4]);
   const { verdict, evidence } = result([...LSQ, ...GAIN, ...bad, ...wide], { page: { arms } });
-  assert.deepEqual(evidence[0]!.controls.map(({ control, difference }) => [control.id, difference!.n]), [["bad", 3], ["wide", 3]]);
+  assert.deepEqual(evidence[0]!.controls.map(({ control, difference }) => [control.id, difference!.n]), [["bad", 3], [
+    "wide",
+    3,
+  ]]);
   assert.match(verdict.reason, /, but not surely against its control Wide \(\+0\.00 \[-0\.25, \+0\.25\]\)$/);
   assert.doesNotMatch(verdict.reason, /control Bad/);
 });
@@ -221,7 +230,9 @@ Deno.test("every paper states claims with ids of their own, about arms and width
       assert.ok(
         page.tables.some(({ dataset, arms, bits }) =>
           dataset === claim.dataset && arms.includes(claim.arm) &&
-          claim.bits.some((own) => bits.some((other) => other.weights === own.weights && other.activations === own.activations))
+          claim.bits.some((own) =>
+            bits.some((other) => other.weights === own.weights && other.activations === own.activations)
+          )
         ),
         `${claim.id} is about a cell of a table`,
       );

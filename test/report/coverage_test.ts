@@ -3,7 +3,7 @@
  * docs/reproducibility.md, and the reason why verdicts use the t interval.
  */
 import assert from "node:assert/strict";
-import { stream, type Stream } from "../../src/random/stream.ts";
+import { type Stream, stream } from "../../src/random/stream.ts";
 import { mean, standardDeviation } from "../../src/report/statistics.ts";
 import type { Interval } from "../../src/report/statistics/basics.ts";
 import { bcaInterval, bootstrapMeans, quantileOf } from "../../src/report/statistics/bootstrap.ts";

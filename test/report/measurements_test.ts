@@ -136,6 +136,13 @@ Deno.test("measurementTable() has a row a cell, and nothing where nothing was me
     ["LSQ", "ResNet-18", "W2A2", "paper", "1", "0.5 ± 0.01", "0.25 ± 0.02", "8", "7"],
   ]);
   assert.equal(measurementTable([CODING], "hessian_trace", (arm) => arm), null);
+  const other = spec({ bits: [4, 4] }), options = { ...CODING.options, distortions: [0.5, 0.25] };
+  const mixed = [CODING, { ...CODING, options, spec: other, run: runId(other) }];
+  assert.throws(() => measurementTable(mixed, "feature_coding", (arm) => arm), {
+    name: "InputError",
+    message:
+      /^Cannot put feature_coding of runs .* into one table as one has Coding length, eps_d = 1\/8; .* = 0\.25; .*: measure/,
+  });
 });
 
 Deno.test("seriesOf() gives the lines of each figure", () => {

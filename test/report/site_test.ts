@@ -86,6 +86,12 @@ Deno.test("the interval figure says what its table says", () => {
   assert.equal(figure.querySelectorAll("svg circle").length, rows.length);
 });
 
+Deno.test("the claims page lists each paper's claims with verdict and evidence", () => {
+  const document = parsed(pageOf("claims.html"));
+  assert.match(document.querySelector("main").textContent, /Good beats LSQ at W2A2 on ResNet-18 by 1\.50/);
+  assert.equal(document.querySelectorAll(".verdict.reproduced").length, 1);
+});
+
 Deno.test("learning curves show a panel a method and their last value", () => {
   const figure = parsed(pageOf("demo.html")).querySelector("figure#paper-t1-curves-2");
   assert.match(figure.querySelector("figcaption").textContent, /ResNet-18, W2A2.*dashed grey: our LSQ's mean/);
@@ -121,7 +127,7 @@ Deno.test("the page of a run that did not finish shows its reason and its log, a
   assert.match(html, /failed: out of memory/);
   assert.match(
     html,
-    /<h2>Last lines of the log<\/h2>\n<pre tabindex="0"><code>step 7\n&lt;out of&gt; memory &amp; gone</,
+    /<h2 id="last-lines-of-the-log">Last lines of the log<\/h2>\n<pre tabindex="0"><code>step 7\n&lt;out of&gt; memory &amp; gone</,
   );
   assert.doesNotMatch(pageOf(`runs/${RECORDS[0]!.id}.html`), /Last lines of the log/);
 });

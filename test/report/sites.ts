@@ -2,11 +2,31 @@
 import { dirname, join } from "node:path";
 import { parseImport } from "../../src/report/formats/imported.ts";
 import { renderReports } from "../../src/report/mod.ts";
-import { type RunRecord } from "../../src/runs/record.ts";
+import type { PaperPage } from "../../src/report/types.ts";
+import type { RunRecord } from "../../src/runs/record.ts";
 import { PAGE, record, RECORDS } from "./fixtures.ts";
 
 /** A second paper, over the same runs. */
-export const OTHER = { ...PAGE, id: "other", title: "Other: another invented paper", caveat: null };
+export const OTHER: PaperPage = {
+  ...PAGE,
+  id: "other",
+  title: "Other: another invented paper",
+  caveat: null,
+  claims: [{
+    id: "good-w2a2",
+    statement: "Good beats LSQ at W2A2 on ResNet-18 by 1.50",
+    source: "arXiv:0000.00000v1, Table 1",
+    quantity: { kind: "top1" },
+    arm: "good",
+    baseline: "lsq",
+    relation: "above",
+    dataset: "cifar10",
+    models: ["resnet18"],
+    bits: [{ weights: 2, activations: 2 }],
+    published: 1.5,
+    open: null,
+  }],
+};
 
 /** A run that ended badly, with the last lines of its log. */
 export const BROKEN: RunRecord = {

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { mean, type PairedDifference, pairedDifference, quantile, standardDeviation } from "../../src/report/statistics.ts";
+import {
+  mean,
+  type PairedDifference,
+  pairedDifference,
+  quantile,
+  standardDeviation,
+} from "../../src/report/statistics.ts";
 import { bcaInterval, bootstrapMeans } from "../../src/report/statistics/bootstrap.ts";
 import { holm } from "../../src/report/statistics/holm.ts";
 import { signFlipP } from "../../src/report/statistics/sign_flip.ts";
@@ -58,7 +64,13 @@ Deno.test("pairedDifference() of equal differences has no bootstrap and no t tes
   const { sd, bootstrap, bootstrapNote, tTestP, signFlipP } = ofDifferences(0.3, 0.3, 0.3);
   assert.deepEqual(
     { sd, bootstrap, bootstrapNote, tTestP, signFlipP },
-    { sd: 0, bootstrap: null, bootstrapNote: "no bootstrap interval: all differences are equal", tTestP: null, signFlipP: 0.25 },
+    {
+      sd: 0,
+      bootstrap: null,
+      bootstrapNote: "no bootstrap interval: all differences are equal",
+      tTestP: null,
+      signFlipP: 0.25,
+    },
   );
 });
 

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { type Estimate, estimator, jobsThatFit, makespanSeconds, peakMemoryMiB } from "../../src/runs/estimate.ts";
+import {
+  type Estimate,
+  estimator,
+  formatSeconds,
+  jobsThatFit,
+  makespanSeconds,
+  peakMemoryMiB,
+} from "../../src/runs/estimate.ts";
 import { etaByRecords } from "../../src/runs/eta.ts";
 import type { PlannedRun } from "../../src/runs/plan.ts";
 import type { RunView } from "../../src/runs/progress_view.ts";
@@ -28,6 +35,12 @@ Deno.test("estimator() learns by engine, model and arm, and the last record coun
   }
 });
 
+Deno.test("estimator() takes the size of the training split where the spec leaves it open, and passes over idle records", () => {
+  const estimate = estimator([record(FP), record(FP, { imagesPerSecond: 0, wallSeconds: 99 })], () => 50_000);
+  const dataset = { ...FP.dataset, trainExamples: null, heldOut: 5000 };
+  assert.equal(estimate({ ...FP, dataset })!.seconds, 45_000 / 64);
+});
+
 Deno.test("estimator() takes the method where no record is of the arm", () => {
   const estimate = estimator([record(LSQ)], NO_SIZE);
   assert.equal(estimate({ ...LSQ, arm: "lsq_5_epochs" })!.seconds, 2);
@@ -54,9 +67,19 @@ Deno.test("jobsThatFit() keeps what fits, takes fewer only where none was asked 
   });
 });
 
-Deno.test("makespanSeconds() keeps students behind their teacher", () => {
-  const runs = [{ id: "t", teacher: null, seconds: 10 }, { id: "s", teacher: "t", seconds: 5 }];
-  assert.equal(makespanSeconds(runs, 2), 15);
+Deno.test("makespanSeconds() lets a student wait for its teacher and shares the processes", () => {
+  const runs = [
+    { id: "t", teacher: null, seconds: 10 },
+    { id: "a", teacher: "t", seconds: 5 },
+    { id: "b", teacher: "t", seconds: 7 },
+  ];
+  assert.equal(makespanSeconds(runs, 1), 22);
+  assert.equal(makespanSeconds(runs, 2), 17);
+  assert.equal(makespanSeconds([], 2), 0);
+});
+
+Deno.test("formatSeconds() writes seconds, minutes, hours and days", () => {
+  assert.deepEqual([40, 720, 11_100, 187_200].map(formatSeconds), ["40 s", "12 min", "3 h 05 min", "2 d 4 h"]);
 });
 
 function planned(spec: RunSpec): PlannedRun {

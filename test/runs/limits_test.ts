@@ -28,13 +28,13 @@ const MEMORY_TOLD = await residentMiB(Deno.pid) !== null;
 Deno.test("--timeout ends a run with its checkpoint as timeout, and it goes on from there the next time", () =>
   withFolder(async (out) => {
     const student = studentSpec("lsq", TEACHER);
-    const limits = { timeoutMs: 1500, memoryMiB: null };
+    const limits = { timeoutMs: 4000, memoryMiB: null };
     const { outcome } = await pool([TEACHER, student], { out, behaviours: ["fp=slow"], limits, retries: 3 });
     assert.deepEqual(outcome.records.map(({ status }) => status), ["timeout", "failed"]);
     const [record] = outcome.records;
     assert.equal(
       record!.reason,
-      "It took longer than 0.025 minutes: give more with --timeout and run the same command again to go on from its " +
+      "It took longer than 0.0667 minutes: give more with --timeout and run the same command again to go on from its " +
         "checkpoint",
     );
     assert.match(record!.log!.at(-1)!, /Stopped as asked/);

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { statePlan } from "../../src/runs/plan.ts";
+import { runPool } from "../../src/runs/pool.ts";
 import { queueName, runWorker } from "../../src/runs/queue/mod.ts";
 import { parseQueueUrl } from "../../src/runs/queue/url.ts";
 import { runId } from "../../src/runs/spec.ts";
 import { logFile, readRecord, runFolder } from "../../src/runs/store.ts";
 import { follow, LSQ, redisTest, starts, startWorker, statuses, TEACHER, until, withWorkers } from "./fakes/queue.ts";
 import { TEST_TIMES } from "./fakes/redis.ts";
-import { fakeCommand } from "./fakes/specs.ts";
+import { fakeCommand, fpSpec, TEST_LOCK_TIMES } from "./fakes/specs.ts";
 
 redisTest("a killed worker's run is taken over and goes on from its checkpoint", async (redis, out) => {
   const { outcome } = follow([TEACHER, LSQ], { redis, out });
@@ -80,3 +82,36 @@ redisTest("a worker that cannot write its folder gives the run back and ends wit
   await withWorkers(1, { redis, out }, async () => assert.deepEqual(statuses(await outcome), ["fp done"]));
   stop();
 });
+
+redisTest(
+  "a poisoned run stops after its retries, and a run that breaks a limit at once",
+  (redis, out) =>
+    withWorkers(2, {
+      redis,
+      out,
+      behaviours: ["poison=crash", "long=slow"],
+      limits: { timeoutMs: 5000, memoryMiB: null },
+    }, async () => {
+      const specs = ["poison", "long", "fine"].map((arm) => fpSpec({ arm }));
+      const { outcome } = follow(specs, { redis, out, retries: 2 });
+      assert.deepEqual(statuses(await outcome), ["poison failed", "long timeout", "fine done"]);
+      assert.deepEqual(starts(out).sort(), ["fine", "long", "poison", "poison", "poison"].map((arm) => `start ${arm}`));
+      assert.match(readRecord(out, runId(specs[1]!))!.reason!, /^It took longer than 0\.0833 minutes: give more with /);
+      assert.ok(readRecord(out, runId(specs[0]!))!.log!.length > 0);
+    }),
+);
+
+redisTest(
+  "workers of a queue and a pool beside it share a folder and run nothing twice",
+  (redis, out) =>
+    withWorkers(1, { redis, out, behaviours: ["fp=steps"] }, async () => {
+      const specs = [0, 1, 2, 3].map((seed) => fpSpec({ seed }));
+      const { outcome } = follow(specs, { redis, out });
+      const command = fakeCommand(["fp=steps"]);
+      const pool = await runPool(statePlan(specs, out), { out, jobs: 1, command, lockTimes: TEST_LOCK_TIMES });
+      for (const { records } of [pool, await outcome]) {
+        assert.deepEqual(records.map(({ status }) => status), Array(4).fill("done"));
+      }
+      assert.equal(starts(out).length, 4);
+    }),
+);

@@ -7,7 +7,7 @@ import type { Layer } from "../../src/nn/types.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
 import { POSITIVE_PARAMETERS } from "../../src/quant/parameters.ts";
 import type { TensorStatistics } from "../../src/quant/types.ts";
-import { inputStatistics, weightStatistics, withQuantizers } from "../../src/train/calibration.ts";
+import { inputStatistics, sampleOf, weightStatistics, withQuantizers } from "../../src/train/calibration.ts";
 import { quantizationOf } from "../../src/train/quantization.ts";
 import { toTensors } from "../../src/train/tensors.ts";
 import { testOnEngines } from "../support/engines.ts";
@@ -145,3 +145,53 @@ testOnEngines("inputStatistics() sees the normalised images first and what every
     assert.ok(min[0]! >= 0 && max[0]! > meanAbsolute[0]! && meanAbsolute[0]! > 0);
   }
 });
+
+testOnEngines("sampleOf() takes at most 16,384 evenly spaced values, from every channel alike", () => {
+  tf.tidy(() => {
+    const all = tf.range(0, 12).reshape([1, 2, 2, 3]);
+    assert.deepEqual([...sampleOf(all).dataSync()], [...all.dataSync()]);
+    for (const channels of [3, 16, 96]) {
+      const shape: [number, number, number, number] = [20, 16, 16, channels], size = 20 * 16 * 16 * channels;
+      // each value is its channel
+      const x = tf.tensor4d(Float32Array.from({ length: size }, (_, i) => i % channels), shape);
+      const sample = [...sampleOf(x).dataSync()];
+      assert.ok(sample.length <= 2 ** 14 && sample.length > 2 ** 12, `${sample.length} of ${size}`);
+      const counts = Array.from({ length: channels }, (_, c) => sample.filter((value) => value === c).length);
+      assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, `${counts}`);
+    }
+  });
+});
+
+testOnEngines(
+  "inputStatistics() samples the values for quantizers that start from them, and for no other",
+  (engine) => {
+    const model = modelNamed("resnet8").build({ classes: 10, imageChannels: 3 }), data = initialise(model, 1);
+    const before = tf.memory().numTensors;
+    const network = { params: toTensors(data.params), state: toTensors(data.state) };
+    const bytes = Int32Array.from({ length: 2 * 8 * 8 * 3 }, (_, i) => (i * 37) % 256);
+    const images = tf.tensor(bytes, [2, 8, 8, 3], "int32"), scale = { mean: [0.5, 0.4, 0.3], std: [0.25, 0.2, 0.5] };
+    const of = (quantizer: string) => {
+      const quantization = quantizationOf(model, bits(quantizer))!;
+      return { quantization, inputs: inputStatistics(engine, model, { network, images, scale, quantization }) };
+    };
+    const plain = of("lsq").inputs, { quantization, inputs } = of("lsq_plus");
+    tf.dispose([images, network.params, network.state] as unknown as tf.Tensor[]);
+    assert.equal(tf.memory().numTensors, before);
+    assert.deepEqual(inputs.map(({ values: _, ...rest }) => rest), plain);
+    assert.ok(plain.every(({ values }) => values === undefined));
+    const first = inputs[0]!.values!; // small enough to be all of it
+    assert.equal(first.length, bytes.length);
+    bytes.forEach((byte, i) =>
+      assert.ok(Math.abs(first[i]! - (byte / 255 - scale.mean[i % 3]!) / scale.std[i % 3]!) < 1e-5)
+    );
+    for (const { values, min, max } of inputs) {
+      for (const value of values!) assert.ok(value >= min[0]! && value <= max[0]!);
+    }
+    // the start values then differ from those of the range
+    const [searched, ranged] = [inputs, plain].map((inputs) =>
+      withQuantizers(data, model, { quantization, inputs }).params["stage1/block0/conv2/input_quantizer/step_size"]!
+        .values[0]!
+    );
+    assert.ok(searched! > 0 && searched! < ranged!, `${searched} ${ranged}`);
+  },
+);

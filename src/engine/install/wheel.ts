@@ -64,6 +64,10 @@ export async function unpackWheel(wheel: string, { target, folder, progress }: U
     const path = target(member.name);
     if (path === null || member.name.endsWith("/")) return;
     const full = join(folder, path);
+    if (!full.startsWith(join(folder, "/"))) {
+      failure ??= new Error(`its member "${member.name}" would leave the folder`);
+      return;
+    }
     Deno.mkdirSync(dirname(full), { recursive: true });
     const file = Deno.openSync(full, { write: true, createNew: true });
     open.add(path);

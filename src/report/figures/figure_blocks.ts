@@ -169,7 +169,7 @@ function curveFigure(
   return panelFigure(panels, {
     id,
     caption,
-    axes: { x: "Epoch" },
+    axes: { x: "Epoch", whole: true },
     baseline: { arm: BASELINE, title: "our LSQ's mean" },
     place: (epoch) => `Epoch ${epoch}`,
     write: points,

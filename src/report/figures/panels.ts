@@ -1,5 +1,7 @@
 /** Lines over a common axis: a small plot a method, each with the baseline in grey behind it. */
 import * as Plot from "@observablehq/plot";
+// @ts-types="npm:@types/d3-scale@4.0.9"
+import { scaleLinear } from "d3-scale";
 import { COLOURS, drawing, type DrawingText } from "./drawing.ts";
 
 /** A point of a line. */
@@ -17,6 +19,8 @@ export interface Panel {
 /** The axes of all panels. */
 export interface PanelAxes {
   readonly x: string;
+  /** Whether x has no values between whole numbers, such as epochs. */
+  readonly whole?: boolean;
   /** Whether y is drawn on a logarithmic scale: then every y must be > 0. */
   readonly logarithmic?: boolean;
 }
@@ -31,6 +35,11 @@ export function meanLine(lines: readonly (readonly Point[])[]): Point[] {
     const values = lines.flatMap((line) => line[index]?.y ?? []);
     return { x, y: values.reduce((sum, value) => sum + value, 0) / values.length };
   });
+}
+
+/** About 4 whole numbers over the range of the values. */
+function wholeTicks(values: readonly number[]): number[] {
+  return scaleLinear([Math.min(...values), Math.max(...values)], [0, 1]).ticks(4).filter(Number.isInteger);
 }
 
 /**
@@ -59,7 +68,12 @@ export function panelDrawing(
     marginTop: 24,
     marginBottom: 44,
     marginRight: 8,
-    x: { label: axes.x, labelAnchor: "center", labelArrow: "none", ticks: 4 },
+    x: {
+      label: axes.x,
+      labelAnchor: "center",
+      labelArrow: "none",
+      ...(axes.whole ? { ticks: wholeTicks(means.map(({ x }) => x)), tickFormat: "d" } : { ticks: 4 }),
+    },
     y: {
       label: null,
       grid: true,
@@ -91,7 +105,7 @@ export function panelDrawing(
         dy: -10,
         dx: 2,
         fontWeight: "bold",
-        lineWidth: columns === 1 ? 30 : 15,
+        lineWidth: columns === 1 ? 28 : 12,
         textOverflow: "ellipsis",
         fill: "currentColor",
         stroke: "var(--page)",

@@ -1,14 +1,18 @@
-import type { RunRecord } from "../../runs/record.ts";
-import { keyText } from "../aggregate.ts";
-import { type TidyRow, tidyRow } from "../csv.ts";
-import { type RunsByCell, runsByCell } from "../figures/figure_blocks.ts";
-import { top1Percent } from "../records.ts";
-import type { ImportedSection } from "./imported_sections.ts";
+import type { ClaimResult } from "../claims.ts";
+import { tidyRow } from "../csv.ts";
 import type { ReportRow, ReportSection } from "../tables.ts";
 import type { PaperPage } from "../types.ts";
+import type { ImportedSection } from "./imported_sections.ts";
 
 /** Raised when a field changes its name or meaning; new fields do not raise it. */
 const SCHEMA = 1;
+
+/** What stands beside the page itself. */
+export interface JsonParts {
+  readonly sections: readonly ReportSection[];
+  readonly imported: readonly ImportedSection[];
+  readonly claims: readonly ClaimResult[];
+}
 
 /**
  * A paper's page as one JSON document: `cells` has the columns of the tidy CSV (null: unknown), where the published number
@@ -17,10 +21,7 @@ const SCHEMA = 1;
  */
 export function toJson(
   page: PaperPage,
-  { sections, imported }: {
-    readonly sections: readonly ReportSection[];
-    readonly imported: readonly ImportedSection[];
-  },
+  { sections, imported, claims }: JsonParts,
 ): string {
   const { id, title, citation, arxiv, caveat, anomalies, assumptions, deviations, publishedDifferences } = page;
   const rows = sections.flatMap(({ tables }) => tables.flatMap(({ rows }) => rows));
@@ -30,6 +31,14 @@ export function toJson(
       paper: { id, title, citation, arxiv, caveat },
       cells: rows.map((row) => jsonCell(id, row)),
       imported: imported.flatMap(({ tool, table }) => table.rows.map((row) => ({ tool, ...tidyRow(id, row) }))),
+      claims: claims.map(({ claim, verdict }) => ({
+        id: claim.id,
+        statement: claim.statement,
+        source: claim.source,
+        published: claim.published,
+        verdict: verdict.name,
+        reason: verdict.reason,
+      })),
       published_differences: publishedDifferences,
       anomalies: anomalies.map(({ text }) => text),
       assumptions,
@@ -47,7 +56,6 @@ function jsonCell(paper: string, row: ReportRow) {
     anomalies: row.anomalies,
     not_done: row.notDone,
     flags: row.flags,
-    holm_p: row.holmP,
     seeds: row.seeds.map(({ seed, run, top1Percent }) => ({ seed, run, top1_percent: top1Percent })),
   };
 }

@@ -23,6 +23,10 @@ export const VERDICT_SYMBOLS: Readonly<Record<VerdictName, string>> = {
 /** From this many rows on, a table gets a filter. */
 const FILTER_FROM = 8;
 
+/** A column with longer text gets room for it, so that its rows do not become towers. */
+const LONG_FROM = 60;
+const LONG = ' class="long"';
+
 /**
  * One block as HTML.
  * @param root From the page to the site's root: empty, or `../`.
@@ -32,7 +36,9 @@ export function blockHtml(part: Block, root: string): string {
     case "banner":
       return `<p class="banner"><strong>${escaped(part.text)}</strong></p>`;
     case "heading":
-      return `<h${part.level}>${escaped(part.text)}</h${part.level}>`;
+      return `<h${part.level}${part.level === 2 ? ` id="${anchor(part.text)}"` : ""}>${
+        escaped(part.text)
+      }</h${part.level}>`;
     case "paragraph":
       return `<p>${escaped(part.text)}</p>`;
     case "list": {
@@ -52,13 +58,25 @@ export function blockHtml(part: Block, root: string): string {
   }
 }
 
+/** The id of a section's heading: `Protocol paper: not run` is `protocol-paper-not-run`. */
+export function anchor(text: string): string {
+  return text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+}
+
 /** A wide table scrolls in a region of its own, which the keyboard reaches. */
-function tableHtml({ caption, columns, rows, ordered }: TableBlock, root: string): string {
+function tableHtml(table: TableBlock, root: string): string {
+  const html = openTableHtml(table, root);
+  if (!table.aside) return html;
+  return `<details class="aside"><summary>${escaped(table.caption)}</summary>\n${html}\n</details>`;
+}
+
+function openTableHtml({ caption, columns, rows, ordered }: TableBlock, root: string): string {
+  const kind = ordered ? ' class="facts"' : rows.some(hasLongText) ? ' class="cards"' : "";
   const filter = !ordered && rows.length >= FILTER_FROM ? " data-filter" : "";
   const sort = !ordered && rows.length > 1 ? " data-sort" : "";
   return [
     `<div class="scroll" role="region" tabindex="0" aria-label="${escaped(caption)}">`,
-    `<table${ordered ? ' class="facts"' : ""}${sort}${filter}>\n<caption>${escaped(caption)}</caption>`,
+    `<table${kind}${sort}${filter}>\n<caption>${escaped(caption)}</caption>`,
     gridHtml({ columns, rows }, root),
     `</table>\n</div>`,
   ].join("\n");
@@ -77,20 +95,46 @@ function figureHtml({ id, caption, svg, data }: FigureBlock, root: string): stri
 }
 
 function gridHtml({ columns, rows }: Pick<TableBlock, "columns" | "rows">, root: string): string {
+  const sides = columns.map((column, index) =>
+    column.align === "left" && rows.some((row) => isLong(row[index]!)) ? LONG : side(column)
+  );
+  const labelled = sides.includes(LONG);
   const head = columns.map((column) => `<th scope="col"${side(column)}>${escaped(column.title)}</th>`).join("");
   return [
     `<thead><tr>${head}</tr></thead>`,
     `<tbody>`,
     ...rows.map((row) =>
-      `<tr>${row.map((cell, index) => cellHtml(cell, { column: columns[index]!, root })).join("")}</tr>`
+      `<tr>${
+        row.map((cell, index) => cellHtml(cell, { column: columns[index]!, side: sides[index]!, labelled, root })).join(
+          "",
+        )
+      }</tr>`
     ),
     `</tbody>`,
   ].join("\n");
 }
 
-function cellHtml(cell: TableCell, { column, root }: { column: Column; root: string }): string {
+function isLong(cell: TableCell): boolean {
+  return cellText(cell).length > LONG_FROM;
+}
+
+function hasLongText(row: readonly TableCell[]): boolean {
+  return row.some(isLong);
+}
+
+function cellHtml(
+  cell: TableCell,
+  { column, side, labelled, root }: {
+    readonly column: Column;
+    readonly side: string;
+    /** Whether the cell may stand apart from its column's head. */
+    readonly labelled: boolean;
+    readonly root: string;
+  },
+): string {
   const content = contentHtml(cell, root);
-  return column.names ? `<th scope="row"${side(column)}>${content}</th>` : `<td${side(column)}>${content}</td>`;
+  if (column.names) return `<th scope="row"${side}>${content}</th>`;
+  return `<td${side}${labelled ? ` data-label="${escaped(column.title)}"` : ""}>${content}</td>`;
 }
 
 function contentHtml(cell: TableCell, root: string): string {

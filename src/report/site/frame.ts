@@ -1,5 +1,5 @@
 import type { Block } from "../blocks.ts";
-import { blockHtml } from "./block_html.ts";
+import { anchor, blockHtml } from "./block_html.ts";
 import { escaped } from "../escape.ts";
 
 /** A link of the site's navigation; `href` is relative to the root of the site. */
@@ -50,10 +50,23 @@ ${body}
 `;
 }
 
+/** From this many sections on, a page has a list of them. */
+const CONTENTS_FROM = 4;
+
+/** Links to the sections; none where there are few. */
+function contents(blocks: readonly Block[]): string[] {
+  const titles = blocks.flatMap((part) => part.kind === "heading" && part.level === 2 ? [part.text] : []);
+  if (titles.length < CONTENTS_FROM) return [];
+  const items = titles.map((title) => `<li><a href="#${anchor(title)}">${escaped(title)}</a></li>`);
+  return [`<nav aria-label="On this page" class="contents"><ul>\n${items.join("\n")}\n</ul></nav>`];
+}
+
 /** Blocks as a page of the site; figures that follow each other stand side by side where there is room. */
 export function pageHtml(blocks: readonly Block[], frame: Frame): string {
-  const parts = blocks.map((part, index) => {
+  const list = contents(blocks);
+  const parts = blocks.flatMap((part, index) => {
     const html = blockHtml(part, frame.root);
+    if (part.kind === "heading" && part.level === 1) return [html, ...list];
     if (part.kind !== "figure") return html;
     const opening = blocks[index - 1]?.kind === "figure" ? "" : '<div class="figures">\n';
     return opening + html + (blocks[index + 1]?.kind === "figure" ? "" : "\n</div>");

@@ -133,7 +133,7 @@ function curveFigure({ id, curve, spec }: RunRecord): Block[] {
     heading(2, "Curve"),
     {
       kind: "figure",
-      id: "curve",
+      id: "run-curve",
       caption,
       svg: runCurveDrawing(curve, { id: `run-${id}`, title: caption, description }),
       data: curveTable(curve),

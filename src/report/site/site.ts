@@ -84,14 +84,18 @@ function runFiles(
   const ofRuns = { links, current: RUNS.href, root: "../" as const };
   return [
     { path: RUNS.href, text: pageHtml(runIndexBlocks(runs, titleOf), { ...ofRuns, title: "Requant: runs" }) },
-    ...runs.map((run) => {
-      const blocks = runPageBlocks(run, {
-        armTitle: titleOf(run),
-        teacherHasPage: run.spec.teacher !== null && ids.has(run.spec.teacher),
-        papers: (papersOf.get(run) ?? []).map(({ id, title }) => ({ text: title, href: paperHref(id) })),
-      });
-      return { path: runHref(run.id), text: pageHtml(blocks, { ...ofRuns, title: `Run ${run.id}` }) };
-    }),
+    // a page is made when it is asked for: thousands of them together would fill the memory
+    ...runs.map((run) => ({
+      path: runHref(run.id),
+      get text() {
+        const blocks = runPageBlocks(run, {
+          armTitle: titleOf(run),
+          teacherHasPage: run.spec.teacher !== null && ids.has(run.spec.teacher),
+          papers: (papersOf.get(run) ?? []).map(({ id, title }) => ({ text: title, href: paperHref(id) })),
+        });
+        return pageHtml(blocks, { ...ofRuns, title: `Run ${run.id}` });
+      },
+    })),
   ];
 }
 

@@ -27,6 +27,8 @@ export function sum(values: ArrayLike<number>): number {
 /** Sample standard deviation, sqrt(sum (x - mean)² / (n - 1)); null for n < 2. */
 export function standardDeviation(values: readonly number[]): number | null {
   if (values.length < 2) return null;
+  // (0.4 + 0.4 + 0.4) / 3 is not 0.4: their spread would be 1e-17, and sure
+  if (values.every((value) => value === values[0])) return 0;
   const centre = mean(values);
   return Math.sqrt(sum(values.map((value) => (value - centre) ** 2)) / (values.length - 1));
 }

@@ -21,7 +21,9 @@ export function signFlipP(differences: readonly number[]): number | null {
   // the first sign stays: a pattern and its mirror have the same |sum|
   for (let pattern = 0; pattern < 2 ** (n - 1); pattern++) {
     let total = magnitudes[n - 1]!;
-    for (let index = 0; index < n - 1; index++) total += (pattern >> index) & 1 ? magnitudes[index]! : -magnitudes[index]!;
+    for (let index = 0; index < n - 1; index++) {
+      total += (pattern >> index) & 1 ? magnitudes[index]! : -magnitudes[index]!;
+    }
     if (Math.abs(total) >= observed) extreme++;
   }
   return extreme / 2 ** (n - 1);

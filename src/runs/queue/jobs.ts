@@ -4,6 +4,7 @@ import { z } from "zod";
 import { InputError } from "../../errors.ts";
 import type { PlannedRun } from "../plan.ts";
 import { parseRunSpec, runId } from "../spec.ts";
+import { isRunId } from "../store.ts";
 
 /** How often a run that fails is tried again, on whichever worker is free, before its record says `failed`. */
 export const DEFAULT_RETRIES = 1;
@@ -88,6 +89,11 @@ export function parseRunJob(data: unknown, jobId: string): PlannedRun {
   if (!parsed.success) throw new InputError(`Cannot run job ${jobId} as its data is of another version of Requant`);
   const spec = parseRunSpec(parsed.data.spec, `job ${jobId}`);
   const id = runId(spec);
+  if (spec.teacher !== null && !isRunId(spec.teacher)) {
+    throw new InputError(
+      `Cannot run job ${jobId} as its teacher must be 16 hex digits: current value is "${spec.teacher}"`,
+    );
+  }
   if (runJobId(id) !== jobId) throw new InputError(`Cannot run job ${jobId} as its spec is of run ${id}`);
   return { id, spec };
 }
@@ -99,7 +105,7 @@ export function parseReleaseJob(
 ): { teacher: string; students: PlannedRun[]; retries: number } {
   const parsed = releaseDataSchema.safeParse(data);
   // A run id becomes a folder's name: nothing else may.
-  if (!parsed.success || !/^[0-9a-f]{16}$/.test(parsed.data.teacher)) {
+  if (!parsed.success || !isRunId(parsed.data.teacher)) {
     throw new InputError(`Cannot use job ${jobId} as its data is of another version of Requant`);
   }
   const { teacher } = parsed.data;

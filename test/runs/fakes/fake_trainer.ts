@@ -18,7 +18,8 @@ export type Behaviour =
   | "steps"
   | "deaf"
   | "fat"
-  | "flaky";
+  | "flaky"
+  | "tellEnvironment";
 
 const SLOW_STEPS = 2000;
 const MANY_STEPS = 30;
@@ -83,6 +84,7 @@ export async function fakeTrain(request: TrainRequest, behaviour: Behaviour): Pr
     writeFileSync(`${checkpoint}.tmp`, String(step));
     renameSync(`${checkpoint}.tmp`, checkpoint);
   }
+  if (behaviour === "tellEnvironment") request.onNote?.(`environment: ${JSON.stringify(Deno.env.toObject())}`);
   if (behaviour === "throw") throw new Error("the fake trainer threw");
   if (behaviour === "crash") {
     request.onEpoch?.(fakeEpoch(1));

@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { NO_LIMITS, type RunLimits } from "../../../src/runs/limits.ts";
 import { statePlan } from "../../../src/runs/plan.ts";
 import type { PoolEvent, PoolOutcome } from "../../../src/runs/pool.ts";
 import { followPlan, queueName, runWorker } from "../../../src/runs/queue/mod.ts";
 import { parseQueueUrl } from "../../../src/runs/queue/url.ts";
 import { type RunSpec } from "../../../src/runs/spec.ts";
 import { hasRedis, startRedis, TEST_TIMES, type TestRedis } from "./redis.ts";
-import { fakeCommand, fpSpec, studentSpec, traceOf, withFolder } from "./specs.ts";
+import { fakeCommand, fpSpec, studentSpec, TEST_LOCK_TIMES, traceOf, withFolder } from "./specs.ts";
 
 export const TEACHER = fpSpec();
 export const LSQ = studentSpec("lsq", TEACHER);
@@ -48,7 +49,11 @@ export interface Following {
 }
 
 /** Submits specs and follows them. */
-export function follow(specs: readonly RunSpec[], { redis, out }: { redis: TestRedis; out: string }, url = redis.url) {
+export function follow(
+  specs: readonly RunSpec[],
+  { redis, out, retries = 1 }: { redis: TestRedis; out: string; retries?: number },
+  url = redis.url,
+) {
   const stop = new AbortController();
   const following: Omit<Following, "outcome"> = { events: [], said: [], stop: () => stop.abort() };
   async function start(): Promise<PoolOutcome> {
@@ -59,6 +64,7 @@ export function follow(specs: readonly RunSpec[], { redis, out }: { redis: TestR
       interrupts: { stop: stop.signal, kill: stop.signal },
       onEvent: (event) => void following.events.push(event),
       say: (line) => void following.said.push(line),
+      retries,
       times: TEST_TIMES,
     });
   }
@@ -68,11 +74,12 @@ export function follow(specs: readonly RunSpec[], { redis, out }: { redis: TestR
 /** Runs `body` beside workers of this process, which are stopped afterwards. */
 export async function withWorkers<Result>(
   count: number,
-  { redis, out, url = redis.url, behaviours = [] }: {
+  { redis, out, url = redis.url, behaviours = [], limits = NO_LIMITS }: {
     redis: TestRedis;
     out: string;
     url?: string;
     behaviours?: string[];
+    limits?: RunLimits;
   },
   body: (said: readonly string[]) => Promise<Result>,
 ): Promise<Result> {
@@ -88,7 +95,9 @@ export async function withWorkers<Result>(
       command: fakeCommand(behaviours),
       interrupts: { stop: stop.signal, kill: stop.signal },
       say: (line) => void said.push(`${index} ${line}`),
+      limits,
       times: TEST_TIMES,
+      lockTimes: TEST_LOCK_TIMES,
     }));
   try {
     return await body(said);

@@ -11,7 +11,7 @@ const behaviours = rest.filter((text) => !text.startsWith("--"));
 const exitCode = await work(["--queue", url!, "--out", out!, "--jobs", "2", "--engine", "wasm", ...flags], {
   resolveEngine: () => Promise.resolve("wasm"),
   prepareDataset: () => Promise.resolve(),
-  command: fakeCommand(behaviours),
+  command: () => fakeCommand(behaviours),
   cores: 2,
   listenForInterrupts,
   stdout: (text) => void process.stdout.write(text),

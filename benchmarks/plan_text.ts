@@ -58,14 +58,20 @@ function cellLines(view: PlanView): string[] {
   });
 }
 
-function runLine({ id, spec }: PlannedRun, { plan, estimate }: PlanView): string {
+function diskText({ diskMiBOf }: Resources, id: string): string {
+  const size = diskMiBOf[id];
+  return size === undefined ? "" : `, ${size.toPrecision(2)} MiB of disk`;
+}
+
+function runLine({ id, spec }: PlannedRun, { plan, estimate, resources }: PlanView): string {
   const record = plan.finished.get(id);
   const expected = estimate(spec);
   const state = record !== undefined
     ? record.status
     : expected === null
-    ? "no estimate yet"
-    : `about ${formatSeconds(expected.seconds)}, ${Math.round(expected.memoryMiB)} MiB`;
+    ? `no estimate yet${diskText(resources, id)}`
+    : `about ${formatSeconds(expected.seconds)}, ${Math.round(expected.memoryMiB)} MiB of memory` +
+      diskText(resources, id);
   return `${spec.teacher === null ? "" : "  "}${describeRun(spec)}  ${id}  ${state}`;
 }
 
@@ -94,6 +100,7 @@ export function planText(view: PlanView): string {
 /** The plan for machines. */
 export function planDocument(view: PlanView): unknown {
   const { plan, estimate, jobs, papers, protocol } = view, { seconds, unknown } = remaining(view);
+  const { memoryMiB, machineMemoryMiB, diskMiB } = view.resources;
   return {
     schema: 1,
     papers,
@@ -105,6 +112,7 @@ export function planDocument(view: PlanView): unknown {
       status: plan.finished.get(id)?.status ?? null,
       estimatedSeconds: estimate(spec)?.seconds ?? null,
       estimatedMemoryMiB: estimate(spec)?.memoryMiB ?? null,
+      estimatedDiskMiB: view.resources.diskMiBOf[id] ?? null,
     })),
     cells: view.cells.map((cell) => ({
       ...cell,
@@ -112,6 +120,6 @@ export function planDocument(view: PlanView): unknown {
       estimatedSeconds: cellSeconds(cell, view),
     })),
     estimatedSeconds: unknown > 0 ? null : seconds,
-    resources: view.resources,
+    resources: { memoryMiB, machineMemoryMiB, diskMiB },
   };
 }

@@ -10,6 +10,8 @@ export interface Resources {
   readonly machineMemoryMiB: number;
   /** Of everything that is left to run: two checkpoints a run, which stay. */
   readonly diskMiB: number;
+  /** The same by run id. */
+  readonly diskMiBOf: Readonly<Record<string, number>>;
 }
 
 /** Sums what the runs that are left take. */
@@ -24,15 +26,17 @@ export async function planResources(
 ): Promise<Resources> {
   const estimates = todo.map(({ spec }) => estimate(spec));
   const known = estimates.some((item) => item !== null);
-  let diskMiB = 0;
-  for (const { spec } of todo) diskMiB += 2 * await checkpointMiB(spec);
-  return { memoryMiB: known ? peakMemoryMiB(estimates, jobs) : null, machineMemoryMiB, diskMiB };
+  const diskMiBOf: Record<string, number> = {};
+  for (const { id, spec } of todo) diskMiBOf[id] = 2 * await checkpointMiB(spec);
+  const diskMiB = Object.values(diskMiBOf).reduce((sum, size) => sum + size, 0);
+  return { memoryMiB: known ? peakMemoryMiB(estimates, jobs) : null, machineMemoryMiB, diskMiB, diskMiBOf };
 }
 
 /** Memory and disk in one line. */
 export function resourceText({ memoryMiB, machineMemoryMiB, diskMiB }: Resources): string {
-  const memory = memoryMiB === null ? "no estimate yet" : `at most ${Math.round(memoryMiB)} MiB`;
-  return `Memory: ${memory} of this machine's ${Math.round(machineMemoryMiB)} MiB; disk: at most ${
-    Math.ceil(diskMiB)
-  } MiB of checkpoints`;
+  const machine = `${Math.round(machineMemoryMiB)} MiB`;
+  const memory = memoryMiB === null
+    ? `no estimate yet, this machine has ${machine}`
+    : `at most ${Math.round(memoryMiB)} MiB of this machine's ${machine}`;
+  return `Memory: ${memory}; disk: at most ${Math.ceil(diskMiB)} MiB of checkpoints`;
 }

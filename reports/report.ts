@@ -52,18 +52,33 @@ function reportWith(options: ReportOptions, { pages: own, deviations, stdout, st
     return 0;
   }
   const imported = options.imports.flatMap((path) => parseImport(readImport(path), path));
-  const used = new Set(pages.flatMap((page) => runsOf(page, records)));
-  for (const { id, spec } of records.filter((record) => !used.has(record))) {
-    stderr(
-      `Run ${id} (${spec.arm}, ${spec.dataset.name}) belongs to no table of a paper: only its own page shows it\n`,
-    );
-  }
+  tellLost(pages, records, { stderr });
   const ids = pages.map(({ id }) => id);
   const measurements = readMeasurements(options);
   const files = renderReports({ pages, records, deviations, measurements, imported }).filter(({ path }) =>
     ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id))
   );
   return options.check ? checkFiles(files, { out, stdout, stderr }) : writeFiles(files, { out, stdout, stderr });
+}
+
+/** Runs of no table are told, a line an arm and data set: a misnamed arm must not vanish. */
+function tellLost(
+  pages: ReportServices["pages"],
+  records: readonly RunRecord[],
+  { stderr }: Pick<ReportServices, "stderr">,
+): void {
+  const used = new Set(pages.flatMap((page) => runsOf(page, records)));
+  const lost = Map.groupBy(
+    records.filter((record) => !used.has(record)),
+    ({ spec }) => `${spec.arm}, ${spec.dataset.name}`,
+  );
+  for (const [name, runs] of lost) {
+    stderr(
+      runs.length === 1
+        ? `Run ${runs[0]!.id} (${name}) belongs to no table of a paper: only its own page shows it\n`
+        : `${runs.length} runs (${name}) belong to no table of a paper: only their own pages show them\n`,
+    );
+  }
 }
 
 function isWantedPaper(id: string, { paper }: ReportOptions): boolean {

@@ -1,5 +1,7 @@
 """The objectives of step.py: `loss` is what may be compiled, `before` and `after` run around each step."""
 import copy
+import itertools
+import random
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +12,7 @@ from networks import Conv
 class Plain:
     """Cross-entropy: full precision and LSQ."""
 
-    def __init__(self, net, work, make_teacher, compiled):
+    def __init__(self, net, work, make_teacher, images, compiled):
         self.net, self.inputs, self.options = net, work["inputs"], work["options"]
 
     def before(self, timed):
@@ -25,47 +27,57 @@ class Plain:
 
 
 class Fpq(Plain):
-    """FPQ (arXiv:2503.11159, Eq. 14-17, 22). SFP is off in the steps whose losses are compared: noise cannot agree."""
+    """
+    FPQ (arXiv:2503.11159, Eq. 14-17, 22). SFP is off in the steps whose losses are compared: noise cannot agree.
 
-    def __init__(self, net, work, make_teacher, compiled):
-        super().__init__(net, work, make_teacher, compiled)
-        self.teacher, self.ours, self.theirs = make_teacher(), [], []
-        self.convs = [module for module in net.modules() if isinstance(module, Conv)]
-        self.active = torch.zeros(len(self.convs))
-        for index, conv in enumerate(self.convs):
-            conv.perturb = lambda x, step, index=index: self.perturbed(x, step * self.active[index])
-            conv.seen = self.ours
-        self.compiled = compiled
-        for module in self.teacher.modules():
-            if isinstance(module, Conv):
-                module.seen = self.theirs
+    Noise is drawn before the step, for the layers whose turn it is. Compiled, the others have zeros, so that one compiled
+    step serves every draw; eager, they have none.
+    """
 
-    def perturbed(self, x, amount):
-        # compiled: a mask and not an `if`, so that one compiled step serves every draw
-        if not self.compiled and amount == 0:
-            return x
-        return x + (torch.rand_like(x) - 0.5) * amount
+    def __init__(self, net, work, make_teacher, images, compiled):
+        super().__init__(net, work, make_teacher, images, compiled)
+        self.teacher, self.compiled = make_teacher(), compiled
+        self.convs, theirs = ([m for m in n.modules() if isinstance(m, Conv)] for n in (net, self.teacher))
+        self.pairs = list(zip(self.convs, theirs))
+        shapes = {}
+        hooks = [conv.register_forward_pre_hook(lambda conv, inputs: shapes.update({conv: inputs[0].shape})) for conv in theirs]
+        with torch.no_grad():
+            self.teacher(images)
+        for hook in hooks:
+            hook.remove()
+        self.shapes = [shapes[conv] for conv in theirs]
+        self.active = [False] * len(self.convs)
+        for ours, other, shape in zip(self.convs, theirs, self.shapes):
+            ours.kept = other.kept = True
+            if compiled:
+                ours.noise = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
 
     def before(self, timed):
-        if timed:
-            self.active.copy_(torch.rand(len(self.convs)) < self.options["probability"])
+        active = [timed and random.random() < self.options["probability"] for _ in self.convs]
+        for conv, shape, now, last in zip(self.convs, self.shapes, active, self.active):
+            if now:
+                noise = conv.noise if self.compiled else torch.empty(shape, memory_format=torch.channels_last)
+                conv.noise = noise.uniform_(-0.5, 0.5)
+            elif last:
+                conv.noise = conv.noise.zero_() if self.compiled else None
+        self.active = active
 
     def loss(self, views, labels):
-        self.ours.clear()
-        self.theirs.clear()
         loss, logits = super().loss(views, labels)
         with torch.no_grad():
             self.teacher(views[0])
         standard = lambda z: F.batch_norm(z, None, None, training=True, eps=1e-5)
-        distances = [(standard(a) - standard(b)).square().mean() for a, b in zip(self.ours, self.theirs)]
-        return loss + self.options["csdWeight"] * sum(distances) / len(distances), logits
+        distances = [(standard(a.output) - standard(b.output)).square().mean() for a, b in self.pairs]
+        for conv in itertools.chain(*self.pairs):
+            conv.output = None
+        return loss + self.options["csdWeight"] * torch.stack(distances).mean(), logits
 
 
 class Cr(Plain):
     """CR-like: KL to an averaged teacher on the second view, in inference mode."""
 
-    def __init__(self, net, work, make_teacher, compiled):
-        super().__init__(net, work, make_teacher, compiled)
+    def __init__(self, net, work, make_teacher, images, compiled):
+        super().__init__(net, work, make_teacher, images, compiled)
         self.teacher = copy.deepcopy(net).requires_grad_(False).eval()
         pairs = [pair for pair in zip(self.teacher.state_dict().values(), net.state_dict().values())]
         self.averaged = [a for a, _ in pairs if a.is_floating_point()]
@@ -85,8 +97,8 @@ class Cr(Plain):
 class Mec(Plain):
     """MEC, the reconstruction: coding length of the pooled features, experts over channels."""
 
-    def __init__(self, net, work, make_teacher, compiled):
-        super().__init__(net, work, make_teacher, compiled)
+    def __init__(self, net, work, make_teacher, images, compiled):
+        super().__init__(net, work, make_teacher, images, compiled)
         self.scale = torch.zeros(net.classifier.in_features)
 
     def loss(self, views, labels):

@@ -41,11 +41,11 @@ def bounds(bits, signed):
 
 class Quantizable:
     """
-    A layer whose input and weight are quantized once `spec` is set. `perturb`, once set, changes the quantized input (it
-    is given its step size too), and `seen` the list that outputs are added to.
+    A layer whose input and weight are quantized once `spec` is set. `noise`, once set, is added to the quantized input in
+    units of its step size; with `kept` a convolution leaves its last `output` there.
     """
 
-    spec, perturb, seen = None, None, None
+    spec, noise, kept, output = None, None, False, None
 
     def operands(self, x):
         if self.spec is None:
@@ -56,7 +56,7 @@ class Quantizable:
         x = quantize(x, self.input_step, self.input_zero if asymmetric and signed else None, bounds(bits, signed and not asymmetric))
         weight = quantize(self.weight, step, self.weight_zero.view(step.shape) if asymmetric else None,
                           bounds(self.spec["weightBits"], not asymmetric))
-        return (self.perturb(x, self.input_step) if self.perturb else x), weight
+        return (x if self.noise is None else x + self.noise * self.input_step), weight
 
 
 class Conv(Quantizable, nn.Conv2d):
@@ -66,8 +66,8 @@ class Conv(Quantizable, nn.Conv2d):
     def forward(self, x):
         x, w = self.operands(x)
         y = F.conv2d(x, w, None, self.stride, self.padding, self.dilation, self.groups)
-        if self.seen is not None:
-            self.seen.append(y)
+        if self.kept:
+            self.output = y
         return y
 
 

@@ -122,13 +122,14 @@ def main(path, mode):
     views = [tensors[name].to(torch.uint8).permute(0, 3, 1, 2) for name in sorted(tensors) if name.startswith("images/")]
     labels = tensors["labels"].long()
     make_teacher = lambda: build(tensors, work, quantized=False).requires_grad_(False)
-    objective = OBJECTIVES[work["method"]](net, work, make_teacher, mode == "compile")
+    normalised = lambda view: view.float() * factor + offset
+    objective = OBJECTIVES[work["method"]](net, work, make_teacher, normalised(views[0]), mode == "compile")
 
     def loss_and_hits(views, labels):
-        loss, logits = objective.loss([view.float() * factor + offset for view in views], labels)
+        loss, logits = objective.loss([normalised(view) for view in views], labels)
         return loss, (logits.argmax(1) == labels).sum()
 
-    run = torch.compile(loss_and_hits) if mode == "compile" else loss_and_hits
+    run = torch.compile(loss_and_hits, dynamic=False) if mode == "compile" else loss_and_hits
 
     def step(timed=True):
         objective.before(timed)

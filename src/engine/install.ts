@@ -71,11 +71,11 @@ async function prepare(
   work: string,
   options: InstallOptions & { readonly sha256: string; readonly device: "cpu" | "gpu" },
 ): Promise<void> {
-  const { device, sha256, progress } = options, { project, platform } = wheelFor(device);
+  const { device, sha256, progress } = options, { project, platforms } = wheelFor(device);
   async function download(requirements: readonly string[]): Promise<string[]> {
     return await downloadWheels({
       requirements,
-      platform,
+      platforms,
       folder: join(work, "wheels"),
       scratch: join(work, "pip"),
       progress: (doneBytes) => progress?.({ stage: "download", doneBytes }),

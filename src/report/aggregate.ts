@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import * as aq from "arquero";
 import { InputError } from "../errors.ts";
 import type { RunRecord } from "../runs/record.ts";
@@ -126,10 +127,10 @@ function cellWords({ spec }: RunRecord): string {
 function requireOneSpec(runs: readonly RunRecord[]): void {
   const first = runs[0]!;
   const shared = ({ spec }: RunRecord) => ({ ...spec, seed: 0, teacher: null });
-  const text = canonicalJson(shared(first));
+  const own = shared(first);
   for (const run of runs) {
-    if (canonicalJson(shared(run)) === text) continue;
-    const difference = firstDifference(shared(first), shared(run), "");
+    if (isDeepStrictEqual(own, shared(run))) continue;
+    const difference = firstDifference(own, shared(run), "");
     if (difference === null) continue;
     const { path, left, right } = difference;
     throw new InputError(

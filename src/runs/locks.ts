@@ -33,6 +33,8 @@ const lockSchema = z.strictObject({
 
 const beatSchema = z.strictObject({
   schema: z.literal(1),
+  pid: z.int(),
+  place: z.string().nullable(),
   beat: z.int(),
   /** Processes of its runs by run id. */
   children: z.record(z.string(), z.int()),
@@ -100,10 +102,12 @@ export function openLocks(out: string, options: LockOptions = {}): Locks {
   let count = 0;
   let beatenAtMs = performance.now();
   makeFolder(join(out, "schedulers"));
+  forgetDead(out);
   beat();
 
   function beat(): void {
-    writeFileAtomic(beatFile(out, owner), JSON.stringify({ schema: 1, beat: count++, children }));
+    const life: z.infer<typeof beatSchema> = { schema: 1, pid: Deno.pid, place: thisPlace(), beat: count++, children };
+    writeFileAtomic(beatFile(out, owner), JSON.stringify(life));
     beatenAtMs = performance.now();
   }
 
@@ -201,10 +205,26 @@ export function openLocks(out: string, options: LockOptions = {}): Locks {
 
   function close(): void {
     clearInterval(beating);
-    [...held.keys()].forEach(release);
+    for (const id of [...held.keys()]) {
+      try {
+        release(id);
+      } catch {
+        // A folder that refuses writes: what was being written has its own error by then.
+      }
+    }
     removeIfThere(beatFile(out, owner));
   }
   return { take, note, release, close };
+}
+
+/** Takes away what killed schedulers of this machine left, once the processes of their runs are gone too. */
+function forgetDead(out: string): void {
+  for (const { name } of Deno.readDirSync(join(out, "schedulers"))) {
+    const path = join(out, "schedulers", name);
+    const life = parse(beatSchema, readTextIfThere(path) ?? "");
+    if (life === null || !samePlace(life.place)) continue;
+    if (![life.pid, ...Object.values(life.children)].some(isAlive)) removeIfThere(path);
+  }
 }
 
 function parse<Value>(schema: z.ZodType<Value>, text: string): Value | null {

@@ -219,7 +219,7 @@ Deno.test("bench --dry-run shows teachers above students, estimates from records
     assert.equal(before.code, 0);
     assert.match(
       before.stdout,
-      /^Plan of mec, protocol smoke\nfp resnet8 seed 0 {2}[0-9a-f]{16} {2}no estimate yet\n {2}lsq resnet8 W4A4 seed 0 /,
+      /^Plan of mec, protocol smoke\nfp resnet8 seed 0 {2}[0-9a-f]{16} {2}no estimate yet, 3\.0 MiB of disk\n {2}lsq resnet8 W4A4 seed 0 /,
     );
     assert.match(before.stdout, /\n6 runs, 0 done, 6 to run: no estimate yet\n$/);
     assert.deepEqual([...Deno.readDirSync(out)], []);
@@ -229,7 +229,7 @@ Deno.test("bench --dry-run shows teachers above students, estimates from records
     // 2,048 images at the fake's 100 images/s: 20 s an epoch, FP has two.
     assert.match(
       after.stdout,
-      /\nfp resnet8 seed 1 {2}[0-9a-f]{16} {2}about 41 s, \d+ MiB\n {2}lsq resnet8 W4A4 seed 1 {2}[0-9a-f]{16} {2}about 20 s/,
+      /\nfp resnet8 seed 1 {2}[0-9a-f]{16} {2}about 41 s, \d+ MiB of memory, 3\.0 MiB of disk\n {2}lsq resnet8 W4A4 seed 1 {2}[0-9a-f]{16} {2}about 20 s/,
     );
     assert.match(after.stdout, /\n6 runs, 3 done, 3 to run: about 61 s with 2 at once\n$/);
     // two seeds a cell: 2 x 41 s and 2 x 20 s in hours

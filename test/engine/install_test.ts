@@ -191,9 +191,10 @@ Deno.test("installLibtensorflow() downloads by pip for another Python and platfo
        /bin/cp '${wheel}' "$2/tensorflow_cpu-2.21.0-cp311-cp311-linux.whl"`,
     );
     assert.equal((await installLibtensorflow({ sha256 })).fresh, true);
-    const asked = await Deno.readTextFile(log), { project, platform } = wheelFor("cpu");
+    const asked = await Deno.readTextFile(log), { project, platforms } = wheelFor("cpu");
     assert.match(asked, /^-m pip download --no-deps --only-binary=:all: /);
-    assert.match(asked, new RegExp(`--python-version 3.11 --platform ${platform} .* ${project}==2.21.0\n$`));
+    const named = platforms.map((platform) => `--platform ${platform}`).join(" ");
+    assert.match(asked, new RegExp(`--python-version 3.11 ${named} --dest .* ${project}==2.21.0\n$`));
     assert.deepEqual(installed(), ["2.21.0-cpu"]);
   });
 });
@@ -203,7 +204,7 @@ Deno.test("downloadWheels() says what is missing: Python, pip, the network or ro
     const download = () =>
       downloadWheels({
         requirements: ["tensorflow-cpu==2.21.0"],
-        platform: "any",
+        platforms: ["any"],
         folder: join(folder, "wheels"),
         scratch: join(folder, "scratch"),
       });

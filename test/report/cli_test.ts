@@ -113,6 +113,11 @@ Deno.test("report tells of runs that belong to no table", () => {
     assert.equal(code, 0);
     const told = `Run ${lost.id} (nobody, cifar10) belongs to no table of a paper: only its own page shows it\n`;
     assert.equal(stderr, told);
+    const two = writeRecords(folder, [lost, record({ arm: "nobody", seed: 1 })]);
+    assert.equal(
+      run("--records", two, "--out", folder).stderr,
+      "2 runs (nobody, cifar10) belong to no table of a paper: only their own pages show them\n",
+    );
   });
 });
 

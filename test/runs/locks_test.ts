@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { thisPlace } from "../../src/runs/alive.ts";
 import { holderOf, type Locks, openLocks } from "../../src/runs/locks.ts";
 import { runFolder } from "../../src/runs/store.ts";
 import { withFolder } from "./fakes/specs.ts";
@@ -83,7 +84,7 @@ Deno.test("clocks set back or far ahead, and times of files, change nothing abou
     let beat = 0;
     // The owner's clock stands in 1970 or in 2099; its counter goes on.
     for (let waited = 0; waited < 2 * TIMES.staleMs; waited += 50) {
-      Deno.writeTextFileSync(beats, JSON.stringify({ schema: 1, beat: beat++, children: {} }));
+      Deno.writeTextFileSync(beats, JSON.stringify({ schema: 1, pid: 7, place: null, beat: beat++, children: {} }));
       const when = beat % 2 === 0 ? new Date(0) : new Date("2099-01-01");
       for (const path of [beats, lockPath(out)]) Deno.utimeSync(path, when, when);
       assert.notEqual(locks.take(ID), "taken");
@@ -164,3 +165,31 @@ Deno.test("workers of one queue take each other's runs at once, as the queue has
     assert.equal(same!.take(ID), "taken");
     [other!, same!].forEach((locks) => locks.close());
   }));
+
+/** A process that has ended. */
+async function deadPid(): Promise<number> {
+  const child = new Deno.Command(Deno.execPath(), { args: ["--version"], stdout: "null" }).spawn();
+  await child.status;
+  return child.pid;
+}
+
+Deno.test({
+  name: "a killed scheduler of this machine is known for dead at once, but not while the process of its run lives on",
+  ignore: thisPlace() === null,
+  fn: () =>
+    withFolder(async (out) => {
+      const pid = await deadPid();
+      const owner = foreignLock(out, { pid, place: thisPlace() });
+      const life = { schema: 1, pid, place: thisPlace(), beat: 3, children: { [ID]: Deno.pid } };
+      Deno.mkdirSync(join(out, "schedulers"));
+      const path = join(out, "schedulers", `${owner}.json`);
+      Deno.writeTextFileSync(path, JSON.stringify(life));
+      const locks = openLocks(out, { times: { ...TIMES, staleMs: 60_000 } });
+      assert.notEqual(locks.take(ID), "taken");
+      Deno.writeTextFileSync(path, JSON.stringify({ ...life, children: { [ID]: pid } }));
+      assert.equal(locks.take(ID), "taken");
+      locks.close();
+      openLocks(out, { times: TIMES }).close();
+      assert.deepEqual([...Deno.readDirSync(join(out, "schedulers"))], [], "its signs of life are gone");
+    }),
+});

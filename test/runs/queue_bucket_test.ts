@@ -9,7 +9,7 @@ import { runId, type RunSpec } from "../../src/runs/spec.ts";
 import { readRecord } from "../../src/runs/store.ts";
 import { LSQ, REDIS_IS_THERE, starts, startWorker, statuses, TEACHER, until } from "./fakes/queue.ts";
 import { startRedis, TEST_TIMES } from "./fakes/redis.ts";
-import { startS3, type TestS3 } from "./fakes/s3.ts";
+import { S3_KINDS, startS3, type TestS3 } from "./fakes/s3.ts";
 import { withFolder } from "./fakes/specs.ts";
 
 const STORE = "--store=s3://requant/grids/one";
@@ -33,7 +33,7 @@ Deno.test({
   fn: () =>
     withFolder(async (folder) => {
       const redis = await startRedis(join(folder, "redis"));
-      const s3 = await startS3("s3rver", join(folder, "s3"));
+      const s3 = await startS3(S3_KINDS.at(-1)!, join(folder, "s3"));
       const [a, b, c] = ["a", "b", "c"].map((name) => join(folder, name)) as [string, string, string];
       const env = s3.environment;
       const bucket = openBucket(s3.address);

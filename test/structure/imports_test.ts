@@ -78,7 +78,10 @@ Deno.test("imports point one way", () => {
       const allowed = part === targetPart ||
         MAY_IMPORT[part]!.some((name) => targetPart === name || targetPart.startsWith(`${name}/`));
       if (!allowed) wrong.push(`${file} imports ${target}`);
-      if (targetPart === "src/runs" && ["src/train", "src/measure", "src/report"].includes(part) && !PLAIN_RUNS.includes(target)) {
+      if (
+        targetPart === "src/runs" && ["src/train", "src/measure", "src/report"].includes(part) &&
+        !PLAIN_RUNS.includes(target)
+      ) {
         wrong.push(`${file} imports ${target}, which is more than plain data`);
       }
     }

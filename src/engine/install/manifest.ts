@@ -6,15 +6,17 @@ import { LIBTENSORFLOW_VERSION } from "../locate.ts";
 export interface Wheel {
   /** pip's name of the project. */
   readonly project: "tensorflow" | "tensorflow-cpu";
-  /** pip's name of the platform. */
-  readonly platform: string;
+  /** pip's names of platforms, the wheel's own first. */
+  readonly platforms: readonly string[];
   readonly sha256: string;
 }
 
-const X86_LINUX = "manylinux_2_27_x86_64";
+/** For a named platform pip takes no wheels of older ones, which NVIDIA's are in part: name them all. */
+const X86_LINUX = ["manylinux_2_27", "manylinux_2_17", "manylinux2014", "manylinux_2_12", "manylinux2010"]
+  .map((platform) => `${platform}_x86_64`);
 const ARM_LINUX: Wheel = {
   project: "tensorflow",
-  platform: "manylinux_2_27_aarch64",
+  platforms: ["manylinux_2_27_aarch64"],
   sha256: "4b24aca16d527a3cf1c37f720c04c484c3d20f4d0fdfa98632ac8b9f3be6eb5c",
 };
 
@@ -22,18 +24,18 @@ const ARM_LINUX: Wheel = {
 const WHEELS: Readonly<Record<string, Wheel>> = {
   "linux-x86_64-cpu": {
     project: "tensorflow-cpu",
-    platform: X86_LINUX,
+    platforms: X86_LINUX,
     sha256: "2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c",
   },
   "linux-x86_64-gpu": {
     project: "tensorflow",
-    platform: X86_LINUX,
+    platforms: X86_LINUX,
     sha256: "9056fbc9ba04235810b71ae6cbd958a196e8804fb53bbcffbf3e23b56155f124",
   },
   "linux-aarch64-cpu": ARM_LINUX,
   "darwin-aarch64-cpu": {
     project: "tensorflow",
-    platform: "macosx_12_0_arm64",
+    platforms: ["macosx_12_0_arm64"],
     sha256: "51f46f4806139d01fc7920cc72a4c75876f80649bf40ff083ab6212ceb43ca88",
   },
 };

@@ -7,8 +7,8 @@ import { isDiskFull } from "./wheel.ts";
 export interface Download {
   /** pip requirements, such as `tensorflow-cpu==2.21.0`. */
   readonly requirements: readonly string[];
-  /** pip's name of the platform. */
-  readonly platform: string;
+  /** pip's names of platforms; a wheel of any of them serves. */
+  readonly platforms: readonly string[];
   /** The folder that the wheels go to. */
   readonly folder: string;
   /** pip's folder for what is not complete; watched for the progress. */
@@ -26,12 +26,13 @@ const PYTHON_VERSION = "3.11";
  * @throws {InputError} If Python or pip is missing, the disk is full, or pip fails.
  */
 export async function downloadWheels(
-  { requirements, platform, folder, scratch, progress }: Download,
+  { requirements, platforms, folder, scratch, progress }: Download,
 ): Promise<string[]> {
   await Deno.mkdir(folder, { recursive: true });
   await Deno.mkdir(scratch, { recursive: true });
   const options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--disable-pip-version-check", "--quiet"];
-  const target = ["--python-version", PYTHON_VERSION, "--platform", platform, "--dest", folder];
+  const named = platforms.flatMap((platform) => ["--platform", platform]);
+  const target = ["--python-version", PYTHON_VERSION, ...named, "--dest", folder];
   const command = new Deno.Command("python3", {
     args: ["-m", "pip", "download", ...options, ...target, ...requirements],
     env: { TMPDIR: scratch },

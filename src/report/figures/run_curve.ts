@@ -1,11 +1,9 @@
 /**
- * The curve of one run, by d3's scales and lines alone: a site has a page a run, and Plot, which needs a document, would
+ * The curve of one run, by d3's scales alone: a site has a page a run, and Plot, which needs a document, would
  * take minutes for ten thousand of them.
  */
 // @ts-types="npm:@types/d3-scale@4.0.9"
 import { scaleLinear } from "d3-scale";
-// @ts-types="npm:@types/d3-shape@3.2.0"
-import { line } from "d3-shape";
 import type { Epoch } from "../../runs/record.ts";
 import { COLOURS, type DrawingText, FIGURE_WIDTH, named } from "./drawing.ts";
 
@@ -18,7 +16,6 @@ export function runCurveDrawing(curve: readonly Epoch[], text: DrawingText): str
   const trains = curve.map(({ trainTop1Percent }) => trainTop1Percent);
   const x = scaleLinear([0, curve.length], [LEFT, RIGHT]);
   const y = scaleLinear([Math.min(...tests, ...trains), Math.max(...tests, ...trains)], [BOTTOM, TOP]).nice(5);
-  const path = line<number>((_, index) => x(index + 1), (value) => y(value)).digits(1);
   const at = (value: number) => Math.round(value * 10) / 10;
   const rows = y.ticks(5).map((tick) =>
     `<path d="M${LEFT},${at(y(tick))}H${RIGHT}" stroke="currentColor" stroke-opacity=".12"/>` +
@@ -27,16 +24,18 @@ export function runCurveDrawing(curve: readonly Epoch[], text: DrawingText): str
   const columns = x.ticks(Math.min(6, curve.length)).filter(Number.isInteger).map((tick) =>
     `<text x="${at(x(tick))}" y="${BOTTOM + 18}" text-anchor="middle">${tick}</text>`
   );
-  const series = (values: readonly number[], name: string, style: string) =>
+  const series = (values: readonly number[], radius: number, style: string) =>
     values.length > 1
-      ? `<path fill="none" ${style} d="${path(values)}"/>`
-      : `<circle cx="${at(x(1))}" cy="${at(y(values[0]!))}" r="${name === "test" ? 4 : 3}" ${style} fill="none"/>`;
+      ? `<polyline fill="none" ${style} points="${
+        values.map((value, index) => `${at(x(index + 1))},${at(y(value))}`).join(" ")
+      }"/>`
+      : `<circle cx="${at(x(1))}" cy="${at(y(values[0]!))}" r="${radius}" ${style} fill="none"/>`;
   return named(
     `<svg viewBox="0 0 ${FIGURE_WIDTH} ${HEIGHT}" font-size="13" font-family="system-ui, sans-serif" fill="currentColor">` +
       rows.join("") + columns.join("") +
       `<text x="${(LEFT + RIGHT) / 2}" y="${HEIGHT - 4}" text-anchor="middle">Epoch</text>` +
-      series(trains, "train", `stroke="${COLOURS.reference}" stroke-width="1.5" stroke-dasharray="4 3"`) +
-      series(tests, "test", `stroke="${COLOURS.ours}" stroke-width="2"`) +
+      series(trains, 3, `stroke="${COLOURS.reference}" stroke-width="1.5" stroke-dasharray="4 3"`) +
+      series(tests, 4, `stroke="${COLOURS.ours}" stroke-width="2"`) +
       ends([["test", tests.at(-1)!], ["train", trains.at(-1)!]], y) +
       `</svg>`,
     text,

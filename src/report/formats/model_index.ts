@@ -17,7 +17,10 @@ export function toModelIndex({ title, arxiv }: PaperPage, sections: readonly Rep
     const name = `${modelTitle(row.model)} ${bitsTitle(row)} ${armTitle(row)}`;
     entries.set(name, [...(entries.get(name) ?? []), result]);
   }
-  return stringify({ "model-index": [...entries].map(([name, results]) => ({ name, results })) }, { lineWidth: 0 });
+  return stringify({ "model-index": [...entries].map(([name, results]) => ({ name, results })) }, {
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  });
 }
 
 type Result = Readonly<Record<string, unknown>>;

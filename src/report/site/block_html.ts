@@ -99,19 +99,21 @@ function gridHtml({ columns, rows }: Pick<TableBlock, "columns" | "rows">, root:
     column.align === "left" && rows.some((row) => isLong(row[index]!)) ? LONG : side(column)
   );
   const labelled = sides.includes(LONG);
-  const head = columns.map((column) => `<th scope="col"${side(column)}>${escaped(column.title)}</th>`).join("");
-  return [
-    `<thead><tr>${head}</tr></thead>`,
-    `<tbody>`,
-    ...rows.map((row) =>
-      `<tr>${
-        row.map((cell, index) => cellHtml(cell, { column: columns[index]!, side: sides[index]!, labelled, root })).join(
-          "",
-        )
-      }</tr>`
-    ),
-    `</tbody>`,
-  ].join("\n");
+  const tags = columns.map(({ title, names }, index) =>
+    names
+      ? { open: `<th scope="row"${sides[index]}>`, close: "</th>" }
+      // with long text the cells may stand below each other, apart from their column's head
+      : { open: `<td${sides[index]}${labelled ? ` data-label="${escaped(title)}"` : ""}>`, close: "</td>" }
+  );
+  let html = "<thead><tr>";
+  for (const column of columns) html += `<th scope="col"${side(column)}>${escaped(column.title)}</th>`;
+  html += "</tr></thead>\n<tbody>";
+  for (const row of rows) {
+    html += "\n<tr>";
+    row.forEach((cell, index) => html += tags[index]!.open + contentHtml(cell, root) + tags[index]!.close);
+    html += "</tr>";
+  }
+  return html + "\n</tbody>";
 }
 
 function isLong(cell: TableCell): boolean {
@@ -120,21 +122,6 @@ function isLong(cell: TableCell): boolean {
 
 function hasLongText(row: readonly TableCell[]): boolean {
   return row.some(isLong);
-}
-
-function cellHtml(
-  cell: TableCell,
-  { column, side, labelled, root }: {
-    readonly column: Column;
-    readonly side: string;
-    /** Whether the cell may stand apart from its column's head. */
-    readonly labelled: boolean;
-    readonly root: string;
-  },
-): string {
-  const content = contentHtml(cell, root);
-  if (column.names) return `<th scope="row"${side}>${content}</th>`;
-  return `<td${side}${labelled ? ` data-label="${escaped(column.title)}"` : ""}>${content}</td>`;
 }
 
 function contentHtml(cell: TableCell, root: string): string {

@@ -99,12 +99,13 @@ function stratifiedBootstrap(
   const sorted = Float64Array.from(tasks.flatMap(({ arm }) => arm)).sort();
   const prepared = tasks.map((task) => prepare(task, sorted));
   const counts = new Uint32Array(sorted.length);
-  const others = new Uint32Array(Math.max(...tasks.map(({ baseline }) => baseline.length)));
+  const most = Math.max(...tasks.map(({ arm, baseline }) => Math.max(arm.length, baseline.length)));
+  const scratch = { draws, counts, own: new Uint32Array(most), others: new Uint32Array(most) };
   const iqms = new Float64Array(resamples), probabilities = new Float64Array(resamples);
   for (let resample = 0; resample < resamples; resample++) {
     counts.fill(0);
     let shares = 0;
-    for (const task of prepared) shares += drawTask(task, { draws, counts, others });
+    for (const task of prepared) shares += drawTask(task, scratch);
     iqms[resample] = countedInterquartileMean(sorted, counts);
     probabilities[resample] = shares / tasks.length;
   }
@@ -119,18 +120,28 @@ function prepare({ arm, baseline }: TaskScores, sorted: Float64Array): PreparedT
   };
 }
 
-/** Draws the runs of both arms: counts the arm's by place, and returns the share above. `others`: room for the baseline's. */
-function drawTask(
-  { places, baselineRuns, halves }: PreparedTask,
-  { draws, counts, others }: { readonly draws: Stream; readonly counts: Uint32Array; readonly others: Uint32Array },
-): number {
+/** Where draws go: of the arm's runs, counted by place, and of the baseline's. */
+interface Scratch {
+  readonly draws: Stream;
+  readonly counts: Uint32Array;
+  readonly own: Uint32Array;
+  readonly others: Uint32Array;
+}
+
+/** Draws the runs of both arms, counts the arm's by place, and returns the share above. */
+function drawTask({ places, baselineRuns, halves }: PreparedTask, { draws, counts, own, others }: Scratch): number {
   const rows = places.length;
-  for (let j = 0; j < baselineRuns; j++) others[j] = Math.floor(draws.word() * 2 ** -32 * baselineRuns);
+  for (let k = 0; k < Math.max(rows, baselineRuns); k++) {
+    // one word is two draws, each floor(n U[0, 1)) with U a multiple of 2^-16: a table of 1,000 runs takes millions
+    const word = draws.word();
+    own[k] = ((word & 0xffff) * rows) >>> 16;
+    others[k] = ((word >>> 16) * baselineRuns) >>> 16;
+  }
   let total = 0;
   for (let i = 0; i < rows; i++) {
-    const row = Math.floor(draws.word() * 2 ** -32 * rows);
-    counts[places[row]!]!++;
-    for (let j = 0; j < baselineRuns; j++) total += halves[row * baselineRuns + others[j]!]!;
+    counts[places[own[i]!]!]!++;
+    const start = own[i]! * baselineRuns;
+    for (let j = 0; j < baselineRuns; j++) total += halves[start + others[j]!]!;
   }
   return total / (2 * rows * baselineRuns);
 }

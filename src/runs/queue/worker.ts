@@ -1,19 +1,16 @@
-import { DelayedError, FlowProducer, type Job, Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
-import { InputError, messageOf } from "../../errors.ts";
-import { failedRecord, type Failure, reasonOf, startedNow } from "../failure.ts";
+import { DelayedError, FlowProducer, type Job, Queue, UnrecoverableError, Worker } from "bullmq";
+import { InputError } from "../../errors.ts";
 import type { Interrupts } from "../interrupts.ts";
-import { type LimitWatch, NO_LIMITS, type RunLimits, watchLimits } from "../limits.ts";
+import type { RunLimits } from "../limits.ts";
 import { type LockTimes, openLocks } from "../locks.ts";
-import { describeRun, isFinal, type PlannedRun } from "../plan.ts";
-import { type ChildEnd, type RunningChild, startChild } from "../process.ts";
-import { describeEnd } from "../progress.ts";
-import type { RunRecord } from "../record.ts";
+import type { PlannedRun } from "../plan.ts";
 import { readRecord } from "../store.ts";
-import { type Artefacts, RECORD, SHARED_FOLDER, TEACHER_FILES } from "./artefacts.ts";
+import { type Artefacts, RECORD, SHARED_FOLDER } from "./artefacts.ts";
+import { type ActiveRun, createComputer } from "./compute.ts";
 import { connectionOptions } from "./connection.ts";
-import { MOST_LOST_WORKERS, parseReleaseJob, parseRunJob, runJobId } from "./jobs.ts";
+import { MOST_LOST_WORKERS, parseReleaseJob, runJobId } from "./jobs.ts";
 import { submitRuns } from "./submit.ts";
-import { DEFAULT_TIMES, outages, type QueueTimes, sleep, throttled, within } from "./times.ts";
+import { DEFAULT_TIMES, outages, type QueueTimes, sleep, within } from "./times.ts";
 import { type QueueAddress, redact } from "./url.ts";
 
 /** What a worker is told. */
@@ -39,14 +36,6 @@ export interface WorkerOptions {
   readonly artefacts?: Artefacts;
 }
 
-interface Active {
-  readonly child: RunningChild;
-  readonly watch: LimitWatch;
-  renewedAtMs: number;
-  /** Whether another worker may have the run by now. */
-  lost: boolean;
-}
-
 /**
  * Takes runs from a queue until it is asked to stop, one process a run and at most `jobs` at once.
  *
@@ -64,7 +53,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const queue = new Queue(options.queue, { connection });
   const flow = new FlowProducer({ connection });
   const artefacts = options.artefacts ?? SHARED_FOLDER;
-  const active = new Map<string, Active>();
+  const active = new Map<string, ActiveRun>();
   // Of one queue's workers BullMQ lets one have a run: the lock is for schedulers beside the queue.
   const locks = openLocks(out, {
     queue: options.queue,
@@ -83,11 +72,6 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     for (const { child } of active.values()) child.kill();
   }
 
-  async function giveBack(job: Job, token: string): Promise<never> {
-    await job.moveToWait(token);
-    throw new WaitingError();
-  }
-
   async function release(job: Job, token: string): Promise<string> {
     const { teacher, students, retries } = parseReleaseJob(job.data, job.id!);
     await artefacts.pull([teacher, ...students.map(({ id }) => id)], RECORD);
@@ -99,114 +83,19 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     return "released";
   }
 
-  async function compute(job: Job, token: string): Promise<string> {
-    const run = parseRunJob(job.data, job.id!);
-    await orGiveUp(() => artefacts.pull([run.id]));
-    const before = readRecord(out, run.id);
-    if (before !== null && isFinal(before)) return before.status;
-    await orGiveUp(async () => {
-      if (run.spec.teacher !== null) await artefacts.pull([run.spec.teacher], TEACHER_FILES);
-      await options.prepare?.(run);
-    });
-    if (stopping.signal.aborted) return await giveBack(job, token);
-    const holder = await orGiveUp(() => locks.take(run.id));
-    if (holder === null) return await giveBack(job, token);
-    if (holder !== "taken") {
-      // A scheduler beside the queue computes it: its record is looked for again.
-      await job.moveToDelayed(Date.now() + times.releaseDelayMs, token);
-      throw new DelayedError();
-    }
-    try {
-      return await computeLocked(run, job, token);
-    } finally {
-      locks.release(run.id);
-    }
-  }
-
-  async function computeLocked(run: PlannedRun, job: Job, token: string): Promise<string> {
-    const started = startedNow();
-    const state = await orGiveUp(() => start(run, job));
-    if (state === null) return await giveBack(job, token);
-    const end = await endOf(run, state).finally(() => active.delete(job.id!));
-    const own = readRecord(out, run.id);
-    if (own !== null && end !== null) return told(run, own);
-    const { exceeded, peakMemoryMiB } = state.watch;
-    const stopped = end?.message?.type === "done" && end.message.status === "stopped" && exceeded === null;
-    if (end === null || stopped || state.lost || stopping.signal.aborted) {
-      say(`${describeRun(run.spec)}: ${describeEnd(null)}, back in the queue`);
-      // Where another worker has the run by now, the server refuses, and nothing is changed.
-      return await giveBack(job, token);
-    }
-    const failure: Failure = {
-      ...(exceeded ?? { status: "failed", reason: reasonOf(end) }),
-      log: end.lastLines,
-      peakMemoryMiB,
-    };
-    // A limit would be broken again.
-    if (exceeded !== null || job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) {
-      return told(run, await pushed(failedRecord(run, { failure, started, out })));
-    }
-    say(`${describeRun(run.spec)}: failed, tried again: ${failure.reason}`);
-    throw new Error(failure.reason);
-  }
-
-  /** Waits for the end of a run's process; what it leaves is stored meanwhile and at the end. */
-  async function endOf(run: PlannedRun, state: Active): Promise<ChildEnd | null> {
-    let pushing = Promise.resolve();
-    function push(): void {
-      pushing = pushing.then(() => artefacts.push(run.id)).catch((error) => say(messageOf(error)));
-    }
-    const timer = setInterval(push, times.pushMs);
-    const end = await orGiveUp(() => state.child.ended).finally(() => {
-      clearInterval(timer);
-      state.watch.close();
-    });
-    await pushing;
-    // Another worker may be further by now.
-    if (state.lost) return end;
-    // What is in no store is not done: the run goes back to the queue.
-    return await orGiveUp(() => artefacts.push(run.id).then(() => end));
-  }
-
-  async function pushed(record: Promise<RunRecord>): Promise<RunRecord> {
-    const { id } = await record;
-    await orGiveUp(() => artefacts.push(id));
-    return record;
-  }
-
-  function told(run: PlannedRun, record: RunRecord): string {
-    say(`${describeRun(run.spec)}: ${describeEnd(record)}`);
-    return record.status;
-  }
-
-  /** A folder or a data set that cannot be used is the worker's fault, not the run's: another worker may do better. */
-  async function orGiveUp<Value>(work: () => Value | Promise<Value>): Promise<Value | null> {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
+  const computer = createComputer({
+    ...options,
+    ...{ say, times, artefacts, locks, active },
+    stopping: stopping.signal,
+    giveUp: (error) => {
       fatal = error;
       stop();
-      return null;
-    }
-  }
-
-  function start(run: PlannedRun, job: Job): Active {
-    const onMessage = throttled((message) => {
-      job.updateProgress(message).catch(() => {});
-    }, times.progressMs);
-    const child = startChild(run, { out, command: options.command, onMessage });
-    locks.note(run.id, child.pid);
-    const watch = watchLimits(child, options.limits ?? NO_LIMITS);
-    const state = { child, watch, renewedAtMs: performance.now(), lost: false };
-    active.set(job.id!, state);
-    say(`${describeRun(run.spec)}: started`);
-    return state;
-  }
+    },
+  });
 
   async function onJob(job: Job, token?: string): Promise<string> {
     try {
-      return job.name === "release" ? await release(job, token!) : await compute(job, token!);
+      return job.name === "release" ? await release(job, token!) : await computer.compute(job, token!);
     } catch (error) {
       throw error instanceof InputError && job.name === "run" ? new UnrecoverableError(error.message) : error;
     }
@@ -221,7 +110,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     runRetryDelay: 1000,
     drainDelay: 2,
   });
-  worker.on("failed", (job, error) => void recordFailure(job, error));
+  worker.on("failed", (job, error) => void computer.recordFailure(job, error));
   worker.on("lockRenewalFailed", (ids) => ids.forEach(lose));
   worker.on("locksRenewed", ({ jobIds }) => {
     for (const id of jobIds) active.has(id) && (active.get(id)!.renewedAtMs = performance.now());
@@ -230,22 +119,6 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   worker.on("error", sayOutage);
   queue.on("error", sayOutage);
   flow.on("error", sayOutage);
-
-  /** The record of a run that BullMQ itself gave up: its workers were lost, or its data is no run. */
-  async function recordFailure(job: Job | undefined, error: Error): Promise<void> {
-    if (job?.name !== "run" || job.finishedOn === undefined) return;
-    try {
-      const run = parseRunJob(job.data, job.id!);
-      if (readRecord(out, run.id) !== null) return;
-      const reason = /stalled more than/.test(error.message)
-        ? `Its worker was lost ${MOST_LOST_WORKERS + 1} times while it ran`
-        : error.message;
-      const failure = { status: "failed", reason } as const;
-      told(run, await pushed(failedRecord(run, { failure, started: startedNow(), out })));
-    } catch (problem) {
-      say(`Job ${job.id} failed: ${messageOf(problem)}`);
-    }
-  }
 
   function lose(id: string): void {
     const state = active.get(id);
@@ -281,6 +154,6 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   if (fatal !== null) throw fatal;
 }
 
-async function whenIdle(active: ReadonlyMap<string, Active>): Promise<void> {
+async function whenIdle(active: ReadonlyMap<string, ActiveRun>): Promise<void> {
   while (active.size > 0) await sleep(50);
 }

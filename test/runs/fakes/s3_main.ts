@@ -1,5 +1,7 @@
 /** s3rver in a process of its own: `PORT FOLDER BUCKET`. */
-import S3rver from "s3rver";
+// Named here and not in deno.json, so that those who run no tests install nothing of it.
+// deno-lint-ignore no-import-prefix
+import S3rver from "npm:s3rver@3.7.1";
 
 const [port, directory, name] = Deno.args;
 await new S3rver({

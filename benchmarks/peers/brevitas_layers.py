@@ -13,6 +13,7 @@ warnings.filterwarnings("ignore")  # Brevitas calls what PyTorch 2.13 deprecates
 import brevitas.nn as qnn  # noqa: E402
 from brevitas.core.scaling import ParameterScaling  # noqa: E402
 from brevitas.core.utils import SingleArgStatelessBuffer  # noqa: E402
+from brevitas.inject import ExtendedInjector  # noqa: E402
 from brevitas.inject.enum import ScalingImplType, ScalingPerOutputType  # noqa: E402
 from brevitas.quant.base import IntQuant, UintQuant  # noqa: E402
 from brevitas.quant.solver.act import ActQuantSolver  # noqa: E402
@@ -34,7 +35,7 @@ class LsqScaling(ParameterScaling):
         return step * factor + step.detach() * (1 - factor)
 
 
-class Learned:
+class Learned(ExtendedInjector):
     scaling_impl_type = ScalingImplType.PARAMETER
     scaling_impl = LsqScaling
     # the parameter is the step size itself, not the threshold

@@ -12,12 +12,18 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   const { measureCase, runProcesses, VARIABLES } = await import("./measure.ts");
   const { peerJson, peerPage } = await import("./page.ts");
   const { allowedProcessors, othersBusy, processorTicks } = await import("./processes.ts");
-  const { canPin, compileObstacle, findPython } = await import("./python.ts");
-  const { summarise } = await import("./result.ts");
-  const { PEER_MODELS, RECIPE, RULE, writeWork } = await import("./work.ts");
+  const { brevitasObstacle, canPin, compileObstacle, findPython } = await import("./python.ts");
+  const { SIDES, summarise } = await import("./result.ts");
+  const { PEER_MODELS, RECIPE, RULE } = await import("./steps.ts");
+  const { writeWork } = await import("./work.ts");
 
   const engine = await openEngine("tensorflow", { threads: 1 });
-  const python = await findPython(options.torch, log), obstacle = await compileObstacle();
+  const python = await findPython(options.torch, log);
+  const obstacles = { compile: await compileObstacle(), brevitas: await brevitasObstacle(python) };
+  const absent = Object.fromEntries(Object.entries(obstacles).filter(([, reason]) => reason !== null)) as Record<
+    string,
+    string
+  >;
   const allowed = allowedProcessors(), { cores, rounds } = options;
   if (allowed && allowed.length < cores) {
     throw new InputError(
@@ -30,7 +36,7 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   const before = processorTicks(), folder = await Deno.makeTempDir({ prefix: "requant-peer-" }), cases = [];
   try {
     for (
-      const { model, batch: ownBatch, learningRate, arms } of PEER_MODELS.filter(({ model }) =>
+      const { model, batch: ownBatch, learningRate, arms, brevitas } of PEER_MODELS.filter(({ model }) =>
         options.models.includes(model)
       )
     ) {
@@ -38,8 +44,8 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
         const batch = options.batch ?? ownBatch, work = join(folder, `${model}_${arm}.safetensors`);
         const same = { model, arm, batch, learningRate };
         await writeWork(engine, work, same);
-        const absent = obstacle === null ? {} : { compile: obstacle };
-        cases.push(await measureCase({ ...same, work, rounds, absent, run, log }));
+        const sides = SIDES.filter((side) => side !== "brevitas" || brevitas.includes(arm));
+        cases.push(await measureCase({ ...same, work, sides, rounds, absent, run, log }));
       }
     }
   } finally {
@@ -70,7 +76,7 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   writeFileAtomic(join(options.out, "peers.md"), page);
   process.stdout.write(options.json ? json : page);
   const failed = summarise(measurement).some(({ counts, notRun }) =>
-    counts === false || (notRun !== null && notRun !== obstacle)
+    counts === false || (notRun !== null && !Object.values(absent).includes(notRun))
   );
   return failed ? 1 : 0;
 }

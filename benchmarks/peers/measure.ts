@@ -1,7 +1,7 @@
-/** Runs the sides in turn: requant, eager, compile, requant, ... one process a core each time. */
+/** Runs the sides in turn: requant, eager, compile, brevitas, requant, ... one process a core each time. */
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../src/errors.ts";
-import { type PeerCase, type Sample, type Side, type SideName, SIDES } from "./result.ts";
+import type { PeerCase, Sample, Side, SideName } from "./result.ts";
 import type { Work } from "./work.ts";
 
 /** Runs all processes of a side once and gives their samples, or throws with the reason. */
@@ -10,6 +10,8 @@ export type RunSide = (side: SideName, work: string) => Promise<Sample[]>;
 /** One case: its work file, and what to do with it. */
 export interface CaseOptions extends Pick<Work, "model" | "arm" | "batch" | "learningRate"> {
   readonly work: string;
+  /** Sides that are measured, in their order. */
+  readonly sides: readonly SideName[];
   readonly rounds: number;
   /** Sides that cannot run, with the reason. */
   readonly absent: Readonly<Partial<Record<SideName, string>>>;
@@ -22,9 +24,9 @@ export interface CaseOptions extends Pick<Work, "model" | "arm" | "batch" | "lea
  * fails is left out from then on, with the reason.
  */
 export async function measureCase(options: CaseOptions): Promise<PeerCase> {
-  const { model, arm, batch, learningRate, work, rounds, run, log } = options;
+  const { model, arm, batch, learningRate, work, sides, rounds, run, log } = options;
   const failed = new Map<SideName, string>(Object.entries(options.absent) as [SideName, string][]);
-  const samples = new Map<SideName, Sample[][]>(SIDES.map((side) => [side, []]));
+  const samples = new Map<SideName, Sample[][]>(sides.map((side) => [side, []]));
   const attempt = async (side: SideName, title: string): Promise<Sample[] | null> => {
     if (failed.has(side)) return null;
     try {
@@ -40,15 +42,15 @@ export async function measureCase(options: CaseOptions): Promise<PeerCase> {
       return null;
     }
   };
-  await attempt("compile", "before the rounds");
+  if (sides.includes("compile")) await attempt("compile", "before the rounds");
   for (let round = 1; round <= rounds; round++) {
-    for (const side of SIDES) {
+    for (const side of sides) {
       const result = await attempt(side, `round ${round} of ${rounds}`);
       if (result) samples.get(side)!.push(result);
     }
   }
-  const sides = SIDES.map((name): Side => ({ name, rounds: samples.get(name)!, notRun: failed.get(name) ?? null }));
-  return { model, arm, batch, learningRate, sides };
+  const results = sides.map((name): Side => ({ name, rounds: samples.get(name)!, notRun: failed.get(name) ?? null }));
+  return { model, arm, batch, learningRate, sides: results };
 }
 
 /** Environment of every process: one thread, malloc as it comes, no worker processes of the compiler. */

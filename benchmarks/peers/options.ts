@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { InputError } from "../../src/errors.ts";
-import { type Arm, ARMS, PEER_MODELS } from "./work.ts";
+import { type Arm, ARMS, PEER_MODELS } from "./steps.ts";
 
 /** What a user asks of `deno task peer`. */
 export interface PeerOptions {
@@ -11,7 +11,7 @@ export interface PeerOptions {
   readonly cores: number;
   /** Null: each model's own. */
   readonly batch: number | null;
-  /** A Python with PyTorch; null: one is made in the cache. */
+  /** A Python with PyTorch, and with Brevitas where that is to be measured; null: one is made in the cache. */
   readonly torch: string | null;
   readonly json: boolean;
   readonly out: string;
@@ -30,7 +30,8 @@ Usage: deno task peer [options]
   --rounds N       how often each side is started; default: 5
   --cores 1|2      processes of a side at once, one thread and one core each; default: 1
   --batch N        batch size; default: ${PEER_MODELS.map(({ model, batch }) => `${batch} (${model})`).join(", ")}
-  --torch PYTHON   a Python that has PyTorch; default: PyTorch 2.13.0 is installed into the cache by pip
+  --torch PYTHON   a Python that has PyTorch, and Brevitas if that is to be measured; default: pip installs
+                   PyTorch 2.13.0 and Brevitas 0.13.4 into the cache (some gigabytes)
   --json           print peers.json on stdout instead of the table
   --out DIR        folder of the two files; default: reports
   --help           print this

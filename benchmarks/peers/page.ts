@@ -1,21 +1,16 @@
 /** peers.md from peers.json. */
 import { type Block, type Column, heading, paragraph } from "../../src/report/blocks.ts";
 import { toMarkdown } from "../../src/report/markdown.ts";
-import {
-  CORE_SHARE,
-  LOSS_TOLERANCE,
-  type PeerMeasurement,
-  type PeerRow,
-  type Range,
-  type SideName,
-  summarise,
-} from "./result.ts";
-import { ARMS } from "./work.ts";
+import { CORE_SHARE, type PeerMeasurement, type PeerRow, type Range, type SideName, summarise } from "./result.ts";
+import { COST_TARGET, type CostRow, methodCosts } from "./cost.ts";
+import { FLIP_LIMIT, LOSS_TOLERANCE } from "./losses.ts";
+import { ARMS } from "./steps.ts";
 
 const SIDE_TITLES: Readonly<Record<SideName, string>> = {
   requant: "Requant",
   eager: "PyTorch eager, channels_last",
   compile: "torch.compile, channels_last",
+  brevitas: "Brevitas, channels_last",
 };
 
 const COLUMNS: readonly Column[] = [
@@ -29,6 +24,13 @@ const COLUMNS: readonly Column[] = [
   { title: "Peak memory, MiB", align: "right" },
   { title: "Requant / side, memory", align: "right" },
   { title: "Losses", align: "left" },
+];
+
+const COST_COLUMNS: readonly Column[] = [
+  { title: "Step", align: "left" },
+  { title: "Side", align: "left" },
+  { title: "Step / LSQ step", align: "right" },
+  { title: "Step / (LSQ step and extra passes)", align: "right" },
 ];
 
 function times(ratio: number | null): string {
@@ -51,9 +53,15 @@ function percent(share: number | null): string {
 function losses(row: PeerRow): string {
   if (row.notRun !== null) return `not run: ${row.notRun}`;
   if (row.counts === null) return "";
-  if (row.counts) return `agree, differ by ${row.lossDifference!.toExponential(1)}`;
-  const [ours, theirs] = row.worstLosses!;
-  return `does not count: loss ${ours.toFixed(6)} against ${theirs.toFixed(6)}`;
+  const difference = row.lossDifference!.toExponential(1);
+  if (!row.counts) {
+    const [ours, theirs] = row.worstLosses!;
+    return `does not count, differ by ${difference}: loss ${ours.toFixed(6)} against ${theirs.toFixed(6)}`;
+  }
+  if (row.lossDifference! <= LOSS_TOLERANCE) return `agree, differ by ${difference}`;
+  return `agree but for flips, differ by ${difference}; eager and torch.compile by ${
+    row.ownDifference!.toExponential(1)
+  }`;
 }
 
 function cells(row: PeerRow): string[] {
@@ -69,6 +77,30 @@ function cells(row: PeerRow): string[] {
     row.peakMib?.toFixed(0) ?? "",
     times(row.memoryRatio),
     losses(row),
+  ];
+}
+
+function costCells(row: CostRow): string[] {
+  return [
+    `${row.model}, ${ARMS[row.arm].title}`,
+    SIDE_TITLES[row.side],
+    withRange(row.overLsq, row.overLsqRange),
+    withRange(row.overParts, row.overPartsRange),
+  ];
+}
+
+/** The second table, where methods' steps were measured. */
+function costs(measurement: PeerMeasurement): Block[] {
+  const rows = methodCosts(measurement).map(costCells);
+  if (rows.length === 0) return [];
+  return [
+    heading(2, "What a method's step costs"),
+    { kind: "table", caption: "Processor time of a method's step", columns: COST_COLUMNS, rows },
+    paragraph(
+      "Over the LSQ step: of the same side, in the round of the same number. Over LSQ step and extra passes: Requant " +
+        `alone, all three in turn in one process, of ${measurement.rule.leastSteps} steps each; the extra pass is the full-precision teacher's (FPQ) or ` +
+        `the averaged teacher's (CR-like), at inference and alone, and MEC has none. The target is at most ${COST_TARGET}x.`,
+    ),
   ];
 }
 
@@ -111,6 +143,7 @@ export function peerPage(measurement: PeerMeasurement): string {
       columns: COLUMNS,
       rows: summarise(measurement).map(cells),
     },
+    ...costs(measurement),
     heading(2, "How to read it"),
     {
       kind: "list",
@@ -121,7 +154,9 @@ export function peerPage(measurement: PeerMeasurement): string {
         `${
           percent(CORE_SHARE)
         } of its core, so other work was in its way by chance. The ratio by processor time then counts`,
-        `A figure counts only if the losses of the first 3 steps agree within ${LOSS_TOLERANCE} of Requant's`,
+        `A figure counts only if the losses of the first 3 steps agree with Requant's: within ${LOSS_TOLERANCE}, or, as ` +
+        "rounding flips alone move low-bit losses, within what PyTorch's eager and compiled form differ by in the same " +
+        `steps, yet never beyond ${FLIP_LIMIT}; differences are relative, the largest of all rounds`,
         "Peak memory is the largest resident size of the process in its life, with what compiling takes inside it",
       ],
     },

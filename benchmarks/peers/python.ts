@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { cacheFolder } from "../../src/data/cache.ts";
 import { InputError } from "../../src/errors.ts";
 
-const REQUIREMENT = "torch==2.13.0";
+const TORCH = "torch==2.13.0", BREVITAS = "brevitas==0.13.4";
 
 async function succeeds(command: string, args: readonly string[]): Promise<boolean> {
   try {
@@ -14,33 +14,38 @@ async function succeeds(command: string, args: readonly string[]): Promise<boole
   }
 }
 
-function hasTorch(python: string): Promise<boolean> {
-  return succeeds(python, ["-c", "import torch"]);
+function imports(python: string, names: string): Promise<boolean> {
+  return succeeds(python, ["-c", `import ${names}`]);
 }
 
 /**
- * A Python that imports torch.
+ * A Python that imports torch; one that is made here imports brevitas too.
  * @throws {InputError} If the named one does not, or none can be made.
  */
 export async function findPython(named: string | null, log: (line: string) => void): Promise<string> {
   if (named !== null) {
-    if (await hasTorch(named)) return named;
+    if (await imports(named, "torch")) return named;
     throw new InputError(
-      `Cannot use --torch ${named} as it is no Python that imports torch: install ${REQUIREMENT} there, ` +
+      `Cannot use --torch ${named} as it is no Python that imports torch: install ${TORCH} there, ` +
         "or leave --torch out",
     );
   }
-  const folder = join(dirname(cacheFolder("data")), "peers", REQUIREMENT.replace("==", "-"));
-  const python = join(folder, "bin", "python");
-  if (await hasTorch(python)) return python;
-  log(`installing ${REQUIREMENT} into ${folder} (some gigabytes)`);
-  const made = await succeeds("python3", ["-m", "venv", "--clear", folder]) &&
-    await succeeds(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", REQUIREMENT]);
-  if (made && await hasTorch(python)) return python;
+  const folder = join(dirname(cacheFolder("data")), "peers", TORCH.replace("==", "-"));
+  const python = join(folder, "bin", "python"), both = "torch, brevitas";
+  if (await imports(python, both)) return python;
+  log(`installing ${TORCH} and ${BREVITAS} into ${folder} (some gigabytes)`);
+  const made = (await imports(python, "torch") || await succeeds("python3", ["-m", "venv", "--clear", folder])) &&
+    await succeeds(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", TORCH, BREVITAS]);
+  if (made && await imports(python, both)) return python;
   throw new InputError(
-    `Cannot install ${REQUIREMENT} into "${folder}" as python3 with venv, pip, a network or disk space is missing: ` +
-      "name a Python that has it with --torch",
+    `Cannot install ${TORCH} and ${BREVITAS} into "${folder}" as python3 with venv, pip, a network or disk space is ` +
+      "missing: name a Python that has them with --torch",
   );
+}
+
+/** Why Brevitas cannot run there; null: it can. */
+export async function brevitasObstacle(python: string): Promise<string | null> {
+  return await imports(python, "brevitas") ? null : `Brevitas is not in ${python}: install ${BREVITAS} there`;
 }
 
 /** Why torch.compile cannot run; null: it can. */

@@ -1,15 +1,23 @@
 /** What a peer measurement is, as plain data, and what follows from it. */
-import type { Arm, Rule } from "./work.ts";
+import { agreement } from "./losses.ts";
+import type { Arm, Rule } from "./steps.ts";
 
 /** The sides in the order in which a round runs them; the first is compared with the others. */
-export const SIDES = ["requant", "eager", "compile"] as const;
+export const SIDES = ["requant", "eager", "compile", "brevitas"] as const;
 export type SideName = typeof SIDES[number];
-
-/** How far, relatively, the losses of the first steps may differ for a figure to count. */
-export const LOSS_TOLERANCE = 1e-3;
 
 /** Share of its core that a process must have had for its time by the clock to count. */
 export const CORE_SHARE = 0.9;
+
+/** Processor time, medians of steps that took turns in one process of ours. */
+export interface Parts {
+  /** The method's step. */
+  readonly step: number;
+  /** The LSQ step on the same batch. */
+  readonly lsq: number;
+  /** The method's extra forward passes alone; 0: it has none. */
+  readonly passes: number;
+}
 
 /** What one process of a side measured. */
 export interface Sample {
@@ -23,6 +31,8 @@ export interface Sample {
   /** Largest resident memory of the process in its life; null: not known on this system. */
   readonly peakBytes: number | null;
   readonly versions: Readonly<Record<string, string>>;
+  /** Of Requant's side, of steps that are an LSQ step with more in it. */
+  readonly parts?: Parts;
 }
 
 /** A side of a case: by round, one sample a core. */
@@ -97,7 +107,9 @@ export interface PeerRow {
   readonly memoryRatio: number | null;
   /** Largest relative difference of the first losses from Requant's. */
   readonly lossDifference: number | null;
-  /** Whether the losses agree; null: not run. */
+  /** The same between PyTorch's eager and compiled form; null: not both were run. */
+  readonly ownDifference: number | null;
+  /** Whether the losses agree, see losses.ts; null: not run. */
   readonly counts: boolean | null;
   /** The two losses that differ most, Requant's first. */
   readonly worstLosses: readonly [number, number] | null;
@@ -111,7 +123,8 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
 
-function range(values: readonly number[]): Range {
+/** Lowest and highest. */
+export function range(values: readonly number[]): Range {
   return [Math.min(...values), Math.max(...values)];
 }
 
@@ -136,20 +149,6 @@ function ratios(ours: Side, theirs: Side, kind: "seconds" | "cpuSeconds"): numbe
   );
 }
 
-/** The two losses of all rounds, processes and first steps that differ most, and by how much; NaN differs by infinity. */
-function worstLosses(ours: Side, theirs: Side): { difference: number; pair: readonly [number, number] } {
-  let worst = { difference: -1, pair: [NaN, NaN] as readonly [number, number] };
-  const reference = ours.rounds[0]![0]!.losses;
-  for (const sample of [...ours.rounds, ...theirs.rounds].flat()) {
-    reference.forEach((mine, step) => {
-      const other = sample.losses[step] ?? NaN, relative = Math.abs(mine - other) / Math.abs(mine);
-      const difference = Number.isNaN(relative) ? Infinity : relative;
-      if (difference > worst.difference) worst = { difference, pair: [mine, other] };
-    });
-  }
-  return worst;
-}
-
 function peak(side: Side): number | null {
   const peaks = side.rounds.flat().map(({ peakBytes }) => peakBytes);
   return peaks.includes(null) ? null : Math.max(...peaks as number[]);
@@ -169,6 +168,7 @@ function row(peerCase: PeerCase, side: Side): PeerRow {
     peakMib: null,
     memoryRatio: null,
     lossDifference: null,
+    ownDifference: null,
     counts: null,
     worstLosses: null,
   };
@@ -184,7 +184,7 @@ function row(peerCase: PeerCase, side: Side): PeerRow {
   };
   if (side === ours || ours.rounds.length === 0) return measured;
   const byClock = ratios(ours, side, "seconds"), byCpu = ratios(ours, side, "cpuSeconds");
-  const ourPeak = peak(ours), losses = worstLosses(ours, side);
+  const ourPeak = peak(ours), losses = agreement(side, { ours, sides });
   return {
     ...measured,
     speedRatio: median(byClock),
@@ -194,7 +194,8 @@ function row(peerCase: PeerCase, side: Side): PeerRow {
     clockCounts: Math.min(medianShare(ours), medianShare(side)) >= CORE_SHARE,
     memoryRatio: ourPeak === null || peakBytes === null ? null : ourPeak / peakBytes,
     lossDifference: losses.difference,
-    counts: losses.difference <= LOSS_TOLERANCE,
+    ownDifference: losses.ownDifference,
+    counts: losses.counts,
     worstLosses: losses.pair,
   };
 }

@@ -1,11 +1,12 @@
 """One training step in PyTorch, measured: what benchmarks/peers/requant/main.ts is compared with.
 
-    python step.py WORK.safetensors eager|compile
+    python step.py WORK.safetensors eager|compile|brevitas
 
 Reads weights, batch and recipe from the file that benchmarks/peers/work.ts wrote; prints one line of JSON. Written as a
 PyTorch user would: channels_last, fused SGD, and what networks.py and methods.py have; `compile` adds torch.compile
-around the forward passes and the loss, and so around their gradients.
+around the forward passes and the loss, and so around their gradients; `brevitas` takes the layers of brevitas_layers.py.
 """
+import importlib.metadata
 import json
 import platform
 import statistics
@@ -16,7 +17,7 @@ import torch
 import torch.nn as nn
 
 from methods import OBJECTIVES
-from networks import NETWORKS, Conv, Dense
+from networks import NETWORKS
 
 LOSSES, SMALLEST_STEP_SIZE = 3, 1e-6
 
@@ -93,8 +94,7 @@ def build(tensors, work, quantized=True):
 def optimizer(net, work):
     """Weight decay on convolution and dense weights only."""
     recipe = work["recipe"]
-    layers = [module for module in net.modules() if isinstance(module, (Conv, Dense))]
-    decayed = [layer.weight for layer in layers]
+    decayed = [module.weight for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
     chosen = {id(weight) for weight in decayed}
     rest = [parameter for parameter in net.parameters() if id(parameter) not in chosen]
     groups = [{"params": decayed, "weight_decay": recipe["weightDecay"]}, {"params": rest, "weight_decay": 0.0}]
@@ -113,7 +113,11 @@ def main(path, mode):
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
     tensors, work = read_work(path)
-    net = build(tensors, work)
+    net, versions = build(tensors, work), {"torch": torch.__version__, "python": platform.python_version()}
+    if mode == "brevitas":
+        import brevitas_layers  # here, as the other sides do not need it
+        net = brevitas_layers.convert(net, SMALLEST_STEP_SIZE).to(memory_format=torch.channels_last)
+        versions["brevitas"] = importlib.metadata.version("brevitas")
     sgd = optimizer(net, work)
     steps = [p for name, p in net.named_parameters() if name.endswith("_step")]
     mean, std = (torch.tensor(work[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
@@ -159,7 +163,7 @@ def main(path, mode):
         "steps": len(wall),
         "losses": losses,
         "peakBytes": peak_bytes(),
-        "versions": {"torch": torch.__version__, "python": platform.python_version()},
+        "versions": versions,
     }))
 
 

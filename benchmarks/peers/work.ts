@@ -18,54 +18,7 @@ import type { StepOptions, TrainingTensors } from "../../src/train/step.ts";
 import { toTensors, zerosLike } from "../../src/train/tensors.ts";
 import { type Leaves, leavesUnder } from "../../src/tree.ts";
 import { synthetic } from "../../datasets/synthetic.ts";
-
-/** What is trained, at W4A4 with 8 bits in the first and the last layer; the options are those of the papers' arms. */
-export const ARMS = {
-  fp: { title: "full precision", method: { name: "fp", options: {} }, quantizer: null },
-  lsq_w4a4: { title: "LSQ W4A4", method: { name: "qat", options: {} }, quantizer: "lsq" },
-  fpq_w4a4: {
-    title: "FPQ W4A4",
-    method: { name: "fpq", options: { probability: 0.1, csdWeight: 1 } },
-    quantizer: "lsq_asymmetric",
-  },
-  cr_w4a4: { title: "CR-like W4A4", method: { name: "cr", options: {} }, quantizer: "lsq" },
-  mec_w4a4: {
-    title: "MEC (reconstruction) W4A4",
-    method: { name: "mec", options: { beta: 0.1, experts: 4, distortion: 1 / 8 } },
-    quantizer: "lsq",
-  },
-} as const;
-export type Arm = keyof typeof ARMS;
-
-const BASIC = ["fp", "lsq_w4a4"] as const;
-
-/**
- * Models that are measured, in which arms, their batch size, and a learning rate at which three steps change the loss by
- * several times the tolerance, but do not yet blow float error up (MobileNetV2 at 0.05: PyTorch's float32 and float64
- * differ by 1 %).
- */
-export const PEER_MODELS: readonly { model: string; batch: number; learningRate: number; arms: readonly Arm[] }[] = [
-  { model: "resnet20", batch: 128, learningRate: 0.02, arms: Object.keys(ARMS) as Arm[] },
-  { model: "resnet18", batch: 64, learningRate: 0.002, arms: BASIC },
-  { model: "mobilenetv2", batch: 128, learningRate: 0.002, arms: BASIC },
-];
-
-/** How long a side is measured; the same for all. */
-export interface Rule {
-  /** Steps before the clock counts; the losses of the first ones are compared. */
-  readonly warmupSteps: number;
-  /** Then at least so many steps, */
-  readonly leastSteps: number;
-  /** and more while they began within so many seconds, */
-  readonly seconds: number;
-  /** up to so many. */
-  readonly mostSteps: number;
-}
-
-export const RULE: Rule = { warmupSteps: 3, leastSteps: 5, seconds: 5, mostSteps: 30 };
-
-/** Recipe of the steps, but for the learning rate. */
-export const RECIPE = { momentum: 0.9, weightDecay: 5e-4 } as const;
+import { type Arm, ARMS, RECIPE, RULE, type Rule } from "./steps.ts";
 
 const CALIBRATION_EXAMPLES = 32;
 const SEED = 0, CLASSES = 10;

@@ -105,7 +105,7 @@ async function prepare(
   if (device === "gpu") await addCuda(await download(CUDA_REQUIREMENTS), { into, unpack });
 }
 
-/** The libraries and tools of NVIDIA's wheels, beside the folder of libtensorflow, without headers. */
+/** The libraries and tools of NVIDIA's wheels, beside the folder of libtensorflow, without headers and Python. */
 async function addCuda(
   wheels: readonly string[],
   { into, unpack }: {
@@ -114,7 +114,9 @@ async function addCuda(
   },
 ): Promise<void> {
   for (const wheel of wheels) {
-    const wanted = (name: string) => name.startsWith("nvidia/") && !name.includes("/include/") ? name : null;
+    // each of the wheels has a nvidia/__init__.py of its own
+    const left = (name: string) => name.includes("/include/") || name.endsWith(".py");
+    const wanted = (name: string) => name.startsWith("nvidia/") && !left(name) ? name : null;
     for (const path of await unpack(wheel, wanted)) {
       if (path.includes("/bin/")) await Deno.chmod(join(into, path), 0o755);
     }

@@ -29,18 +29,29 @@ export function philox4x32(counter: Words4 | Uint32Array, key: Words2 | Uint32Ar
   return [block[0]!, block[1]!, block[2]!, block[3]!];
 }
 
+/**
+ * The upper 32 bits of the product of two unsigned 32-bit integers, the first given in halves; as an int32.
+ *
+ * By products of 16-bit halves: no partial sum passes 2^32, and all stays in machine integers.
+ */
+function upperProduct(high: number, low: number, c: number): number {
+  const cLow = c & 0xffff, cHigh = c >>> 16;
+  const middle = (Math.imul(high, cLow) + (Math.imul(low, cLow) >>> 16)) | 0;
+  const rest = (Math.imul(low, cHigh) + (middle & 0xffff)) | 0;
+  return (Math.imul(high, cHigh) + (middle >>> 16) + (rest >>> 16)) | 0;
+}
+
 /** Replaces the counter in `block`, [4], by its block under `key`, without allocating anything. */
 export function philox4x32InPlace(block: Uint32Array, key: Words2 | Uint32Array): void {
-  let c0 = block[0]!, c1 = block[1]!, c2 = block[2]!, c3 = block[3]!;
+  let c0 = block[0]! | 0, c1 = block[1]! | 0, c2 = block[2]! | 0, c3 = block[3]! | 0;
   let k0 = key[0]! | 0, k1 = key[1]! | 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const low0 = Math.imul(MULTIPLIER_0, c0) >>> 0, low1 = Math.imul(MULTIPLIER_1, c2) >>> 0;
-    // product - low is a multiple of 2^32, and float64 is off by less than 2^12: rounding the quotient is exact
-    const high0 = ((MULTIPLIER_0 * c0 - low0) * 2 ** -32 + 0.5) >>> 0;
-    const high1 = ((MULTIPLIER_1 * c2 - low1) * 2 ** -32 + 0.5) >>> 0;
-    c0 = (high1 ^ c1 ^ k0) >>> 0;
+    const high0 = upperProduct(MULTIPLIER_0 >>> 16, MULTIPLIER_0 & 0xffff, c0);
+    const high1 = upperProduct(MULTIPLIER_1 >>> 16, MULTIPLIER_1 & 0xffff, c2);
+    const low0 = Math.imul(MULTIPLIER_0, c0), low1 = Math.imul(MULTIPLIER_1, c2);
+    c0 = high1 ^ c1 ^ k0;
     c1 = low1;
-    c2 = (high0 ^ c3 ^ k1) >>> 0;
+    c2 = high0 ^ c3 ^ k1;
     c3 = low0;
     k0 = (k0 + WEYL_0) | 0;
     k1 = (k1 + WEYL_1) | 0;

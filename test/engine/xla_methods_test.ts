@@ -17,7 +17,7 @@ import { relativeDistance } from "../support/golden.ts";
 import { tinyDataset, tinySpec } from "../support/runs.ts";
 
 /** Batch of the steps. */
-const BATCH = 8;
+const BATCH = 4;
 
 /** Options of methods whose defaults leave a kernel out of the step: noise in every layer. */
 const OPTIONS: Readonly<Record<string, Record<string, number>>> = { fpq: { probability: 1 } };
@@ -28,11 +28,7 @@ async function bothSteps(engine: Engine, name: string): Promise<{ plain: StepOut
   const tiny = tinySpec(name, { method: { name, options: OPTIONS[name] ?? {} } });
   const spec = { ...tiny, recipe: { ...tiny.recipe, batchSize: BATCH } };
   const model = modelNamed(spec.model).build({ classes: dataset.classes, imageChannels: dataset.imageShape[2] });
-  // float error flips roundings, and low-bit networks are chaotic: with 16 bits a flip is small
-  const quantization = quantizationOf(
-    model,
-    method.quantized ? { ...spec.quantization!, weightBits: 8, activationBits: 8 } : null,
-  );
+  const quantization = quantizationOf(model, spec.quantization);
   const all = Uint32Array.from({ length: dataset.train.count }, (_, i) => i), half = all.length / 2;
   const indices = all.subarray(0, half), unlabelled = all.subarray(half);
   const training = await startTensors(engine, {
@@ -71,6 +67,8 @@ function leaves({ training, metrics }: StepOutputs): [string, Tensor][] {
   );
 }
 
+Deno.env.set("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true");
+
 if (ENGINES.includes("tensorflow")) {
   for (const { name } of METHODS) {
     Deno.test(`the training step of ${name} gives by XLA what it gives without`, async () => {
@@ -79,7 +77,7 @@ if (ENGINES.includes("tensorflow")) {
       const worst = expected.map(([path, tensor]) =>
         [relativeDistance(actual.get(path)!.dataSync(), tensor.dataSync()), path] as const
       ).sort(([a], [b]) => b - a);
-      console.log(worst.slice(0, 6));
+      console.log(name, worst[0], worst[3], worst[Math.floor(worst.length/2)], worst.filter(([d])=>d>1e-3).length, worst.length);
       assert.equal(actual.size, expected.length);
       tf.dispose([plain, xla] as unknown as Tensor[]);
     });

@@ -33,6 +33,20 @@ Deno.test("every link of the site leads to a file of the site, and nothing is fe
   assert.doesNotMatch(SITE.get("style.css")! + SITE.get("site.js")!, /https?:|@import|url\(|fetch|import\(/);
 });
 
+Deno.test("a long page lists its sections, and every link within a page leads to a place in it", () => {
+  let links = 0;
+  for (const [path, html] of PAGES) {
+    const ids = new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
+    for (const [, target] of html.matchAll(/href="#([^"]+)"/g)) {
+      links++;
+      assert.ok(ids.has(target!), `${path} links to #${target}`);
+    }
+  }
+  assert.ok(links > 2 * PAGES.length);
+  const titles = pageOf("demo.html").match(/<h2 /g)!.length;
+  assert.equal(parsed(pageOf("demo.html")).querySelectorAll("nav.contents a").length, titles);
+});
+
 Deno.test("every run has a page that its paper's page and the list of runs link to", () => {
   const list = pageOf("runs/index.html"), paper = pageOf("demo.html");
   for (const { id, spec } of [...RECORDS, BROKEN]) {

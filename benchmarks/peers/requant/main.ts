@@ -1,43 +1,25 @@
 /** Our side of `deno task peer`, one process: `main.ts WORK` measures the training step of a work file, JSON on stdout. */
 import process from "node:process";
-import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor } from "@tensorflow/tfjs-core";
 import { openEngine } from "../../../src/engine/mod.ts";
-import { trainingStep } from "../../../src/train/step.ts";
 import { peakBytes, processSeconds } from "../processes.ts";
 import { median, type Sample } from "../result.ts";
-import { methodInputs, readWork, stepOptions } from "../work.ts";
+import { METHOD_ARMS } from "../steps.ts";
+import { readWork } from "../work.ts";
+import { measureParts } from "./parts.ts";
+import { stepperOf } from "./stepper.ts";
 
 const LOSSES = 3;
 
 const engine = await openEngine("tensorflow", { threads: 1 });
-const { work, images, labels, teacher, ...start } = await readWork(Deno.args[0]!);
-const step = engine.compile(trainingStep(stepOptions(work)));
-const fixed = { teacher, images, labels, learningRate: tf.scalar(work.learningRate) };
-let training = start.training;
+const { training, ...start } = await readWork(Deno.args[0]!);
+const { arm, rule: { warmupSteps, leastSteps, mostSteps, seconds } } = start.work;
+const stepper = stepperOf(engine, { ...start, training });
 
-/** One step; its loss, read as in a training. `timed`: how many timed steps were before it; null: its loss is compared. */
-function loss(timed: number | null): number {
-  const inputs = Object.fromEntries(
-    Object.entries(methodInputs(work, { timed })).map(([name, values]) => [
-      name,
-      tf.tensor1d(values, values instanceof Int32Array ? "int32" : "float32"),
-    ]),
-  );
-  const outputs = step({ ...fixed, training, inputs });
-  const value = outputs.metrics["loss"]!.dataSync()[0]!;
-  outputs.metrics["correct"]!.dataSync();
-  tf.dispose([training, inputs, outputs.metrics] as unknown as Tensor[]);
-  training = outputs.training;
-  return value;
-}
-
-const { warmupSteps, leastSteps, mostSteps, seconds } = work.rule;
-const losses = Array.from({ length: warmupSteps }, () => loss(null)).slice(0, LOSSES);
+const losses = Array.from({ length: warmupSteps }, () => stepper.step(null)).slice(0, LOSSES);
 const wall: number[] = [], cpu: number[] = [], began = performance.now();
 while (wall.length < leastSteps || (wall.length < mostSteps && performance.now() - began < 1000 * seconds)) {
   const wallBefore = performance.now(), cpuBefore = processSeconds();
-  loss(wall.length);
+  stepper.step(wall.length);
   cpu.push(processSeconds() - cpuBefore);
   wall.push((performance.now() - wallBefore) / 1000);
 }
@@ -46,8 +28,9 @@ const sample: Sample = {
   cpuSeconds: median(cpu),
   steps: wall.length,
   losses,
-  peakBytes: peakBytes(),
+  peakBytes: peakBytes(), // before the parts, which take more
   versions: { ...engine.versions },
+  ...(METHOD_ARMS.includes(arm) ? { parts: measureParts(engine, { start, stepper, repeats: leastSteps }) } : {}),
 };
 process.stdout.write(`${JSON.stringify(sample)}\n`);
 process.exit(0);

@@ -7,7 +7,8 @@ import { flatten, mapTree } from "../../tree.ts";
 import { registerGradients } from "../ops.ts";
 import type { Compiled, CompileOptions, Engine, Program, TensorTree } from "../types.ts";
 import { Binding } from "./binding.ts";
-import { type NodeBackend, registerKernels } from "./kernels.ts";
+import type { NodeBackend } from "./chain.ts";
+import { registerKernels } from "./kernels.ts";
 import { Runtime } from "./runtime.ts";
 
 const BACKEND = "tensorflow";

@@ -1,28 +1,8 @@
 /** The suite's own kernels (see `../ops.ts`) as TensorFlow ops. */
 import { type KernelFunc, registerKernel, type Tensor, type TensorInfo } from "@tensorflow/tfjs-core";
-import type { Binding } from "./binding.ts";
+import { Chain, FLOAT, type NodeBackend, type } from "./chain.ts";
 import { ATTR, DTYPE, type OpAttribute } from "./runtime.ts";
-
-/** The parts of tfjs-node's NodeJSKernelBackend that are used here. */
-export interface NodeBackend {
-  readonly binding: Binding;
-  executeSingleOutput(op: string, attributes: readonly OpAttribute[], inputs: readonly TensorInfo[]): Tensor;
-  executeMultipleOutputs(
-    op: string,
-    attributes: readonly OpAttribute[],
-    inputs: readonly TensorInfo[],
-    outputs: number,
-  ): Tensor[];
-  getInputTensorIds(tensors: readonly TensorInfo[]): number[];
-  createOutputTensor(metadata: { id: number; shape: number[]; dtype: number }): Tensor;
-  getDTypeInteger(dtype: string): number;
-}
-
-const FLOAT: OpAttribute = { name: "T", type: ATTR.type, value: DTYPE.float32 };
-
-function type(name: string, value: number): OpAttribute {
-  return { name, type: ATTR.type, value };
-}
+import { uniformPerturbation } from "./uniform_perturbation.ts";
 
 function float(name: string, value: number): OpAttribute {
   return { name, type: ATTR.float, value };
@@ -103,45 +83,6 @@ export function registerKernels(backend: NodeBackend, empty: () => Tensor): void
   }
 }
 
-/** Raw ops: results are ids, so that dtypes that tfjs lacks can pass; `keep` turns one into a tensor, the rest is freed. */
-class Chain {
-  readonly #backend: NodeBackend;
-  readonly #ids: number[] = [];
-
-  constructor(backend: NodeBackend) {
-    this.#backend = backend;
-  }
-
-  input(tensor: TensorInfo): number {
-    return this.#backend.getInputTensorIds([tensor])[0]!;
-  }
-
-  ints(values: readonly number[], shape: readonly number[] = [values.length]): number {
-    const id = this.#backend.binding.createTensor([...shape], DTYPE.int32, Int32Array.from(values));
-    this.#ids.push(id);
-    return id;
-  }
-
-  floats(values: readonly number[], shape: readonly number[]): number {
-    const id = this.#backend.binding.createTensor([...shape], DTYPE.float32, Float32Array.from(values));
-    this.#ids.push(id);
-    return id;
-  }
-
-  op(name: string, attributes: readonly OpAttribute[], inputs: readonly number[]): number {
-    const [output] = this.#backend.binding.executeOp(name, attributes, inputs, 1);
-    this.#ids.push(output!.id);
-    return output!.id;
-  }
-
-  /** The tensor of `id` (of this shape), and everything else of the chain freed. */
-  keep(results: readonly { id: number; shape: number[] }[]): Tensor[] {
-    const kept = new Set(results.map((result) => result.id));
-    for (const id of this.#ids) if (!kept.has(id)) this.#backend.binding.deleteTensor(id);
-    return results.map(({ id, shape }) => this.#backend.createOutputTensor({ id, shape, dtype: DTYPE.float32 }));
-  }
-}
-
 /** floor(clip(x) + 1/2), for the ranges that FakeQuant lacks (those of 1 bit among them). */
 function roundClip(backend: NodeBackend, x: TensorInfo, [low, high]: readonly [number, number]): Tensor {
   const chain = new Chain(backend);
@@ -161,46 +102,6 @@ function roundClipGrad(
   const inside = chain.op("Equal", [FLOAT], [value, clipped]), none = chain.op("ZerosLike", [FLOAT], [gradient]);
   const dx = chain.op("SelectV2", [FLOAT], [inside, gradient, none]);
   return chain.keep([{ id: dx, shape: [...x.shape] }])[0]!;
-}
-
-const INT: OpAttribute = type("T", DTYPE.int32);
-const INDEX_INT: OpAttribute = type("Index", DTYPE.int32);
-
-/** StatelessRandomUniformV2 with explicit key and counter: TensorFlow's Philox is the one of `random/philox.ts`. */
-function uniformPerturbation(
-  backend: NodeBackend,
-  inputs: { x: TensorInfo; state: TensorInfo; active: TensorInfo },
-  stream: number,
-): Tensor {
-  const chain = new Chain(backend), { shape } = inputs.x, rank = shape.length;
-  const state = chain.op("AddV2", [INT], [chain.input(inputs.state), chain.ints([0, 0, 0, stream, 0, 0])]);
-  const words = (begin: number, size: number, as: readonly number[]) => {
-    const part = chain.op("Slice", [INT, INDEX_INT], [state, chain.ints([begin]), chain.ints([size])]);
-    const pairs = chain.op("Reshape", [INT, type("Tshape", DTYPE.int32)], [part, chain.ints([...as, 2])]);
-    return chain.op("Bitcast", [INT, type("type", DTYPE.uint64)], [pairs]);
-  };
-  const key = words(0, 2, [1]), counter = words(2, 4, [2]);
-  // where the noise is off, one number is drawn instead of all of them
-  let size = chain.ints(shape);
-  if (!backend.binding.recordingForXla) {
-    const ones = chain.ints(shape.map(() => 1)), less = chain.ints(shape.map((dim) => dim - 1));
-    const on = chain.op("Cast", [type("SrcT", DTYPE.float32), type("DstT", DTYPE.int32)], [chain.input(inputs.active)]);
-    size = chain.op("AddV2", [INT], [ones, chain.op("Mul", [INT], [less, on])]);
-  }
-  const uniform = chain.op("StatelessRandomUniformV2", [type("dtype", DTYPE.float32), type("Tshape", DTYPE.int32)], [
-    size,
-    key,
-    counter,
-    chain.ints([1], []), // algorithm 1: Philox
-  ]);
-  const centred = chain.op("Sub", [FLOAT], [uniform, chain.floats([0.5], [])]);
-  const noise = chain.op("Mul", [FLOAT], [centred, chain.input(inputs.active)]);
-  const sum = chain.op("AddV2", [FLOAT], [chain.input(inputs.x), noise]);
-  // the shape of the noise is only known when it runs: state the result's again, tfjs wants static shapes
-  const y = rank === 0
-    ? sum
-    : chain.op("EnsureShape", [FLOAT, { name: "shape", type: ATTR.shape, value: shape }], [sum]);
-  return chain.keep([{ id: y, shape: [...shape] }])[0]!;
 }
 
 /** L = chol(a); log det = 2 sum log diag L; inverse = L^-T L^-1. */

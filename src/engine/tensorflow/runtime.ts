@@ -10,6 +10,7 @@ export const DTYPE = {
   complex64: 8,
   int64: 9,
   bool: 10,
+  uint32: 22,
   uint64: 23,
 } as const;
 

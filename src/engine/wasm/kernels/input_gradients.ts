@@ -55,7 +55,7 @@ function inputGradient({ inputs, backend, geometry, depthwise }: Given): TensorI
   const { height, width } = geometry, dy = inputs.dy as Tensor4D, filter = inputs.filter as Tensor4D;
   const rows = phasesOf(height), columns = phasesOf(width);
   if (rows.length * columns.length === 1) {
-    return tf.tidy(() => phaseGradient(dy, filter, { row: rows[0]!, column: columns[0]!, depthwise }));
+    return tf.tidy(() => phaseGradient(dy, filter, { row: rows[0]!, column: columns[0]!, depthwise, backend }));
   }
   const dx = makeFloats(backend, [geometry.batch, height.inputs, width.inputs, geometry.channels]);
   floatsOf(backend, dx).fill(0);
@@ -63,7 +63,7 @@ function inputGradient({ inputs, backend, geometry, depthwise }: Given): TensorI
     for (const column of columns) {
       // a phase without taps is one that no output reads
       if (!row.taps.length || !column.taps.length || !row.count || !column.count) continue;
-      const part = tf.tidy(() => phaseGradient(dy, filter, { row, column, depthwise }));
+      const part = tf.tidy(() => phaseGradient(dy, filter, { row, column, depthwise, backend }));
       interleave(floatsOf(backend, part), floatsOf(backend, dx), { geometry, row, column });
       part.dispose();
     }
@@ -74,9 +74,9 @@ function inputGradient({ inputs, backend, geometry, depthwise }: Given): TensorI
 function phaseGradient(
   dy: Tensor4D,
   filter: Tensor4D,
-  { row, column, depthwise }: { row: Phase; column: Phase; depthwise: boolean },
+  { row, column, depthwise, backend }: { row: Phase; column: Phase; depthwise: boolean; backend: Given["backend"] },
 ): Tensor4D {
-  const phaseFilter = tf.gather(tf.gather(filter, [...row.taps], 0), [...column.taps], 1);
+  const phaseFilter = filterOf(filter, { row, column, depthwise, backend });
   const image = crop(dy, row, column);
   const padding: tf.backend_util.ExplicitPadding = [
     [0, 0],
@@ -85,7 +85,31 @@ function phaseGradient(
     [0, 0],
   ];
   if (depthwise) return tf.depthwiseConv2d(image, phaseFilter, 1, padding as unknown as "same");
-  return tf.conv2d(image, tf.transpose(phaseFilter, [0, 1, 3, 2]), 1, padding);
+  return tf.conv2d(image, phaseFilter, 1, padding);
+}
+
+/** The taps of a phase; unless depthwise, with inputs and outputs in each other's place: [rows, columns, out, c]. */
+function filterOf(
+  filter: Tensor4D,
+  { row, column, depthwise, backend }: { row: Phase; column: Phase; depthwise: boolean; backend: Given["backend"] },
+): Tensor4D {
+  const [, width, channels, outputs] = filter.shape;
+  const shape = [row.taps.length, column.taps.length, ...(depthwise ? [channels, 1] : [outputs, channels])];
+  // a tensor of tfjs, so that tidy frees it
+  const taken = tf.engine().makeTensorFromTensorInfo(makeFloats(backend, shape)) as Tensor4D;
+  const from = floatsOf(backend, filter),
+    to = floatsOf(backend, taken),
+    [across, down] = depthwise ? [1, channels] : [outputs, channels];
+  let at = 0;
+  for (const i of row.taps) {
+    for (const j of column.taps) {
+      const start = (i * width + j) * channels * outputs;
+      for (let k = 0; k < across; k++) {
+        for (let c = 0; c < down; c++) to[at++] = from[start + c * across + k]!;
+      }
+    }
+  }
+  return taken;
 }
 
 /** Leaves out the values of dy that reach no input. */

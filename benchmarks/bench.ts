@@ -50,7 +50,9 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
   const artefacts = await fetchRecords(runs, { out, store: options.store });
   const plan = statePlan(runs.map(({ spec }) => spec), out);
   const estimate = await learnEstimates(plan, { out, services });
-  const jobs = jobsOf(plan, { options, estimate, services });
+  const alone = options.jobs === null && engine === "tensorflow" && await services.gpuExpected?.();
+  if (alone) services.stderr("One run at once, as a run takes the GPU as a whole\n");
+  const jobs = alone ? 1 : jobsOf(plan, { options, estimate, services });
   if (options.dryRun) {
     const { memoryMiB: machineMemoryMiB, checkpointMiB } = services;
     const resources = await planResources(plan, { estimate, jobs, machineMemoryMiB, checkpointMiB });

@@ -29,6 +29,8 @@ export interface BenchServices {
   /** Program and arguments of a run's process. */
   readonly command: (place: { out: string; engine: EngineName }) => readonly string[] | Promise<readonly string[]>;
   readonly cores: number;
+  /** Whether engine tensorflow will compute on a GPU, which one process takes as a whole. */
+  readonly gpuExpected?: () => Promise<boolean>;
   /** Memory of this machine. */
   readonly memoryMiB: number;
   /** Earlier records of this repository, for estimates. */

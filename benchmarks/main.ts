@@ -1,5 +1,6 @@
 /** `deno task bench`: see `--help`. */
 import process from "node:process";
+import { gpuExpected } from "../src/engine/locate.ts";
 import { listenForInterrupts } from "../src/runs/interrupts.ts";
 import { machineMemoryMiB } from "../src/runs/machine.ts";
 import { bench } from "./bench.ts";
@@ -25,6 +26,7 @@ process.exitCode = await bench(Deno.args, {
   checkpointMiB,
   memoryMiB: machineMemoryMiB(),
   cores: navigator.hardwareConcurrency,
+  gpuExpected,
   listenForInterrupts,
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),

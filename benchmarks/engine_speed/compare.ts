@@ -1,4 +1,4 @@
-/** One LSQ W4A4 training step of ResNet-20 on engine wasm and by plain ops of tfjs on the same backend, in turns. */
+/** A training step on engine wasm and by plain ops of tfjs on the same backend, in turns. */
 import "@tensorflow/tfjs-backend-wasm"; // for its side effect: it registers tfjs's kernels
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
@@ -19,6 +19,8 @@ import { kernelsOfTfjs, PLAIN, registerPlainBackend } from "./plain_kernels.ts";
 export interface SpeedOptions {
   readonly dataset: Dataset;
   readonly model: string;
+  /** Of LSQ's weights and inputs; null: full precision. */
+  readonly bits: number | null;
   readonly batch: number;
   /** Steps of each side, after one that does not count. */
   readonly rounds: number;
@@ -32,19 +34,23 @@ export interface Speed {
   readonly secondsPerStep: { readonly ours: number; readonly plain: number };
   /** Plain ops over ours: the median of the rounds' ratios, the lowest and the highest. */
   readonly ratio: { readonly median: number; readonly lowest: number; readonly highest: number };
-  /** Of the first step, the same on both sides but for float error. */
+  /** Of the first step: the same on both sides but for float error, which flips some roundings at random weights. */
   readonly losses: { readonly ours: number; readonly plain: number };
+  /** Between the updates of the first step: the norm of the difference over that of plain ops. */
+  readonly updateDistance: number;
 }
 
-function specOf({ model, batch }: SpeedOptions): RunSpec {
+function specOf({ model, bits, batch }: SpeedOptions): RunSpec {
   return {
     schema: 1,
     protocol: "smoke",
     arm: "speed",
-    method: { name: "qat", options: {} },
+    method: { name: bits === null ? "fp" : "qat", options: {} },
     model,
     dataset: { name: "synthetic", trainExamples: null, heldOut: 0, testExamples: null, evaluateOn: "test" },
-    quantization: { quantizer: "lsq", weightBits: 4, activationBits: 4, firstLastBits: 8, calibrationExamples: batch },
+    quantization: bits === null
+      ? null
+      : { quantizer: "lsq", weightBits: bits, activationBits: bits, firstLastBits: 8, calibrationExamples: batch },
     recipe: {
       version: 1,
       epochs: 1,
@@ -83,13 +89,16 @@ export async function compareWasm(options: SpeedOptions): Promise<Speed> {
       return tf.tidy(() => program(inputs) as unknown as tf.TensorContainer) as unknown as StepOutputs;
     },
   };
-  function timed(side: keyof typeof sides): { seconds: number; loss: number } {
+  const given = new Set(tensorsOf(inputs));
+  function timed(side: keyof typeof sides): { seconds: number; loss: number; update: number[] } {
     const before = processSeconds(), outputs = sides[side](), loss = outputs.metrics["loss"]!.dataSync()[0]!;
-    const seconds = processSeconds() - before, given = new Set([...tensorsOf(inputs)]);
+    const seconds = processSeconds() - before;
+    const { velocity } = outputs.training;
+    const update = Object.keys(velocity).sort().flatMap((path) => Array.from(velocity[path]!.dataSync()));
     for (const tensor of tensorsOf(outputs)) if (!given.has(tensor)) tensor.dispose();
-    return { seconds, loss };
+    return { seconds, loss, update };
   }
-  const losses = { ours: timed("ours").loss, plain: timed("plain").loss };
+  const first = { ours: timed("ours"), plain: timed("plain") };
   const times = Array.from({ length: rounds }, () => ({ ours: timed("ours").seconds, plain: timed("plain").seconds }));
   const ratios = times.map(({ ours, plain }) => plain / ours);
   await tf.setBackend("wasm");
@@ -100,8 +109,17 @@ export async function compareWasm(options: SpeedOptions): Promise<Speed> {
     rounds,
     secondsPerStep: { ours: median(times.map(({ ours }) => ours)), plain: median(times.map(({ plain }) => plain)) },
     ratio: { median: median(ratios), lowest: Math.min(...ratios), highest: Math.max(...ratios) },
-    losses,
+    losses: { ours: first.ours.loss, plain: first.plain.loss },
+    updateDistance: distance(first.ours.update, first.plain.update),
   };
+}
+
+function distance(actual: readonly number[], expected: readonly number[]): number {
+  return norm(expected.map((value, i) => actual[i]! - value)) / norm(expected);
+}
+
+function norm(values: readonly number[]): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
 }
 
 function tensorsOf(tree: unknown): Tensor[] {

@@ -18,7 +18,7 @@ function count(flags: Map<string, string>, name: string, byDefault: number): num
 
 try {
   const flags = readFlags(Deno.args, TABLE);
-  const options = { model: "resnet20", batch: count(flags, "batch", 16), rounds: count(flags, "rounds", 5) };
+  const options = { model: "resnet20", bits: 4, batch: count(flags, "batch", 16), rounds: count(flags, "rounds", 5) };
   const speed = await compareWasm({ ...options, dataset: await synthetic.load({ cache: "" }) });
   process.stdout.write(`${JSON.stringify(speed, null, 2)}\n`);
 } catch (error) {

@@ -6,24 +6,21 @@ Brevitas differs from LSQ in one thing that is left as it is: it rounds before i
 outside the range count as inside for the gradients. Its forward pass is the same.
 """
 import math
-import warnings
 
-warnings.filterwarnings("ignore")  # Brevitas calls what PyTorch 2.13 deprecates
+import brevitas.nn as qnn
+from brevitas.core.scaling import ParameterScaling
+from brevitas.core.utils import SingleArgStatelessBuffer
+from brevitas.inject import ExtendedInjector
+from brevitas.inject.enum import ScalingImplType, ScalingPerOutputType
+from brevitas.quant.base import IntQuant, UintQuant
+from brevitas.quant.solver.act import ActQuantSolver
+from brevitas.quant.solver.weight import WeightQuantSolver
 
-import brevitas.nn as qnn  # noqa: E402
-from brevitas.core.scaling import ParameterScaling  # noqa: E402
-from brevitas.core.utils import SingleArgStatelessBuffer  # noqa: E402
-from brevitas.inject import ExtendedInjector  # noqa: E402
-from brevitas.inject.enum import ScalingImplType, ScalingPerOutputType  # noqa: E402
-from brevitas.quant.base import IntQuant, UintQuant  # noqa: E402
-from brevitas.quant.solver.act import ActQuantSolver  # noqa: E402
-from brevitas.quant.solver.weight import WeightQuantSolver  # noqa: E402
-
-from networks import Conv  # noqa: E402
+from networks import Conv
 
 
 class LsqScaling(ParameterScaling):
-    """A learned step size whose gradient is scaled by 1 / sqrt(N Q_P) (Esser et al. 2020, section 2.2), in N values."""
+    """A learned step size whose gradient is scaled by 1 / sqrt(N Q_P) (Esser et al. 2020, section 2.2)."""
 
     def __init__(self, highest, scaling_init, scaling_shape=None, scaling_min_val=None):
         super().__init__(scaling_init, scaling_shape, scaling_min_val=scaling_min_val)
@@ -80,7 +77,8 @@ def in_brevitas(layer, smallest):
                                groups=layer.groups, **options)
     else:
         made = qnn.QuantLinear(layer.in_features, layer.out_features, **options)
-    made.load_state_dict({name: value for name, value in layer.state_dict().items() if name in ("weight", "bias")}, strict=False)
+    own = {name: value for name, value in layer.state_dict().items() if name in ("weight", "bias")}
+    made.load_state_dict(own, strict=False)  # it has the quantizers' parameters too, and they are set
     return made
 
 

@@ -12,18 +12,14 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   const { measureCase, runProcesses, VARIABLES } = await import("./measure.ts");
   const { peerJson, peerPage } = await import("./page.ts");
   const { allowedProcessors, othersBusy, processorTicks } = await import("./processes.ts");
-  const { brevitasObstacle, canPin, compileObstacle, findPython } = await import("./python.ts");
+  const { canPin, findPython, obstacles } = await import("./python.ts");
   const { SIDES, summarise } = await import("./result.ts");
   const { PEER_MODELS, RECIPE, RULE } = await import("./steps.ts");
   const { writeWork } = await import("./work.ts");
 
   const engine = await openEngine("tensorflow", { threads: 1 });
   const python = await findPython(options.torch, log);
-  const obstacles = { compile: await compileObstacle(), brevitas: await brevitasObstacle(python) };
-  const absent = Object.fromEntries(Object.entries(obstacles).filter(([, reason]) => reason !== null)) as Record<
-    string,
-    string
-  >;
+  const absent = await obstacles(python);
   const allowed = allowedProcessors(), { cores, rounds } = options;
   if (allowed && allowed.length < cores) {
     throw new InputError(

@@ -1,6 +1,5 @@
 """The objectives of step.py: `loss` is what may be compiled, `before` and `after` run around each step."""
 import copy
-import itertools
 import random
 
 import torch
@@ -15,7 +14,7 @@ class Plain:
     def __init__(self, net, work, make_teacher, images, compiled):
         self.net, self.inputs, self.options = net, work["inputs"], work["options"]
 
-    def before(self, timed):
+    def before(self, timed, views):
         pass
 
     def loss(self, views, labels):
@@ -26,10 +25,18 @@ class Plain:
         pass
 
 
+def take_outputs(convs):
+    outputs = [conv.output for conv in convs]
+    for conv in convs:
+        conv.output = None
+    return outputs
+
+
 class Fpq(Plain):
     """
     FPQ (arXiv:2503.11159, Eq. 14-17, 22). SFP is off in the steps whose losses are compared: noise cannot agree.
 
+    The teacher's pass comes before the student's; compiled, it is a graph of its own, which takes half as long to compile.
     Noise is drawn before the step, for the layers whose turn it is. Compiled, the others have zeros, so that one compiled
     step serves every draw; eager, they have none.
     """
@@ -37,22 +44,30 @@ class Fpq(Plain):
     def __init__(self, net, work, make_teacher, images, compiled):
         super().__init__(net, work, make_teacher, images, compiled)
         self.teacher, self.compiled = make_teacher(), compiled
-        self.convs, theirs = ([m for m in n.modules() if isinstance(m, Conv)] for n in (net, self.teacher))
-        self.pairs = list(zip(self.convs, theirs))
+        self.convs, self.theirs = ([m for m in n.modules() if isinstance(m, Conv)] for n in (net, self.teacher))
         shapes = {}
-        hooks = [conv.register_forward_pre_hook(lambda conv, inputs: shapes.update({conv: inputs[0].shape})) for conv in theirs]
+        hooks = [conv.register_forward_pre_hook(lambda conv, inputs: shapes.update({conv: inputs[0].shape}))
+                 for conv in self.theirs]
         with torch.no_grad():
             self.teacher(images)
         for hook in hooks:
             hook.remove()
-        self.shapes = [shapes[conv] for conv in theirs]
+        self.shapes = [shapes[conv] for conv in self.theirs]
         self.active = [False] * len(self.convs)
-        for ours, other, shape in zip(self.convs, theirs, self.shapes):
-            ours.kept = other.kept = True
-            if compiled:
-                ours.noise = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
+        for conv in self.convs + self.theirs:
+            conv.kept = True
+        if compiled:
+            self.teach = torch.compile(self.teach, dynamic=False)
+            for conv, shape in zip(self.convs, self.shapes):
+                conv.noise = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
 
-    def before(self, timed):
+    def teach(self, images):
+        with torch.no_grad():
+            self.teacher(images)
+        return take_outputs(self.theirs)
+
+    def before(self, timed, views):
+        self.targets = self.teach(views[0])
         active = [timed and random.random() < self.options["probability"] for _ in self.convs]
         for conv, shape, now, last in zip(self.convs, self.shapes, active, self.active):
             if now:
@@ -64,12 +79,10 @@ class Fpq(Plain):
 
     def loss(self, views, labels):
         loss, logits = super().loss(views, labels)
-        with torch.no_grad():
-            self.teacher(views[0])
         standard = lambda z: F.batch_norm(z, None, None, training=True, eps=1e-5)
-        distances = [(standard(a.output) - standard(b.output)).square().mean() for a, b in self.pairs]
-        for conv in itertools.chain(*self.pairs):
-            conv.output = None
+        distances = [(standard(output) - standard(target)).square().mean()
+                     for output, target in zip(take_outputs(self.convs), self.targets)]
+        self.targets = None
         return loss + self.options["csdWeight"] * torch.stack(distances).mean(), logits
 
 

@@ -168,5 +168,6 @@ export function peerPage(measurement: PeerMeasurement): string {
 
 /** peers.json: the measurement and what follows from it. */
 export function peerJson(measurement: PeerMeasurement): string {
-  return `${JSON.stringify({ ...measurement, summary: summarise(measurement) }, null, 2)}\n`;
+  const follows = { summary: summarise(measurement), costs: methodCosts(measurement) };
+  return `${JSON.stringify({ ...measurement, ...follows }, null, 2)}\n`;
 }

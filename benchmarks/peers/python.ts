@@ -2,6 +2,7 @@
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../../src/data/cache.ts";
 import { InputError } from "../../src/errors.ts";
+import type { SideName } from "./result.ts";
 
 const TORCH = "torch==2.13.0", BREVITAS = "brevitas==0.13.4";
 
@@ -43,17 +44,17 @@ export async function findPython(named: string | null, log: (line: string) => vo
   );
 }
 
-/** Why Brevitas cannot run there; null: it can. */
-export async function brevitasObstacle(python: string): Promise<string | null> {
-  return await imports(python, "brevitas") ? null : `Brevitas is not in ${python}: install ${BREVITAS} there`;
-}
-
-/** Why torch.compile cannot run; null: it can. */
-export async function compileObstacle(): Promise<string | null> {
+/** The sides that cannot run with that Python, with the reason. */
+export async function obstacles(python: string): Promise<Partial<Record<SideName, string>>> {
   const compiler = Deno.env.get("CXX") ?? "g++";
-  return await succeeds(compiler, ["--version"])
-    ? null
-    : `torch.compile needs a C++ compiler, and ${compiler} is not here`;
+  return {
+    ...(await succeeds(compiler, ["--version"])
+      ? {}
+      : { compile: `torch.compile needs a C++ compiler, and ${compiler} is not here` }),
+    ...(await imports(python, "brevitas")
+      ? {}
+      : { brevitas: `${python} cannot import brevitas: install ${BREVITAS} there` }),
+  };
 }
 
 /** Whether processes can be tied to a core. */

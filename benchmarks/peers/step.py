@@ -136,7 +136,7 @@ def main(path, mode):
     run = torch.compile(loss_and_hits, dynamic=False) if mode == "compile" else loss_and_hits
 
     def step(timed=True):
-        objective.before(timed)
+        objective.before(timed, [normalised(view) for view in views])
         sgd.zero_grad(set_to_none=True)
         loss, hits = run(views, labels)
         loss.backward()

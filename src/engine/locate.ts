@@ -1,5 +1,5 @@
 /** Finds libtensorflow on this machine; opens nothing. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { cacheFolder } from "../data/cache.ts";
 import { InputError } from "../errors.ts";
 
@@ -82,6 +82,22 @@ export async function searchLibtensorflow({ pythonSeconds = 5 }: SearchOptions =
     }
   }
   return { found: null, passedOver };
+}
+
+/** Folder of NVIDIA's libraries that belong to a libtensorflow, as wheels have it; null if it has none. */
+export function cudaFolder(library: string): string | null {
+  const folder = join(dirname(library), "..", "nvidia");
+  try {
+    return Deno.statSync(join(folder, "cuda_runtime")).isDirectory ? folder : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether runs will compute on a GPU: the library has CUDA and NVIDIA's driver is loaded. Nothing is opened. */
+export async function gpuExpected(): Promise<boolean> {
+  const { found } = await searchLibtensorflow();
+  return found !== null && cudaFolder(found.library) !== null && await isFile("/proc/driver/nvidia/version");
 }
 
 function isSupported(version: string | null): boolean {

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { InputError, messageOf } from "../errors.ts";
 import { diagnose, formatReport } from "./doctor.ts";
 import { installLibtensorflow, type InstallProgress } from "./install.ts";
-import { searchLibtensorflow } from "./locate.ts";
+import { cudaFolder, searchLibtensorflow } from "./locate.ts";
 import { ENGINE_CHOICES, type EngineChoice, openEngine } from "./mod.ts";
 
 const HELP = `Usage: deno task engine <command> [flags]
@@ -109,6 +109,12 @@ async function doctor({ engine, json }: Flags): Promise<number> {
   const hints = [...passedOver];
   if (report.engine === "wasm" && !found) {
     hints.push("For a several times faster engine run `deno task engine install`, which brings libtensorflow");
+  }
+  if (report.engine === "tensorflow" && report.device === "cpu" && found && cudaFolder(found.library)) {
+    hints.push(
+      "The library has CUDA, but no GPU was found, so runs compute on the CPU: see whether `nvidia-smi` shows one and its " +
+        "driver serves CUDA 12.5",
+    );
   }
   if (json) console.log(JSON.stringify({ ...report, hints }, null, 2));
   else for (const line of [...formatReport(report), ...hints]) console.log(line);

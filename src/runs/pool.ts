@@ -75,6 +75,8 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
   });
   let waiting = [...plan.todo];
   let stopping = interrupts?.stop.aborted ?? false;
+  /** Whether a run has ended since the waiting ones were last looked at. */
+  let changed = false;
 
   /** Has the run's lock, or leaves the run where it is; a record that another scheduler wrote meanwhile is taken. */
   function take(run: PlannedRun): boolean {
@@ -115,6 +117,7 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
   }
 
   function finish(run: PlannedRun, record: RunRecord): void {
+    changed = true;
     records.set(run.id, record);
     waiting = waiting.filter(({ id }) => id !== run.id);
     onEvent({ type: "ended", run, record });
@@ -150,8 +153,11 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
   interrupts?.kill.addEventListener("abort", killAll);
   try {
     while (true) {
+      changed = false;
       await failOrphans();
       startReady();
+      // A teacher that ended elsewhere lets its students begin.
+      if (changed) continue;
       const blocked = elsewhere.size > 0 && !stopping && running.size < jobs;
       if (running.size === 0 && !blocked) break;
       await raceOrLook([...running.values()].map(({ ended }) => ended), blocked ? lookMs : null);

@@ -5,7 +5,8 @@ import { HELP, parsePeerOptions } from "../../benchmarks/peers/options.ts";
 import { peerJson, peerPage } from "../../benchmarks/peers/page.ts";
 import { othersBusy, parseProcessors, processorTicks } from "../../benchmarks/peers/processes.ts";
 import { median, type PeerMeasurement, type Side, type SideName, summarise } from "../../benchmarks/peers/result.ts";
-import { PEER_MODELS } from "../../benchmarks/peers/steps.ts";
+import { findPython, obstacles } from "../../benchmarks/peers/python.ts";
+import { ARMS, PEER_MODELS } from "../../benchmarks/peers/steps.ts";
 import { readWork, writeWork } from "../../benchmarks/peers/work.ts";
 import { InputError } from "../../src/errors.ts";
 import { openEngine } from "../../src/engine/mod.ts";
@@ -177,6 +178,25 @@ Deno.test("writeWork() gives both sides calibrated step sizes, damped blocks and
   }
 });
 
+Deno.test("findPython() and obstacles() say what a Python lacks", async () => {
+  const missing = join(ROOT, "no-python");
+  await assert.rejects(
+    findPython(missing, () => {}),
+    new InputError(
+      `Cannot use --torch ${missing} as it is no Python that imports torch: install torch==2.13.0 there, ` +
+        "or leave --torch out",
+    ),
+  );
+  const { brevitas } = await obstacles(missing);
+  assert.equal(brevitas, `${missing} cannot import brevitas: install brevitas==0.13.4 there`);
+});
+
+Deno.test("Brevitas is measured in LSQ steps alone, which are all that it is written for", () => {
+  const arms = PEER_MODELS.flatMap(({ brevitas }) => brevitas);
+  assert.ok(arms.length > 0);
+  for (const arm of arms) assert.deepEqual([ARMS[arm].quantizer, ARMS[arm].method.name], ["lsq", "qat"]);
+});
+
 Deno.test("networks.py has a network for every model of the peers", () => {
   const text = Deno.readTextFileSync(join(ROOT, "benchmarks/peers/networks.py"));
   const networks = text.slice(text.indexOf("NETWORKS = {"));
@@ -185,7 +205,10 @@ Deno.test("networks.py has a network for every model of the peers", () => {
 
 Deno.test("the committed peers.md and summary are what peers.json gives", () => {
   const json = Deno.readTextFileSync(join(ROOT, "reports/peers.json"));
-  const { summary: _, ...committed } = JSON.parse(json) as PeerMeasurement & { summary: unknown };
+  const { summary: _, costs: __, ...committed } = JSON.parse(json) as PeerMeasurement & {
+    summary: unknown;
+    costs: unknown;
+  };
   assert.equal(Deno.readTextFileSync(join(ROOT, "reports/peers.md")), peerPage(committed));
   assert.equal(json, peerJson(committed));
 });

@@ -2,7 +2,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Engine } from "../../../src/engine/types.ts";
-import type { NetworkTensors } from "../../../src/methods/types.ts";
 import { isQuantizerPath } from "../../../src/nn/layers.ts";
 import { forward, normaliseImages } from "../../../src/train/forward.ts";
 import { zerosLike } from "../../../src/train/tensors.ts";
@@ -13,18 +12,23 @@ import { ARMS, BASE_ARM } from "../steps.ts";
 import { stepOptions } from "../work.ts";
 import { type Start, type Stepper, stepperOf } from "./stepper.ts";
 
+type Network = { params: Leaves<Tensor>; state: Leaves<Tensor> };
+
+/** The same tensors, to be disposed apart. */
+function clones(leaves: Leaves<Tensor>): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(leaves).map(([path, tensor]) => [path, tf.clone(tensor)]));
+}
+
 /** The LSQ step on the same batch, from the network as it is now; LSQ has no zero points. */
-function baseStepper(engine: Engine, { work, ...start }: Omit<Start, "training">, network: NetworkTensors): Stepper {
-  const copies = (leaves: Leaves<Tensor>, kept: (path: string) => boolean) =>
-    Object.fromEntries(Object.entries(leaves).filter(([path]) => kept(path)).map(([path, x]) => [path, tf.clone(x)]));
-  const params = copies(network.params, () => true);
+function baseStepper(engine: Engine, { work, ...start }: Omit<Start, "training">, network: Network): Stepper {
+  const params = clones(network.params);
   return stepperOf(engine, {
     ...start,
     work: { ...work, arm: BASE_ARM },
     training: {
       params,
       velocity: zerosLike(params),
-      state: copies(network.state, (path) => !isQuantizerPath(path)),
+      state: clones(Object.fromEntries(Object.entries(network.state).filter(([path]) => !isQuantizerPath(path)))),
       memory: {},
     },
     teacher: { params: {}, state: {} },
@@ -33,11 +37,11 @@ function baseStepper(engine: Engine, { work, ...start }: Omit<Start, "training">
 }
 
 /** The method's extra pass at inference over its last view, its logits read; null: the method has none. */
-function extraPass(engine: Engine, start: Omit<Start, "training">, network: NetworkTensors): (() => void) | null {
+function extraPass(engine: Engine, start: Omit<Start, "training">, network: Network): (() => void) | null {
   const { work, images, teacher } = start, kind = ARMS[work.arm].extraPass;
   if (kind === null) return null;
   const { model, quantization, scale } = stepOptions(work), quantized = kind === "quantized";
-  const program = engine.compile((inputs: { network: NetworkInputs; images: Tensor }) => {
+  const program = engine.compile((inputs: { network: Network; images: Tensor }) => {
     const view = normaliseImages(inputs.images, scale);
     const { logits } = forward(model, quantization, {
       network: inputs.network,
@@ -55,19 +59,14 @@ function extraPass(engine: Engine, start: Omit<Start, "training">, network: Netw
   };
 }
 
-type NetworkInputs = { params: Leaves<Tensor>; state: Leaves<Tensor> };
-
 /** Medians of processor time, one of each in turn, `repeats` times after one to warm up. */
 export function measureParts(
   engine: Engine,
   { start, stepper, repeats }: { start: Omit<Start, "training">; stepper: Stepper; repeats: number },
 ): Parts {
   const { params, state } = stepper.training();
-  const own = Object.fromEntries([params, state].map((leaves, i) => [
-    ["params", "state"][i]!,
-    Object.fromEntries(Object.entries(leaves).map(([path, x]) => [path, tf.clone(x)])),
-  ])) as unknown as NetworkTensors; // the stepper disposes its own
-  const base = baseStepper(engine, start, own), pass = extraPass(engine, start, own);
+  const network = { params: clones(params), state: clones(state) }; // the stepper disposes its own
+  const base = baseStepper(engine, start, network), pass = extraPass(engine, start, network);
   const seconds = (run: () => void): number => {
     const before = processSeconds();
     run();

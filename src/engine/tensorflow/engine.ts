@@ -1,9 +1,11 @@
 /** The fast engine: tfjs-node's kernels over libtensorflow, and programs recorded into TensorFlow functions. */
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { flatten, mapTree } from "../../tree.ts";
+import { cudaFolder } from "../locate.ts";
 import { registerGradients } from "../ops.ts";
 import type { Compiled, CompileOptions, Engine, Program, TensorTree } from "../types.ts";
 import { Binding } from "./binding.ts";
@@ -56,18 +58,31 @@ export function openTensorFlowEngine(options: TensorFlowOptions): Engine {
   // off by default on processors without AVX-512, where it still makes a training step 1.8 times faster
   if (!Deno.env.has("TF_ENABLE_ONEDNN_OPTS")) Deno.env.set("TF_ENABLE_ONEDNN_OPTS", "1");
   if (!Deno.env.has("TF_CPP_MIN_LOG_LEVEL")) Deno.env.set("TF_CPP_MIN_LOG_LEVEL", "2");
+  // what cuBLAS and cuDNN go by; `Runtime` sets TensorFlow's own switch
+  if (!Deno.env.has("NVIDIA_TF32_OVERRIDE")) Deno.env.set("NVIDIA_TF32_OVERRIDE", "0");
+  const cuda = cudaFolder(options.library), xlaFlags = Deno.env.get("XLA_FLAGS") ?? "";
+  if (cuda && !xlaFlags.includes("xla_gpu_cuda_data_dir")) {
+    // XLA assembles its kernels with ptxas and libdevice
+    Deno.env.set("XLA_FLAGS", `${xlaFlags} --xla_gpu_cuda_data_dir=${join(cuda, "cuda_nvcc")}`.trim());
+  }
   const runtime = new Runtime(options.library, options.threads);
   const binding = new Binding(runtime), backend = loadBackend(binding);
   tf.registerBackend(BACKEND, () => backend as unknown as tf.KernelBackend, 3);
   void tf.setBackend(BACKEND); // synchronous, as the backend exists
-  const device = runtime.gpu ? "gpu" : "cpu";
+  const device = runtime.gpu ? "gpu" : "cpu", tf32 = runtime.tf32 ? "on" : "off";
   registerGradients();
   registerKernels(backend, () => tf.tensor1d([]));
   opened = {
     name: "tensorflow",
-    description: `libtensorflow ${runtime.version} (${options.source}), ${device.toUpperCase()}, ` +
+    description: `libtensorflow ${runtime.version} (${options.source}), ${device.toUpperCase()}` +
+      `${runtime.gpu ? ` (TF32 ${tf32})` : ""}, ` +
       `${options.threads} thread${options.threads === 1 ? "" : "s"}`,
-    versions: { libtensorflow: runtime.version, tfjs: tf.version_core, deno: Deno.version.deno },
+    versions: {
+      libtensorflow: runtime.version,
+      tfjs: tf.version_core,
+      deno: Deno.version.deno,
+      ...(runtime.gpu ? { tf32 } : {}),
+    },
     device,
     threads: options.threads,
     compile: (program, compileOptions) => compile({ binding, backend, device }, program, compileOptions ?? {}),

@@ -87,6 +87,10 @@ const SYMBOLS = {
   TF_DeleteFunction: { parameters: ["pointer"], result: "void" },
   TFE_ContextAddFunction: { parameters: ["pointer", "pointer", "pointer"], result: "void" },
   TFE_ContextRemoveFunction: { parameters: ["pointer", "buffer", "pointer"], result: "void" },
+
+  // TensorFlow's own switch, which its C API lacks: tsl::enable_tensor_float_32_execution(bool) and its getter
+  _ZN3tsl32enable_tensor_float_32_executionEb: { parameters: ["bool"], result: "void", optional: true },
+  _ZN3tsl33tensor_float_32_execution_enabledEv: { parameters: [], result: "bool", optional: true },
 } as const;
 
 /** The opened functions. */

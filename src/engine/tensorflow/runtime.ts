@@ -28,6 +28,11 @@ export const ATTR = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5, r
 /** Which version of libtensorflow the suite is written for. */
 export const SUPPORTED_VERSION = /^2\.21\./;
 
+/** TF32 is off unless NVIDIA's own variable asks for it: results should not depend on the kind of GPU. */
+function tf32Asked(): boolean {
+  return Deno.env.get("NVIDIA_TF32_OVERRIDE") === "1";
+}
+
 /** A protocol buffer varint: 7 bits a byte, the lowest first, the top bit set on all but the last. */
 function varint(value: number): number[] {
   return value < 128 ? [value] : [value % 128 + 128, ...varint(Math.floor(value / 128))];
@@ -40,6 +45,8 @@ export class Runtime {
   readonly context: Deno.PointerValue;
   readonly version: string;
   readonly gpu: boolean;
+  /** Whether a GPU may multiply in TF32. */
+  readonly tf32: boolean;
   readonly #names = new Map<string, Uint8Array<ArrayBuffer>>();
 
   /** @throws {InputError} If the library cannot be opened or is of another version. */
@@ -59,6 +66,8 @@ export class Runtime {
           `run \`deno task engine install\` and unset REQUANT_LIBTENSORFLOW`,
       );
     }
+    this.c._ZN3tsl32enable_tensor_float_32_executionEb?.(tf32Asked());
+    this.tf32 = this.c._ZN3tsl33tensor_float_32_execution_enabledEv?.() ?? tf32Asked();
     this.status = this.c.TF_NewStatus();
     this.context = this.#newContext(threads);
     this.gpu = this.#hasGpu();

@@ -5,6 +5,7 @@
  */
 import { floatsOf, type KernelArguments, makeFloats, numberOf } from "../heap.ts";
 import type { TensorInfo } from "@tensorflow/tfjs-core";
+import { addProducts, addSquares, addValues, inPieces } from "./channel_sums.ts";
 
 /**
  * mean = sum x / n, var = sum (x - mean)^2 / n, y = gamma (x - mean) / sqrt(var + epsilon) + beta.
@@ -34,14 +35,13 @@ export function batchNormTraining({ inputs: { x, gamma, beta }, attrs, backend }
 /** Mean and biased variance of each channel, in two passes: the variance of a constant channel is exactly 0. */
 function moments(values: Float32Array, channels: number): { means: Float64Array; variances: Float64Array } {
   const means = new Float64Array(channels), variances = new Float64Array(channels), n = values.length / channels;
-  for (let i = 0; i < values.length;) for (let c = 0; c < channels; c++, i++) means[c]! += values[i]!;
+  inPieces(values.length, channels, (c, start, end) => addValues(values, means, { c, channels, start, end }));
   for (let c = 0; c < channels; c++) means[c]! /= n;
-  for (let i = 0; i < values.length;) {
-    for (let c = 0; c < channels; c++, i++) {
-      const deviation = values[i]! - means[c]!;
-      variances[c]! += deviation * deviation;
-    }
-  }
+  inPieces(
+    values.length,
+    channels,
+    (c, start, end) => addSquares(values, { means, sums: variances }, { c, channels, start, end }),
+  );
   for (let c = 0; c < channels; c++) variances[c]! /= n;
   return { means, variances };
 }
@@ -56,12 +56,11 @@ export function batchNormTrainingGrad({ inputs, backend }: KernelArguments): Ten
   const values = floatsOf(backend, x!), gradient = floatsOf(backend, dy!), to = floatsOf(backend, dx);
   const means = Float64Array.from(floatsOf(backend, r1!)), scales = Float64Array.from(floatsOf(backend, r2!));
   const sums = new Float64Array(channels), products = new Float64Array(channels), n = values.length / channels;
-  for (let i = 0; i < values.length;) {
-    for (let c = 0; c < channels; c++, i++) {
-      sums[c]! += gradient[i]!;
-      products[c]! += gradient[i]! * (values[i]! - means[c]!);
-    }
-  }
+  inPieces(
+    values.length,
+    channels,
+    (c, start, end) => addProducts({ gradient, values, means }, { sums, products }, { c, channels, start, end }),
+  );
   floatsOf(backend, dgamma!).set(products.map((product, c) => product * scales[c]!));
   floatsOf(backend, dbeta!).set(sums);
   const slopes = scales.map((scale, c) => scale * floatsOf(backend, gamma!)[c]!);

@@ -134,13 +134,13 @@ function ownArms(paper: Paper, grid: TableGrid, { methods, protocol, table }: Pl
   return grid.arms.filter(({ id }) => ["fp", "lsq", paper.id].includes(id));
 }
 
-/** A table keeps those of its own bits that the protocol has; a table with none of them takes the protocol's. */
+/** A table keeps those of its own bits that the protocol has; a table with none of them takes its first. */
 function bitsOf(grid: TableGrid, { bits, protocol }: PlanRequest): readonly Bits[] {
   if (bits !== null) return bits;
   if (protocol.bits === null) return grid.bits;
   const wanted = protocol.bits.map(formatBits);
   const own = grid.bits.filter((item) => wanted.includes(formatBits(item)));
-  return own.length > 0 ? own : protocol.bits;
+  return own.length > 0 ? own : grid.bits.slice(0, 1);
 }
 
 function tableRuns(paper: Paper, grid: TableGrid, request: PlanRequest): PlacedSpec[] {

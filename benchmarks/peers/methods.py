@@ -1,4 +1,7 @@
-"""The objectives of step.py: `loss` is what may be compiled, `before` and `after` run around each step."""
+"""
+The objectives of step.py: `loss` is what may be compiled, `before` and `after` run around each step, and `images` gives
+the first view for what runs outside of it.
+"""
 import copy
 import random
 
@@ -14,7 +17,7 @@ class Plain:
     def __init__(self, net, work, make_teacher, images, compiled):
         self.net, self.inputs, self.options = net, work["inputs"], work["options"]
 
-    def before(self, timed, views):
+    def before(self, timed):
         pass
 
     def loss(self, views, labels):
@@ -36,20 +39,20 @@ class Fpq(Plain):
     """
     FPQ (arXiv:2503.11159, Eq. 14-17, 22). SFP is off in the steps whose losses are compared: noise cannot agree.
 
-    The teacher's pass comes before the student's; compiled, it is a graph of its own, which takes half as long to compile.
-    Noise is drawn before the step, for the layers whose turn it is. Compiled, the others have zeros, so that one compiled
-    step serves every draw; eager, they have none.
+    The teacher's pass comes before the student's; compiled, it is a graph of its own, so that the student's, which has a
+    backward pass, stays small. Noise is drawn before the step, for the layers whose turn it is. Compiled, the others have
+    zeros, so that one compiled step serves every draw; eager, they have none.
     """
 
     def __init__(self, net, work, make_teacher, images, compiled):
         super().__init__(net, work, make_teacher, images, compiled)
-        self.teacher, self.compiled = make_teacher(), compiled
+        self.teacher, self.images, self.compiled = make_teacher(), images, compiled
         self.convs, self.theirs = ([m for m in n.modules() if isinstance(m, Conv)] for n in (net, self.teacher))
         shapes = {}
         hooks = [conv.register_forward_pre_hook(lambda conv, inputs: shapes.update({conv: inputs[0].shape}))
                  for conv in self.theirs]
         with torch.no_grad():
-            self.teacher(images)
+            self.teacher(images())
         for hook in hooks:
             hook.remove()
         self.shapes = [shapes[conv] for conv in self.theirs]
@@ -66,8 +69,8 @@ class Fpq(Plain):
             self.teacher(images)
         return take_outputs(self.theirs)
 
-    def before(self, timed, views):
-        self.targets = self.teach(views[0])
+    def before(self, timed):
+        self.targets = self.teach(self.images())
         active = [timed and random.random() < self.options["probability"] for _ in self.convs]
         for conv, shape, now, last in zip(self.convs, self.shapes, active, self.active):
             if now:

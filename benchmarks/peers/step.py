@@ -127,7 +127,7 @@ def main(path, mode):
     labels = tensors["labels"].long()
     make_teacher = lambda: build(tensors, work, quantized=False).requires_grad_(False)
     normalised = lambda view: view.float() * factor + offset
-    objective = OBJECTIVES[work["method"]](net, work, make_teacher, normalised(views[0]), mode == "compile")
+    objective = OBJECTIVES[work["method"]](net, work, make_teacher, lambda: normalised(views[0]), mode == "compile")
 
     def loss_and_hits(views, labels):
         loss, logits = objective.loss([normalised(view) for view in views], labels)
@@ -136,7 +136,7 @@ def main(path, mode):
     run = torch.compile(loss_and_hits, dynamic=False) if mode == "compile" else loss_and_hits
 
     def step(timed=True):
-        objective.before(timed, [normalised(view) for view in views])
+        objective.before(timed)
         sgd.zero_grad(set_to_none=True)
         loss, hits = run(views, labels)
         loss.backward()

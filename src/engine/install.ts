@@ -54,7 +54,7 @@ export async function installLibtensorflow(options: InstallOptions = {}): Promis
     await prepare(join(work, "new"), work, { ...options, sha256: options.sha256 ?? wheel.sha256, device });
     await moveInto(final, join(work, "new"), library);
   } catch (error) {
-    throw explained(error, final);
+    throw explained(error, { folder: final, device });
   } finally {
     await Deno.remove(work, { recursive: true }).catch(() => {});
   }
@@ -155,11 +155,12 @@ function isRunning(pid: number): boolean {
 }
 
 /** The error in words that help; others pass as they are. */
-function explained(error: unknown, folder: string): unknown {
+function explained(error: unknown, { folder, device }: { folder: string; device: "cpu" | "gpu" }): unknown {
   if (error instanceof InputError) return error;
   const elsewhere = "or set REQUANT_CACHE to a folder on another disk";
   if (isDiskFull(error)) {
-    return new InputError(`Cannot install into "${folder}" as the disk is full: free about 1.2 GB, ${elsewhere}`);
+    const needed = device === "gpu" ? "8 GB" : "1.2 GB";
+    return new InputError(`Cannot install into "${folder}" as the disk is full: free about ${needed}, ${elsewhere}`);
   }
   const denied = Deno.errors.PermissionDenied, odd = Deno.errors.NotADirectory;
   if (error instanceof denied || error instanceof odd || error instanceof Deno.errors.AlreadyExists) {

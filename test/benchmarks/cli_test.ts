@@ -354,3 +354,12 @@ Deno.test("the command itself exits with 2 on bad input and starts within second
   );
   assert.ok(performance.now() - started < 10_000);
 });
+
+Deno.test("bench makes one run at once where a GPU is expected, unless --jobs says otherwise", async () => {
+  const gpu = { resolveEngine: () => Promise.resolve("tensorflow" as const), gpuExpected: () => Promise.resolve(true) };
+  const args = ["--paper", "mec", "--protocol", "smoke", "--dry-run", "--json"];
+  const alone = await cli(args, gpu);
+  assert.match(alone.stderr, /One run at once, as a run takes the GPU as a whole/);
+  assert.doesNotMatch((await cli([...args, "--jobs", "2"], gpu)).stderr, /One run at once/);
+  assert.doesNotMatch((await cli(args)).stderr, /One run at once/);
+});

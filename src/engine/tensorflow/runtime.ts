@@ -66,11 +66,12 @@ export class Runtime {
           `run \`deno task engine install\` and unset REQUANT_LIBTENSORFLOW`,
       );
     }
-    this.c._ZN3tsl32enable_tensor_float_32_executionEb?.(tf32Asked());
-    this.tf32 = this.c._ZN3tsl33tensor_float_32_execution_enabledEv?.() ?? tf32Asked();
     this.status = this.c.TF_NewStatus();
     this.context = this.#newContext(threads);
     this.gpu = this.#hasGpu();
+    // on a CPU it is left alone, as nothing is gained there
+    if (this.gpu) this.c._ZN3tsl32enable_tensor_float_32_executionEb?.(tf32Asked());
+    this.tf32 = this.gpu && tf32Asked();
   }
 
   #newContext(threads: number): Deno.PointerValue {

@@ -1,5 +1,6 @@
 /** What a method's step costs beside the LSQ step. */
-import { median, type PeerCase, type PeerMeasurement, type Range, range, type Side, type SideName } from "./result.ts";
+import type { PeerCase, PeerMeasurement, Side, SideName } from "./measurement.ts";
+import { median, type Range, range } from "./result.ts";
 import { type Arm, BASE_ARM, METHOD_ARMS } from "./steps.ts";
 
 /** The most that a method's step may take of what the LSQ step and the method's extra forward passes take together. */

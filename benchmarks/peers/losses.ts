@@ -1,5 +1,5 @@
 /** Whether two sides did the same: their losses in the first steps. */
-import type { Side } from "./result.ts";
+import type { Side } from "./measurement.ts";
 
 /** How far, relatively, the losses of the first steps may differ for a figure to count. */
 export const LOSS_TOLERANCE = 1e-3;

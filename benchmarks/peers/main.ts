@@ -13,7 +13,8 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   const { peerJson, peerPage } = await import("./page.ts");
   const { allowedProcessors, othersBusy, processorTicks } = await import("./processes.ts");
   const { canPin, findPython, obstacles } = await import("./python.ts");
-  const { SIDES, summarise } = await import("./result.ts");
+  const { SIDES } = await import("./measurement.ts");
+  const { summarise } = await import("./result.ts");
   const { PEER_MODELS, RECIPE, RULE } = await import("./steps.ts");
   const { writeWork } = await import("./work.ts");
 

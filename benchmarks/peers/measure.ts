@@ -1,7 +1,7 @@
 /** Runs the sides in turn: requant, eager, compile, brevitas, requant, ... one process a core each time. */
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../src/errors.ts";
-import type { PeerCase, Sample, Side, SideName } from "./result.ts";
+import type { PeerCase, Sample, Side, SideName } from "./measurement.ts";
 import type { Work } from "./work.ts";
 
 /** Runs all processes of a side once and gives their samples, or throws with the reason. */

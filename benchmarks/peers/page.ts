@@ -1,7 +1,8 @@
 /** peers.md from peers.json. */
 import { type Block, type Column, heading, paragraph } from "../../src/report/blocks.ts";
 import { toMarkdown } from "../../src/report/markdown.ts";
-import { CORE_SHARE, type PeerMeasurement, type PeerRow, type Range, type SideName, summarise } from "./result.ts";
+import type { PeerMeasurement, SideName } from "./measurement.ts";
+import { CORE_SHARE, type PeerRow, type Range, summarise } from "./result.ts";
 import { COST_TARGET, type CostRow, methodCosts } from "./cost.ts";
 import { FLIP_LIMIT, LOSS_TOLERANCE } from "./losses.ts";
 import { ARMS } from "./steps.ts";

@@ -2,7 +2,7 @@
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../../src/data/cache.ts";
 import { InputError } from "../../src/errors.ts";
-import type { SideName } from "./result.ts";
+import type { SideName } from "./measurement.ts";
 
 const TORCH = "torch==2.13.0", BREVITAS = "brevitas==0.13.4";
 

@@ -1,84 +1,10 @@
-/** What a peer measurement is, as plain data, and what follows from it. */
+/** What follows from a peer measurement. */
 import { agreement } from "./losses.ts";
-import type { Arm, Rule } from "./steps.ts";
-
-/** The sides in the order in which a round runs them; the first is compared with the others. */
-export const SIDES = ["requant", "eager", "compile", "brevitas"] as const;
-export type SideName = typeof SIDES[number];
+import { type PeerCase, type PeerMeasurement, type Sample, type Side, type SideName, SIDES } from "./measurement.ts";
+import type { Arm } from "./steps.ts";
 
 /** Share of its core that a process must have had for its time by the clock to count. */
 export const CORE_SHARE = 0.9;
-
-/** Processor time, medians of steps that took turns in one process of ours. */
-export interface Parts {
-  /** The method's step. */
-  readonly step: number;
-  /** The LSQ step on the same batch. */
-  readonly lsq: number;
-  /** The method's extra forward passes alone; 0: it has none. */
-  readonly passes: number;
-}
-
-/** What one process of a side measured. */
-export interface Sample {
-  /** Median over the steps: by the clock, and of processor time. */
-  readonly seconds: number;
-  readonly cpuSeconds: number;
-  /** How many steps the medians are of. */
-  readonly steps: number;
-  /** Of the first three steps. */
-  readonly losses: readonly number[];
-  /** Largest resident memory of the process in its life; null: not known on this system. */
-  readonly peakBytes: number | null;
-  readonly versions: Readonly<Record<string, string>>;
-  /** Of Requant's side, of steps that are an LSQ step with more in it. */
-  readonly parts?: Parts;
-}
-
-/** A side of a case: by round, one sample a core. */
-export interface Side {
-  readonly name: SideName;
-  readonly rounds: readonly (readonly Sample[])[];
-  /** Why there are no rounds; null: there are. */
-  readonly notRun: string | null;
-}
-
-/** One model in one arm. */
-export interface PeerCase {
-  readonly model: string;
-  readonly arm: Arm;
-  readonly batch: number;
-  readonly learningRate: number;
-  readonly sides: readonly Side[];
-}
-
-/** Where and how it was measured. */
-export interface PeerEnvironment {
-  readonly date: string;
-  readonly os: string;
-  readonly cpu: string;
-  readonly commit: string | null;
-  readonly dirty: boolean | null;
-  readonly versions: Readonly<Record<string, string>>;
-  /** Processors that were measured on; null: processes could not be pinned. */
-  readonly pinned: readonly number[] | null;
-  /** Processes of a side at once, one thread each. */
-  readonly cores: number;
-  /** Busy share in [0, 1] of the machine's other processors meanwhile; null: there are none, or it is not known. */
-  readonly othersBusy: number | null;
-  /** Environment variables that all sides ran with. */
-  readonly variables: Readonly<Record<string, string>>;
-}
-
-/** All of a measurement: what peers.json holds beside its `summary`. */
-export interface PeerMeasurement {
-  readonly schema: 1;
-  readonly environment: PeerEnvironment;
-  readonly rounds: number;
-  readonly rule: Rule;
-  readonly recipe: Readonly<Record<string, number>>;
-  readonly cases: readonly PeerCase[];
-}
 
 /** Lowest and highest. */
 export type Range = readonly [number, number];

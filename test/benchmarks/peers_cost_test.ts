@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { methodCosts } from "../../benchmarks/peers/cost.ts";
 import { peerPage } from "../../benchmarks/peers/page.ts";
-import type { PeerCase } from "../../benchmarks/peers/result.ts";
+import type { PeerCase } from "../../benchmarks/peers/measurement.ts";
 import { AGREES, measurement, sample, side } from "../support/peers.ts";
 
 /** LSQ and CR-like steps of three rounds: ours cost 1.5, 1.4 and 1.6 LSQ steps, eager's 2. */

@@ -1,5 +1,5 @@
 /** Peer measurements made up for tests. */
-import type { PeerMeasurement, Sample, Side, SideName } from "../../benchmarks/peers/result.ts";
+import type { PeerMeasurement, Sample, Side, SideName } from "../../benchmarks/peers/measurement.ts";
 import { RECIPE, RULE } from "../../benchmarks/peers/steps.ts";
 
 /** A process of a side; its processor had it half the time. */

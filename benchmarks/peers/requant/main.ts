@@ -2,7 +2,8 @@
 import process from "node:process";
 import { openEngine } from "../../../src/engine/mod.ts";
 import { peakBytes, processSeconds } from "../processes.ts";
-import { median, type Sample } from "../result.ts";
+import type { Sample } from "../measurement.ts";
+import { median } from "../result.ts";
 import { METHOD_ARMS } from "../steps.ts";
 import { readWork } from "../work.ts";
 import { measureParts } from "./parts.ts";

@@ -1,6 +1,6 @@
 /** The ready workflow files: what they name exists, and their quick steps run in a shell. */
 import assert from "node:assert/strict";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { record } from "./fixtures.ts";
 
@@ -30,9 +30,12 @@ function steps(): Step[] {
 
 const STEPS = steps();
 
+/** The lines call `deno` by name: it is the one that runs the tests. */
+const PATH = `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`;
+
 /** Runs a line in a shell, as CI does: it stops at the first failure. */
 function shell(line: string, { cwd, env = {} }: { cwd: string; env?: Record<string, string> }) {
-  const command = new Deno.Command("bash", { args: ["-eo", "pipefail", "-c", line], cwd, env });
+  const command = new Deno.Command("bash", { args: ["-eo", "pipefail", "-c", line], cwd, env: { PATH, ...env } });
   const { code, stdout, stderr } = command.outputSync();
   return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
 }

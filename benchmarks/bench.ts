@@ -84,7 +84,13 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
     services.stdout(JSON.stringify(resultDocument(options, { engine, out, outcome, reports }), null, 2) + "\n");
   } else {
     for (const { path, text } of reports) if (path.endsWith(".md")) services.stdout(text.trimEnd() + "\n\n");
-    for (const { path } of reports) services.stderr(`Wrote ${path}\n`);
+    const opened = reports.filter(({ path }) =>
+      /\.(md|csv)$|site\/index\.html$/.test(path) && !/site\/data\//.test(path)
+    );
+    for (const { path } of opened) services.stderr(`Wrote ${path}\n`);
+    if (reports.length > opened.length) {
+      services.stderr(`Wrote ${reports.length - opened.length} more files of the site\n`);
+    }
   }
   return !stopped && outcome.records.every(({ status }) => status === "done") ? 0 : 1;
 }

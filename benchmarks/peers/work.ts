@@ -67,18 +67,22 @@ export function stepOptions(work: Work): StepOptions {
   return { ...parts(work), ...work.recipe, scale: work };
 }
 
-/** The method's inputs of a step: those that are compared have no noise, as it cannot agree with PyTorch's. */
+/**
+ * The method's inputs of a step, by how many timed steps were before it. null: a step whose loss is compared, which has no
+ * noise, as it cannot agree with PyTorch's.
+ */
 export function methodInputs(
   work: Pick<Work, "model" | "arm">,
-  step: { timed: number | null },
-): Record<string, Float32Array | Int32Array> {
+): (timed: number | null) => Record<string, Float32Array | Int32Array> {
   const { model, method } = parts(work);
-  const values = method.stepInputs?.({ ...POSITION, step: POSITION.step + (step.timed ?? 0) }, model) ?? {};
-  return Object.fromEntries(
-    Object.entries(values).map(([name, array]) =>
-      [name, step.timed === null && name === "sfpActive" ? new Float32Array(array.length) : array] as const
-    ),
-  );
+  return (timed) => {
+    const values = method.stepInputs?.({ ...POSITION, step: POSITION.step + (timed ?? 0) }, model) ?? {};
+    return Object.fromEntries(
+      Object.entries(values).map(([name, array]) =>
+        [name, timed === null && name === "sfpActive" ? new Float32Array(array.length) : array] as const
+      ),
+    );
+  };
 }
 
 /** The last norm of a residual block: its gamma scales what the block adds to its input. */
@@ -185,7 +189,7 @@ export async function writeWork(
     method: ARMS[arm].method.name,
     options: ARMS[arm].method.options,
     inputs: Object.fromEntries(
-      Object.entries(methodInputs(options, { timed: null })).map(([name, values]) => [name, [...values]]),
+      Object.entries(methodInputs(options)(null)).map(([name, values]) => [name, [...values]]),
     ),
   };
   await writeCheckpoint(path, {

@@ -21,11 +21,16 @@ import { tinyDataset, tinySpec } from "../support/runs.ts";
 const BATCH = 4;
 
 /**
- * Distances allowed. Where nothing is rounded every tensor agrees. In a quantized network float error may flip a rounding,
- * which changes all that comes after it by some hundredths: there the loss and the median tensor are compared, and the
- * kernels by themselves.
+ * Of the start and the batch. Of the four that were tried one (seed 3) has a value so near a rounding edge in its second
+ * view that the two forms round it apart, and `qat_two_view` alone, which sees that view in its gradient, then differs.
  */
-const TOLERANCE = { everyTensor: 1e-4, loss: 1e-3, medianTensor: 0.03 } as const;
+const SEED = 1;
+
+/**
+ * Relative distances allowed, a few times the largest seen. The step size of an input has a gradient that is what is
+ * left of a sum which cancels, so float error weighs more there.
+ */
+const TOLERANCE = { loss: 4e-6, tensor: 1e-4, inputStepSize: 5e-3 } as const;
 
 /** Options of methods whose defaults leave a kernel out of the step: noise in every layer. */
 const OPTIONS: Readonly<Record<string, Record<string, number>>> = { fpq: { probability: 1 } };
@@ -34,7 +39,7 @@ const OPTIONS: Readonly<Record<string, Record<string, number>>> = { fpq: { proba
 async function bothSteps(engine: Engine, name: string): Promise<{ plain: StepOutputs; xla: StepOutputs }> {
   const method = createMethod({ name, options: OPTIONS[name] ?? {} }), dataset = tinyDataset();
   const tiny = tinySpec(name, { method: { name, options: OPTIONS[name] ?? {} } });
-  const spec = { ...tiny, recipe: { ...tiny.recipe, batchSize: BATCH } };
+  const spec = { ...tiny, seed: SEED, recipe: { ...tiny.recipe, batchSize: BATCH } };
   const model = modelNamed(spec.model).build({ classes: dataset.classes, imageChannels: dataset.imageShape[2] });
   const quantization = quantizationOf(model, spec.quantization);
   const all = Uint32Array.from({ length: dataset.train.count }, (_, i) => i), half = all.length / 2;
@@ -92,13 +97,15 @@ if (ENGINES.includes("tensorflow")) {
       const { plain, xla } = await bothSteps(await openEngine("tensorflow"), name);
       const expected = leaves(plain), actual = new Map(leaves(xla));
       assert.equal(actual.size, expected.length);
-      const distances = Object.fromEntries(
-        expected.map(([path, tensor]) => [path, relativeDistance(actual.get(path)!.dataSync(), tensor.dataSync())]),
-      );
-      const sorted = Object.values(distances).sort((a, b) => a - b);
-      assert.ok(distances["metrics/loss"]! <= TOLERANCE.loss, `loss: ${distances["metrics/loss"]}`);
-      assert.ok(sorted[sorted.length >> 1]! <= TOLERANCE.medianTensor, `median: ${sorted[sorted.length >> 1]}`);
-      if (name === "fp") assert.ok(sorted.at(-1)! <= TOLERANCE.everyTensor, JSON.stringify(distances));
+      for (const [path, tensor] of expected) {
+        const distance = relativeDistance(actual.get(path)!.dataSync(), tensor.dataSync());
+        const allowed = path === "metrics/loss"
+          ? TOLERANCE.loss
+          : /input_quantizer\/step_size$/.test(path)
+          ? TOLERANCE.inputStepSize
+          : TOLERANCE.tensor;
+        assert.ok(distance <= allowed, `${path}: ${distance}`);
+      }
       tf.dispose([plain, xla] as unknown as Tensor[]);
     });
   }

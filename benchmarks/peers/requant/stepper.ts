@@ -32,12 +32,13 @@ export interface Stepper {
 export function stepperOf(engine: Engine, { work, teacher, images, labels, ...start }: Start): Stepper {
   const program = engine.compile(trainingStep(stepOptions(work)));
   const fixed = { teacher: { ...teacher }, images, labels, learningRate: tf.scalar(work.learningRate) };
+  const inputsOf = methodInputs(work);
   let training = start.training;
   return {
     training: () => training,
     step(timed) {
       const inputs = Object.fromEntries(
-        Object.entries(methodInputs(work, { timed })).map(([name, values]) => [
+        Object.entries(inputsOf(timed)).map(([name, values]) => [
           name,
           tf.tensor1d(values, values instanceof Int32Array ? "int32" : "float32"),
         ]),

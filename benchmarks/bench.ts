@@ -16,6 +16,7 @@ import { planCells, planRuns } from "./plan.ts";
 import { planDocument, planText } from "./plan_text.ts";
 import { PROTOCOL_DEFINITIONS } from "./protocols.ts";
 import { planResources } from "./resources.ts";
+import { describeTeacher, findTeachers, placeTeachers, recordsOf } from "./teachers.ts";
 
 export type { BenchServices } from "./grid.ts";
 
@@ -48,7 +49,8 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
   const request = { ...options, protocol, engine };
   const runs = planRuns(request);
   const artefacts = await fetchRecords(runs, { out, store: options.store });
-  const plan = statePlan(runs.map(({ spec }) => spec), out);
+  const teachers = options.teachers === null ? null : await findTeachers(resolve(options.teachers), runs);
+  const plan = statePlan(runs.map(({ spec }) => spec), out, recordsOf(teachers));
   const estimate = await learnEstimates(plan, { out, services });
   const alone = options.jobs === null && engine === "tensorflow" && await services.gpuExpected?.();
   if (alone) services.stderr("One run at once, as a run takes the GPU as a whole\n");
@@ -62,6 +64,9 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
     return 0;
   }
   checkOut(out);
+  for (const teacher of await placeTeachers(out, teachers?.values() ?? [])) {
+    services.stderr(`Took ${describeTeacher(teacher)}, from ${options.teachers}\n`);
+  }
   const { queue } = options;
   const outcome = queue === null || plan.todo.length === 0
     ? await runPlan(plan, { out, jobs, options, estimate, services })

@@ -31,6 +31,8 @@ export interface BenchOptions {
   readonly queue: QueueAddress | null;
   /** Null: the folder is shared. */
   readonly store: BucketAddress | null;
+  /** Folder of full-precision runs to take instead of training them; null: none. */
+  readonly teachers: string | null;
   readonly out: string;
   readonly dryRun: boolean;
   readonly json: boolean;
@@ -41,6 +43,8 @@ const ALL_PAPERS = "all";
 const DEFAULT_PROTOCOL: ProtocolName = "smoke";
 const DEFAULT_ENGINE: EngineChoice = "auto";
 const DEFAULT_OUT = "runs";
+/** Where the project keeps the networks that its own evidence started from. */
+const COMMITTED_TEACHERS = "reports/teachers";
 /** With a queue it is the workers that start runs. */
 const OF_WORKERS = ["jobs", ...LIMIT_OPTIONS.map(({ name }) => name)];
 
@@ -73,6 +77,11 @@ function optionTable(papers: readonly Paper[]): readonly Option[] {
     { name: "retries", value: "N", help: "how often a run that crashed is tried again; default: 0, with --queue 1" },
     { name: "fail-fast", value: null, help: "stop the other runs, with their checkpoints, when one has failed" },
     { name: "keep-epochs", value: null, help: "keep a checkpoint of each epoch, for `deno task measure --epochs`" },
+    {
+      name: "teachers",
+      value: "DIR",
+      help: `take full-precision runs that DIR has instead of training them: ${COMMITTED_TEACHERS} or an --out folder`,
+    },
     { name: "out", value: "DIR", help: `folder of runs and reports; default: ${DEFAULT_OUT}` },
     { name: "dry-run", value: null, help: "print the plan and its estimates, run nothing" },
     { name: "json", value: null, help: "print one JSON document on stdout" },
@@ -133,6 +142,10 @@ export function parseOptions(args: readonly string[], papers: readonly Paper[]):
   if (store !== undefined && queue === undefined) {
     throw new InputError("Cannot use --store without --queue: leave it out, as one machine has its folder");
   }
+  const teachers = given.get("teachers");
+  if (teachers !== undefined && store !== undefined) {
+    throw new InputError("Cannot use --teachers together with --store: leave it out, or share a folder instead");
+  }
   const retries = given.get("retries");
   return {
     papers: paper === ALL_PAPERS
@@ -153,6 +166,7 @@ export function parseOptions(args: readonly string[], papers: readonly Paper[]):
     keepEpochs: given.has("keep-epochs"),
     queue: queue === undefined ? null : parseQueueUrl(queue),
     store: store === undefined ? null : parseStoreUrl(store),
+    teachers: teachers ?? null,
     out: given.get("out") ?? DEFAULT_OUT,
     dryRun: given.has("dry-run"),
     json: given.has("json"),

@@ -7,6 +7,7 @@ import { describeRun } from "../../src/runs/plan.ts";
 import { redact } from "../../src/runs/queue/url.ts";
 import { logFile } from "../../src/runs/store.ts";
 import { type Option, optionLines, readFlags } from "../flags.ts";
+import { allTeachers, describeTeacher, placeTeachers } from "../teachers.ts";
 import { listText, showText, stateDocument } from "./text.ts";
 
 /** What the command needs from outside. */
@@ -32,7 +33,7 @@ interface Command {
   readonly options: readonly Option[];
 }
 
-const COMMANDS: Readonly<Record<"list" | "show" | "tail" | "clean", Command>> = {
+const COMMANDS: Readonly<Record<"list" | "show" | "tail" | "teachers" | "clean", Command>> = {
   list: { takesRun: false, about: "a line a run", options: [OUT, JSON_FLAG, HELP] },
   show: { takesRun: true, about: "all that is known of a run", options: [OUT, JSON_FLAG, HELP] },
   tail: {
@@ -44,6 +45,11 @@ const COMMANDS: Readonly<Record<"list" | "show" | "tail" | "clean", Command>> = 
       { name: "follow", value: null, help: "go on with what is added until the run is over, or Ctrl-C" },
       HELP,
     ],
+  },
+  teachers: {
+    takesRun: false,
+    about: "copies the full-precision runs that are done to a folder, for `bench --teachers`: record and network",
+    options: [OUT, { name: "to", value: "DIR", help: "the folder (required)" }, HELP],
   },
   clean: {
     takesRun: false,
@@ -63,7 +69,7 @@ function helpText(): string {
   return [
     "Lists, shows, tails and cleans the runs of a folder",
     "",
-    "Usage: deno task runs list|show ID|tail ID|clean [options]; the first digits of an id are enough",
+    "Usage: deno task runs list|show ID|tail ID|teachers|clean [options]; the first digits of an id are enough",
     ...names.flatMap((name) => ["", `${name}: ${COMMANDS[name].about}`, ...optionLines(COMMANDS[name].options)]),
     "",
     "Exit codes: 0 done, 2 bad input",
@@ -100,6 +106,7 @@ async function dispatch(args: readonly string[], services: RunsServices): Promis
   if (flags.has("help")) return services.stdout(helpText());
   const out = resolve(flags.get("out") ?? DEFAULT_OUT);
   if (name === "list") return list(out, flags.has("json"), services);
+  if (name === "teachers") return await copyTeachers(out, flags.get("to"), services);
   if (name === "clean") return cleanFolder(out, flags, services);
   const id = findRun(out, run!);
   if (name === "tail") return await tail(logFile(out, id), { out, id, flags, services });
@@ -137,6 +144,14 @@ async function tail(
     services.stdout(now.slice(now.startsWith(text) ? text.length : 0));
     text = now;
   }
+}
+
+async function copyTeachers(out: string, to: string | undefined, { stdout }: RunsServices): Promise<void> {
+  if (to === undefined) throw new InputError("Cannot copy teachers without a folder: give --to DIR");
+  const teachers = await allTeachers(out);
+  const placed = await placeTeachers(resolve(to), teachers);
+  for (const record of placed) stdout(`Copied ${record.id}, ${describeTeacher(record)}\n`);
+  stdout(`${placed.length} copied to ${to}, ${teachers.length - placed.length} there before\n`);
 }
 
 function cleanFolder(out: string, flags: ReadonlyMap<string, string>, { stdout, stderr }: RunsServices): void {

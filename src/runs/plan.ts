@@ -55,14 +55,19 @@ export function isFinal(record: RunRecord): boolean {
 
 /**
  * Compares the plan with the records below `out`.
+ * @param elsewhere Records by id of runs that are done in another folder; those of `out` come first.
  * @throws {InputError} If a record cannot be read.
  */
-export function statePlan(specs: readonly RunSpec[], out: string): PlanState {
+export function statePlan(
+  specs: readonly RunSpec[],
+  out: string,
+  elsewhere: ReadonlyMap<string, RunRecord> = new Map(),
+): PlanState {
   const runs = orderRuns(specs);
   const finished = new Map<string, RunRecord>();
   for (const { id } of runs) {
-    const record = readRecord(out, id);
-    if (record !== null && isFinal(record)) finished.set(id, record);
+    const record = [readRecord(out, id), elsewhere.get(id)].find((item) => item && isFinal(item));
+    if (record) finished.set(id, record);
   }
   return { runs, finished, todo: runs.filter(({ id }) => !finished.has(id)) };
 }

@@ -11,7 +11,7 @@ import { cli } from "../support/bench_cli.ts";
 
 const KNOWN_OPTIONS =
   "--paper, --table, --protocol, --methods, --models, --bits, --seeds, --quantizer, --engine, --jobs, --queue, --store, --timeout, " +
-  "--memory, --retries, --fail-fast, --keep-epochs, --out, " +
+  "--memory, --retries, --fail-fast, --keep-epochs, --teachers, --out, " +
   "--dry-run, --json, --no-report, --help";
 
 const GRIDS_OF_FPQ = PAPERS.find(({ id }) => id === "fpq")!.grids.map(({ id }) => id).join(", ");

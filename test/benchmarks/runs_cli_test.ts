@@ -110,7 +110,7 @@ Deno.test(
 );
 
 const BAD_INPUTS: readonly (readonly [args: string, message: RegExp])[] = [
-  ["ls", /^Cannot use command "ls" as it is not known: choose one of list, show, tail, clean, or --help\n$/],
+  ["ls", /^Cannot use command "ls" as it is not known: choose one of list, show, tail, teachers, clean, or --help\n$/],
   ["show", /^Cannot show without a run: give `deno task runs show ID`\n$/],
   ["show ../../etc --out OUT", /^Cannot use run "\.\.\/\.\.\/etc" as it must be the first digits of an id: see /],
   [

@@ -94,6 +94,19 @@ Deno.test("the LaTeX tables have a row a cell, balanced braces, and no bare spec
   assert.match(text, /^ {4}Good & 87\.50 & 89\.53 \$\\pm\$ 0\.32 \(3\) & \$\+1\.50\$ & \$\+1\.47\$ \[\$\+/m);
 });
 
+Deno.test("a LaTeX table too long for a page goes on in a table of its own, and no row is lost", () => {
+  const models = Array.from({ length: 30 }, (_, index) => `model${index}`);
+  const records = models.flatMap((model) => ["lsq", "good"].map((arm) => record({ model, arm })));
+  const text = file("site/data/demo.tex", rendered({ records }));
+  const tables = text.split("\\end{table}").slice(0, -1);
+  assert.ok(tables.length > 1);
+  for (const table of tables) assert.ok(table.split("\n").filter((line) => line.endsWith("\\\\")).length <= 41, table);
+  const labels = [...text.matchAll(/\\label\{(.*?)\}/g)].map(([, label]) => label);
+  assert.equal(new Set(labels).size, labels.length);
+  assert.ok(text.includes("Protocol paper, continued (2). Top-1"));
+  for (const index of models.keys()) assert.equal(text.match(new RegExp(`\\{model${index}, W2A2\\}`, "g"))?.length, 1);
+});
+
 const HEADER = IMPORT_COLUMNS.join(",") + "\n";
 
 function line(method: string, seed: number, top1: number, rest = "MQ 1,paper,"): string {

@@ -1,0 +1,130 @@
+/**
+ * Full-precision runs that are kept to start from: a folder laid out as an `--out` folder, each run with its record and its
+ * network.
+ *
+ * They spare a grid the training of its teachers, which every arm shares; what started from one names it in its spec.
+ */
+import { InputError } from "../src/errors.ts";
+import { makeFolder } from "../src/runs/files.ts";
+import { runIds } from "../src/runs/folder.ts";
+import { openLocks } from "../src/runs/locks.ts";
+import { describeRun, type PlannedRun } from "../src/runs/plan.ts";
+import type { RunRecord } from "../src/runs/record.ts";
+import { canonicalJson } from "../src/runs/spec.ts";
+import { checkpointFile, openRun, readRecord, runFolder, writeRecord } from "../src/runs/store.ts";
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from "../src/train/checkpoint.ts";
+import type { Position } from "../src/train/position.ts";
+
+/** A full-precision run that is done, and its network. */
+export interface Teacher {
+  readonly record: RunRecord;
+  readonly checkpoint: Checkpoint<Position>;
+}
+
+/** What of a checkpoint a run that starts from it reads. */
+const OF_NETWORK = /^(params|state)\//;
+
+/**
+ * The teacher of a folder by id.
+ * @returns Null: the folder has no such run that is done.
+ * @throws {InputError} If its record or its network cannot be read, or the network is not of that record.
+ */
+export async function readTeacher(folder: string, id: string): Promise<Teacher | null> {
+  const record = readRecord(folder, id);
+  if (record === null || record.status !== "done" || record.spec.teacher !== null) return null;
+  const path = checkpointFile(folder, id);
+  const checkpoint = await readCheckpoint<Position>(path);
+  if (checkpoint === null) {
+    throw new InputError(
+      `Cannot start from run ${id} as its network ${path} is missing: restore it, or delete ${runFolder(folder, id)}`,
+    );
+  }
+  const { runId, curve } = checkpoint.position;
+  if (runId !== id || canonicalJson(curve) !== canonicalJson(record.curve)) {
+    throw new InputError(
+      `Cannot start from run ${id} as the network ${path} is of ${runId === id ? "another training of it" : runId}: ` +
+        `restore the network of its record, or delete ${runFolder(folder, id)}`,
+    );
+  }
+  return { record, checkpoint };
+}
+
+/**
+ * The teachers of a folder among the runs of a plan, by id.
+ * @throws {InputError} If the folder has no run at all, or one cannot be read.
+ */
+export async function findTeachers(folder: string, runs: readonly PlannedRun[]): Promise<Map<string, Teacher>> {
+  const present = new Set(runIds(folder));
+  if (present.size === 0) {
+    throw new InputError(
+      `Cannot take teachers from ${folder} as it holds no runs: name an --out folder, or one that ` +
+        "`deno task runs teachers` wrote",
+    );
+  }
+  const found = new Map<string, Teacher>();
+  for (const { id } of runs) {
+    const teacher = present.has(id) ? await readTeacher(folder, id) : null;
+    if (teacher !== null) found.set(id, teacher);
+  }
+  return found;
+}
+
+/**
+ * All teachers of a folder.
+ * @throws {InputError} If it has none, or one cannot be read.
+ */
+export async function allTeachers(folder: string): Promise<Teacher[]> {
+  const found: Teacher[] = [];
+  for (const id of runIds(folder)) {
+    const teacher = await readTeacher(folder, id);
+    if (teacher !== null) found.push(teacher);
+  }
+  if (found.length === 0) {
+    throw new InputError(
+      `Cannot copy teachers from ${folder} as it has no full-precision run that is done: give --out`,
+    );
+  }
+  return found;
+}
+
+/**
+ * Copies teachers into a folder; one that is there, or that a scheduler is at, is left as it is. Only the network is
+ * written, without momentum and other memory: a third to a half of the size.
+ *
+ * @returns Those that were copied.
+ * @throws {InputError} If the system refuses.
+ */
+export async function placeTeachers(out: string, teachers: Iterable<Teacher>): Promise<RunRecord[]> {
+  const locks = openLocks(out), placed: RunRecord[] = [];
+  try {
+    for (const { record, checkpoint } of teachers) {
+      makeFolder(runFolder(out, record.id));
+      if (locks.take(record.id) !== "taken") continue;
+      try {
+        if (readRecord(out, record.id)?.status === "done") continue;
+        openRun(out, record.spec);
+        const tensors = Object.fromEntries(
+          Object.entries(checkpoint.tensors).filter(([path]) => OF_NETWORK.test(path)),
+        );
+        await writeCheckpoint(checkpointFile(out, record.id), { ...checkpoint, tensors });
+        writeRecord(out, record);
+        placed.push(record);
+      } finally {
+        locks.release(record.id);
+      }
+    }
+  } finally {
+    locks.close();
+  }
+  return placed;
+}
+
+/** A teacher in a few words: `fp resnet20 seed 0, 88.43 %`. */
+export function describeTeacher({ spec, metrics }: RunRecord): string {
+  return `${describeRun(spec)}, ${metrics!["top1Percent"]!.toFixed(2)} %`;
+}
+
+/** The records of teachers, by id; of null none. */
+export function recordsOf(teachers: ReadonlyMap<string, Teacher> | null): Map<string, RunRecord> {
+  return new Map([...teachers ?? []].map(([id, { record }]) => [id, record]));
+}

@@ -17,7 +17,7 @@ import { keepEpoch } from "./kept_epochs.ts";
 import { quantizationOf } from "./quantization.ts";
 import { advanced, collapsed, type Position } from "./position.ts";
 import { readNetwork, startTensors } from "./start.ts";
-import { type StepInputs, trainingStep, type TrainingTensors } from "./step.ts";
+import { type StepInputs, type StepOutputs, trainingStep, type TrainingTensors } from "./step.ts";
 import { rateAt, stepInputs, type StepSource } from "./step_inputs.ts";
 import { toTensors, trainingData, trainingTensors } from "./tensors.ts";
 
@@ -92,38 +92,35 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
     { runId: runId(spec), step: 0, sums: {}, curve: [], trainSeconds: 0 };
   const every = request.checkpointEverySteps ?? 250;
   let heard = performance.now();
+  /** Metrics of steps that were started, oldest first. */
+  const unread: StepOutputs["metrics"][] = [];
   try {
-    while (position.step < frame.steps) {
-      const began = performance.now();
-      const inputs = stepInputs(frame, position.step, { training, teacher });
+    for (let started = position.step; started < frame.steps;) {
+      let began = performance.now();
+      const inputs = stepInputs(frame, started++, { training, teacher });
       const outputs = step(inputs);
-      const metrics = Object.fromEntries(Object.entries(outputs.metrics).map(([name, t]) => [name, t.dataSync()[0]!]));
-      tf.dispose(
-        [
-          inputs.images,
-          inputs.labels,
-          inputs.inputs,
-          inputs.learningRate,
-          outputs.metrics,
-          training,
-        ] as unknown as Tensor[],
-      );
+      tf.dispose([inputs.images, inputs.labels, inputs.inputs, inputs.learningRate, training] as unknown as Tensor[]);
       training = outputs.training;
-      position = advanced(position, metrics, (performance.now() - began) / 1000);
-      report(frame, position, metrics["loss"]!);
-      if (!Number.isFinite(metrics["loss"]!)) {
-        return outcome(frame, position, {
-          status: "diverged",
-          reason: `the training loss is ${metrics["loss"]} at step ${position.step} of ${frame.steps}`,
-        });
+      unread.push(outputs.metrics);
+      const endOfEpoch = started % perEpoch === 0;
+      const stop = started < frame.steps && (request.shouldStop?.() ?? false);
+      const save = endOfEpoch || stop || started % every === 0;
+      // reading waits for the device: one step is left unread, so that a GPU has work while the next batch is made
+      while (unread.length > (save ? 0 : 1)) {
+        const metrics = read(unread.shift()!), now = performance.now();
+        position = advanced(position, metrics, (now - began) / 1000);
+        began = now;
+        report(frame, position, metrics["loss"]!);
+        if (!Number.isFinite(metrics["loss"]!)) {
+          return outcome(frame, position, {
+            status: "diverged",
+            reason: `the training loss is ${metrics["loss"]} at step ${position.step} of ${frame.steps}`,
+          });
+        }
       }
-      const endOfEpoch = position.step % perEpoch === 0;
       if (endOfEpoch) position = closeEpoch(frame, position, training);
-      const stop = position.step < frame.steps && (request.shouldStop?.() ?? false);
       if (endOfEpoch && request.keepEpochs) await keepEpoch(request.folder, { training, position });
-      if (endOfEpoch || stop || position.step % every === 0) {
-        await writeCheckpoint(checkpointPath, { tensors: trainingData(training), position });
-      }
+      if (save) await writeCheckpoint(checkpointPath, { tensors: trainingData(training), position });
       if (endOfEpoch && collapsed(position.curve, dataset.classes)) {
         const { trainLoss, trainTop1Percent } = position.curve.at(-1)!;
         return outcome(frame, position, {
@@ -141,10 +138,17 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
     }
     return outcome(frame, position, { status: "done", reason: null });
   } finally {
-    tf.dispose([training, teacher] as unknown as Tensor[]);
+    tf.dispose([training, teacher, unread] as unknown as Tensor[]);
     step.dispose();
     evaluator.dispose();
   }
+}
+
+/** The values of a step's metrics; the tensors are freed. */
+function read(metrics: StepOutputs["metrics"]): Record<string, number> {
+  const values = Object.fromEntries(Object.entries(metrics).map(([name, scalar]) => [name, scalar.dataSync()[0]!]));
+  tf.dispose(metrics);
+  return values;
 }
 
 function labelledParts({ spec, dataset }: TrainRequest, indices: Uint32Array): LabelledSplit {

@@ -32,7 +32,11 @@ export interface CopyOptions {
  *
  * @param target Zeros where the image goes: what the crop takes from the padding is not written.
  */
-export function copyAugmented(source: Uint8Array, target: Int32Array | Uint8Array, options: CopyOptions): void {
+export function copyAugmented(
+  source: Uint8Array | Int32Array,
+  target: Int32Array | Uint8Array,
+  options: CopyOptions,
+): void {
   const [height, width, channels] = options.imageShape, { top, left, flip } = options.augmentation;
   const rowSize = width * channels, down = top - CROP_PADDING, right = left - CROP_PADDING;
   const yEnd = Math.min(height, height - down), xStart = Math.max(0, -right), xEnd = Math.min(width, width - right);

@@ -27,6 +27,11 @@ export interface BatchOptions {
    */
   readonly strongViews?: readonly number[];
   /**
+   * Whether images are left as they are where `Batch.crops` says how they are cropped and mirrored, for who does that later.
+   * @default false
+   */
+  readonly leaveCrops?: boolean;
+  /**
    * Which stream orders the images.
    * @default "order"
    */
@@ -37,6 +42,8 @@ export interface BatchOptions {
 export interface Batch {
   /** Each [batchSize, height, width, channels], bytes as int32 since tfjs has no uint8. */
   readonly views: Int32Array[];
+  /** What is left to do to each view, `crops` of `cropFlip` in engine/ops.ts, [batchSize, 3]; null: nothing. */
+  readonly crops: (Int32Array | null)[];
   /** [batchSize]. */
   readonly labels: Int32Array;
   /** [batchSize], places in `split`. */
@@ -77,13 +84,28 @@ function epochOrder({ indices, seed, epoch, orderPurpose = "order" }: BatchOptio
   return order;
 }
 
+/** Whether a view's crops are left to whoever gets the batch; a strong view goes on from the cropped image. */
+function leavesCrops({ leaveCrops = false, augmentation, strongViews }: BatchOptions, view: number): boolean {
+  return leaveCrops && augmentation === "crop_flip" && !strongViews?.includes(view);
+}
+
+/** The crops of a view, [batchSize, 3]. */
+function cropsOf(images: Int32Array, address: { seed: number; epoch: number; view: number }): Int32Array {
+  const crops = new Int32Array(3 * images.length);
+  images.forEach((image, place) => {
+    const { top, left, flip } = augmentationOf(image, address);
+    crops.set([top, left, Number(flip)], 3 * place);
+  });
+  return crops;
+}
+
 /** One view of one image into its place of `target`, which holds zeros there. */
 function writeView(
   target: Int32Array,
   options: BatchOptions & { readonly image: number; readonly place: number; readonly view: number },
 ): void {
   const { split, imageShape, seed, epoch, image, place, view } = options;
-  const augmentation = options.augmentation === "crop_flip"
+  const augmentation = options.augmentation === "crop_flip" && !leavesCrops(options, view)
     ? augmentationOf(image, { seed, epoch, view })
     : NO_AUGMENTATION;
   if (!options.strongViews?.includes(view)) {
@@ -121,7 +143,8 @@ export function batchAt(options: BatchOptions): Batch {
     indices.forEach((image, place) => writeView(images, { ...options, image, place, view }));
     return images;
   });
-  return { views, labels: indices.map((image) => split.labels[image]!), indices };
+  const crops = views.map((_, view) => leavesCrops(options, view) ? cropsOf(indices, { ...options, view }) : null);
+  return { views, crops, labels: indices.map((image) => split.labels[image]!), indices };
 }
 
 /**

@@ -16,6 +16,7 @@ export const KERNELS = [
   "ReluGrad",
   "Relu6Grad",
   "UniformPerturbation",
+  "CropFlip",
   "LogDetInverse",
   "Conv2D",
   "Conv2DBackpropInput",
@@ -98,6 +99,21 @@ export function uniformPerturbation(x: Tensor, source: NoiseSource): Tensor {
 }
 
 /**
+ * Pads images by 4 zeros (CROP_PADDING of data/augment.ts), crops them back to their size and mirrors them:
+ *
+ *   y[n, i, j, c] = x[n, i + top - 4, j' + left - 4, c], j' = w - 1 - j if mirrored, else j; 0 outside
+ *
+ * No gradient. Kernel: `CropFlip` {x, crops}.
+ *
+ * @param x int32 [n, h, w, c].
+ * @param crops int32 [n, 3]: top and left in [0, 8], and 1 where the image is mirrored, else 0.
+ * @returns int32 [n, h, w, c].
+ */
+export function cropFlip(x: Tensor, crops: Tensor): Tensor {
+  return run("CropFlip", { x, crops })[0]!;
+}
+
+/**
  * log det of symmetric positive definite matrices, by Cholesky; the gradient is the inverse.
  *
  * Kernel: `LogDetInverse` {a} -> [log det, inverse].
@@ -175,6 +191,7 @@ const GRADIENTS: readonly GradConfig[] = [
     }),
     inputsToSave: ["state", "active"],
   },
+  { kernelName: "CropFlip", gradFunc: () => ({}) },
   {
     kernelName: "LogDetInverse",
     outputsToSave: [false, true],

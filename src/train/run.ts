@@ -99,7 +99,8 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
       let began = performance.now();
       const inputs = stepInputs(frame, started++, { training, teacher });
       const outputs = step(inputs);
-      tf.dispose([inputs.images, inputs.labels, inputs.inputs, inputs.learningRate, training] as unknown as Tensor[]);
+      const { training: before, teacher: _, ...own } = inputs;
+      tf.dispose([before, own] as unknown as Tensor[]);
       training = outputs.training;
       unread.push(outputs.metrics);
       const endOfEpoch = started % perEpoch === 0;

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { oneHot } from "../engine/ops.ts";
+import { cropFlip, oneHot } from "../engine/ops.ts";
 import type { Method } from "../methods/types.ts";
 import type { Model, ModelQuantization } from "../nn/types.ts";
 import type { Leaves } from "../tree.ts";
@@ -23,6 +23,8 @@ export type StepInputs = {
   readonly teacher: { readonly params: Leaves<Tensor>; readonly state: Leaves<Tensor> };
   /** `view0`, and `view1` where the method has two: int32 bytes [batch, h, w, c]; and `unlabelled0`, `unlabelled1`. */
   readonly images: Leaves<Tensor>;
+  /** `crops` of `cropFlip` by the name of the images that the step crops and mirrors. */
+  readonly crops: Leaves<Tensor>;
   /** int32 [batch]. */
   readonly labels: Tensor;
   readonly inputs: Leaves<Tensor>;
@@ -47,10 +49,11 @@ export interface StepOptions extends SgdOptions {
 /** One training step as a program: forward, backward (twice where the method ascends), update, the method's memory. */
 export function trainingStep(options: StepOptions): (inputs: StepInputs) => StepOutputs {
   const { model, quantization, method } = options;
-  return ({ training, teacher, images, labels, inputs, learningRate }) => {
+  return ({ training, teacher, images, crops, labels, inputs, learningRate }) => {
+    const cropped = (name: string) => crops[name] ? cropFlip(images[name]!, crops[name]) : images[name]!;
     const normalised = (kind: string) =>
       Object.keys(images).filter((name) => name.startsWith(kind)).sort()
-        .map((name) => normaliseImages(images[name]!, options.scale));
+        .map((name) => normaliseImages(cropped(name), options.scale));
     const views = normalised("view"), unlabelled = normalised("unlabelled");
     const targets = oneHot(labels, model.classes);
     const pass = (params: Leaves<Tensor>) =>

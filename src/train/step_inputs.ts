@@ -45,14 +45,15 @@ export function stepInputs(
     augmentation,
     views: method.views,
     strongViews: method.strongViews ?? [],
+    leaveCrops: true,
   };
   const batch = endlessBatchAt({ ...common, indices: source.indices, batchSize });
-  const others = ratio === 0 ? [] : endlessBatchAt({
+  const others = ratio === 0 ? { views: [], crops: [] } : endlessBatchAt({
     ...common,
     indices: source.unlabelled,
     batchSize: ratio * batchSize,
     orderPurpose: "unlabelled_order",
-  }).views;
+  });
   const plain = method.stepInputs?.({
     seed: spec.seed,
     step,
@@ -63,10 +64,13 @@ export function stepInputs(
     views.map((view, i) =>
       [`${kind}${i}`, tf.tensor(view, [view.length / size, ...dataset.imageShape], "int32")] as const
     );
+  const cropsOf = (kind: string, crops: readonly (Int32Array | null)[]) =>
+    crops.flatMap((crop, i) => crop === null ? [] : [[`${kind}${i}`, tf.tensor(crop, [crop.length / 3, 3], "int32")]]);
   const size = dataset.imageShape.reduce((product, dim) => product * dim, 1);
   return {
     ...carried,
-    images: Object.fromEntries([...images("view", batch.views), ...images("unlabelled", others)]),
+    images: Object.fromEntries([...images("view", batch.views), ...images("unlabelled", others.views)]),
+    crops: Object.fromEntries([...cropsOf("view", batch.crops), ...cropsOf("unlabelled", others.crops)]),
     labels: tf.tensor1d(batch.labels, "int32"),
     inputs: Object.fromEntries(
       Object.entries(plain).map(([name, values]) => [

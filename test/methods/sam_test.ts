@@ -86,6 +86,7 @@ function inputsOf(golden: Golden): StepInputs {
     training: { params: tensors(golden.params), velocity: tensors(golden.velocity), state, memory: {} },
     teacher: { params: {}, state: {} },
     images: { view0: tf.tensor(golden.images, golden.shape, "int32") },
+    crops: {},
     labels: tf.tensor1d(golden.labels, "int32"),
     inputs: {},
     learningRate: tf.scalar(golden.rate),

@@ -50,6 +50,7 @@ for (const quantizer of QUANTIZERS) {
             training: { params, velocity: zerosLike(params), state, memory },
             teacher: method.usesTeacher ? teacher : { params: {}, state: {} },
             images: Object.fromEntries(views),
+            crops: {},
             labels: tf.tensor1d([...DATASET.train.labels.subarray(0, BATCH)], "int32"),
             inputs: Object.fromEntries(
               inputs.map(([name, list]) => [name, tf.tensor1d(list, list instanceof Int32Array ? "int32" : "float32")]),

@@ -31,7 +31,7 @@ export interface Stepper {
 /** Compiles the step of a work. */
 export function stepperOf(engine: Engine, { work, teacher, images, labels, ...start }: Start): Stepper {
   const program = engine.compile(trainingStep(stepOptions(work)));
-  const fixed = { teacher: { ...teacher }, images, labels, learningRate: tf.scalar(work.learningRate) };
+  const fixed = { teacher: { ...teacher }, images, crops: {}, labels, learningRate: tf.scalar(work.learningRate) };
   const inputsOf = methodInputs(work);
   let training = start.training;
   return {

@@ -1,7 +1,16 @@
 /** What the doctor runs: programs of the suite's ops on tiny inputs, with what they must give. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { batchNormTraining, convolution, logDet, relu, relu6, roundClip, uniformPerturbation } from "../ops.ts";
+import {
+  batchNormTraining,
+  convolution,
+  cropFlip,
+  logDet,
+  relu,
+  relu6,
+  roundClip,
+  uniformPerturbation,
+} from "../ops.ts";
 import * as reference from "./reference.ts";
 import { mapValues, type Values, valuesOf } from "./reference.ts";
 
@@ -105,6 +114,27 @@ function noise(active: 0 | 1): Case {
   };
 }
 
+/** Three images: one as it is, two cropped beyond opposite corners, one of them mirrored. */
+function crops(): Case {
+  const shape = [3, 5, 7, 2], [, height, width, channels] = shape as [number, number, number, number];
+  const x = valuesOf(shape, (i) => (37 * i) % 251), places = [4, 4, 0, 1, 8, 0, 7, 2, 1];
+  return {
+    inputs: { x, places: valuesOf([3, 3], (i) => places[i]!) },
+    integers: ["x", "places"],
+    program: ({ x, places }) => ({ "CropFlip": cropFlip(x!, places!) }),
+    expected: {
+      "CropFlip": valuesOf(shape, (at) => {
+        const c = at % channels, pixel = Math.floor(at / channels), j = pixel % width;
+        const i = Math.floor(pixel / width) % height, n = Math.floor(pixel / width / height);
+        const [top, left, flip] = places.slice(3 * n) as [number, number, number];
+        const row = i + top - 4, column = (flip ? width - 1 - j : j) + left - 4;
+        const isInside = row >= 0 && row < height && column >= 0 && column < width;
+        return isInside ? x.values[((n * height + row) * width + column) * channels + c]! : 0;
+      }),
+    },
+  };
+}
+
 function determinants(): Case {
   const n = 5, factors = wave([3 * n * n], 7).values, dy = wave([3], 8);
   const a = valuesOf([3, n, n], (at) => {
@@ -186,6 +216,7 @@ export function layerCases(): Case[] {
     normalisation(),
     noise(1),
     noise(0),
+    crops(),
     determinants(),
     ...[false, true].flatMap((depthwise) =>
       [[1, 1], [1, 2], [3, 1], [3, 2], [5, 2]].map(([taps, stride]) =>

@@ -57,10 +57,10 @@ export class Chain {
     return output!.id;
   }
 
-  /** The tensor of `id` (of this shape), and everything else of the chain freed. */
-  keep(results: readonly { id: number; shape: number[] }[]): Tensor[] {
+  /** The tensors of ids (of these shapes), and everything else of the chain freed. */
+  keep(results: readonly { id: number; shape: number[] }[], dtype: number = DTYPE.float32): Tensor[] {
     const kept = new Set(results.map((result) => result.id));
     for (const id of this.#ids) if (!kept.has(id)) this.#backend.binding.deleteTensor(id);
-    return results.map(({ id, shape }) => this.#backend.createOutputTensor({ id, shape, dtype: DTYPE.float32 }));
+    return results.map(({ id, shape }) => this.#backend.createOutputTensor({ id, shape, dtype }));
   }
 }

@@ -2,6 +2,7 @@
 import { type KernelFunc, registerKernel, type Tensor, type TensorInfo } from "@tensorflow/tfjs-core";
 import { Chain, FLOAT, type NodeBackend, type } from "./chain.ts";
 import { ATTR, DTYPE, type OpAttribute } from "./runtime.ts";
+import { cropFlip } from "./crop_flip.ts";
 import { uniformPerturbation } from "./uniform_perturbation.ts";
 
 function float(name: string, value: number): OpAttribute {
@@ -73,6 +74,9 @@ export function registerKernels(backend: NodeBackend, empty: () => Tensor): void
     },
     LogDetInverse({ inputs: { a } }) {
       return logDetInverse(backend, a!);
+    },
+    CropFlip({ inputs: { x, crops } }) {
+      return cropFlip(backend, x!, crops!);
     },
     UniformPerturbation({ inputs: { x, state, active }, attrs }) {
       return uniformPerturbation(backend, { x: x!, state: state!, active: active! }, attrs!.stream as number);

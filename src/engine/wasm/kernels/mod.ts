@@ -2,6 +2,7 @@
 import { getKernel, registerKernel, unregisterKernel } from "@tensorflow/tfjs-core";
 import { asKernelFunc, type WasmKernel } from "../heap.ts";
 import { batchNormTraining, batchNormTrainingGrad } from "./batch_norm.ts";
+import { cropFlip } from "./crop_flip.ts";
 import { depthwiseFilterGradient } from "./depthwise_filter_gradient.ts";
 import { conv2dFilterGradient } from "./filter_gradient.ts";
 import { conv2dInputGradient, depthwiseInputGradient } from "./input_gradients.ts";
@@ -19,6 +20,7 @@ const KERNELS: Readonly<Record<string, WasmKernel>> = {
   ReluGrad: reluGrad,
   Relu6Grad: relu6Grad,
   UniformPerturbation: uniformPerturbation,
+  CropFlip: cropFlip,
   LogDetInverse: logDetInverse,
   Conv2DBackpropInput: conv2dInputGradient,
   Conv2DBackpropFilter: conv2dFilterGradient,

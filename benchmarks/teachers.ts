@@ -13,6 +13,7 @@ import type { RunRecord } from "../src/runs/record.ts";
 import { canonicalJson } from "../src/runs/spec.ts";
 import { checkpointFile, openRun, readRecord, runFolder, writeRecord } from "../src/runs/store.ts";
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from "../src/train/checkpoint.ts";
+import { networkSha256, OF_NETWORK } from "../src/train/network_digest.ts";
 import type { Position } from "../src/train/position.ts";
 
 /** A full-precision run that is done, and its network. */
@@ -20,9 +21,6 @@ export interface Teacher {
   readonly record: RunRecord;
   readonly checkpoint: Checkpoint<Position>;
 }
-
-/** What of a checkpoint a run that starts from it reads. */
-const OF_NETWORK = /^(params|state)\//;
 
 /**
  * The teacher of a folder by id.
@@ -40,7 +38,9 @@ export async function readTeacher(folder: string, id: string): Promise<Teacher |
     );
   }
   const { runId, curve } = checkpoint.position;
-  if (runId !== id || canonicalJson(curve) !== canonicalJson(record.curve)) {
+  const isOfRecord = canonicalJson(curve) === canonicalJson(record.curve) &&
+    (record.networkSha256 === undefined || record.networkSha256 === networkSha256(checkpoint.tensors));
+  if (runId !== id || !isOfRecord) {
     throw new InputError(
       `Cannot start from run ${id} as the network ${path} is of ${runId === id ? "another training of it" : runId}: ` +
         `restore the network of its record, or delete ${runFolder(folder, id)}`,

@@ -156,6 +156,8 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
     peakMemoryMiB: process.resourceUsage().maxRSS / 1024,
     environment: await captureEnvironment(engine),
     dataSha256: dataset.sha256,
+    ...(outcome.networkSha256 === null ? {} : { networkSha256: outcome.networkSha256 }),
+    ...(outcome.teacherSha256 === null ? {} : { teacherSha256: outcome.teacherSha256 }),
   };
   writeRecord(out, record);
   emit({ type: "done", status: outcome.status });

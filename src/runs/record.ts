@@ -33,6 +33,8 @@ export const epochSchema = z.strictObject({
 });
 export type Epoch = Readonly<z.infer<typeof epochSchema>>;
 
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+
 /** One run, ended: what a line of `reports/records/*.jsonl` holds. */
 export const runRecordSchema = z.strictObject({
   schema: z.literal(1),
@@ -55,6 +57,10 @@ export const runRecordSchema = z.strictObject({
   environment: environmentSchema,
   /** Of the decoded bytes of the data set. */
   dataSha256: z.string().nullable(),
+  /** Of the network after the last epoch; absent unless done, and in records before November 2026. */
+  networkSha256: sha256Schema.optional(),
+  /** Of the network of the teacher run that this run started from; absent as above, and where there is none. */
+  teacherSha256: sha256Schema.optional(),
 });
 export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
 

@@ -48,6 +48,9 @@ export interface TrainOutcome {
   readonly curve: readonly Epoch[];
   /** Training images per second of training time. */
   readonly imagesPerSecond: number;
+  /** Of the network as it is now and of the teacher's, as in the record; null: not done, or no teacher. */
+  readonly networkSha256: string | null;
+  readonly teacherSha256: string | null;
 }
 
 /** Trains one run: `trainRun` of `src/train/run.ts`, or a stand-in of a test. */

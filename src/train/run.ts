@@ -14,12 +14,13 @@ import type { TrainOutcome, TrainRequest } from "../runs/trainer.ts";
 import { readNewestCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { Evaluator } from "./evaluation.ts";
 import { keepEpoch } from "./kept_epochs.ts";
+import { networkSha256 } from "./network_digest.ts";
 import { quantizationOf } from "./quantization.ts";
 import { advanced, collapsed, type Position } from "./position.ts";
 import { readNetwork, startTensors } from "./start.ts";
 import { type StepInputs, type StepOutputs, trainingStep, type TrainingTensors } from "./step.ts";
 import { rateAt, stepInputs, type StepSource } from "./step_inputs.ts";
-import { toTensors, trainingData, trainingTensors } from "./tensors.ts";
+import { checkpointTensors, toTensors, trainingData, trainingTensors } from "./tensors.ts";
 
 /** How often a run lets signals in; a step itself cannot be interrupted. */
 const LISTEN_EVERY_MS = 200;
@@ -82,11 +83,12 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
     indices,
     teacherCheckpoint: request.teacherCheckpoint,
   });
+  const start = request.teacherCheckpoint === null ? null : await readNetwork(request.teacherCheckpoint, model);
+  const teacherSha256 = start && networkSha256(checkpointTensors(start));
   let teacher: StepInputs["teacher"] = { params: {}, state: {} };
   if (method.usesTeacher) {
-    if (!request.teacherCheckpoint) throw new InputError(`Cannot run method ${method.name} without a teacher run`);
-    const network = await readNetwork(request.teacherCheckpoint, model);
-    teacher = { params: toTensors(network.params), state: toTensors(network.state) };
+    if (start === null) throw new InputError(`Cannot run method ${method.name} without a teacher run`);
+    teacher = { params: toTensors(start.params), state: toTensors(start.state) };
   }
   let position: Position = resumed?.position ??
     { runId: runId(spec), step: 0, sums: {}, curve: [], trainSeconds: 0 };
@@ -137,7 +139,8 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
         heard = performance.now();
       }
     }
-    return outcome(frame, position, { status: "done", reason: null });
+    const sha256 = networkSha256(trainingData(training));
+    return { ...outcome(frame, position, { status: "done", reason: null }), networkSha256: sha256, teacherSha256 };
   } finally {
     tf.dispose([training, teacher, unread] as unknown as Tensor[]);
     step.dispose();
@@ -228,5 +231,7 @@ function outcome(
       : null,
     curve: position.curve,
     imagesPerSecond: imagesPerSecond(frame, position),
+    networkSha256: null,
+    teacherSha256: null,
   };
 }

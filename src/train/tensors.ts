@@ -1,7 +1,7 @@
 /** Trees of tensors to plain data and back: what a checkpoint holds. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { TensorData } from "../nn/initialise.ts";
+import type { NetworkData, TensorData } from "../nn/initialise.ts";
 import { type Leaves, leavesUnder } from "../tree.ts";
 import type { TrainingTensors } from "./step.ts";
 
@@ -31,6 +31,13 @@ export function trainingData(training: TrainingTensors): Record<string, TensorDa
       Object.entries(toData(training[kind])).map(([path, data]) => [`${kind}/${path}`, data] as const)
     ),
   );
+}
+
+/** A network under the names that it has in a checkpoint. */
+export function checkpointTensors({ params, state }: NetworkData): Record<string, TensorData> {
+  const named = (kind: string, leaves: NetworkData["params"]) =>
+    Object.entries(leaves).map(([path, data]) => [`${kind}/${path}`, data] as const);
+  return Object.fromEntries([...named("params", params), ...named("state", state)]);
 }
 
 /** What `trainingData` gave, as tensors. */

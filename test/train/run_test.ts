@@ -5,6 +5,7 @@ import { InputError } from "../../src/errors.ts";
 import type { Epoch } from "../../src/runs/record.ts";
 import type { RunSpec } from "../../src/runs/spec.ts";
 import { readCheckpoint } from "../../src/train/checkpoint.ts";
+import { networkSha256 } from "../../src/train/network_digest.ts";
 import { collapsed } from "../../src/train/position.ts";
 import type { TrainOutcome, TrainRequest } from "../../src/runs/trainer.ts";
 import { trainRun } from "../../src/train/run.ts";
@@ -66,6 +67,24 @@ testOnEngines("trainRun() gives the same bytes twice, and when asked to stop and
   const resumed = await run(engine, spec, { teacherCheckpoint, folder: stopped.folder });
   assert.deepEqual(await result(resumed), await result(unbroken));
 });
+
+testOnEngines(
+  "trainRun() tells the digest of its network, and of its teacher's as the teacher told it",
+  async (engine) => {
+    const teacherCheckpoint = await teacherOf(engine), teacher = (await readCheckpoint(teacherCheckpoint))!;
+    const { folder, outcome } = await run(engine, tinySpec("qat"), { teacherCheckpoint });
+    assert.equal(outcome.teacherSha256, networkSha256(teacher.tensors));
+    const { tensors } = (await readCheckpoint(`${folder}/checkpoint.safetensors`))!;
+    assert.equal(outcome.networkSha256, networkSha256(tensors));
+    assert.match(outcome.networkSha256!, /^[0-9a-f]{64}$/);
+    assert.notEqual(outcome.networkSha256, outcome.teacherSha256);
+    const withoutMomentum = Object.entries(tensors).filter(([path]) => !path.startsWith("velocity/"));
+    assert.equal(networkSha256(Object.fromEntries(withoutMomentum.reverse())), outcome.networkSha256);
+    const [path, { shape, values }] = withoutMomentum[0]!, moved = values.slice();
+    moved[0]! += 1e-3;
+    assert.notEqual(networkSha256({ ...tensors, [path]: { shape, values: moved } }), outcome.networkSha256);
+  },
+);
 
 testOnEngines("trainRun() on the asymmetric quantizer keeps its zero points", async (engine) => {
   const base = tinySpec("qat"), quantization = { ...base.quantization!, quantizer: "lsq_asymmetric" };

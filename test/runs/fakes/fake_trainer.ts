@@ -105,7 +105,15 @@ export async function fakeTrain(request: TrainRequest, behaviour: Behaviour): Pr
     keep(step);
     request.onProgress?.({ epoch: 1, epochs: 1, step, steps, loss: 1.5, imagesPerSecond: 100 });
     if (request.shouldStop?.()) {
-      return { status: "stopped", reason: null, metrics: null, curve: [], imagesPerSecond: 0 };
+      return {
+        status: "stopped",
+        reason: null,
+        metrics: null,
+        curve: [],
+        imagesPerSecond: 0,
+        networkSha256: null,
+        teacherSha256: null,
+      };
     }
     // A resumed slow run has little left, so that a test can see it end.
     if (behaviour === "slow" && first > 0 && step > first + 2) break;
@@ -119,5 +127,7 @@ export async function fakeTrain(request: TrainRequest, behaviour: Behaviour): Pr
     metrics: diverged ? null : { top1Percent: 40 + spec.seed, loss: 1, firstStep: first },
     curve: [fakeEpoch(1)],
     imagesPerSecond: 100,
+    networkSha256: null,
+    teacherSha256: null,
   };
 }

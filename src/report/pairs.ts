@@ -1,5 +1,5 @@
 /** Which run each run is compared with. */
-import type { RunRecord } from "../runs/record.ts";
+import { type RunRecord, startedFrom } from "../runs/record.ts";
 import { type Cell, keyText } from "./aggregate.ts";
 import { top1Percent } from "./records.ts";
 import { type PairedDifference, pairedDifference } from "./statistics.ts";
@@ -20,12 +20,15 @@ export function likeRuns(
   return ({ spec }) => bySeed.get(spec.seed);
 }
 
-/** The full-precision runs that others started from. */
+/** The full-precision runs that others started from; none where what is left of it is another training of its spec. */
 export function teachers(cells: readonly Cell[]): Partner {
   const byId = new Map(
     cells.filter(({ weightBits }) => weightBits === null).flatMap(({ done }) => done.map((run) => [run.id, run])),
   );
-  return ({ spec }) => spec.teacher === null ? undefined : byId.get(spec.teacher);
+  return (run) => {
+    const teacher = run.spec.teacher === null ? undefined : byId.get(run.spec.teacher);
+    return teacher && startedFrom(run, teacher) ? teacher : undefined;
+  };
 }
 
 /**

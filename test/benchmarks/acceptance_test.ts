@@ -18,6 +18,7 @@ function records(accuracies: readonly number[]): RunRecord[] {
           spec,
           status: "done",
           metrics: { top1Percent: accuracies[i]!, loss: 1 },
+          startedAt: "2026-01-01T00:00:00.000Z",
         } as unknown as RunRecord,
       ]
       : []
@@ -38,6 +39,17 @@ Deno.test("acceptanceRows() holds at 88 %, and below 1 and 6 points lost", () =>
   assert.deepEqual(holds([87.99, 86.99, 81.99]), [false, false, false]);
   assert.deepEqual(holds([90]), [true, null, null]);
   assert.deepEqual(holds([]), [null, null, null]);
+});
+
+Deno.test("acceptanceRows() compares no student with another training of its teacher", () => {
+  const [teacher, ...students] = records([88.5, 88.4, 85]);
+  const later = { ...teacher!, startedAt: "2026-01-02T00:00:00.000Z" };
+  assert.deepEqual(acceptanceRows([later, ...students], "tensorflow").map(({ holds }) => holds), [true, null, null]);
+  const [a, b] = ["a", "b"].map((digit) => digit.repeat(64)) as [string, string];
+  const told = students.map((student) => ({ ...student, teacherSha256: a }));
+  const rows = (networkSha256: string) => acceptanceRows([{ ...later, networkSha256 }, ...told], "tensorflow");
+  assert.deepEqual(rows(a).map(({ holds }) => holds), [true, true, true]);
+  assert.deepEqual(rows(b).map(({ top1Percent }) => top1Percent), [88.5, null, null]);
 });
 
 Deno.test("README shows the acceptance table that the committed records give", () => {

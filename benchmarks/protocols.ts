@@ -40,13 +40,13 @@ const reduced: Protocol = {
   datasets: ["cifar10"],
   dataset: { trainExamples: null, heldOut: 5000, testExamples: null, evaluateOn: "test" },
   fullPrecision: { ...SHARED_RECIPE, epochs: 20, batchSize: 128, learningRate: 0.1, warmupEpochs: 1 },
-  quantized: { ...SHARED_RECIPE, epochs: 10, batchSize: 128, learningRate: 0.02, warmupEpochs: 0.5 },
+  quantized: { ...SHARED_RECIPE, epochs: 10, batchSize: 128, learningRate: 0.05, warmupEpochs: 0.5 },
   calibrationExamples: 100,
   deviations: [
     "ResNet-20 and a narrow MobileNetV2 instead of the paper's models",
     "CIFAR-10 only, unless a table on CIFAR-100 is asked for by name",
     "Full precision: 20 epochs at learning rate 0.1, batch 128, 1 epoch of warm-up",
-    "Quantized: 10 epochs at learning rate 0.02, batch 128, half an epoch of warm-up (FPQ: 200 epochs at 0.01, batch " +
+    "Quantized: 10 epochs at learning rate 0.05, batch 128, half an epoch of warm-up (FPQ: 200 epochs at 0.01, batch " +
     "256, no warm-up stated)",
     "45,000 training images: 5,000 are held out for choosing hyper-parameters",
     "Random crop (padding 4) and flip; 3 seeds, shared by all arms",

@@ -61,7 +61,7 @@ function reportWith(options: ReportOptions, { pages: own, deviations, stdout, st
   return options.check ? checkFiles(files, { out, stdout, stderr }) : writeFiles(files, { out, stdout, stderr });
 }
 
-/** Runs of no table are told, a line an arm and data set: a misnamed arm must not vanish. */
+/** Runs of no table are told, a line an arm and data set: a misnamed arm must not vanish. Trials are in no table by right. */
 function tellLost(
   pages: ReportServices["pages"],
   records: readonly RunRecord[],
@@ -69,7 +69,7 @@ function tellLost(
 ): void {
   const used = new Set(pages.flatMap((page) => runsOf(page, records)));
   const lost = Map.groupBy(
-    records.filter((record) => !used.has(record)),
+    records.filter((record) => !used.has(record) && record.spec.dataset.evaluateOn === "test"),
     ({ spec }) => `${spec.arm}, ${spec.dataset.name}`,
   );
   for (const [name, runs] of lost) {

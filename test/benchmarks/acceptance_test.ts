@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { acceptanceRows, acceptanceSpecs, acceptanceTable } from "../../benchmarks/acceptance/acceptance.ts";
+import { PAPERS } from "../../benchmarks/mod.ts";
+import { planRuns } from "../../benchmarks/plan.ts";
+import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { parseRecords } from "../../src/report/mod.ts";
 import { readTextIfThere } from "../../src/runs/files.ts";
 import type { RunRecord } from "../../src/runs/record.ts";
 import { runId } from "../../src/runs/spec.ts";
 
+const ALL = { table: null, methods: null, bits: null, seeds: null };
 const ROOT = resolve(import.meta.dirname!, "../..");
 
 /** Records of the three acceptance runs with these accuracies. */
@@ -29,8 +33,15 @@ Deno.test("acceptanceSpecs() gives full precision and two students of it", () =>
   const [teacher, ...students] = acceptanceSpecs("tensorflow");
   assert.equal(teacher!.recipe.epochs, 20);
   assert.deepEqual(students.map(({ teacher }) => teacher), [runId(teacher!), runId(teacher!)]);
-  assert.deepEqual(students.map(({ recipe }) => recipe.epochs), [5, 5]);
+  assert.deepEqual(students.map(({ arm }) => arm), ["lsq", "lsq"]);
   assert.deepEqual(students.map(({ quantization }) => quantization!.weightBits), [4, 2]);
+});
+
+Deno.test("the acceptance runs are runs of a paper's tables", () => {
+  const papers = PAPERS.filter(({ id }) => id === "fpq"), protocol = PROTOCOL_DEFINITIONS.reduced;
+  const runs = planRuns({ ...ALL, papers, protocol, engine: "tensorflow", models: ["resnet20"] });
+  const ids = new Set(runs.map(({ id }) => id));
+  for (const spec of acceptanceSpecs("tensorflow")) assert.ok(ids.has(runId(spec)), spec.arm);
 });
 
 Deno.test("acceptanceRows() holds at 88 %, and below 1 and 6 points lost", () => {

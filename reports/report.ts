@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { withMovedArms } from "../benchmarks/moved_arms.ts";
 import { InputError } from "../src/errors.ts";
+import { counted } from "../src/report/labels.ts";
 import { movedCells, parseImport, parseRecords, renderReports, type ReportInput, runsOf } from "../src/report/mod.ts";
 import { parseMeasurements } from "../src/report/measurements.ts";
 import { readTextIfThere } from "../src/runs/files.ts";
@@ -61,24 +62,21 @@ function reportWith(options: ReportOptions, { pages: own, deviations, stdout, st
   return options.check ? checkFiles(files, { out, stdout, stderr }) : writeFiles(files, { out, stdout, stderr });
 }
 
-/** Runs of no table are told, a line an arm and data set: a misnamed arm must not vanish. Trials are in no table by right. */
+/** Runs of no table are told, by arm and data set: a misnamed arm must not vanish. Trials are in no table by right. */
 function tellLost(
   pages: ReportServices["pages"],
   records: readonly RunRecord[],
   { stderr }: Pick<ReportServices, "stderr">,
 ): void {
   const used = new Set(pages.flatMap((page) => runsOf(page, records)));
-  const lost = Map.groupBy(
-    records.filter((record) => !used.has(record) && record.spec.dataset.evaluateOn === "test"),
-    ({ spec }) => `${spec.arm}, ${spec.dataset.name}`,
+  const lost = records.filter((record) => !used.has(record) && record.spec.dataset.evaluateOn === "test");
+  if (lost.length === 0) return;
+  const names = [...Map.groupBy(lost, ({ spec }) => spec.dataset.name)].map(([dataset, runs]) =>
+    `${[...new Set(runs.map(({ spec }) => spec.arm))].join(", ")} on ${dataset}`
   );
-  for (const [name, runs] of lost) {
-    stderr(
-      runs.length === 1
-        ? `Run ${runs[0]!.id} (${name}) belongs to no table of a paper: only its own page shows it\n`
-        : `${runs.length} runs (${name}) belong to no table of a paper: only their own pages show them\n`,
-    );
-  }
+  stderr(
+    `${counted(lost.length, "run")} in no table of a paper, shown by pages of their own alone: ${names.join("; ")}\n`,
+  );
 }
 
 function isWantedPaper(id: string, { paper }: ReportOptions): boolean {

@@ -111,12 +111,11 @@ Deno.test("report tells of runs that belong to no table", () => {
     const lost = record({ arm: "nobody" });
     const { code, stderr } = run("--records", writeRecords(folder, [lost]), "--out", folder);
     assert.equal(code, 0);
-    const told = `Run ${lost.id} (nobody, cifar10) belongs to no table of a paper: only its own page shows it\n`;
-    assert.equal(stderr, told);
-    const two = writeRecords(folder, [lost, record({ arm: "nobody", seed: 1 })]);
+    assert.equal(stderr, "1 run in no table of a paper, shown by pages of their own alone: nobody on cifar10\n");
+    const records = [lost, record({ arm: "nobody", seed: 1 }), record({ arm: "trial", evaluateOn: "heldOut" })];
     assert.equal(
-      run("--records", two, "--out", folder).stderr,
-      "2 runs (nobody, cifar10) belong to no table of a paper: only their own pages show them\n",
+      run("--records", writeRecords(folder, records), "--out", folder).stderr,
+      "2 runs in no table of a paper, shown by pages of their own alone: nobody on cifar10\n",
     );
   });
 });

@@ -1,10 +1,12 @@
 /** `deno task report`: see `--help`. */
 import process from "node:process";
+import { CORE } from "../benchmarks/core.ts";
 import { PAPERS } from "../benchmarks/mod.ts";
 import { PROTOCOL_DEFINITIONS } from "../benchmarks/protocols.ts";
 import { report } from "./report.ts";
 
 process.exitCode = report(Deno.args, {
+  core: CORE,
   pages: PAPERS.map(({ page }) => page),
   deviations: Object.fromEntries(Object.values(PROTOCOL_DEFINITIONS).map(({ name, deviations }) => [name, deviations])),
   stdout: (text) => void process.stdout.write(text),

@@ -13,7 +13,7 @@ import { helpText, parseOptions, type ReportOptions } from "./options.ts";
 import { checkFiles, writeFiles } from "./output.ts";
 
 /** What the command needs from outside. */
-export interface ReportServices extends Pick<ReportInput, "pages" | "deviations"> {
+export interface ReportServices extends Pick<ReportInput, "pages" | "deviations" | "core"> {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
 }
@@ -36,7 +36,7 @@ export function report(args: readonly string[], services: ReportServices): numbe
   }
 }
 
-function reportWith(options: ReportOptions, { pages: own, deviations, stdout, stderr }: ReportServices): number {
+function reportWith(options: ReportOptions, { pages: own, deviations, core, stdout, stderr }: ReportServices): number {
   const { out } = options;
   if (options.collect !== null) {
     const added = collectRuns(options.collect, options.records);
@@ -56,8 +56,8 @@ function reportWith(options: ReportOptions, { pages: own, deviations, stdout, st
   tellLost(pages, records, { stderr });
   const ids = pages.map(({ id }) => id);
   const measurements = readMeasurements(options);
-  const files = renderReports({ pages, records, deviations, measurements, imported }).filter(({ path }) =>
-    ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id))
+  const files = renderReports({ pages, records, deviations, ...(core ? { core } : {}), measurements, imported }).filter(
+    ({ path }) => ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
   );
   return options.check ? checkFiles(files, { out, stdout, stderr }) : writeFiles(files, { out, stdout, stderr });
 }

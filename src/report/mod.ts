@@ -7,6 +7,7 @@ import { aggregate } from "./aggregate.ts";
 import { type Block, heading } from "./blocks.ts";
 import { claimResults } from "./claims.ts";
 import { claimsPageBlocks } from "./claims_blocks.ts";
+import { coreReport, type CoreTable } from "./core.ts";
 import { toCsv } from "./csv.ts";
 import type { ImportedRun } from "./formats/imported.ts";
 import { importedSections, requirePapers } from "./formats/imported_sections.ts";
@@ -36,6 +37,8 @@ export interface ReportInput {
   readonly deviations: Readonly<Record<string, readonly string[]>>;
   /** What was measured of the runs' networks; left out: nothing. */
   readonly measurements?: readonly Measurement[];
+  /** The table over all papers; left out: none. */
+  readonly core?: CoreTable;
   /** Results of other tools, shown in rows of their own; left out: none. */
   readonly imported?: readonly ImportedRun[];
 }
@@ -53,7 +56,7 @@ export interface ReportFile {
  * @throws {InputError} If the records of one cell do not belong together (see `aggregate`), or an imported run fits no table.
  */
 export function renderReports(
-  { pages, records, deviations, measurements = [], imported: others = [] }: ReportInput,
+  { pages, records, deviations, core, measurements = [], imported: others = [] }: ReportInput,
 ): ReportFile[] {
   const all = aggregate(records);
   requirePapers(pages, others);
@@ -65,15 +68,21 @@ export function renderReports(
     const blocks = pageBlocks({ page, sections, aggregate: all, deviations, imported, measurements, claims });
     return { page, sections, claims, data, blocks: [...blocks, ...dataLinks(data)] };
   });
-  const extras = papers.some(({ claims }) => claims.length > 0)
-    ? [{ link: { href: "claims.html", title: "Claims" }, blocks: claimsPageBlocks(papers) }]
-    : [];
+  const over = core && coreReport(core, all);
+  const extras = [
+    ...(over ? [{ link: { href: "core.html", title: core.title }, blocks: over.blocks }] : []),
+    ...(papers.some(({ claims }) => claims.length > 0)
+      ? [{ link: { href: "claims.html", title: "Claims" }, blocks: claimsPageBlocks(papers) }]
+      : []),
+  ];
   const site = siteFiles({ overview: overviewBlocks(papers), papers, extras, records });
   return [
     ...papers.flatMap(({ page, sections, blocks }): ReportFile[] => [
       { path: `${page.id}.md`, text: toMarkdown(blocks) },
       { path: `${page.id}.csv`, text: toCsv(page.id, sections) },
     ]),
+    ...(over ? [{ path: "core.md", text: toMarkdown(over.blocks) }] : []),
+    ...(over?.svg ? [{ path: "core.svg", text: over.svg }] : []),
     ...[...site, ...papers.flatMap(({ data }) => data)].map(underSite),
   ];
 }

@@ -74,13 +74,15 @@ function publishedText({ published, anomalies }: ReportRow): string {
   return [points(published.top1Percent), ...anomalies.map((number) => `†${number}`)].join(" ");
 }
 
-function reproducedText({ mean, sd, n, notDone }: ReportRow): string {
+/** `88.43 ± 0.12 (3)`: mean, standard deviation and number of seeds. */
+export function reproducedText({ mean, sd, n, notDone }: ReportRow): string {
   if (mean === null) return `none of ${notDone} finished`;
   const lost = notDone === 0 ? `${n}` : `${n} of ${n + notDone}`;
   return sd === null ? `${points(mean)} (${lost})` : `${points(mean)} ± ${points(sd)} (${lost})`;
 }
 
-function differenceText(difference: PairedDifference | null): string {
+/** `+0.50 [-0.10, +1.10]`; empty where there is none. */
+export function differenceText(difference: PairedDifference | null): string {
   if (difference === null) return "";
   const { mean, interval } = difference;
   return interval === null ? signed(mean) : `${signed(mean)} [${signed(interval.low)}, ${signed(interval.high)}]`;

@@ -1,0 +1,130 @@
+/** One table over all papers: every method under the same budget, beside its baseline, its controls and full precision. */
+import type { ProtocolName } from "../runs/spec.ts";
+import type { Aggregate } from "./aggregate.ts";
+import { type Block, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
+import { figureBlocks, runsByCell } from "./figures/figure_blocks.ts";
+import { bitsTitle, datasetTitle, modelTitle } from "./labels.ts";
+import { armTitle, differenceText, reproducedText } from "./result_table.ts";
+import { statisticsBlocks } from "./statistics_blocks.ts";
+import { type ReportRow, reportSections, type ReportTable } from "./tables.ts";
+import type { ArmTitle, PageTable, PaperPage } from "./types.ts";
+
+/** What the table is of. */
+export interface CoreTable {
+  readonly title: string;
+  readonly protocol: ProtocolName;
+  readonly dataset: string;
+  readonly model: string;
+  /** In the order of the rows; full precision among them. */
+  readonly arms: readonly ArmTitle[];
+  /** The table's parts, in their order. */
+  readonly bits: PageTable["bits"];
+}
+
+/** The page and the drawing of its differences; null: nothing was compared yet. */
+export interface Core {
+  readonly blocks: readonly Block[];
+  readonly svg: string | null;
+}
+
+/** The table of the runs that are there; what is not run is in it as "not run". */
+export function coreReport(core: CoreTable, aggregate: Aggregate): Core {
+  const { table, runs } = ownTable(core, aggregate), rows = table.rows;
+  const results = core.bits.map((bits) => partTable(core, bits, rows));
+  const figures = figureBlocks(table, { runs: runsByCell({ runs }), idPrefix: core.protocol });
+  const differences = figures.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
+  return {
+    blocks: [
+      heading(1, core.title),
+      paragraph(
+        `${modelTitle(core.model)} on ${
+          datasetTitle(core.dataset)
+        }, protocol ${core.protocol}: the same start, data, ` +
+          "order of images and number of steps for every method of a seed. Top-1 accuracy in percent on the test images after " +
+          "the last epoch, mean ± sample standard deviation over n seeds; differences in points, paired by seed, with t " +
+          "intervals (95 %). A gain of a method counts only if it is one over its controls too: they have its quantizer, its " +
+          "second view or its averaging without the method.",
+      ),
+      {
+        kind: "banner",
+        text:
+          "A small form of the recipe on a model that is not the papers': this table compares methods under one budget and " +
+          "reproduces no published number. MEC is a reconstruction and CR-like a stand-in: neither is the paper's own method.",
+      },
+      ...results,
+      ...statisticsBlocks(table),
+      ...figures,
+    ],
+    svg: differences?.kind === "figure" ? standalone(differences.svg) : null,
+  };
+}
+
+/** Only the model and the protocol of the table, as a table of a page that publishes nothing. */
+function ownTable(core: CoreTable, { cells, byKey }: Aggregate):
+  & { table: ReportTable }
+  & Pick<
+    ReturnType<typeof reportSections>[number],
+    "runs"
+  > {
+  const { title, dataset, arms, bits, protocol } = core;
+  const page: PaperPage = {
+    id: "core",
+    title,
+    citation: "",
+    arxiv: "",
+    caveat: null,
+    tables: [{ id: "core", title, dataset, arms: arms.map(({ id }) => id), bits }],
+    arms,
+    published: [],
+    publishedDifferences: [],
+    anomalies: [],
+    assumptions: [],
+    deviations: [],
+  };
+  const own = cells.filter((cell) => cell.model === core.model && cell.protocol === protocol);
+  const section = reportSections(page, { cells: own, byKey, heldOut: [], outdated: [] })
+    .find((section) => section.protocol === protocol);
+  return { table: section?.tables[0] ?? { table: page.tables[0]!, rows: [], suites: [] }, runs: section?.runs ?? [] };
+}
+
+/** One width, full precision above it. */
+function partTable(core: CoreTable, bits: CoreTable["bits"][number], rows: readonly ReportRow[]): TableBlock {
+  const at = { weightBits: bits.weights, activationBits: bits.activations };
+  return {
+    kind: "table",
+    caption: `${bitsTitle(at)}: ${modelTitle(core.model)}, ${datasetTitle(core.dataset)}, protocol ${core.protocol}`,
+    columns: [
+      { title: "Method", align: "left", names: true },
+      { title: "Top-1, mean ± sd (n)", align: "right" },
+      { title: "Difference to LSQ [95 %]", align: "right" },
+      { title: "Difference to its controls [95 %]", align: "left" },
+      { title: "Gap to own FP [95 %]", align: "right" },
+    ],
+    rows: core.arms.map((arm): TableCell[] => {
+      const row = rows.find((row) =>
+        row.arm.id === arm.id &&
+        (row.weightBits === null || (row.weightBits === at.weightBits && row.activationBits === at.activationBits))
+      );
+      if (row === undefined) return [armTitle({ arm }), "not run", "", "", ""];
+      const controls = row.differencesToControls.map(({ control, difference }) =>
+        `${differenceText(difference) || "not run"} (${control.title})`
+      );
+      return [
+        armTitle(row),
+        reproducedText(row),
+        differenceText(row.differenceToLsq),
+        controls.join("; "),
+        row.weightBits === null ? "" : differenceText(row.gapToFp),
+      ];
+    }),
+    ordered: true,
+  };
+}
+
+/** A drawing of the site as a file of its own: on white, with the colours that the site's style sheet has for it. */
+function standalone(svg: string): string {
+  const style = "svg { --page: #ffffff; --ours: #0062a3; --published: #b34700; --reference: #767d86; color: #1b1f24; " +
+    "background: #ffffff; font: 13px system-ui, sans-serif; }";
+  const named = svg.includes("xmlns=") ? svg : svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ');
+  return named.replace(/^(<svg [^>]*>)/, `$1<style>${style}</style>`) + "\n";
+}

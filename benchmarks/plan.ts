@@ -196,7 +196,7 @@ function fullPrecisionSpec(arm: Arm, { grid, model, seed, request }: Place): Run
 function quantizedSpec(arm: Arm, place: Place & { readonly bits: Bits; readonly teacher: string | null }): RunSpec {
   const { protocol } = place.request;
   return {
-    ...fullPrecisionSpec(arm, place),
+    ...fullPrecisionSpec({ ...arm, method: methodOf(arm, protocol) }, place),
     quantization: {
       quantizer: arm.quantizer!,
       weightBits: place.bits.weights,
@@ -207,4 +207,10 @@ function quantizedSpec(arm: Arm, place: Place & { readonly bits: Bits; readonly 
     recipe: protocol.quantized,
     teacher: place.teacher,
   };
+}
+
+/** The arm's method, with what the protocol has chosen for it. */
+function methodOf({ method, tuned }: Arm, { chosen }: Protocol): Arm["method"] {
+  if (tuned === undefined || chosen === undefined) return method;
+  return { ...method, options: { ...method.options, [tuned]: chosen[tuned] } };
 }

@@ -7,6 +7,9 @@ export interface Bits {
   readonly activations: number;
 }
 
+/** Options that `deno task tune` chooses: FPQ's weight of CSD, CR's of the consistency, MEC's of the coding length. */
+export type TunedOption = "csdWeight" | "weight" | "beta";
+
 /** One method with its options: a row of a table, and the `arm` of its runs. */
 export interface Arm {
   readonly id: string;
@@ -20,6 +23,11 @@ export interface Arm {
    * @default FP of arms.ts
    */
   readonly start?: Arm;
+  /**
+   * The option of the method that a protocol may choose in place of the arm's own value, which is the default of its kind; left
+   * out: none, as where the arm is about that very option.
+   */
+  readonly tuned?: TunedOption;
   /** Share of the training images of which the label is used; left out: all. */
   readonly labelledFraction?: number;
 }
@@ -46,6 +54,8 @@ export interface Protocol {
   readonly dataset: Omit<RunSpec["dataset"], "name">;
   readonly fullPrecision: RunSpec["recipe"];
   readonly quantized: RunSpec["recipe"];
+  /** What was chosen on held-out images, by option; left out: the arms' own values. */
+  readonly chosen?: Readonly<Record<TunedOption, number>>;
   readonly calibrationExamples: number;
   /** In words, printed under every table of this protocol. */
   readonly deviations: readonly string[];

@@ -8,6 +8,7 @@ export const CR = {
   method: { name: "cr", options: { weight: 1, alpha: 0.999, rampEpochs: 5 } },
   quantizer: "lsq",
   fromTeacher: true,
+  tuned: "weight",
 } as const satisfies Arm;
 
 /** Control: both views train, none teaches. Tells CR's gain from that of the second view. */
@@ -33,7 +34,13 @@ export interface TitledArm extends Arm {
 
 function variant(id: string, title: string, changes: Arm["method"]["options"]): TitledArm {
   const method = { name: "cr", options: { ...CR.method.options, ...changes } };
-  return { ...CR, id: `${CR.id}_${id}`, title: `CR-like, ${title}`, method };
+  const { tuned, ...base } = CR;
+  return {
+    ...("weight" in changes ? base : { ...base, tuned }),
+    id: `${CR.id}_${id}`,
+    title: `CR-like, ${title}`,
+    method,
+  };
 }
 
 /**

@@ -88,7 +88,7 @@ export const page: PaperPage = {
     "SFP, Eq. 14: whether the noise is added before or after the input's quantizer is not given; we add it after, so " +
     "that the convolution sees it unrounded; table fpq-parts has the other place",
     "CSD, Eq. 22: the loss has no weight before L_CSD; as our L_CSD is a mean where the paper has a sum, its weight is " +
-    "ours to choose: 1; table fpq-csd-weight has 0, 0.1 and 10",
+    "ours to choose: 1, or what a protocol chose on held-out images; table fpq-csd-weight has 0, 0.1 and 10",
     "SFP, Eq. 14: whether the step size gets a gradient through the noise is not given; the noise is the step size times a " +
     "draw that is fixed in a step, so its gradient sees it",
     "SFP: one draw a layer and step decides with probability p whether that layer is perturbed, independently of the " +

@@ -36,7 +36,8 @@ const LSQ_SAM = {
 } as const satisfies Arm;
 
 function fpq(id: string, options: { probability: number; csdWeight: number; place?: "before" }): Arm {
-  return { id, method: { name: "fpq", options }, quantizer: "lsq_asymmetric", fromTeacher: true };
+  const tuned = options.csdWeight === CSD_WEIGHT ? { tuned: "csdWeight" } as const : {};
+  return { id, method: { name: "fpq", options }, quantizer: "lsq_asymmetric", fromTeacher: true, ...tuned };
 }
 
 const FPQ = fpq("fpq", { probability: PROBABILITY, csdWeight: CSD_WEIGHT });

@@ -182,3 +182,36 @@ Deno.test("every model, quantizer and method that a table or protocol names exis
     assert.equal(createMethod(arm.method).quantized, arm.quantizer !== null);
   }
 });
+
+Deno.test("what a protocol chose takes the place of an arm's default, and of nothing that the arm is about", () => {
+  const chosen = { csdWeight: 7, weight: 8, beta: 9 };
+  const protocol = { ...PROTOCOL_DEFINITIONS.reduced, chosen };
+  const runs = planRuns({
+    papers: PAPERS,
+    table: null,
+    protocol,
+    engine: "wasm",
+    methods: null,
+    models: ["resnet20"],
+    bits: null,
+    seeds: [0],
+  });
+  const option = (arm: string, name: string) => runs.find(({ spec }) => spec.arm === arm)!.spec.method.options[name];
+  assert.deepEqual(["fpq", "fpq_csd", "fpq_p05"].map((arm) => option(arm, "csdWeight")), [7, 7, 7]);
+  assert.deepEqual(["fpq_sfp", "fpq_w01", "fpq_w10"].map((arm) => option(arm, "csdWeight")), [0, 0.1, 10]);
+  assert.deepEqual(["cr", "cr_pact", "cr_labelled10", "cr_alpha099"].map((arm) => option(arm, "weight")), [8, 8, 8, 8]);
+  assert.deepEqual(["cr_weight3", "cr_mse"].map((arm) => option(arm, "weight")), [3, 55.6]);
+  assert.deepEqual(["mec", "mec_k1", "mec_two_views"].map((arm) => option(arm, "beta")), [9, 9, 9]);
+  assert.equal(option("kd", "weight"), 1);
+  const plain = planRuns({
+    papers: PAPERS,
+    table: null,
+    protocol: { ...PROTOCOL_DEFINITIONS.smoke },
+    engine: "wasm",
+    methods: ["fpq"],
+    models: null,
+    bits: null,
+    seeds: [0],
+  });
+  assert.equal(plain.find(({ spec }) => spec.arm === "fpq")!.spec.method.options["csdWeight"], 1);
+});

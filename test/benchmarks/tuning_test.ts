@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { CHOICES, tuningRows, tuningSpecs, tuningTable } from "../../benchmarks/tuning/tuning.ts";
+import { parseRecords } from "../../src/report/mod.ts";
 import type { RunRecord, RunStatus } from "../../src/runs/record.ts";
 import { parseRunSpec, runId } from "../../src/runs/spec.ts";
 
@@ -45,4 +47,12 @@ Deno.test("tuningRows() takes the best held-out value once every trial has ended
 Deno.test("tuningTable() shows what was not run and what diverged", () => {
   const table = tuningTable(tuningRows(records([70, "diverged"]), "tensorflow"));
   assert.match(table, /0\.01: 70\.00 %; 0\.02: diverged; 0\.05: not run \| {2}\|/);
+});
+
+Deno.test("protocol reduced has what the committed trials chose", () => {
+  const path = new URL("../../reports/records/held_out.jsonl", import.meta.url);
+  const rows = tuningRows(parseRecords(Deno.readTextFileSync(path), "held_out.jsonl"), "tensorflow");
+  const { quantized, chosen } = PROTOCOL_DEFINITIONS.reduced;
+  const own = { learningRate: quantized.learningRate, ...chosen };
+  assert.deepEqual(Object.fromEntries(rows.map(({ choice, best }) => [choice.id, best])), own);
 });

@@ -50,7 +50,7 @@ Deno.test("the core table has every method at every width, run or not, beside LS
 Deno.test("the drawing of the differences stands on its own, and is left out where nothing is compared", () => {
   const { svg } = coreReport(CORE, aggregate(RECORDS));
   assert.match(svg!, /^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"[^>]*><style>svg \{ --page: /);
-  for (const name of svg!.matchAll(/var\((--\w+)\)/g)) assert.ok(svg!.includes(`${name[1]}: #`), name[1]);
+  for (const name of svg!.matchAll(/var\((--\w+)\)/g)) assert.ok(svg!.includes(`${name[1]}: #`), name[0]);
   assert.equal(coreReport(CORE, aggregate([TEACHER])).svg, null);
   assert.equal(coreReport(CORE, aggregate([])).svg, null);
 });

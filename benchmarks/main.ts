@@ -1,6 +1,7 @@
 /** `deno task bench`: see `--help`. */
 import process from "node:process";
 import { gpuExpected } from "../src/engine/locate.ts";
+import { outliveClosedPipe } from "../src/runs/closed_pipe.ts";
 import { listenForInterrupts } from "../src/runs/interrupts.ts";
 import { machineMemoryMiB } from "../src/runs/machine.ts";
 import { bench } from "./bench.ts";
@@ -15,6 +16,7 @@ import {
   trainSize,
 } from "./services.ts";
 
+outliveClosedPipe();
 process.exitCode = await bench(Deno.args, {
   papers: PAPERS,
   resolveEngine,

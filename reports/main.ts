@@ -3,8 +3,10 @@ import process from "node:process";
 import { CORE } from "../benchmarks/core.ts";
 import { PAPERS } from "../benchmarks/mod.ts";
 import { PROTOCOL_DEFINITIONS } from "../benchmarks/protocols.ts";
+import { outliveClosedPipe } from "../src/runs/closed_pipe.ts";
 import { report } from "./report.ts";
 
+outliveClosedPipe();
 process.exitCode = report(Deno.args, {
   core: CORE,
   pages: PAPERS.map(({ page }) => page),

@@ -1,9 +1,11 @@
 /** `deno task measure`: see `--help`. */
 import process from "node:process";
 import { openEngine } from "../../src/engine/mod.ts";
+import { outliveClosedPipe } from "../../src/runs/closed_pipe.ts";
 import { loadDataset } from "../services.ts";
 import { measure } from "./measure.ts";
 
+outliveClosedPipe();
 const exitCode = await measure(Deno.args, {
   openEngine: (choice) => openEngine(choice),
   loadDataset,

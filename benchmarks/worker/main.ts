@@ -1,9 +1,11 @@
 /** `deno task worker`: see `--help`. */
 import process from "node:process";
+import { outliveClosedPipe } from "../../src/runs/closed_pipe.ts";
 import { listenForInterrupts } from "../../src/runs/interrupts.ts";
 import { childCommand, loadDataset, resolveEngine } from "../services.ts";
 import { work } from "./worker.ts";
 
+outliveClosedPipe();
 const exitCode = await work(Deno.args, {
   resolveEngine,
   prepareDataset: async (name, log) => void await loadDataset(name, log),

@@ -224,3 +224,20 @@ Deno.test("report --diff names the cells that moved since a commit, and refuses 
     }
   });
 });
+
+Deno.test("report writes all files where the reader of its output closes the pipe", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const records = writeRecords(folder, RECORDS), main = new URL("../../reports/main.ts", import.meta.url).pathname;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", main, "--records", records, "--out", folder],
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    await Promise.all([child.stdout.cancel(), child.stderr.cancel()]);
+    assert.equal((await child.status).code, 0);
+    assert.ok(namesOf(join(folder, "site", "runs")).includes("index.html"));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { parseRecords } from "../../src/report/mod.ts";
+
+const REPORTS = new URL("../../reports/", import.meta.url);
+const read = (path: string) => Deno.readTextFileSync(new URL(path, REPORTS));
+
+Deno.test("every accuracy and difference in the findings is one of the tables or of a record", () => {
+  const records = [...Deno.readDirSync(new URL("records/", REPORTS))].filter(({ name }) => name.endsWith(".jsonl"))
+    .flatMap(({ name }) => parseRecords(read(`records/${name}`), name));
+  const known = new Set([
+    ...["core.md", "fpq.md", "mec.md", "cr.md"].flatMap((page) => read(page).match(/\d+\.\d\d\b/g) ?? []),
+    ...records.flatMap(({ curve }) => curve.map(({ testTop1Percent }) => testTop1Percent.toFixed(2))),
+  ]);
+  const told = read("findings.md").replaceAll(/\d{4}\.\d{5}/g, "").match(/\d+\.\d\d\b/g) ?? [];
+  assert.ok(told.length > 0);
+  assert.deepEqual(told.filter((number) => !known.has(number)), []);
+});
+
+Deno.test("the findings name no page that is not there", () => {
+  for (const [, path] of read("findings.md").matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+    assert.ok(Deno.statSync(new URL(path!, REPORTS)).isFile, path!);
+  }
+});

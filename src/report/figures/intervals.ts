@@ -75,8 +75,8 @@ export function intervalDrawing(
   ];
   return drawing({
     height: lines.length * ROW_HEIGHT + 50,
-    marginLeft: 10,
-    marginRight: 16,
+    marginLeft: 20,
+    marginRight: 20,
     marginTop: 4,
     marginBottom: 46,
     x: { label: axis.label, labelAnchor: "center", labelArrow: "none", grid: true, nice: true, ticks: 6 },

@@ -8,6 +8,15 @@ import { readMeasurements } from "../src/runs/measurement_store.ts";
 import type { RunRecord } from "../src/runs/record.ts";
 import { readRecord } from "../src/runs/store.ts";
 
+/** Folder of done runs that others of the same spec took the place of. */
+const REPLACED = "replaced";
+
+/** One a line, by start. */
+function writeRecords(path: string, records: readonly RunRecord[]): void {
+  const lines = records.toSorted((a, b) => a.startedAt < b.startedAt ? -1 : 1).map((record) => JSON.stringify(record));
+  writeFileAtomic(path, lines.join("\n") + "\n");
+}
+
 /** The names in a folder; null: there is no such folder. */
 export function namesIn(folder: string): string[] | null {
   try {
@@ -25,8 +34,8 @@ function fileOf({ spec }: Pick<RunRecord, "spec">): string {
 
 /**
  * Adds the ended runs below `<out>/runs` to `<records>/<protocol>.jsonl`, one a line, by start; trials on held-out images
- * to `held_out.jsonl`. A run that is there
- * already is replaced: so a failure by its repetition.
+ * to `held_out.jsonl`. A run that is there already is replaced: so a failure by its repetition. A done run that is replaced is
+ * kept in `<records>/replaced/`, which no report reads.
  *
  * @throws {InputError} If the folder holds no ended run, or a record cannot be read or written.
  */
@@ -42,14 +51,18 @@ export function collectRuns(out: string, records: string): { runs: number; files
   const files = names.map((name) => {
     const path = join(records, name);
     const merged = new Map<string, RunRecord>();
-    const before = parseRecords(readTextIfThere(path) ?? "", path);
-    for (const record of [...before, ...ended.filter((record) => fileOf(record) === name)]) {
+    const replaced: RunRecord[] = [];
+    for (const record of parseRecords(readTextIfThere(path) ?? "", path)) merged.set(record.id, record);
+    for (const record of ended.filter((record) => fileOf(record) === name)) {
+      const before = merged.get(record.id);
+      if (before?.status === "done" && before.startedAt !== record.startedAt) replaced.push(before);
       merged.set(record.id, record);
     }
-    const lines = [...merged.values()].sort((a, b) => a.startedAt < b.startedAt ? -1 : 1).map((record) =>
-      JSON.stringify(record)
-    );
-    writeFileAtomic(path, lines.join("\n") + "\n");
+    writeRecords(path, [...merged.values()]);
+    if (replaced.length > 0) {
+      const kept = join(records, REPLACED, name);
+      writeRecords(kept, [...parseRecords(readTextIfThere(kept) ?? "", kept), ...replaced]);
+    }
     return path;
   });
   return { runs: ended.length, files };

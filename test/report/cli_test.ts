@@ -120,7 +120,7 @@ Deno.test("report tells of runs that belong to no table", () => {
   });
 });
 
-Deno.test("report --collect adds the ended runs of a bench folder and replaces a failure by its repetition", () => {
+Deno.test("report --collect adds the ended runs of a bench folder and keeps a done run that another replaces", () => {
   inFolder((folder, run) => {
     const records = join(folder, "records"), bench = join(folder, "bench");
     const failed = record({ arm: "good", top1Percent: null });
@@ -135,6 +135,13 @@ Deno.test("report --collect adds the ended runs of a bench folder and replaces a
     writeRecord(bench, again);
     run("--collect", bench, "--records", records, "--out", folder);
     assert.equal(Deno.readTextFileSync(join(records, "paper.jsonl")), JSON.stringify(again) + "\n");
+    const kept = join(records, "replaced", "paper.jsonl");
+    assert.throws(() => Deno.statSync(kept), Deno.errors.NotFound, "a failure is not kept");
+    const third = { ...again, startedAt: "2026-12-01T00:00:00.000Z" };
+    writeRecord(bench, third);
+    for (let times = 0; times < 2; times++) run("--collect", bench, "--records", records, "--out", folder);
+    assert.equal(Deno.readTextFileSync(join(records, "paper.jsonl")), JSON.stringify(third) + "\n");
+    assert.equal(Deno.readTextFileSync(kept), JSON.stringify(again) + "\n");
   });
 });
 

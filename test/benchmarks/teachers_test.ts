@@ -91,7 +91,7 @@ Deno.test("every committed teacher is the run of its committed record", async ()
   const reports = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "reports");
   const teachers = join(reports, "teachers");
   const records = new Map(
-    [...Deno.readDirSync(join(reports, "records"))].flatMap(({ name }) => {
+    [...Deno.readDirSync(join(reports, "records"))].filter(({ isFile }) => isFile).flatMap(({ name }) => {
       const path = join(reports, "records", name);
       return parseRecords(Deno.readTextFileSync(path), path);
     }).map((record) => [record.id, record]),

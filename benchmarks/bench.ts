@@ -50,7 +50,14 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
   const runs = planRuns(request);
   const artefacts = await fetchRecords(runs, { out, store: options.store });
   const teachers = options.teachers === null ? null : await findTeachers(resolve(options.teachers), runs);
-  const plan = statePlan(runs.map(({ spec }) => spec), out, recordsOf(teachers));
+  if (teachers !== null && !options.dryRun) {
+    checkOut(out);
+    for (const teacher of await placeTeachers(out, teachers.values())) {
+      services.stderr(`Took ${describeTeacher(teacher)}, from ${options.teachers}\n`);
+    }
+  }
+  // a teacher that could not be placed, as another scheduler trains it, is waited for: only a dry run looks elsewhere
+  const plan = statePlan(runs.map(({ spec }) => spec), out, options.dryRun ? recordsOf(teachers) : undefined);
   const estimate = await learnEstimates(plan, { out, services });
   const alone = options.jobs === null && engine === "tensorflow" && await services.gpuExpected?.();
   if (alone) services.stderr("One run at once, as a run takes the GPU as a whole\n");
@@ -64,9 +71,6 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
     return 0;
   }
   checkOut(out);
-  for (const teacher of await placeTeachers(out, teachers?.values() ?? [])) {
-    services.stderr(`Took ${describeTeacher(teacher)}, from ${options.teachers}\n`);
-  }
   const { queue } = options;
   const outcome = queue === null || plan.todo.length === 0
     ? await runPlan(plan, { out, jobs, options, estimate, services })

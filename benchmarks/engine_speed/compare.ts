@@ -75,8 +75,8 @@ export async function compareWasm(options: SpeedOptions): Promise<Speed> {
   const model = modelNamed(spec.model).build({ classes: dataset.classes, imageChannels: dataset.imageShape[2] });
   const quantization = quantizationOf(model, spec.quantization);
   const indices = Uint32Array.from({ length: dataset.train.count }, (_, i) => i);
-  const start = { spec, model, method, quantization, dataset, indices, teacherCheckpoint: null };
-  const training = await startTensors(engine, start), none = { params: {}, state: {} };
+  const start = { spec, model, method, quantization, dataset, indices, teacher: null };
+  const training = startTensors(engine, start), none = { params: {}, state: {} };
   const stepsPerEpoch = Math.floor(indices.length / batch), unlabelled = new Uint32Array();
   const source = { spec, dataset, model, method, indices, unlabelled, stepsPerEpoch };
   const inputs = stepInputs(source, 0, { training, teacher: none });

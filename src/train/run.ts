@@ -73,17 +73,17 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
     stepsPerEpoch: perEpoch,
     steps: perEpoch * spec.recipe.epochs,
   };
+  const start = request.teacherCheckpoint === null ? null : await readNetwork(request.teacherCheckpoint, model);
   const resumed = await resume(checkpointPath, runId(spec), request.onNote);
-  let training = resumed ? resumed.training : await startTensors(engine, {
+  let training = resumed ? resumed.training : startTensors(engine, {
     spec,
     model,
     method,
     quantization,
     dataset,
     indices,
-    teacherCheckpoint: request.teacherCheckpoint,
+    teacher: start,
   });
-  const start = request.teacherCheckpoint === null ? null : await readNetwork(request.teacherCheckpoint, model);
   const teacherSha256 = start && networkSha256(checkpointTensors(start));
   let teacher: StepInputs["teacher"] = { params: {}, state: {} };
   if (method.usesTeacher) {

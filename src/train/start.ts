@@ -23,8 +23,8 @@ export interface StartOptions {
   readonly dataset: Dataset;
   /** Indices of the training images. */
   readonly indices: Uint32Array;
-  /** The teacher's checkpoint file. */
-  readonly teacherCheckpoint: string | null;
+  /** What the run starts from; null: initial values. */
+  readonly teacher: NetworkData | null;
 }
 
 /**
@@ -50,11 +50,9 @@ export async function readNetwork(path: string, model: Model): Promise<NetworkDa
 }
 
 /** All tensors of a run before its first step. */
-export async function startTensors(engine: Engine, options: StartOptions): Promise<TrainingTensors> {
+export function startTensors(engine: Engine, options: StartOptions): TrainingTensors {
   const { spec, model, method, quantization } = options;
-  let network = options.teacherCheckpoint
-    ? await readNetwork(options.teacherCheckpoint, model)
-    : initialise(model, spec.seed);
+  let network = options.teacher ?? initialise(model, spec.seed);
   if (quantization) network = calibrated(engine, network, { ...options, quantization });
   const own = Object.entries(method.ownParameters?.(model, spec.seed) ?? {});
   const ofNetwork = toTensors(network.params), state = toTensors(network.state);

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { findTeachers, placeTeachers } from "../../benchmarks/teachers.ts";
 import { parseRecords } from "../../src/report/mod.ts";
 import { runIds } from "../../src/runs/folder.ts";
+import { openLocks } from "../../src/runs/locks.ts";
 import { orderRuns } from "../../src/runs/plan.ts";
 import type { RunRecord } from "../../src/runs/record.ts";
 import { runId, type RunSpec } from "../../src/runs/spec.ts";
@@ -47,6 +48,26 @@ Deno.test("teachers are taken with record and network, without momentum, and onl
       [...Deno.readDirSync(runFolder(out, other.id))].map(({ name }) => name).sort(),
       ["checkpoint.safetensors", "record.json", "spec.json"],
     );
+  }));
+
+Deno.test("a teacher that another scheduler is at is left to it, and bench then waits for its record", () =>
+  withFolder(async (folder) => {
+    const [from, out] = [join(folder, "from"), join(folder, "out")];
+    const grid = ["--paper", "mec", "--methods", "lsq", "--out", out];
+    const plan = JSON.parse((await cli([...grid, "--dry-run", "--json"])).stdout);
+    const teacher: RunSpec = plan.runs.find(({ spec }: { spec: RunSpec }) => spec.arm === "fp").spec;
+    const record = await writeDone(from, teacher);
+    const other = openLocks(out);
+    assert.equal(other.take(record.id), "taken");
+    const running = cli([...grid, "--teachers", from]);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await writeDone(out, teacher);
+    other.release(record.id);
+    const { code, stderr } = await running;
+    other.close();
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stderr, /^Took /m);
+    assert.match(stderr, /^2 runs to do, 0 done before/m);
   }));
 
 Deno.test("a network that is not of its record, cut or missing is refused in one sentence", () =>

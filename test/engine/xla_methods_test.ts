@@ -44,14 +44,14 @@ async function bothSteps(engine: Engine, name: string): Promise<{ plain: StepOut
   const quantization = quantizationOf(model, spec.quantization);
   const all = Uint32Array.from({ length: dataset.train.count }, (_, i) => i), half = all.length / 2;
   const indices = all.subarray(0, half), unlabelled = all.subarray(half);
-  const training = await startTensors(engine, {
+  const training = startTensors(engine, {
     spec,
     model,
     method,
     quantization,
     dataset,
     indices,
-    teacherCheckpoint: null,
+    teacher: null,
   });
   const network = initialise(model, 1);
   const teacher = method.usesTeacher

@@ -6,7 +6,7 @@ import { figureBlocks, runsByCell } from "./figures/figure_blocks.ts";
 import { bitsTitle, datasetTitle, modelTitle } from "./labels.ts";
 import { armTitle, differenceText, reproducedText } from "./result_table.ts";
 import { statisticsBlocks } from "./statistics_blocks.ts";
-import { type ReportRow, type ReportSection, reportSections, type ReportTable } from "./tables.ts";
+import { type ReportRow, reportSections, type ReportTable } from "./tables.ts";
 import type { ArmTitle, PageTable, PaperPage } from "./types.ts";
 
 /** What the table is of. */

@@ -36,7 +36,7 @@ const TOLERANCE = { loss: 4e-6, tensor: 1e-4, inputStepSize: 5e-3 } as const;
 const OPTIONS: Readonly<Record<string, Record<string, number>>> = { fpq: { probability: 1 } };
 
 /** A step of `method` on ResNet-8, plain and by XLA, from the same start. */
-async function bothSteps(engine: Engine, name: string): Promise<{ plain: StepOutputs; xla: StepOutputs }> {
+function bothSteps(engine: Engine, name: string): { plain: StepOutputs; xla: StepOutputs } {
   const method = createMethod({ name, options: OPTIONS[name] ?? {} }), dataset = tinyDataset();
   const tiny = tinySpec(name, { method: { name, options: OPTIONS[name] ?? {} } });
   const spec = { ...tiny, seed: SEED, recipe: { ...tiny.recipe, batchSize: BATCH } };
@@ -94,7 +94,7 @@ if (ENGINES.includes("tensorflow")) {
 
   for (const { name } of METHODS) {
     Deno.test(`the training step of ${name} gives by XLA what it gives without`, async () => {
-      const { plain, xla } = await bothSteps(await openEngine("tensorflow"), name);
+      const { plain, xla } = bothSteps(await openEngine("tensorflow"), name);
       const expected = leaves(plain), actual = new Map(leaves(xla));
       assert.equal(actual.size, expected.length);
       for (const [path, tensor] of expected) {

@@ -7,7 +7,14 @@ import { forward, normaliseImages } from "../train/forward.ts";
 import type { MeasuredBatch } from "./batches.ts";
 import type { Subject } from "./types.ts";
 
-/** The batch's part of the mean cross-entropy over all measured images, batch norm in inference mode; a scalar. */
+/** The batch's part of the mean cross-entropy of `logits` over all measured images; a scalar. */
+export function weightedCrossEntropy(logits: Tensor, { labels, weights }: MeasuredBatch): Tensor {
+  const targets = oneHot(labels, logits.shape[1]!);
+  const losses = tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), -1)); // [batch]
+  return tf.sum(tf.mul(losses, weights));
+}
+
+/** The same of a network, batch norm in inference mode. */
 export function weightedLoss(
   { model, dataset }: Pick<Subject, "model" | "dataset">,
   options: { network: NetworkTensors; batch: MeasuredBatch; quantization: ModelQuantization; hooks?: Hooks },
@@ -15,7 +22,5 @@ export function weightedLoss(
   const { network, batch, quantization, hooks = {} } = options;
   const images = normaliseImages(batch.images, dataset);
   const { logits } = forward(model, quantization, { network, images, training: false, quantized: true, hooks });
-  const targets = oneHot(batch.labels, model.classes);
-  const losses = tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), -1)); // [batch]
-  return tf.sum(tf.mul(losses, batch.weights));
+  return weightedCrossEntropy(logits, batch);
 }

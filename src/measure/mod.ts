@@ -6,6 +6,7 @@ import { featureCoding } from "./feature_coding.ts";
 import { hessianTrace } from "./hessian_trace.ts";
 import { openNetwork } from "./network.ts";
 import { noiseGradientNorm } from "./noise_gradient_norm.ts";
+import { normRecalibration } from "./norm_recalibration.ts";
 import { outputVariance } from "./output_variance.ts";
 import type { MeasurementDefinition, Subject } from "./types.ts";
 
@@ -17,6 +18,7 @@ export const MEASUREMENTS: readonly MeasurementDefinition[] = [
   outputVariance,
   noiseGradientNorm,
   featureCoding,
+  normRecalibration,
 ];
 
 /** @throws {InputError} If there is no measurement of that name. */

@@ -134,6 +134,22 @@ const KINDS: Readonly<Record<string, Kind>> = {
         points: listOf(values, name).map((y, i) => ({ x: i + 1, y, error: null })),
       })),
   },
+  norm_recalibration: {
+    title: "Accuracy with batch norm's statistics taken again",
+    quantities: ({ values }) => {
+      const again = numberOf(values, "recalibratedTop1Percent"), running = numberOf(values, "top1Percent");
+      return [
+        { title: "Top-1 %, taken again", value: again, error: null },
+        { title: "Change, points", value: again - running, error: null },
+        {
+          title: "Change of the loss",
+          value: numberOf(values, "recalibratedLoss") - numberOf(values, "loss"),
+          error: null,
+        },
+      ];
+    },
+    series: () => [],
+  },
 };
 
 /** @throws {InputError} If no measurement of that name can be shown. */

@@ -1,0 +1,148 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { z } from "zod";
+import type { NetworkTensors } from "../methods/types.ts";
+import { NORM_MOMENTUM, paths } from "../nn/layers.ts";
+import { forward, normaliseImages } from "../train/forward.ts";
+import { type Leaves, mapTree } from "../tree.ts";
+import { disposeImages, type MeasuredBatch, type MeasuredImages, measuredImages } from "./batches.ts";
+import { weightedCrossEntropy } from "./loss.ts";
+import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
+
+/** Images whose statistics are taken at once: the batch of training. */
+const BATCH = 128;
+
+const optionsSchema = z.strictObject({
+  /** Training images, not augmented; all where there are fewer. What does not fill a batch of 128 is left out. */
+  images: z.int().positive().default(5120),
+  /** Test images of the accuracies; all where there are fewer. */
+  testImages: z.int().positive().default(10_000),
+});
+type Options = z.infer<typeof optionsSchema>;
+
+type Network = NetworkTensors & Record<string, Leaves<Tensor>>;
+
+/** Sums over batches of each tensor, in float64. */
+class Sums {
+  readonly #sums = new Map<string, { shape: number[]; values: Float64Array }>();
+
+  add(leaves: Leaves<Tensor>): void {
+    for (const [path, tensor] of Object.entries(leaves)) {
+      const sum = this.#sums.get(path) ?? { shape: tensor.shape, values: new Float64Array(tensor.size) };
+      tensor.dataSync().forEach((value, i) => sum.values[i]! += value);
+      this.#sums.set(path, sum);
+    }
+  }
+
+  /** The sums divided by `count`. */
+  means(count: number): Record<string, Tensor> {
+    return Object.fromEntries(
+      [...this.#sums].map(([path, { shape, values }]) => [
+        path,
+        tf.tensor(Float32Array.from(values, (value) => value / count), shape),
+      ]),
+    );
+  }
+}
+
+function start(subject: Subject, options: Options): Measuring {
+  const { engine, model, dataset, quantization } = subject;
+  const statistics = engine.compile(({ network, images }: { network: Network; images: Tensor }) => {
+    // from running statistics of 0 an update is momentum times the batch's own
+    const state: Record<string, Tensor> = { ...network.state };
+    for (const path of model.norms.flatMap((norm) => [paths.mean(norm), paths.variance(norm)])) {
+      state[path] = tf.zeros(state[path]!.shape);
+    }
+    const { updates } = forward(model, quantization, {
+      network: { params: network.params, state },
+      images: normaliseImages(images, dataset),
+      training: true,
+      quantized: true,
+    });
+    return { ofBatch: mapTree<Tensor, Tensor>(updates, (update) => tf.div(update, NORM_MOMENTUM)) as Leaves<Tensor> };
+  });
+  const scores = engine.compile(({ network, batch }: { network: Network; batch: MeasuredBatch }) => {
+    const images = normaliseImages(batch.images, dataset);
+    const { logits } = forward(model, quantization, { network, images, training: false, quantized: true });
+    const hits = tf.cast(tf.equal(tf.argMax(logits, 1), batch.labels), "float32");
+    return { loss: weightedCrossEntropy(logits, batch), hits: tf.sum(tf.mul(hits, batch.weights)) };
+  });
+
+  /** Over the test images, batch norm in inference mode. */
+  function evaluate(network: NetworkTensors, images: MeasuredImages): { top1Percent: number; loss: number } {
+    let loss = 0, hits = 0;
+    for (const batch of images.batches) {
+      const sums = scores({ network: { ...network }, batch });
+      loss += sums.loss.dataSync()[0]!;
+      hits += sums.hits.dataSync()[0]!;
+      tf.dispose([sums.loss, sums.hits]);
+    }
+    return { top1Percent: 100 * hits, loss };
+  }
+
+  /** Means over batches of each norm's statistics; the caller disposes them. */
+  function takeAgain(network: NetworkTensors, images: MeasuredImages): Record<string, Tensor> {
+    const sums = new Sums();
+    for (const batch of images.batches) {
+      const { ofBatch } = statistics({ network: { ...network }, images: batch.images });
+      sums.add(ofBatch);
+      tf.dispose(Object.values(ofBatch));
+    }
+    return sums.means(images.batches.length);
+  }
+
+  return {
+    measure(network) {
+      const available = Math.min(options.images, subject.trainingIndices.length),
+        batchSize = Math.min(BATCH, available);
+      const training = measuredImages(dataset.train, subject.trainingIndices, {
+        ...dataset,
+        count: available - available % batchSize,
+        batchSize,
+      });
+      const test = measuredImages(dataset.test, subject.testIndices, {
+        ...dataset,
+        count: options.testImages,
+        batchSize: BATCH,
+      });
+      const again = takeAgain(network, training);
+      const running = evaluate(network, test);
+      const recalibrated = evaluate({ params: network.params, state: { ...network.state, ...again } }, test);
+      tf.dispose(Object.values(again));
+      disposeImages(training);
+      disposeImages(test);
+      return {
+        images: training.count,
+        testImages: test.count,
+        top1Percent: running.top1Percent,
+        loss: running.loss,
+        recalibratedTop1Percent: recalibrated.top1Percent,
+        recalibratedLoss: recalibrated.loss,
+      };
+    },
+    dispose() {
+      statistics.dispose();
+      scores.dispose();
+    },
+  };
+}
+
+/**
+ * What a network loses by the running statistics of its batch norms: accuracy and loss with them, and with statistics that
+ * are taken again from training images.
+ *
+ *   μ = mean over batches of the batch's mean,  σ² = mean over batches of its variance (Bessel-corrected),
+ *   each norm normalising its own batch meanwhile, as in training;  then top-1 and loss of the test images with μ and σ²
+ *
+ * Running statistics follow the network that trains. Where weights jump between levels, or where the network that is
+ * evaluated is an average of those that trained, they may be another network's.
+ *
+ * Source: the usual step after averaging weights (Izmailov et al., UAI 2018, arXiv:1803.05407, and
+ * `torch.optim.swa_utils.update_bn`), and for oscillating low-bit weights (Nagel et al., ICML 2022, arXiv:2203.11086).
+ * Deviation: images are not augmented, and the first ones of the run's training images.
+ */
+export const normRecalibration: MeasurementDefinition = {
+  name: "norm_recalibration",
+  options: optionsSchema,
+  start,
+};

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { normRecalibration } from "../../src/measure/norm_recalibration.ts";
+import type { Subject } from "../../src/measure/types.ts";
+import type { NetworkTensors } from "../../src/methods/types.ts";
+import { applyLayer } from "../../src/nn/layers.ts";
+import { forward, normaliseImages } from "../../src/train/forward.ts";
+import { testOnEngines } from "../support/engines.ts";
+import { LAYERS, tinySubject } from "./tiny_network.ts";
+
+function recalibrated(subject: Subject, network: NetworkTensors, options: object = {}): Record<string, number> {
+  const measuring = normRecalibration.start(subject, normRecalibration.options.parse(options));
+  try {
+    return measuring.measure(network) as Record<string, number>;
+  } finally {
+    measuring.dispose();
+  }
+}
+
+/** All images, normalised, and their labels. */
+function everything({ dataset }: Subject): { images: Tensor; labels: Uint8Array } {
+  const { images, labels, count } = dataset.train;
+  const bytes = tf.tensor(Int32Array.from(images), [count, ...dataset.imageShape], "int32");
+  return { images: normaliseImages(bytes, dataset), labels: Uint8Array.from(labels) };
+}
+
+/** Mean cross-entropy and accuracy in percent, from the definitions. */
+function scores(subject: Subject, network: NetworkTensors): { loss: number; top1Percent: number } {
+  const { images, labels } = everything(subject);
+  const { logits } = forward(subject.model, subject.quantization, {
+    network,
+    images,
+    training: false,
+    quantized: true,
+  });
+  const rows = logits.arraySync() as number[][];
+  let loss = 0, hits = 0;
+  rows.forEach((row, i) => {
+    loss += Math.log(row.reduce((sum, value) => sum + Math.exp(value), 0)) - row[labels[i]!]!;
+    if (row.indexOf(Math.max(...row)) === labels[i]) hits++;
+  });
+  return { loss: loss / rows.length, top1Percent: 100 * hits / rows.length };
+}
+
+function near(actual: number, expected: number, tolerance = 1e-5): void {
+  assert.ok(Math.abs(actual - expected) <= tolerance, `${actual} is not ${expected}`);
+}
+
+for (const kind of ["full", "quantized"] as const) {
+  testOnEngines(`norm_recalibration takes a norm's mean and variance from its own input: ${kind}`, (engine) => {
+    const { subject, network } = tinySubject(engine, kind), { model, quantization } = subject;
+    const { images } = everything(subject), count = images.shape[0]!;
+    const context = { ...network, training: true, quantization, hooks: {}, updates: {} };
+    const input = applyLayer(context, model.layers.find(({ path }) => path === LAYERS[0])!, images);
+    // in float64: count, height and width of each channel
+    const channels = input.shape[3]!, values = input.dataSync(), n = values.length / channels;
+    const mean = new Float64Array(channels), variance = new Float64Array(channels);
+    values.forEach((value, i) => mean[i % channels]! += value / n);
+    values.forEach((value, i) => variance[i % channels]! += (value - mean[i % channels]!) ** 2 / (n - 1));
+    const expected = scores(subject, {
+      params: network.params,
+      state: { ...network.state, "norm1/mean": tf.tensor1d([...mean]), "norm1/variance": tf.tensor1d([...variance]) },
+    });
+    const before = scores(subject, network), found = recalibrated(subject, network);
+    assert.deepEqual([found["images"], found["testImages"]], [count, count]);
+    near(found["loss"]!, before.loss);
+    near(found["top1Percent"]!, before.top1Percent, 1e-4);
+    near(found["recalibratedLoss"]!, expected.loss);
+    near(found["recalibratedTop1Percent"]!, expected.top1Percent, 1e-4);
+    assert.ok(
+      Math.abs(expected.loss - before.loss) > 1e-3,
+      "the statistics of this network must differ from its batch's",
+    );
+  });
+}
+
+testOnEngines("norm_recalibration does not depend on the running statistics, and loses no tensor", (engine) => {
+  const { subject, network } = tinySubject(engine, "quantized"), tensors = tf.memory().numTensors;
+  const found = recalibrated(subject, network);
+  assert.equal(tf.memory().numTensors, tensors);
+  const moved = { ...network.state, "norm1/mean": tf.add(network.state["norm1/mean"]!, 3) };
+  const other = recalibrated(subject, { params: network.params, state: moved });
+  assert.notEqual(other["loss"], found["loss"]);
+  assert.equal(other["recalibratedLoss"], found["recalibratedLoss"]);
+  assert.equal(other["recalibratedTop1Percent"], found["recalibratedTop1Percent"]);
+});
+
+testOnEngines("norm_recalibration averages over whole batches alone, and takes test images in order", (engine) => {
+  const { subject, network } = tinySubject(engine, "full"), { train } = subject.dataset;
+  const trainingIndices = Uint32Array.from({ length: 300 }, (_, i) => i % train.count);
+  const many = { ...subject, trainingIndices };
+  assert.equal(recalibrated(many, network)["images"], 256);
+  assert.equal(recalibrated(many, network, { images: 100 })["images"], 100);
+  const first = recalibrated(many, network, { images: 128, testImages: 1 });
+  assert.deepEqual([first["images"], first["testImages"]], [128, 1]);
+  assert.ok([0, 100].includes(Math.round(first["top1Percent"]!)));
+});

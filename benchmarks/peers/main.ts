@@ -10,7 +10,7 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   const { captureEnvironment } = await import("../../src/runs/environment.ts");
   const { writeFileAtomic } = await import("../../src/runs/files.ts");
   const { measureCase, runProcesses, VARIABLES } = await import("./measure.ts");
-  const { peerJson, peerPage } = await import("./page.ts");
+  const { peerJson, peerName, peerPage } = await import("./page.ts");
   const { allowedProcessors, othersBusy, processorTicks } = await import("./processes.ts");
   const { canPin, findPython, obstacles } = await import("./python.ts");
   const { SIDES } = await import("./measurement.ts");
@@ -69,8 +69,9 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
     cases,
   };
   const json = peerJson(measurement), page = peerPage(measurement);
-  writeFileAtomic(join(options.out, "peers.json"), json);
-  writeFileAtomic(join(options.out, "peers.md"), page);
+  const file = join(options.out, peerName(measurement));
+  writeFileAtomic(`${file}.json`, json);
+  writeFileAtomic(`${file}.md`, page);
   process.stdout.write(options.json ? json : page);
   const failed = summarise(measurement).some(({ counts, notRun }) =>
     counts === false || (notRun !== null && !Object.values(absent).includes(notRun))

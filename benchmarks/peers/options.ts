@@ -28,7 +28,8 @@ Usage: deno task peer [options]
   --models A,B     models among ${MODEL_NAMES.join(", ")}; default: all
   --arms A,B       steps among ${Object.keys(ARMS).join(", ")}; default: all that are measured on the model
   --rounds N       how often each side is started; default: 5
-  --cores 1|2      processes of a side at once, one thread and one core each; default: 1
+  --cores 1|2      processes of a side at once, one thread and one core each; default: 1. With 2 the files are
+                   peers_2_cores.md and peers_2_cores.json
   --batch N        batch size; default: ${PEER_MODELS.map(({ model, batch }) => `${batch} (${model})`).join(", ")}
   --torch PYTHON   a Python that has PyTorch, and Brevitas if that is to be measured; default: pip installs
                    PyTorch 2.13.0 and Brevitas 0.13.4 into the cache (some gigabytes)

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { measureCase } from "../../benchmarks/peers/measure.ts";
 import { HELP, parsePeerOptions } from "../../benchmarks/peers/options.ts";
-import { peerJson, peerPage } from "../../benchmarks/peers/page.ts";
+import { peerJson, peerName, peerPage } from "../../benchmarks/peers/page.ts";
 import { othersBusy, parseProcessors, processorTicks } from "../../benchmarks/peers/processes.ts";
 import type { PeerMeasurement, Side, SideName } from "../../benchmarks/peers/measurement.ts";
 import { median, summarise } from "../../benchmarks/peers/result.ts";
@@ -204,12 +204,15 @@ Deno.test("networks.py has a network for every model of the peers", () => {
   for (const { model } of PEER_MODELS) assert.match(networks, new RegExp(`^ +"${model}":`, "m"));
 });
 
-Deno.test("the committed peers.md and summary are what peers.json gives", () => {
-  const json = Deno.readTextFileSync(join(ROOT, "reports/peers.json"));
-  const { summary: _, costs: __, ...committed } = JSON.parse(json) as PeerMeasurement & {
-    summary: unknown;
-    costs: unknown;
-  };
-  assert.equal(Deno.readTextFileSync(join(ROOT, "reports/peers.md")), peerPage(committed));
-  assert.equal(json, peerJson(committed));
-});
+for (const [cores, name] of [[1, "peers"], [2, "peers_2_cores"]] as const) {
+  Deno.test(`the committed ${name}.md and summary are what ${name}.json gives`, () => {
+    const json = Deno.readTextFileSync(join(ROOT, `reports/${name}.json`));
+    const { summary: _, costs: __, ...committed } = JSON.parse(json) as PeerMeasurement & {
+      summary: unknown;
+      costs: unknown;
+    };
+    assert.deepEqual([committed.environment.cores, peerName(committed)], [cores, name]);
+    assert.equal(Deno.readTextFileSync(join(ROOT, `reports/${name}.md`)), peerPage(committed));
+    assert.equal(json, peerJson(committed));
+  });
+}

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { z } from "zod";
+import { endlessBatchAt } from "../data/batches.ts";
 import type { NetworkTensors } from "../methods/types.ts";
 import { NORM_MOMENTUM, paths } from "../nn/layers.ts";
 import { forward, normaliseImages } from "../train/forward.ts";
@@ -13,8 +14,12 @@ import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 const BATCH = 128;
 
 const optionsSchema = z.strictObject({
-  /** Training images, not augmented; all where there are fewer. What does not fill a batch of 128 is left out. */
-  images: z.int().positive().default(5120),
+  /** Batches of training images, of 128 or of all where there are fewer. */
+  batches: z.int().positive().default(40),
+  /** What is done to them: what the training did, as black borders of a crop shift the statistics. */
+  augmentation: z.enum(["none", "crop_flip"]).default("crop_flip"),
+  /** Of their order and crops: the same for every run. */
+  seed: z.int().nonnegative().default(0),
   /** Test images of the accuracies; all where there are fewer. */
   testImages: z.int().positive().default(10_000),
 });
@@ -81,38 +86,41 @@ function start(subject: Subject, options: Options): Measuring {
   }
 
   /** Means over batches of each norm's statistics; the caller disposes them. */
-  function takeAgain(network: NetworkTensors, images: MeasuredImages): Record<string, Tensor> {
-    const sums = new Sums();
-    for (const batch of images.batches) {
-      const { ofBatch } = statistics({ network: { ...network }, images: batch.images });
+  function takeAgain(network: NetworkTensors, batchSize: number): Record<string, Tensor> {
+    const sums = new Sums(), { imageShape } = dataset, { augmentation, seed } = options;
+    const common = {
+      split: dataset.train,
+      indices: subject.trainingIndices,
+      batchSize,
+      imageShape,
+      augmentation,
+      seed,
+    };
+    for (let step = 0; step < options.batches; step++) {
+      const { views } = endlessBatchAt({ ...common, step, views: 1 });
+      const images = tf.tensor(views[0]!, [batchSize, ...imageShape], "int32");
+      const { ofBatch } = statistics({ network: { ...network }, images });
       sums.add(ofBatch);
-      tf.dispose(Object.values(ofBatch));
+      tf.dispose([images, ...Object.values(ofBatch)]);
     }
-    return sums.means(images.batches.length);
+    return sums.means(options.batches);
   }
 
   return {
     measure(network) {
-      const available = Math.min(options.images, subject.trainingIndices.length),
-        batchSize = Math.min(BATCH, available);
-      const training = measuredImages(dataset.train, subject.trainingIndices, {
-        ...dataset,
-        count: available - available % batchSize,
-        batchSize,
-      });
+      const batchSize = Math.min(BATCH, subject.trainingIndices.length);
       const test = measuredImages(dataset.test, subject.testIndices, {
         ...dataset,
         count: options.testImages,
         batchSize: BATCH,
       });
-      const again = takeAgain(network, training);
+      const again = takeAgain(network, batchSize);
       const running = evaluate(network, test);
       const recalibrated = evaluate({ params: network.params, state: { ...network.state, ...again } }, test);
       tf.dispose(Object.values(again));
-      disposeImages(training);
       disposeImages(test);
       return {
-        images: training.count,
+        images: options.batches * batchSize,
         testImages: test.count,
         top1Percent: running.top1Percent,
         loss: running.loss,
@@ -139,7 +147,7 @@ function start(subject: Subject, options: Options): Measuring {
  *
  * Source: the usual step after averaging weights (Izmailov et al., UAI 2018, arXiv:1803.05407, and
  * `torch.optim.swa_utils.update_bn`), and for oscillating low-bit weights (Nagel et al., ICML 2022, arXiv:2203.11086).
- * Deviation: images are not augmented, and the first ones of the run's training images.
+ * The images are those that a training of `seed` would start with.
  */
 export const normRecalibration: MeasurementDefinition = {
   name: "norm_recalibration",

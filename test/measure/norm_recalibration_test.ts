@@ -9,8 +9,10 @@ import { forward, normaliseImages } from "../../src/train/forward.ts";
 import { testOnEngines } from "../support/engines.ts";
 import { LAYERS, tinySubject } from "./tiny_network.ts";
 
+/** @param options One batch without augmentation in place of the defaults, and what is given. */
 function recalibrated(subject: Subject, network: NetworkTensors, options: object = {}): Record<string, number> {
-  const measuring = normRecalibration.start(subject, normRecalibration.options.parse(options));
+  const given = { batches: 1, augmentation: "none", ...options };
+  const measuring = normRecalibration.start(subject, normRecalibration.options.parse(given));
   try {
     return measuring.measure(network) as Record<string, number>;
   } finally {
@@ -86,13 +88,16 @@ testOnEngines("norm_recalibration does not depend on the running statistics, and
   assert.equal(other["recalibratedTop1Percent"], found["recalibratedTop1Percent"]);
 });
 
-testOnEngines("norm_recalibration averages over whole batches alone, and takes test images in order", (engine) => {
+testOnEngines("norm_recalibration averages over batches, which are the training's own", (engine) => {
   const { subject, network } = tinySubject(engine, "full"), { train } = subject.dataset;
   const trainingIndices = Uint32Array.from({ length: 300 }, (_, i) => i % train.count);
   const many = { ...subject, trainingIndices };
-  assert.equal(recalibrated(many, network)["images"], 256);
-  assert.equal(recalibrated(many, network, { images: 100 })["images"], 100);
-  const first = recalibrated(many, network, { images: 128, testImages: 1 });
-  assert.deepEqual([first["images"], first["testImages"]], [128, 1]);
-  assert.ok([0, 100].includes(Math.round(first["top1Percent"]!)));
+  const two = recalibrated(many, network, { batches: 2, testImages: 1 });
+  assert.deepEqual([two["images"], two["testImages"]], [256, 1]);
+  assert.ok([0, 100].includes(Math.round(two["top1Percent"]!)));
+  const losses = [{}, { seed: 1 }, { batches: 2 }, { augmentation: "crop_flip" }].map((options) =>
+    recalibrated(many, network, options)["recalibratedLoss"]!
+  );
+  assert.equal(new Set(losses).size, losses.length, "order, number and crops of the batches must tell");
+  assert.equal(recalibrated(many, network)["recalibratedLoss"], losses[0]);
 });

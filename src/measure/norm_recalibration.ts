@@ -82,7 +82,7 @@ function start(subject: Subject, options: Options): Measuring {
       hits += sums.hits.dataSync()[0]!;
       tf.dispose([sums.loss, sums.hits]);
     }
-    return { top1Percent: 100 * hits, loss };
+    return { top1Percent: 100 * Math.round(hits * images.count) / images.count, loss }; // weights are 1/count in float32
   }
 
   /** Means over batches of each norm's statistics; the caller disposes them. */

@@ -9,16 +9,26 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   const { openEngine } = await import("../../src/engine/mod.ts");
   const { captureEnvironment } = await import("../../src/runs/environment.ts");
   const { writeFileAtomic } = await import("../../src/runs/files.ts");
-  const { measureCase, runProcesses, VARIABLES } = await import("./measure.ts");
+  const { CPU_VARIABLES, gpuVariables, measureCase, runProcesses } = await import("./measure.ts");
   const { peerJson, peerName, peerPage } = await import("./page.ts");
   const { allowedProcessors, othersBusy, processorTicks } = await import("./processes.ts");
-  const { canPin, findPython, obstacles } = await import("./python.ts");
+  const { canPin, findPython, gpuName, obstacles } = await import("./python.ts");
   const { SIDES } = await import("./measurement.ts");
   const { summarise } = await import("./result.ts");
-  const { PEER_MODELS, RECIPE, RULE } = await import("./steps.ts");
+  const { GPU_MODELS, PEER_MODELS, RECIPE, RULE } = await import("./steps.ts");
   const { writeWork } = await import("./work.ts");
 
+  const variables = options.gpu ? gpuVariables(options.tf32) : CPU_VARIABLES;
+  // before the engine is opened, which may take the GPU too
+  if (options.gpu) { for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value); }
   const engine = await openEngine("tensorflow", { threads: 1 });
+  if ((engine.device === "gpu") !== options.gpu) {
+    throw new InputError(
+      options.gpu
+        ? `Cannot measure on a GPU as the engine has none: ${engine.description}; see docs/engine.md, or leave --gpu out`
+        : `Cannot measure on a CPU as the engine computes on a GPU: add --gpu, or set CUDA_VISIBLE_DEVICES to ""`,
+    );
+  }
   const python = await findPython(options.torch, log);
   const absent = await obstacles(python);
   const allowed = allowedProcessors(), { cores, rounds } = options;
@@ -27,14 +37,14 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
       `Cannot measure on ${cores} cores as this process may run on ${allowed.length}: take --cores ${allowed.length}`,
     );
   }
-  const processors = allowed && await canPin() ? allowed.slice(0, cores) : null;
-  const run = runProcesses({ python, processors, cores });
+  const processors = allowed && !options.gpu && await canPin() ? allowed.slice(0, cores) : null;
+  const run = runProcesses({ python, processors, cores, gpu: options.gpu, variables });
   const { commit, dirty, os, cpu, versions } = await captureEnvironment(engine);
   const before = processorTicks(), folder = await Deno.makeTempDir({ prefix: "requant-peer-" }), cases = [];
   try {
     for (
-      const { model, batch: ownBatch, learningRate, arms, brevitas } of PEER_MODELS.filter(({ model }) =>
-        options.models.includes(model)
+      const { model, batch: ownBatch, learningRate, arms, brevitas } of (options.gpu ? GPU_MODELS : PEER_MODELS).filter(
+        ({ model }) => options.models.includes(model),
       )
     ) {
       for (const arm of arms.filter((name) => options.arms?.includes(name) ?? true)) {
@@ -55,13 +65,14 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
       date: new Date().toISOString().slice(0, 10),
       os,
       cpu,
+      ...(options.gpu ? { gpu: await gpuName(python) } : {}),
       commit,
       dirty,
       versions: Object.assign({}, versions, ...samples.map((sample) => sample.versions)) as Record<string, string>,
       pinned: processors,
       cores,
       othersBusy: processors && othersBusy(before, processorTicks(), processors),
-      variables: VARIABLES,
+      variables,
     },
     rounds,
     rule: RULE,

@@ -53,13 +53,18 @@ export async function measureCase(options: CaseOptions): Promise<PeerCase> {
   return { model, arm, batch, learningRate, sides: results };
 }
 
-/** Environment of every process: one thread, malloc as it comes, no worker processes of the compiler. */
-export const VARIABLES: Readonly<Record<string, string>> = {
+/** Environment of every process on a CPU: one thread, malloc as it comes, no worker processes of the compiler. */
+export const CPU_VARIABLES: Readonly<Record<string, string>> = {
   OMP_NUM_THREADS: "1",
   MKL_NUM_THREADS: "1",
   OPENBLAS_NUM_THREADS: "1",
   TORCHINDUCTOR_COMPILE_THREADS: "1",
 };
+
+/** Environment of every process on a GPU: what cuBLAS and cuDNN go by, and memory taken as it is needed. */
+export function gpuVariables(tf32: boolean): Readonly<Record<string, string>> {
+  return { NVIDIA_TF32_OVERRIDE: tf32 ? "1" : "0", TF_FORCE_GPU_ALLOW_GROWTH: "true" };
+}
 
 /** What would change one side's memory allocation: taken out of the environment. */
 const UNSET = /^(MALLOC_|GLIBC_TUNABLES$|LD_PRELOAD$)/;
@@ -74,19 +79,22 @@ export interface ProcessOptions {
   /** One process each; null: as many as `cores`, not pinned. */
   readonly processors: readonly number[] | null;
   readonly cores: number;
+  readonly gpu: boolean;
+  /** Set in every process. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 /** Starts the real processes. */
-export function runProcesses({ python, processors, cores }: ProcessOptions): RunSide {
+export function runProcesses({ python, processors, cores, gpu, variables }: ProcessOptions): RunSide {
   const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
   const env = Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([name]) => !UNSET.test(name)));
   return (side, work) => {
     const command = side === "requant"
       ? [Deno.execPath(), "run", "-A", "--quiet", path("requant/main.ts"), work]
-      : [python, path("step.py"), work, side];
+      : [python, path("step.py"), work, side, gpu ? "cuda" : "cpu"];
     return Promise.all(Array.from({ length: cores }, (_, i) => {
       const pinned = processors ? ["taskset", "-c", String(processors[i]), ...command] : command;
-      return runOne(pinned, { ...env, ...VARIABLES });
+      return runOne(pinned, { ...env, ...variables });
     }));
   };
 }

@@ -5,7 +5,7 @@ import type { Arm, Rule } from "./steps.ts";
 export const SIDES = ["requant", "eager", "compile", "brevitas"] as const;
 export type SideName = typeof SIDES[number];
 
-/** Processor time, medians of steps that took turns in one process of ours. */
+/** Processor time (on a GPU: time by the clock), medians of steps that took turns in one process of ours. */
 export interface Parts {
   /** The method's step. */
   readonly step: number;
@@ -15,7 +15,7 @@ export interface Parts {
   readonly passes: number;
 }
 
-/** What one process of a side measured. */
+/** What one process of a side measured. On a GPU all is by the clock, and memory is not known. */
 export interface Sample {
   /** Median over the steps: by the clock, and of processor time. */
   readonly seconds: number;
@@ -53,6 +53,8 @@ export interface PeerEnvironment {
   readonly date: string;
   readonly os: string;
   readonly cpu: string;
+  /** The GPU that all sides ran on; absent: they ran on the CPU. */
+  readonly gpu?: string;
   readonly commit: string | null;
   readonly dirty: boolean | null;
   readonly versions: Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { InputError } from "../../src/errors.ts";
-import { type Arm, ARMS, PEER_MODELS } from "./steps.ts";
+import { type Arm, ARMS, GPU_MODELS, PEER_MODELS } from "./steps.ts";
 
 /** What a user asks of `deno task peer`. */
 export interface PeerOptions {
@@ -9,6 +9,10 @@ export interface PeerOptions {
   readonly arms: readonly Arm[] | null;
   readonly rounds: number;
   readonly cores: number;
+  /** Whether all sides run on a GPU. */
+  readonly gpu: boolean;
+  /** Whether a GPU may multiply in TF32, for all sides. */
+  readonly tf32: boolean;
   /** Null: each model's own. */
   readonly batch: number | null;
   /** A Python with PyTorch, and with Brevitas where that is to be measured; null: one is made in the cache. */
@@ -30,6 +34,11 @@ Usage: deno task peer [options]
   --rounds N       how often each side is started; default: 5
   --cores 1|2      processes of a side at once, one thread and one core each; default: 1. With 2 the files are
                    peers_2_cores.md and peers_2_cores.json
+  --gpu            all sides on this machine's GPU: ${
+    GPU_MODELS.map(({ model, batch, arms }) => `${model} at batch ${batch} (${arms.join(", ")})`).join("; ")
+  },
+                   without Brevitas. The files are peers_gpu.md and peers_gpu.json
+  --tf32           with --gpu: TF32 in all sides' products; the files are peers_gpu_tf32.md and peers_gpu_tf32.json
   --batch N        batch size; default: ${PEER_MODELS.map(({ model, batch }) => `${batch} (${model})`).join(", ")}
   --torch PYTHON   a Python that has PyTorch, and Brevitas if that is to be measured; default: pip installs
                    PyTorch 2.13.0 and Brevitas 0.13.4 into the cache (some gigabytes)
@@ -52,10 +61,12 @@ export function parsePeerOptions(args: readonly string[]): PeerOptions | null {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      models: { type: "string", default: MODEL_NAMES.join(",") },
+      models: { type: "string" },
       arms: { type: "string" },
       rounds: { type: "string", default: "5" },
       cores: { type: "string", default: "1" },
+      gpu: { type: "boolean", default: false },
+      tf32: { type: "boolean", default: false },
       batch: { type: "string" },
       torch: { type: "string" },
       json: { type: "boolean", default: false },
@@ -64,11 +75,22 @@ export function parsePeerOptions(args: readonly string[]): PeerOptions | null {
     },
   });
   if (values.help) return null;
+  if (values.tf32 && !values.gpu) {
+    throw new InputError("Cannot use --tf32 without --gpu as a CPU has no TF32: add --gpu");
+  }
+  if (values.gpu && values.cores !== "1") {
+    throw new InputError(`Cannot use --cores ${values.cores} with --gpu as a GPU serves one process: leave it out`);
+  }
+  const names = (values.gpu ? GPU_MODELS : PEER_MODELS).map(({ model }) => model);
   return {
-    models: [...new Set(values.models.split(",").map(modelName))],
+    models: values.models === undefined
+      ? names
+      : [...new Set(values.models.split(",").map((text) => modelName(text, names)))],
     arms: values.arms === undefined ? null : [...new Set(values.arms.split(",").map(armName))],
     rounds: whole("rounds", values.rounds, 100),
     cores: whole("cores", values.cores, 2),
+    gpu: values.gpu,
+    tf32: values.tf32,
     batch: values.batch === undefined ? null : whole("batch", values.batch, 2000),
     torch: values.torch ?? null,
     json: values.json,
@@ -76,11 +98,11 @@ export function parsePeerOptions(args: readonly string[]): PeerOptions | null {
   };
 }
 
-function modelName(text: string): string {
+function modelName(text: string, names: readonly string[]): string {
   const name = text.trim();
-  if (MODEL_NAMES.includes(name)) return name;
+  if (names.includes(name)) return name;
   throw new InputError(
-    `Cannot measure model "${name}" as it is not among the peers' models: choose from ${MODEL_NAMES.join(", ")}`,
+    `Cannot measure model "${name}" as it is not among the peers' models: choose from ${names.join(", ")}`,
   );
 }
 

@@ -14,17 +14,46 @@ const SIDE_TITLES: Readonly<Record<SideName, string>> = {
   brevitas: "Brevitas, channels_last",
 };
 
-const COLUMNS: readonly Column[] = [
-  { title: "Step", align: "left" },
-  { title: "Side", align: "left" },
-  { title: "Images/s", align: "right" },
-  { title: "Lowest to highest", align: "right" },
-  { title: "Requant / side, clock", align: "right" },
-  { title: "Requant / side, processor time", align: "right" },
-  { title: "Share of the core", align: "right" },
-  { title: "Peak memory, MiB", align: "right" },
-  { title: "Requant / side, memory", align: "right" },
-  { title: "Losses", align: "left" },
+/** A column of the first table; those of processor time say nothing of a GPU. */
+interface PeerColumn extends Column {
+  readonly cpuAlone?: true;
+  cell(row: PeerRow): string;
+}
+
+const COLUMNS: readonly PeerColumn[] = [
+  {
+    title: "Step",
+    align: "left",
+    cell: ({ model, arm, batch }) => `${model}, ${ARMS[arm].title}, batch ${batch}`,
+  },
+  { title: "Side", align: "left", cell: ({ side }) => SIDE_TITLES[side] },
+  { title: "Images/s", align: "right", cell: (row) => row.imagesPerSecond?.toFixed(0) ?? "" },
+  {
+    title: "Lowest to highest",
+    align: "right",
+    cell: ({ imagesPerSecondRange: range }) => range ? `${range[0].toFixed(0)} to ${range[1].toFixed(0)}` : "",
+  },
+  { title: "Requant / side, clock", align: "right", cell: clockRatio },
+  {
+    title: "Requant / side, processor time",
+    align: "right",
+    cpuAlone: true,
+    cell: (row) => withRange(row.cpuSpeedRatio, row.cpuSpeedRatioRange),
+  },
+  { title: "Share of the core", align: "right", cpuAlone: true, cell: (row) => percent(row.cpuShare) },
+  { title: "Peak memory, MiB", align: "right", cpuAlone: true, cell: (row) => row.peakMib?.toFixed(0) ?? "" },
+  { title: "Requant / side, memory", align: "right", cpuAlone: true, cell: (row) => times(row.memoryRatio) },
+  { title: "Losses", align: "left", cell: losses },
+];
+
+const CPU_NOTES = [
+  "Images a second are by the clock. A ratio by the clock in parentheses does not count: a process had less than " +
+  `${percent(CORE_SHARE)} of its core, so other work was in its way by chance. The ratio by processor time then counts`,
+];
+
+const GPU_NOTES = [
+  "Images a second are by the clock, and a step ends when its loss and its number of right answers are read. The batch " +
+  "is on the GPU before the first step. Memory of the GPU was not measured",
 ];
 
 const COST_COLUMNS: readonly Column[] = [
@@ -65,22 +94,6 @@ function losses(row: PeerRow): string {
   }`;
 }
 
-function cells(row: PeerRow): string[] {
-  const range = row.imagesPerSecondRange;
-  return [
-    `${row.model}, ${ARMS[row.arm].title}, batch ${row.batch}`,
-    SIDE_TITLES[row.side],
-    row.imagesPerSecond?.toFixed(0) ?? "",
-    range ? `${range[0].toFixed(0)} to ${range[1].toFixed(0)}` : "",
-    clockRatio(row),
-    withRange(row.cpuSpeedRatio, row.cpuSpeedRatioRange),
-    percent(row.cpuShare),
-    row.peakMib?.toFixed(0) ?? "",
-    times(row.memoryRatio),
-    losses(row),
-  ];
-}
-
 function costCells(row: CostRow): string[] {
   return [
     `${row.model}, ${ARMS[row.arm].title}`,
@@ -94,9 +107,10 @@ function costCells(row: CostRow): string[] {
 function costs(measurement: PeerMeasurement): Block[] {
   const rows = methodCosts(measurement).map(costCells);
   if (rows.length === 0) return [];
+  const kind = measurement.environment.gpu === undefined ? "Processor time" : "Time by the clock";
   return [
     heading(2, "What a method's step costs"),
-    { kind: "table", caption: "Processor time of a method's step", columns: COST_COLUMNS, rows },
+    { kind: "table", caption: `${kind} of a method's step`, columns: COST_COLUMNS, rows },
     paragraph(
       "Over the LSQ step: of the same side, in the round of the same number. Over LSQ step and extra passes: Requant " +
         `alone, all three in turn in one process, of ${measurement.rule.leastSteps} steps each; the extra pass is the full-precision teacher's (FPQ) or ` +
@@ -111,7 +125,11 @@ function circumstances({ environment, rounds, rule, cases }: PeerMeasurement): s
   const changed = environment.dirty ? " with changes" : "";
   const variables = Object.entries(environment.variables).map(([name, value]) => `${name}=${value}`).join(", ");
   const rates = [...new Set(cases.map(({ model, learningRate }) => `${learningRate} (${model})`))].join(", ");
-  const place = pinned ? `tied to core ${pinned.join(" and ")} of the machine` : "not tied to a core";
+  const place = environment.gpu !== undefined
+    ? `all on one GPU: ${environment.gpu}`
+    : pinned
+    ? `tied to core ${pinned.join(" and ")} of the machine`
+    : "not tied to a core";
   return [
     `${environment.date}, ${environment.os}, ${environment.cpu}; commit ${environment.commit ?? "unknown"}${changed}`,
     `Versions: ${versions}`,
@@ -128,14 +146,19 @@ function circumstances({ environment, rounds, rule, cases }: PeerMeasurement): s
   ];
 }
 
-/** Name of a measurement's files, without their ending: one core and two cores stand side by side. */
+/** Name of a measurement's files, without their ending: one core, two cores and a GPU stand side by side. */
 export function peerName({ environment }: Pick<PeerMeasurement, "environment">): string {
+  if (environment.gpu !== undefined) {
+    return environment.variables["NVIDIA_TF32_OVERRIDE"] === "1" ? "peers_gpu_tf32" : "peers_gpu";
+  }
   return environment.cores === 1 ? "peers" : `peers_${environment.cores}_cores`;
 }
 
 /** The page. */
 export function peerPage(measurement: PeerMeasurement): string {
   const { momentum, weightDecay } = measurement.recipe;
+  const gpu = measurement.environment.gpu !== undefined;
+  const columns = COLUMNS.filter(({ cpuAlone }) => !(gpu && cpuAlone));
   const blocks: Block[] = [
     heading(1, "A training step against PyTorch"),
     paragraph(
@@ -145,9 +168,9 @@ export function peerPage(measurement: PeerMeasurement): string {
     ),
     {
       kind: "table",
-      caption: "Images a second and memory",
-      columns: COLUMNS,
-      rows: summarise(measurement).map(cells),
+      caption: gpu ? "Images a second" : "Images a second and memory",
+      columns: columns.map(({ title, align }) => ({ title, align })),
+      rows: summarise(measurement).map((row) => columns.map(({ cell }) => cell(row))),
     },
     ...costs(measurement),
     heading(2, "How to read it"),
@@ -155,15 +178,14 @@ export function peerPage(measurement: PeerMeasurement): string {
       kind: "list",
       items: [
         "Only ratios count: they are Requant over the side of the row, within a round; the median over the rounds, then the " +
-        "lowest and the highest round. Above 1x Requant is faster, or takes more memory",
-        "Images a second are by the clock. A ratio by the clock in parentheses does not count: a process had less than " +
-        `${
-          percent(CORE_SHARE)
-        } of its core, so other work was in its way by chance. The ratio by processor time then counts`,
+        `lowest and the highest round. Above 1x Requant is faster${gpu ? "" : ", or takes more memory"}`,
+        ...(gpu ? GPU_NOTES : CPU_NOTES),
         `A figure counts only if the losses of the first 3 steps agree with Requant's: within ${LOSS_TOLERANCE}, or, as ` +
         "rounding flips alone move low-bit losses, within what PyTorch's eager and compiled form differ by in the same " +
         `steps, yet never beyond ${FLIP_LIMIT}; differences are relative, the largest of all rounds`,
-        "Peak memory is the largest resident size of the process in its life, with what compiling takes inside it",
+        ...(gpu ? [] : [
+          "Peak memory is the largest resident size of the process in its life, with what compiling takes inside it",
+        ]),
       ],
     },
     heading(2, "Circumstances"),

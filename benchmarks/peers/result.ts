@@ -26,7 +26,7 @@ export interface PeerRow {
   /** Lowest and highest of the rounds. */
   readonly speedRatioRange: Range | null;
   readonly cpuSpeedRatioRange: Range | null;
-  /** Whether both sides had their core to themselves, so that the ratio by the clock counts. */
+  /** Whether both sides had their core to themselves, so that the ratio by the clock counts; always on a GPU. */
   readonly clockCounts: boolean | null;
   readonly peakMib: number | null;
   /** Requant over this side. */
@@ -80,7 +80,7 @@ function peak(side: Side): number | null {
   return peaks.includes(null) ? null : Math.max(...peaks as number[]);
 }
 
-function row(peerCase: PeerCase, side: Side): PeerRow {
+function row(peerCase: PeerCase, { side, gpu }: { side: Side; gpu: boolean }): PeerRow {
   const { model, arm, batch, sides } = peerCase, ours = sides.find(({ name }) => name === SIDES[0])!;
   const none = {
     imagesPerSecond: null,
@@ -117,7 +117,7 @@ function row(peerCase: PeerCase, side: Side): PeerRow {
     cpuSpeedRatio: median(byCpu),
     speedRatioRange: range(byClock),
     cpuSpeedRatioRange: range(byCpu),
-    clockCounts: Math.min(medianShare(ours), medianShare(side)) >= CORE_SHARE,
+    clockCounts: gpu || Math.min(medianShare(ours), medianShare(side)) >= CORE_SHARE,
     memoryRatio: ourPeak === null || peakBytes === null ? null : ourPeak / peakBytes,
     lossDifference: losses.difference,
     ownDifference: losses.ownDifference,
@@ -128,5 +128,6 @@ function row(peerCase: PeerCase, side: Side): PeerRow {
 
 /** A row for every side of every case. */
 export function summarise(measurement: PeerMeasurement): PeerRow[] {
-  return measurement.cases.flatMap((peerCase) => peerCase.sides.map((side) => row(peerCase, side)));
+  const gpu = measurement.environment.gpu !== undefined;
+  return measurement.cases.flatMap((peerCase) => peerCase.sides.map((side) => row(peerCase, { side, gpu })));
 }

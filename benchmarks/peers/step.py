@@ -1,6 +1,6 @@
 """One training step in PyTorch, measured: what benchmarks/peers/requant/main.ts is compared with.
 
-    python step.py WORK.safetensors eager|compile|brevitas
+    python step.py WORK.safetensors eager|compile|brevitas cpu|cuda
 
 Reads weights, batch and recipe from the file that benchmarks/peers/work.ts wrote; prints one line of JSON. Written as a
 PyTorch user would: channels_last, fused SGD, and what networks.py and methods.py have; `compile` adds torch.compile
@@ -22,7 +22,7 @@ from networks import NETWORKS
 LOSSES, SMALLEST_STEP_SIZE = 3, 1e-6
 
 
-def read_work(path):
+def read_work(path, device):
     """Tensors by name, and what the file says of the work."""
     with open(path, "rb") as file:
         content = file.read()
@@ -33,7 +33,7 @@ def read_work(path):
     for name, entry in header.items():
         begin, end = entry["data_offsets"]
         values = torch.frombuffer(bytearray(content[start + begin:start + end]), dtype=torch.float32)
-        tensors[name] = values.reshape(entry["shape"])
+        tensors[name] = values.reshape(entry["shape"]).to(device)
     return tensors, work
 
 
@@ -101,7 +101,9 @@ def optimizer(net, work):
     return torch.optim.SGD(groups, lr=work["learningRate"], momentum=recipe["momentum"], fused=True)
 
 
-def peak_bytes():
+def peak_bytes(device):
+    if device != "cpu":
+        return None  # Requant's is not known there
     try:
         with open("/proc/self/status") as file:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:"))
@@ -109,10 +111,11 @@ def peak_bytes():
         return None
 
 
-def main(path, mode):
+def main(path, mode, device):
+    torch.set_default_device(device)
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
-    tensors, work = read_work(path)
+    tensors, work = read_work(path, device)
     net, versions = build(tensors, work), {"torch": torch.__version__, "python": platform.python_version()}
     if mode == "brevitas":
         import brevitas_layers  # here, as the other sides do not need it
@@ -162,7 +165,7 @@ def main(path, mode):
         "cpuSeconds": statistics.median(cpu),
         "steps": len(wall),
         "losses": losses,
-        "peakBytes": peak_bytes(),
+        "peakBytes": peak_bytes(device),
         "versions": versions,
     }))
 

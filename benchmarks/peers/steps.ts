@@ -52,6 +52,11 @@ export const PEER_MODELS: readonly PeerModel[] = [
   { model: "mobilenetv2", batch: 128, learningRate: 0.002, arms: BASIC, brevitas: [] },
 ];
 
+/** The same on a GPU, which small models do not fill. */
+export const GPU_MODELS: readonly PeerModel[] = [
+  { model: "resnet18", batch: 256, learningRate: 0.002, arms: [BASE_ARM, "fpq_w4a4"], brevitas: [] },
+];
+
 /** How long a side is measured; the same for all. */
 export interface Rule {
   /** Steps before the clock counts; the losses of the first ones are compared. */

@@ -27,7 +27,7 @@ function cases(): PeerCase[] {
 }
 
 Deno.test("methodCosts() takes a side's own LSQ step of the same round, and the parts within a process", () => {
-  assert.deepEqual(methodCosts({ cases: cases() }), [
+  assert.deepEqual(methodCosts({ ...measurement(AGREES), cases: cases() }), [
     {
       model: "resnet20",
       arm: "cr_w4a4",
@@ -51,10 +51,13 @@ Deno.test("methodCosts() takes a side's own LSQ step of the same round, and the 
 
 Deno.test("methodCosts() leaves the ratio out where the LSQ step was not measured", () => {
   const [, cr] = cases();
-  assert.deepEqual(methodCosts({ cases: [cr!] }).map(({ overLsq, overParts }) => [overLsq, overParts]), [
-    [null, 1.2],
-    [null, null],
-  ]);
+  assert.deepEqual(
+    methodCosts({ ...measurement(AGREES), cases: [cr!] }).map(({ overLsq, overParts }) => [overLsq, overParts]),
+    [
+      [null, 1.2],
+      [null, null],
+    ],
+  );
   assert.deepEqual(methodCosts(measurement(AGREES)), []);
 });
 

@@ -7,7 +7,7 @@ import { othersBusy, parseProcessors, processorTicks } from "../../benchmarks/pe
 import type { PeerMeasurement, Side, SideName } from "../../benchmarks/peers/measurement.ts";
 import { median, summarise } from "../../benchmarks/peers/result.ts";
 import { findPython, obstacles } from "../../benchmarks/peers/python.ts";
-import { ARMS, PEER_MODELS } from "../../benchmarks/peers/steps.ts";
+import { ARMS, GPU_MODELS, PEER_MODELS } from "../../benchmarks/peers/steps.ts";
 import { readWork, writeWork } from "../../benchmarks/peers/work.ts";
 import { InputError } from "../../src/errors.ts";
 import { openEngine } from "../../src/engine/mod.ts";
@@ -120,6 +120,8 @@ Deno.test("parsePeerOptions() reads options and refuses what it cannot use", () 
     arms: null,
     rounds: 3,
     cores: 1,
+    gpu: false,
+    tf32: false,
     batch: 16,
     torch: null,
     json: true,
@@ -202,6 +204,44 @@ Deno.test("networks.py has a network for every model of the peers", () => {
   const text = Deno.readTextFileSync(join(ROOT, "benchmarks/peers/networks.py"));
   const networks = text.slice(text.indexOf("NETWORKS = {"));
   for (const { model } of PEER_MODELS) assert.match(networks, new RegExp(`^ +"${model}":`, "m"));
+});
+
+Deno.test("peerPage() of a GPU counts the clock, leaves processor time and memory out, and has files of its own", () => {
+  const base = measurement(AGREES);
+  const onGpu = (tf32: string): PeerMeasurement => ({
+    ...base,
+    environment: {
+      ...base.environment,
+      gpu: "A GPU",
+      pinned: null,
+      othersBusy: null,
+      variables: { NVIDIA_TF32_OVERRIDE: tf32 },
+    },
+  });
+  const page = peerPage(onGpu("0"));
+  assert.deepEqual(tableOf(page).slice(0, 2), [
+    "| resnet20, LSQ W4A4, batch 128 | Requant | 100 | 50 to 200 | | |",
+    "| resnet20, LSQ W4A4, batch 128 | PyTorch eager, channels_last | 50 | 50 to 50 | 2.00x, 1.00 to 4.00 | agree, differ by 0.0e+0 |",
+  ]);
+  assert.match(page, /one thread each, all on one GPU: A GPU, the same for all$/m);
+  assert.match(page, /NVIDIA_TF32_OVERRIDE=0/);
+  assert.doesNotMatch(page, /resident size|processor time/);
+  assert.deepEqual([peerName(onGpu("0")), peerName(onGpu("1"))], ["peers_gpu", "peers_gpu_tf32"]);
+});
+
+Deno.test("parsePeerOptions() takes other models on a GPU, one process, and TF32 there alone", () => {
+  const options = parsePeerOptions(["--gpu", "--tf32"])!;
+  assert.deepEqual([options.gpu, options.tf32, options.models], [true, true, GPU_MODELS.map(({ model }) => model)]);
+  for (
+    const [args, message] of [
+      [["--tf32"], "Cannot use --tf32 without --gpu as a CPU has no TF32: add --gpu"],
+      [["--gpu", "--cores", "2"], "Cannot use --cores 2 with --gpu as a GPU serves one process: leave it out"],
+      [
+        ["--gpu", "--models", "resnet20"],
+        'Cannot measure model "resnet20" as it is not among the peers\' models: choose from resnet18',
+      ],
+    ] as const
+  ) assert.throws(() => parsePeerOptions(args), new InputError(message));
 });
 
 for (const [cores, name] of [[1, "peers"], [2, "peers_2_cores"]] as const) {

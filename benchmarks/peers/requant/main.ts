@@ -29,7 +29,8 @@ const sample: Sample = {
   cpuSeconds: median(cpu),
   steps: wall.length,
   losses,
-  peakBytes: peakBytes(), // before the parts, which take more
+  // of the process, not of a GPU; before the parts, which take more
+  peakBytes: engine.device === "gpu" ? null : peakBytes(),
   versions: { ...engine.versions },
   ...(METHOD_ARMS.includes(arm) ? { parts: measureParts(engine, { start, stepper, repeats: leastSteps }) } : {}),
 };

@@ -60,7 +60,7 @@ function extraPass(engine: Engine, start: Omit<Start, "training">, network: Netw
   };
 }
 
-/** Medians of processor time, one of each in turn, `repeats` times after one to warm up. */
+/** Medians of processor time (on a GPU: by the clock), one of each in turn, `repeats` times after one to warm up. */
 export function measureParts(
   engine: Engine,
   { start, stepper, repeats }: { start: Omit<Start, "training">; stepper: Stepper; repeats: number },
@@ -68,10 +68,11 @@ export function measureParts(
   const { params, state } = stepper.training();
   const network = { params: clones(params), state: clones(state) }; // the stepper disposes its own
   const base = baseStepper(engine, start, network), pass = extraPass(engine, start, network);
+  const now = engine.device === "gpu" ? () => performance.now() / 1000 : processSeconds;
   const seconds = (run: () => void): number => {
-    const before = processSeconds();
+    const before = now();
     run();
-    return processSeconds() - before;
+    return now() - before;
   };
   const step: number[] = [], lsq: number[] = [], passes: number[] = [];
   for (let i = -1; i < repeats; i++) {

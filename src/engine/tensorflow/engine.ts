@@ -60,6 +60,8 @@ export function openTensorFlowEngine(options: TensorFlowOptions): Engine {
   if (!Deno.env.has("TF_CPP_MIN_LOG_LEVEL")) Deno.env.set("TF_CPP_MIN_LOG_LEVEL", "2");
   // what cuBLAS and cuDNN go by; `Runtime` sets TensorFlow's own switch
   if (!Deno.env.has("NVIDIA_TF32_OVERRIDE")) Deno.env.set("NVIDIA_TF32_OVERRIDE", "0");
+  // else a process takes nearly all of a GPU's memory, and a second one finds none
+  if (!Deno.env.has("TF_FORCE_GPU_ALLOW_GROWTH")) Deno.env.set("TF_FORCE_GPU_ALLOW_GROWTH", "true");
   const cuda = cudaFolder(options.library), xlaFlags = Deno.env.get("XLA_FLAGS") ?? "";
   if (cuda && !xlaFlags.includes("xla_gpu_cuda_data_dir")) {
     // XLA assembles its kernels with ptxas and libdevice

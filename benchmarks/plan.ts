@@ -1,5 +1,6 @@
 import type { EngineName } from "../src/engine/types.ts";
 import { InputError } from "../src/errors.ts";
+import { revisionField } from "../src/quant/mod.ts";
 import { orderRuns, type PlannedRun } from "../src/runs/plan.ts";
 import { canonicalJson, runId, type RunSpec } from "../src/runs/spec.ts";
 import { FP, onQuantizer } from "./arms.ts";
@@ -199,6 +200,7 @@ function quantizedSpec(arm: Arm, place: Place & { readonly bits: Bits; readonly 
     ...fullPrecisionSpec({ ...arm, method: methodOf(arm, protocol) }, place),
     quantization: {
       quantizer: arm.quantizer!,
+      ...revisionField(arm.quantizer!),
       weightBits: place.bits.weights,
       activationBits: place.bits.activations,
       firstLastBits: FIRST_LAST_BITS,

@@ -123,6 +123,7 @@ def main(path, mode, device):
         versions["brevitas"] = importlib.metadata.version("brevitas")
     sgd = optimizer(net, work)
     steps = [p for name, p in net.named_parameters() if name.endswith("_step")]
+    reflected = any(spec["asymmetric"] for spec in work["layers"].values())
     mean, std = (torch.tensor(work[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
     factor, offset = 1 / (255 * std), -mean / std
     # from [n, h, w, c]: channels_last as it is
@@ -146,7 +147,7 @@ def main(path, mode, device):
         sgd.step()
         with torch.no_grad():
             for size in steps:
-                size.clamp_(min=SMALLEST_STEP_SIZE)
+                (size.abs_() if reflected else size).clamp_(min=SMALLEST_STEP_SIZE)
             objective.after()
         hits.item()
         return loss.item()

@@ -8,6 +8,7 @@
 import type { EngineName } from "../../src/engine/types.ts";
 import type { RunRecord } from "../../src/runs/record.ts";
 import { runId, type RunSpec } from "../../src/runs/spec.ts";
+import { revisionField } from "../../src/quant/mod.ts";
 import { FP, LSQ } from "../arms.ts";
 import { PROTOCOL_DEFINITIONS } from "../protocols.ts";
 import type { Arm } from "../types.ts";
@@ -93,6 +94,7 @@ export function trialSpec(choice: Choice, value: number, engine: EngineName): Ru
     method: choice.arm.method,
     quantization: {
       quantizer: choice.arm.quantizer!,
+      ...revisionField(choice.arm.quantizer!),
       weightBits: 2,
       activationBits: 2,
       firstLastBits: 8,

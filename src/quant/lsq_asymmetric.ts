@@ -42,6 +42,7 @@ function weight(options: QuantizedTensorOptions): WeightQuantizer {
   };
   return {
     bits: options.bits,
+    reflectsStepSizes: true,
     start: (statistics) => start(statistics, highest),
     apply(weight, own) {
       const { stepSize, integers } = parts(weight, own);
@@ -77,6 +78,8 @@ function activation(options: QuantizedTensorOptions): ActivationQuantizer {
  *   ∂x̂/∂s and ∂x̂/∂x as in LSQ; z is fixed after calibration
  *
  * Weights: one s and z an output channel. Activations: one of each.
+ * Step sizes stay positive by |s| after an update, as MQBench's do, on which the paper's code is built. (Revision 1 cut them
+ * at 1e-6. The next gradient, which grows as 1 / s, then threw those of the 8-bit stem to a hundred times their start.)
  * Conventions: ties go up; the bounds count as inside; the calibrated range is widened to hold 0.
  * Deviations: none known. LSQ's gradient scale 1/sqrt(N q_max) is taken over, as "gradient as in LSQ" says.
  *
@@ -85,6 +88,7 @@ function activation(options: QuantizedTensorOptions): ActivationQuantizer {
 export const lsqAsymmetric: Quantizer = {
   name: "lsq_asymmetric",
   source: "Pang and Cai 2025, arXiv:2503.11159v1, Eq. 3-6",
+  revision: 2,
   weight,
   activation,
 };

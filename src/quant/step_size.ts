@@ -5,7 +5,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 /** Name of a learned step size among a quantizer's parameters. */
 export const STEP_SIZE = "step_size";
 
-/** Step sizes stay above this: the optimizer projects them after every update. */
+/** Step sizes are at least this: the optimizer sees to it after every update. */
 export const SMALLEST_STEP_SIZE = 1e-6;
 
 /** @throws {RangeError} If bits is not an integer in [1, 8]. */

@@ -50,6 +50,8 @@ export interface QuantizedTensorOptions {
 /** Quantizes a weight, with one step size for each output channel or one in all. */
 export interface WeightQuantizer {
   readonly bits: number;
+  /** Whether a step size that an update takes below 0, here and at the input, changes its sign; else it is cut above 0. */
+  readonly reflectsStepSizes?: boolean;
   start(statistics: WeightStatistics): QuantizerStart;
   /** @param weight The channel axis last. @returns The fake-quantized weight, same shape. */
   apply(weight: Tensor, own: Leaves<Tensor>): Tensor;
@@ -77,6 +79,8 @@ export interface Quantizer {
   readonly name: string;
   /** The paper. */
   readonly source: string;
+  /** Raised when the code changes what runs with this quantizer compute, and what no other run does; absent: 1. */
+  readonly revision?: number;
   weight(options: QuantizedTensorOptions): WeightQuantizer;
   activation(options: QuantizedTensorOptions): ActivationQuantizer;
 }

@@ -3,6 +3,7 @@ import * as aq from "arquero";
 import { InputError } from "../errors.ts";
 import type { RunRecord } from "../runs/record.ts";
 import { canonicalJson, type ProtocolName, type RunSpec } from "../runs/spec.ts";
+import { newestOnly } from "./newest.ts";
 
 /** A row of a table, whatever its protocol. Null bits: full precision. */
 export interface RowKey {
@@ -35,7 +36,7 @@ export interface Aggregate {
   readonly byKey: ReadonlyMap<string, Cell>;
   /** Runs evaluated on held-out training images: they choose hyper-parameters and fill no table. */
   readonly heldOut: readonly RunRecord[];
-  /** Runs of an older recipe version than their protocol's newest. */
+  /** Runs of an older recipe version, or of an older revision of their quantizer. */
   readonly outdated: readonly RunRecord[];
 }
 
@@ -61,19 +62,16 @@ export function keyText(key: CellKey): string {
 /**
  * Groups records into cells.
  *
- * Two equal copies of a record count once (papers share their FP and LSQ runs, so files overlap). Of each protocol only
- * the newest recipe version is kept.
+ * Two equal copies of a record count once (papers share their FP and LSQ runs, so files overlap). Only the newest recipe
+ * versions and quantizers are kept (`newestOnly`).
  *
  * @throws {InputError} If a cell holds specs that differ in more than seed and teacher (so also two engines), or a seed twice.
  */
 export function aggregate(records: readonly RunRecord[]): Aggregate {
   const unique = withoutCopies(records);
   const onTest = unique.filter(({ spec }) => spec.dataset.evaluateOn === "test");
-  const newest = new Map<ProtocolName, number>();
-  for (const { spec } of onTest) {
-    newest.set(spec.protocol, Math.max(newest.get(spec.protocol) ?? 0, spec.recipe.version));
-  }
-  const isShown = ({ spec }: RunRecord) => spec.recipe.version === newest.get(spec.protocol);
+  const isNewest = newestOnly(onTest.map(({ spec }) => spec));
+  const isShown = ({ spec }: RunRecord) => isNewest(spec);
   const cells = cellsOf(onTest.filter(isShown));
   return {
     cells,

@@ -1,5 +1,6 @@
 /** What is in no table of a page, and why. */
 import type { RunRecord } from "../runs/record.ts";
+import type { RunSpec } from "../runs/spec.ts";
 import type { Aggregate } from "./aggregate.ts";
 import { counted } from "./labels.ts";
 import { runsOf } from "./tables.ts";
@@ -12,7 +13,7 @@ const VARIANT_MARK = "@";
 export function leftOutItems(page: PaperPage, { cells, heldOut, outdated }: Aggregate): string[] {
   const trials = runsOf(page, heldOut), old = runsOf(page, outdated);
   const variants = cells.flatMap(({ done, notDone }) => [...done, ...notDone]).filter((run) => isVariant(page, run));
-  const versions = [...new Set(old.map(({ spec }) => spec.recipe.version))].sort((a, b) => a - b).join(", ");
+  const versions = [...new Set(old.map(({ spec }) => versionText(spec)))].sort().join("; ");
   return [
     ...(trials.length > 0
       ? [
@@ -21,7 +22,7 @@ export function leftOutItems(page: PaperPage, { cells, heldOut, outdated }: Aggr
       : []),
     ...(old.length > 0
       ? [
-        `${counted(old.length, "run")} of an older recipe version (${versions}): the code has changed what it computes`,
+        `${counted(old.length, "run")} of an older version (${versions}): the code has changed what they compute`,
       ]
       : []),
     ...(variants.length > 0
@@ -43,4 +44,9 @@ function isVariant(page: PaperPage, { spec }: RunRecord): boolean {
 
 function armsOf(runs: readonly RunRecord[]): string {
   return [...new Set(runs.map(({ spec }) => spec.arm))].sort().join(", ");
+}
+
+function versionText({ recipe, quantization }: RunSpec): string {
+  const quantizer = quantization ? `, ${quantization.quantizer} ${quantization.quantizerRevision ?? 1}` : "";
+  return `recipe ${recipe.version}${quantizer}`;
 }

@@ -5,6 +5,7 @@ import { canonicalJson } from "../runs/spec.ts";
 import { type CellKey, cellKey, keyText } from "./aggregate.ts";
 import type { TableBlock } from "./blocks.ts";
 import { bitsTitle, modelTitle } from "./labels.ts";
+import { newestOnly } from "./newest.ts";
 import { kindOf, type Quantity } from "./measurement_kinds.ts";
 import { mean, standardDeviation } from "./statistics.ts";
 
@@ -53,18 +54,15 @@ export interface MeasuredCell extends CellKey {
 }
 
 /**
- * Groups the measurements of one name, each run once; trials on held-out images are left out, and so are runs of an older
- * recipe version than their protocol's newest.
+ * Groups the measurements of one name, each run once; trials on held-out images are left out, and so is what `newestOnly`
+ * leaves out.
  * @throws {InputError} If those of a cell have different options, or specs that differ in more than seed and teacher, so
  * that they must not be averaged.
  */
 export function measuredCells(measurements: readonly Measurement[], name: string): MeasuredCell[] {
-  const cells = new Map<string, MeasuredCell>(), newest = new Map<string, number>();
+  const cells = new Map<string, MeasuredCell>();
   const onTest = measurements.filter((item) => item.name === name && item.spec.dataset.evaluateOn === "test");
-  for (const { spec } of onTest) {
-    newest.set(spec.protocol, Math.max(newest.get(spec.protocol) ?? 0, spec.recipe.version));
-  }
-  const chosen = onTest.filter(({ spec }) => spec.recipe.version === newest.get(spec.protocol));
+  const isNewest = newestOnly(onTest.map(({ spec }) => spec)), chosen = onTest.filter(({ spec }) => isNewest(spec));
   for (const measurement of new Map(chosen.map((item) => [item.run, item])).values()) {
     const key = cellKey(measurement.spec), before = cells.get(keyText(key))?.measurements ?? [];
     const first = before[0] ?? measurement;

@@ -39,6 +39,8 @@ export const runSpecSchema = z.strictObject({
   /** Null: full precision. */
   quantization: z.strictObject({
     quantizer: z.string().min(1),
+    /** Raised when the code changes what this quantizer alone computes, as `recipe.version` is for all runs; left out: 1. */
+    quantizerRevision: z.int().min(2).optional(),
     weightBits: z.int().min(1).max(8),
     activationBits: z.int().min(1).max(8),
     /** Bits of the first and the last layer, weights and activations. */

@@ -9,6 +9,11 @@ export interface SgdOptions {
   readonly momentum: number;
   /** On the weights of convolutions and dense layers and on PACT's clipping levels; not on step sizes, norms and biases. */
   readonly weightDecay: number;
+  /**
+   * Whether a step size below 0 changes its sign before it is cut.
+   * @default false
+   */
+  readonly reflectsStepSizes?: boolean;
 }
 
 /** Whether weight decay acts on the parameter at `path`. */
@@ -23,7 +28,8 @@ function endsWith(path: string, names: readonly string[]): boolean {
 /**
  * v <- momentum v + (g + decay w),  w <- w - rate v   (PyTorch's SGD, Sutskever et al. 2013 without dampening)
  *
- * Step sizes and clipping levels are kept positive: projected to at least 1e-6 after the update.
+ * Step sizes and clipping levels are kept positive: cut at 1e-6 after the update, step sizes where it is asked for after
+ * their sign was dropped (|s|).
  *
  * @param rate Scalar.
  */
@@ -39,7 +45,9 @@ export function sgd(
       : gradients[path]!;
     velocity[path] = tf.add(tf.mul(options.velocity[path]!, options.momentum), decayed);
     const moved = tf.sub(weight, tf.mul(velocity[path], options.rate));
-    next[path] = endsWith(path, POSITIVE_PARAMETERS) ? tf.maximum(moved, SMALLEST_STEP_SIZE) : moved;
+    next[path] = endsWith(path, POSITIVE_PARAMETERS)
+      ? tf.maximum(options.reflectsStepSizes ? tf.abs(moved) : moved, SMALLEST_STEP_SIZE)
+      : moved;
   }
   return { params: next, velocity };
 }

@@ -1,7 +1,22 @@
+import { InputError } from "../errors.ts";
 import type { ModelQuantization } from "../nn/types.ts";
 import type { Model } from "../nn/types.ts";
 import { quantizerNamed } from "../quant/mod.ts";
 import type { RunSpec } from "../runs/spec.ts";
+
+/**
+ * That a run's quantizer is what the code has under that name today.
+ * @throws {InputError} If the spec was made for another revision.
+ */
+export function requireRevision(spec: RunSpec["quantization"]): void {
+  if (!spec) return;
+  const asked = spec.quantizerRevision ?? 1, own = quantizerNamed(spec.quantizer).revision ?? 1;
+  if (asked === own) return;
+  throw new InputError(
+    `Cannot train with revision ${asked} of quantizer ${spec.quantizer} as this version of the suite has revision ${own}: ` +
+      "plan the run anew, or check out the commit of that revision",
+  );
+}
 
 /** The quantizers of every layer of `model`; the first and the last layer take `firstLastBits`. Null: full precision. */
 export function quantizationOf(model: Model, spec: RunSpec["quantization"]): ModelQuantization | null {

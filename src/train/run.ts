@@ -15,7 +15,7 @@ import { readNewestCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { Evaluator } from "./evaluation.ts";
 import { keepEpoch } from "./kept_epochs.ts";
 import { networkSha256 } from "./network_digest.ts";
-import { quantizationOf } from "./quantization.ts";
+import { quantizationOf, requireRevision } from "./quantization.ts";
 import { advanced, collapsed, type Position } from "./position.ts";
 import { readNetwork, startTensors } from "./start.ts";
 import { type StepInputs, type StepOutputs, trainingStep, type TrainingTensors } from "./step.ts";
@@ -38,6 +38,7 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
   const { spec, dataset, engine } = request;
   const model = modelNamed(spec.model).build({ classes: dataset.classes, imageChannels: dataset.imageShape[2] });
   const method = createMethod(spec.method);
+  requireRevision(spec.quantization);
   const quantization = quantizationOf(model, spec.quantization);
   if (method.quantized !== (quantization !== null)) {
     throw new InputError(

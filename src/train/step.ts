@@ -39,7 +39,7 @@ export type StepOutputs = {
 };
 
 /** What a training step is made of. */
-export interface StepOptions extends SgdOptions {
+export interface StepOptions extends Omit<SgdOptions, "reflectsStepSizes"> {
   readonly model: Model;
   readonly quantization: ModelQuantization | null;
   readonly method: Method;
@@ -49,6 +49,7 @@ export interface StepOptions extends SgdOptions {
 /** One training step as a program: forward, backward (twice where the method ascends), update, the method's memory. */
 export function trainingStep(options: StepOptions): (inputs: StepInputs) => StepOutputs {
   const { model, quantization, method } = options;
+  const reflectsStepSizes = Object.values(quantization ?? {}).some(({ weight }) => weight.reflectsStepSizes);
   return ({ training, teacher, images, crops, labels, inputs, learningRate }) => {
     const cropped = (name: string) => crops[name] ? cropFlip(images[name]!, crops[name]) : images[name]!;
     const normalised = (kind: string) =>
@@ -79,6 +80,7 @@ export function trainingStep(options: StepOptions): (inputs: StepInputs) => Step
     const ascended = moved ? pass({ ...training.params, ...moved }) : null;
     const updated = sgd(training.params, ascended?.gradients ?? gradients, {
       ...options,
+      reflectsStepSizes,
       velocity: training.velocity,
       rate: learningRate,
     });

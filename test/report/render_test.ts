@@ -128,7 +128,7 @@ Deno.test("runs left out are counted in words", () => {
     record({ evaluateOn: "heldOut" }),
   ]);
   assert.match(text, /^- 1 run on held-out training images, /m);
-  assert.match(text, /^- 1 run of an older recipe version \(1\): /m);
+  assert.match(text, /^- 1 run of an older version \(recipe 1, lsq 1\): /m);
 });
 
 Deno.test("a dirty checkout is marked", () => {

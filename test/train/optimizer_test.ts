@@ -50,3 +50,15 @@ Deno.test("learningRateAt() warms up linearly, peaks, and ends near zero along a
   assert.ok(Math.abs(learningRateAt(8, options) - 0.2) < 1e-12); // half way
   assert.ok(Math.abs(learningRateAt(11, options) - 0.4 * 0.5 * (1 + Math.cos(Math.PI * 7 / 8))) < 1e-12);
 });
+
+Deno.test("a step size that an update takes below 0 is cut, or changes its sign where it is reflected", () => {
+  const path = "a/weight_quantizer/step_size";
+  const options = { momentum: 0, weightDecay: 0, velocity: { [path]: tf.zeros([3]) }, rate: tf.scalar(1) };
+  const params = { [path]: tf.tensor1d([0.5, 0.5, 0.5]) }, gradients = { [path]: tf.tensor1d([0.75, 0.25, 0.5]) };
+  const moved = (
+    reflectsStepSizes: boolean,
+  ) => [...sgd(params, gradients, { ...options, reflectsStepSizes }).params[path]!.dataSync()];
+  const least = Math.fround(1e-6);
+  assert.deepEqual(moved(false), [least, 0.25, least]);
+  assert.deepEqual(moved(true), [0.25, 0.25, least]);
+});

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Engine } from "../../src/engine/types.ts";
 import { InputError } from "../../src/errors.ts";
 import type { Epoch } from "../../src/runs/record.ts";
+import { revisionField } from "../../src/quant/mod.ts";
 import type { RunSpec } from "../../src/runs/spec.ts";
 import { readCheckpoint } from "../../src/train/checkpoint.ts";
 import { networkSha256 } from "../../src/train/network_digest.ts";
@@ -87,7 +88,8 @@ testOnEngines(
 );
 
 testOnEngines("trainRun() on the asymmetric quantizer keeps its zero points", async (engine) => {
-  const base = tinySpec("qat"), quantization = { ...base.quantization!, quantizer: "lsq_asymmetric" };
+  const base = tinySpec("qat"),
+    quantization = { ...base.quantization!, quantizer: "lsq_asymmetric", ...revisionField("lsq_asymmetric") };
   const { folder, outcome } = await run(engine, { ...base, quantization }, {
     teacherCheckpoint: await teacherOf(engine),
   });
@@ -114,7 +116,8 @@ testOnEngines("trainRun() of qat_ema trains LSQ's student to the bit and evaluat
 });
 
 testOnEngines("trainRun() of qat_ema on the asymmetric quantizer passes the check of levels", async (engine) => {
-  const base = tinySpec("qat_ema"), quantization = { ...base.quantization!, quantizer: "lsq_asymmetric" };
+  const base = tinySpec("qat_ema"),
+    quantization = { ...base.quantization!, quantizer: "lsq_asymmetric", ...revisionField("lsq_asymmetric") };
   const ran = await run(engine, { ...base, quantization }, { teacherCheckpoint: await teacherOf(engine) });
   const { tensors, status } = await result(ran);
   assert.equal(status, "done");
@@ -164,4 +167,15 @@ Deno.test("collapsed() is true after two epochs at chance only", () => {
   assert.equal(collapsed([epoch(2.31, 10)], 10), false);
   assert.equal(collapsed([epoch(2.31, 10), epoch(2.3026, 9.9)], 10), true);
   assert.equal(collapsed([epoch(2.31, 10), epoch(2.25, 14)], 10), false);
+});
+
+testOnEngines("trainRun() refuses a spec of another revision of its quantizer", async (engine) => {
+  const base = tinySpec("qat"), quantization = { ...base.quantization!, quantizer: "lsq_asymmetric" };
+  await assert.rejects(
+    run(engine, { ...base, quantization }),
+    new InputError(
+      "Cannot train with revision 1 of quantizer lsq_asymmetric as this version of the suite has revision 2: " +
+        "plan the run anew, or check out the commit of that revision",
+    ),
+  );
 });

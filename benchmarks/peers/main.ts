@@ -52,7 +52,7 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
         const same = { model, arm, batch, learningRate };
         await writeWork(engine, work, same);
         const sides = SIDES.filter((side) => side !== "brevitas" || brevitas.includes(arm));
-        cases.push(await measureCase({ ...same, work, sides, rounds, absent, run, log }));
+        cases.push(await measureCase({ ...same, work, sides, rounds, fillCache: !options.gpu, absent, run, log }));
       }
     }
   } finally {

@@ -13,6 +13,8 @@ export interface CaseOptions extends Pick<Work, "model" | "arm" | "batch" | "lea
   /** Sides that are measured, in their order. */
   readonly sides: readonly SideName[];
   readonly rounds: number;
+  /** Whether the compiled side runs once before the rounds, to fill its cache on disk: what compiling takes is in its memory. */
+  readonly fillCache: boolean;
   /** Sides that cannot run, with the reason. */
   readonly absent: Readonly<Partial<Record<SideName, string>>>;
   readonly run: RunSide;
@@ -20,8 +22,7 @@ export interface CaseOptions extends Pick<Work, "model" | "arm" | "batch" | "lea
 }
 
 /**
- * Measures a case. The compiled side runs once before the rounds, so that its own cache on disk is filled; a side that
- * fails is left out from then on, with the reason.
+ * Measures a case. A side that fails is left out from then on, with the reason.
  */
 export async function measureCase(options: CaseOptions): Promise<PeerCase> {
   const { model, arm, batch, learningRate, work, sides, rounds, run, log } = options;
@@ -42,7 +43,7 @@ export async function measureCase(options: CaseOptions): Promise<PeerCase> {
       return null;
     }
   };
-  if (sides.includes("compile")) await attempt("compile", "before the rounds");
+  if (options.fillCache && sides.includes("compile")) await attempt("compile", "before the rounds");
   for (let round = 1; round <= rounds; round++) {
     for (const side of sides) {
       const result = await attempt(side, `round ${round} of ${rounds}`);

@@ -137,8 +137,10 @@ function circumstances({ environment, rounds, rule, cases }: PeerMeasurement): s
       cores === 1 ? "One process" : `${cores} processes`
     } of a side at a time, one thread each, ${place}, the same for all`,
     `Environment of all sides: ${variables}; malloc is the system's as it comes, MALLOC_ variables are removed`,
-    `${rounds} rounds, the sides in turn, each round a new process of each: ${rule.warmupSteps} steps to warm up ` +
-    `(torch.compile's cache was filled before), then the median of ${rule.leastSteps} to ${rule.mostSteps} steps`,
+    `${rounds} rounds, the sides in turn, each round a new process of each: ${rule.warmupSteps} steps to warm up` +
+    `${
+      environment.gpu === undefined ? " (torch.compile's cache was filled before)" : ""
+    }, then the median of ${rule.leastSteps} to ${rule.mostSteps} steps`,
     `Learning rate, which is for the comparison of the losses alone: ${rates}`,
     ...(othersBusy === null
       ? []

@@ -75,6 +75,7 @@ Deno.test("measureCase() runs the sides in turn and leaves out one that fails", 
     work: "work",
     sides: ["requant", "eager", "compile"],
     rounds: 2,
+    fillCache: true,
     absent: {},
     log: () => {},
     run: (name, work) => {
@@ -102,6 +103,7 @@ Deno.test("measureCase() does not start a side that is absent", async () => {
     work: "work",
     sides: ["requant", "eager", "compile"],
     rounds: 1,
+    fillCache: true,
     absent: { compile: "no compiler" },
     log: () => {},
     run: (name) => {

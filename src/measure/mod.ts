@@ -2,6 +2,7 @@
 import { InputError } from "../errors.ts";
 import type { MeasuredValues, MeasurementOptions } from "../runs/measurement.ts";
 import type { RunSpec } from "../runs/spec.ts";
+import { constantChannels } from "./constant_channels.ts";
 import { featureCoding } from "./feature_coding.ts";
 import { hessianTrace } from "./hessian_trace.ts";
 import { openNetwork } from "./network.ts";
@@ -19,6 +20,7 @@ export const MEASUREMENTS: readonly MeasurementDefinition[] = [
   noiseGradientNorm,
   featureCoding,
   normRecalibration,
+  constantChannels,
 ];
 
 /** @throws {InputError} If there is no measurement of that name. */

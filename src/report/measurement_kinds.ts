@@ -150,6 +150,16 @@ const KINDS: Readonly<Record<string, Kind>> = {
     },
     series: () => [],
   },
+  constant_channels: {
+    title: "Output channels whose quantized weights are all equal",
+    quantities: ({ values }) => [
+      { title: "Of the first layer", value: numberOf(values, "firstConstant"), error: null },
+      { title: "Channels of the first layer", value: numberOf(values, "firstChannels"), error: null },
+      { title: "Of all layers", value: numberOf(values, "constant"), error: null },
+      { title: "Channels of all layers", value: numberOf(values, "channels"), error: null },
+    ],
+    series: () => [],
+  },
 };
 
 /** @throws {InputError} If no measurement of that name can be shown. */

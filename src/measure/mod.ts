@@ -2,9 +2,9 @@
 import { InputError } from "../errors.ts";
 import type { MeasuredValues, MeasurementOptions } from "../runs/measurement.ts";
 import type { RunSpec } from "../runs/spec.ts";
-import { constantChannels } from "./constant_channels.ts";
 import { featureCoding } from "./feature_coding.ts";
 import { hessianTrace } from "./hessian_trace.ts";
+import { levelSpan } from "./level_span.ts";
 import { openNetwork } from "./network.ts";
 import { noiseGradientNorm } from "./noise_gradient_norm.ts";
 import { normRecalibration } from "./norm_recalibration.ts";
@@ -20,7 +20,7 @@ export const MEASUREMENTS: readonly MeasurementDefinition[] = [
   noiseGradientNorm,
   featureCoding,
   normRecalibration,
-  constantChannels,
+  levelSpan,
 ];
 
 /** @throws {InputError} If there is no measurement of that name. */

@@ -6,7 +6,7 @@ import type { Layer, LayerQuantization, Model, ModelQuantization } from "../nn/t
 import type { ActivationQuantizer, WeightQuantizer } from "../quant/types.ts";
 
 /** Bits of a quantizer that rounds nothing. */
-const UNQUANTIZED_BITS = 32;
+export const UNQUANTIZED_BITS = 32;
 
 /**
  * Quantizers that change nothing, so that a full-precision network can be reached by the same seam. One for an unsigned

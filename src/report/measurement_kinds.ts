@@ -150,15 +150,28 @@ const KINDS: Readonly<Record<string, Kind>> = {
     },
     series: () => [],
   },
-  constant_channels: {
-    title: "Output channels whose quantized weights are all equal",
-    quantities: ({ values }) => [
-      { title: "Of the first layer", value: numberOf(values, "firstConstant"), error: null },
-      { title: "Channels of the first layer", value: numberOf(values, "firstChannels"), error: null },
-      { title: "Of all layers", value: numberOf(values, "constant"), error: null },
-      { title: "Channels of all layers", value: numberOf(values, "channels"), error: null },
-    ],
-    series: () => [],
+  level_span: {
+    title: "How much of its levels a weight's channel takes",
+    quantities: ({ values }) => {
+      const first = listOf(values, "first"), others = listOf(values, "others");
+      return [
+        {
+          title: "First layer, channels below 1/16",
+          value: first.filter((share) => share < 1 / 16).length,
+          error: null,
+        },
+        { title: "First layer, channels", value: first.length, error: null },
+        { title: "First layer, least share", value: Math.min(...first), error: null },
+        { title: "Other layers, least share", value: Math.min(...others), error: null },
+      ];
+    },
+    series: ({ values }) =>
+      (["first", "others"] as const).map((name) => ({
+        title: name === "first" ? "first layer" : "other layers",
+        xTitle: "Channel, from the smallest share",
+        yTitle: "Share of the levels",
+        points: [...listOf(values, name)].sort((a, b) => a - b).map((y, i) => ({ x: i + 1, y, error: null })),
+      })),
   },
 };
 

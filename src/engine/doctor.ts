@@ -4,6 +4,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { messageOf } from "../errors.ts";
 import { type Case, layerCases } from "./doctor/cases.ts";
 import { everydayCases } from "./doctor/everyday_cases.ts";
+import { integerCases } from "./doctor/integer_cases.ts";
 import type { Values } from "./doctor/reference.ts";
 import type { Engine, TensorTree } from "./types.ts";
 
@@ -39,8 +40,8 @@ export interface DoctorReport {
   readonly advice: readonly string[];
 }
 
-/** Relative errors allowed: float32 sums of some hundred terms; a GPU multiplies with 10 bits of mantissa (TF32). */
-const TOLERANCES = { cpu: 2e-5, gpu: 4e-3 } as const;
+/** Relative errors allowed: float32 sums of some hundred terms, and of operands with 10 bits of mantissa. */
+const TOLERANCES = { float32: 2e-5, tf32: 4e-3 } as const;
 
 /** What is examined. */
 export interface DoctorOptions {
@@ -55,9 +56,10 @@ export interface DoctorOptions {
 
 /** Runs every case, compiled, twice: the results must be right and the same both times. Failures are reported, not thrown. */
 export async function diagnose(engine: Engine, options: DoctorOptions = {}): Promise<DoctorReport> {
-  const tolerance = TOLERANCES[engine.device], checks: KernelCheck[] = [];
-  for (const given of options.cases ?? [...layerCases(), ...everydayCases()]) {
-    checks.push(...await examine(engine, given, tolerance));
+  const tolerance = TOLERANCES[engine.versions["tf32"] === "on" ? "tf32" : "float32"];
+  const checks: KernelCheck[] = [];
+  for (const given of options.cases ?? [...layerCases(), ...everydayCases(), ...integerCases()]) {
+    checks.push(...await examine(engine, given, given.exact ? 0 : tolerance));
   }
   const failed = checks.filter((check) => !check.ok);
   return {

@@ -19,6 +19,8 @@ export interface Case {
   readonly inputs: Readonly<Record<string, Values>>;
   /** Inputs that are int32. */
   readonly integers?: readonly string[];
+  /** Whether the results must be without any error. */
+  readonly exact?: boolean;
   readonly program: (inputs: Record<string, Tensor>) => Record<string, Tensor>;
   /** By the kernel that is checked and, after a colon, what of it. */
   readonly expected: Readonly<Record<string, Values>>;

@@ -177,17 +177,19 @@ export function armOf(page: PaperPage, id: string): ArmTitle {
   return page.arms.find((arm) => arm.id === id) ?? { id, title: id, label: null };
 }
 
-/** What makes runs less than fully traceable: uncommitted changes, no commit, several commits. */
+/** What makes runs less than fully traceable or alike: uncommitted changes, no commit, several commits, a GPU. */
 export function flagsOf(runs: readonly RunRecord[]): string[] {
   const environments = runs.map(({ environment }) => environment);
   const of = (count: number) => `${count} of ${counted(runs.length, "run")}`;
   const dirty = environments.filter(({ dirty }) => dirty === true).length;
   const unknown = environments.filter(({ commit }) => commit === null).length;
   const commits = new Set(environments.flatMap(({ commit }) => commit ?? [])).size;
+  const gpu = environments.filter(({ device }) => device === "gpu").length;
   return [
     ...(dirty > 0 ? [`${of(dirty)} of a checkout with uncommitted changes`] : []),
     ...(unknown > 0 ? [`${of(unknown)} of no known commit`] : []),
     ...(commits > 1 ? [`runs of ${commits} commits`] : []),
+    ...(gpu > 0 ? [`${of(gpu)} on a GPU`] : []),
   ];
 }
 

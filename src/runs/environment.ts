@@ -30,7 +30,25 @@ export async function gitState(folder: string): Promise<Pick<Environment, "commi
 export async function captureEnvironment(
   engine: Pick<Engine, "name" | "versions" | "device" | "threads">,
 ): Promise<Environment> {
-  return { ...(await gitState(SOURCE_FOLDER)), ...machine(), ...engineFields(engine) };
+  const fields = { ...(await gitState(SOURCE_FOLDER)), ...machine(), ...engineFields(engine) };
+  if (engine.device !== "gpu") return fields;
+  const gpu = await gpuName();
+  return gpu === null ? fields : { ...fields, versions: { ...fields.versions, gpu } };
+}
+
+/** Name and driver of the first GPU, as NVIDIA's tool has them; null where that tool is not here. */
+async function gpuName(): Promise<string | null> {
+  try {
+    const { success, stdout } = await new Deno.Command("nvidia-smi", {
+      args: ["--query-gpu=name,driver_version", "--format=csv,noheader"],
+      stderr: "null",
+    }).output();
+    const [name, driver] = new TextDecoder().decode(stdout).split("\n")[0]!.split(",").map((text) => text.trim());
+    return success && name && driver ? `${name}, driver ${driver}` : null;
+  } catch {
+    // not every machine with a GPU has the tool
+    return null;
+  }
 }
 
 /** The same for a run whose process ended before it could say: only the engine's name is known. */

@@ -89,6 +89,13 @@ function commits(records: readonly RunRecord[], of: readonly (string | null)[]):
   return records.map((item, index) => ({ ...item, environment: { ...item.environment, commit: of[index]! } }));
 }
 
+Deno.test("a row marks runs on a GPU", () => {
+  const onGpu = (run: RunRecord) => ({ ...run, environment: { ...run.environment, device: "gpu" } });
+  assert.deepEqual(rowOf([...LSQ, ...GOOD.map((run, i) => i === 0 ? onGpu(run) : run)], "good").flags, [
+    `1 of ${GOOD.length} runs on a GPU`,
+  ]);
+});
+
 Deno.test("a row marks uncommitted changes, unknown commits and several commits, and its verdict says so", () => {
   const dirty = [record({ arm: "good", seed: 0, top1Percent: 89.4, dirty: true }), ...GOOD.slice(1)];
   const one = rowOf([...LSQ, ...dirty], "good");

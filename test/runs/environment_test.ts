@@ -30,3 +30,19 @@ Deno.test("captureEnvironment() holds the engine's versions beside Deno's and fi
   assert.ok(environment.os.startsWith(Deno.build.os));
   assert.equal((await environmentWithoutEngine("wasm")).device, "unknown");
 });
+
+Deno.test("captureEnvironment() names the GPU where NVIDIA's tool tells it, and nothing where there is no such tool", () =>
+  withFolder(async (folder) => {
+    const gpu = { ...FAKE_ENGINE, device: "gpu" as const }, path = Deno.env.get("PATH")!;
+    try {
+      Deno.env.set("PATH", folder);
+      assert.equal((await captureEnvironment(gpu)).versions["gpu"], undefined);
+      Deno.writeTextFileSync(`${folder}/nvidia-smi`, "#!/bin/sh\necho 'NVIDIA X1, 580.1'\necho 'NVIDIA X2, 580.1'\n", {
+        mode: 0o755,
+      });
+      assert.equal((await captureEnvironment(gpu)).versions["gpu"], "NVIDIA X1, driver 580.1");
+      assert.equal((await captureEnvironment(FAKE_ENGINE)).versions["gpu"], undefined);
+    } finally {
+      Deno.env.set("PATH", path);
+    }
+  }));

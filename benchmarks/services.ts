@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../src/data/cache.ts";
 import { DATASETS, loadDataset as loadByName } from "../datasets/mod.ts";
+import { cudaFolder } from "../src/engine/locate.ts";
 import type { EngineChoice } from "../src/engine/mod.ts";
 import type { EngineName } from "../src/engine/types.ts";
 import type { Dataset } from "../src/data/types.ts";
@@ -62,7 +63,9 @@ async function libraryOf(engine: EngineName): Promise<string | null> {
 export function childRights({ out, library }: { out: string; library: string | null }): string[] {
   const root = fileURLToPath(new URL("..", import.meta.url));
   const own = Deno.env.get("REQUANT_DATA");
-  const read = [root, out, cacheFolder("data"), ...(own ? [own] : []), ...(library === null ? [] : [dirname(library)])];
+  const cuda = library === null ? null : cudaFolder(library); // XLA's ptxas and libdevice are there
+  const libraries = [...(library === null ? [] : [dirname(library)]), ...(cuda === null ? [] : [cuda])];
+  const read = [root, out, cacheFolder("data"), ...(own ? [own] : []), ...libraries];
   return [
     "--no-prompt",
     `--allow-read=${read.map(listed).join(",")}`,
@@ -71,7 +74,7 @@ export function childRights({ out, library }: { out: string; library: string | n
     ...(library === null ? [] : ["--allow-ffi"]),
     "--allow-env",
     "--allow-sys=cpus,osRelease,homedir",
-    "--allow-run=git",
+    "--allow-run=git,nvidia-smi",
   ];
 }
 

@@ -2,6 +2,7 @@
 import process from "node:process";
 import { join } from "node:path";
 import { InputError, messageOf } from "../../src/errors.ts";
+import type { PeerCase, PeerMeasurement } from "./measurement.ts";
 import { HELP, parsePeerOptions, type PeerOptions } from "./options.ts";
 
 async function measure(options: PeerOptions, log: (line: string) => void): Promise<number> {
@@ -40,7 +41,33 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   const processors = allowed && !options.gpu && await canPin() ? allowed.slice(0, cores) : null;
   const run = runProcesses({ python, processors, cores, gpu: options.gpu, variables });
   const { commit, dirty, os, cpu, versions } = await captureEnvironment(engine);
-  const before = processorTicks(), folder = await Deno.makeTempDir({ prefix: "requant-peer-" }), cases = [];
+  const gpu = options.gpu ? { gpu: await gpuName(python) } : {};
+  const before = processorTicks(), folder = await Deno.makeTempDir({ prefix: "requant-peer-" });
+  const cases: PeerCase[] = [];
+  const measured = (): PeerMeasurement => {
+    const samples = cases.flatMap(({ sides }) => sides).flatMap(({ rounds }) => rounds).flat();
+    return {
+      schema: 1,
+      environment: {
+        date: new Date().toISOString().slice(0, 10),
+        os,
+        cpu,
+        ...gpu,
+        commit,
+        dirty,
+        versions: Object.assign({}, versions, ...samples.map((sample) => sample.versions)) as Record<string, string>,
+        pinned: processors,
+        cores,
+        othersBusy: processors && othersBusy(before, processorTicks(), processors),
+        variables,
+      },
+      rounds,
+      rule: RULE,
+      recipe: RECIPE,
+      cases,
+    };
+  };
+  const file = join(options.out, peerName(measured())), unfinished = `${file}.part.json`;
   try {
     for (
       const { model, batch: ownBatch, learningRate, arms, brevitas } of (options.gpu ? GPU_MODELS : PEER_MODELS).filter(
@@ -53,36 +80,17 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
         await writeWork(engine, work, same);
         const sides = SIDES.filter((side) => side !== "brevitas" || brevitas.includes(arm));
         cases.push(await measureCase({ ...same, work, sides, rounds, fillCache: !options.gpu, absent, run, log }));
+        writeFileAtomic(unfinished, peerJson(measured())); // hours may follow
       }
     }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  const samples = cases.flatMap(({ sides }) => sides).flatMap(({ rounds }) => rounds).flat();
-  const measurement = {
-    schema: 1 as const,
-    environment: {
-      date: new Date().toISOString().slice(0, 10),
-      os,
-      cpu,
-      ...(options.gpu ? { gpu: await gpuName(python) } : {}),
-      commit,
-      dirty,
-      versions: Object.assign({}, versions, ...samples.map((sample) => sample.versions)) as Record<string, string>,
-      pinned: processors,
-      cores,
-      othersBusy: processors && othersBusy(before, processorTicks(), processors),
-      variables,
-    },
-    rounds,
-    rule: RULE,
-    recipe: RECIPE,
-    cases,
-  };
+  const measurement = measured();
   const json = peerJson(measurement), page = peerPage(measurement);
-  const file = join(options.out, peerName(measurement));
   writeFileAtomic(`${file}.json`, json);
   writeFileAtomic(`${file}.md`, page);
+  await Deno.remove(unfinished);
   process.stdout.write(options.json ? json : page);
   const failed = summarise(measurement).some(({ counts, notRun }) =>
     counts === false || (notRun !== null && !Object.values(absent).includes(notRun))

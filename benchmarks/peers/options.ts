@@ -43,7 +43,8 @@ Usage: deno task peer [options]
   --torch PYTHON   a Python that has PyTorch, and Brevitas if that is to be measured; default: pip installs
                    PyTorch 2.13.0 and Brevitas 0.13.4 into the cache (some gigabytes)
   --json           print peers.json on stdout instead of the table
-  --out DIR        folder of the two files; default: reports
+  --out DIR        folder of the two files; default: reports. What is measured so far is in NAME.part.json meanwhile,
+                   and stays there if the command is killed
   --help           print this
 
 Which cores: the first of those that the command itself may run on, so \`taskset -c 1 deno task peer\` measures on core 1.

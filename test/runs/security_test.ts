@@ -68,6 +68,17 @@ async function tryAll(out: string, library: string | null): Promise<Record<strin
   return JSON.parse(text);
 }
 
+Deno.test("the process of a run may read CUDA's companions of its library, which XLA assembles kernels with", () =>
+  withFolder((folder) => {
+    const library = join(folder, "tensorflow", "libtensorflow_cc.so.2"), nvidia = join(folder, "nvidia");
+    const readable = () =>
+      childRights({ out: folder, library }).find((flag) => flag.startsWith("--allow-read="))!.split(",");
+    assert.ok(!readable().includes(nvidia));
+    Deno.mkdirSync(join(nvidia, "cuda_runtime"), { recursive: true });
+    assert.ok(readable().includes(nvidia));
+    return Promise.resolve();
+  }));
+
 Deno.test("the process of a run may write only its grid's folder, and has no network and no other program", () =>
   withFolder(async (folder) => {
     const out = join(folder, "out");

@@ -1,6 +1,6 @@
 import type { EngineName } from "../src/engine/types.ts";
 import { InputError } from "../src/errors.ts";
-import { revisionField } from "../src/quant/mod.ts";
+import { revisionField } from "../src/runs/revisions.ts";
 import { orderRuns, type PlannedRun } from "../src/runs/plan.ts";
 import { canonicalJson, runId, type RunSpec } from "../src/runs/spec.ts";
 import { FP, onQuantizer } from "./arms.ts";

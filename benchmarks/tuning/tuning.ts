@@ -8,7 +8,7 @@
 import type { EngineName } from "../../src/engine/types.ts";
 import type { RunRecord } from "../../src/runs/record.ts";
 import { runId, type RunSpec } from "../../src/runs/spec.ts";
-import { revisionField } from "../../src/quant/mod.ts";
+import { revisionField } from "../../src/runs/revisions.ts";
 import { FP, LSQ } from "../arms.ts";
 import { PROTOCOL_DEFINITIONS } from "../protocols.ts";
 import type { Arm } from "../types.ts";

@@ -88,7 +88,6 @@ function activation(options: QuantizedTensorOptions): ActivationQuantizer {
 export const lsqAsymmetric: Quantizer = {
   name: "lsq_asymmetric",
   source: "Pang and Cai 2025, arXiv:2503.11159v1, Eq. 3-6",
-  revision: 2,
   weight,
   activation,
 };

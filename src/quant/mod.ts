@@ -10,12 +10,6 @@ import type { Quantizer } from "./types.ts";
 
 export const QUANTIZERS: readonly Quantizer[] = [lsq, lsqAsymmetric, lsqPlus, lsqPlusRange, pact, dorefa];
 
-/** What a spec says of a quantizer beside its name: nothing of a first revision, so that older specs keep their ids. */
-export function revisionField(name: string): { quantizerRevision?: number } {
-  const { revision } = quantizerNamed(name);
-  return revision === undefined ? {} : { quantizerRevision: revision };
-}
-
 /** @throws {InputError} If there is no quantizer of that name. */
 export function quantizerNamed(name: string): Quantizer {
   const found = QUANTIZERS.find((quantizer) => quantizer.name === name);

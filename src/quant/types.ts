@@ -79,8 +79,6 @@ export interface Quantizer {
   readonly name: string;
   /** The paper. */
   readonly source: string;
-  /** Raised when the code changes what runs with this quantizer compute, and what no other run does; absent: 1. */
-  readonly revision?: number;
   weight(options: QuantizedTensorOptions): WeightQuantizer;
   activation(options: QuantizedTensorOptions): ActivationQuantizer;
 }

@@ -3,6 +3,7 @@ import type { RunRecord } from "../runs/record.ts";
 import type { RunSpec } from "../runs/spec.ts";
 import type { Aggregate } from "./aggregate.ts";
 import { counted } from "./labels.ts";
+import { specRevision } from "./newest.ts";
 import { runsOf } from "./tables.ts";
 import type { PaperPage } from "./types.ts";
 
@@ -46,7 +47,8 @@ function armsOf(runs: readonly RunRecord[]): string {
   return [...new Set(runs.map(({ spec }) => spec.arm))].sort().join(", ");
 }
 
-function versionText({ recipe, quantization }: RunSpec): string {
-  const quantizer = quantization ? `, ${quantization.quantizer} ${quantization.quantizerRevision ?? 1}` : "";
+function versionText(spec: RunSpec): string {
+  const { recipe, quantization } = spec;
+  const quantizer = quantization ? `, ${quantization.quantizer} ${specRevision(spec)}` : "";
   return `recipe ${recipe.version}${quantizer}`;
 }

@@ -12,14 +12,15 @@ export function newestOnly(specs: readonly RunSpec[]): (spec: RunSpec) => boolea
     map.set(key, Math.max(map.get(key) ?? 0, value));
   for (const { protocol, recipe } of specs) raise(versions, protocol, recipe.version);
   const isNewest = ({ protocol, recipe }: RunSpec) => recipe.version === versions.get(protocol);
-  for (const spec of specs.filter(isNewest)) raise(revisions, quantizerKey(spec), revisionOf(spec));
-  return (spec) => isNewest(spec) && revisionOf(spec) === revisions.get(quantizerKey(spec));
+  for (const spec of specs.filter(isNewest)) raise(revisions, quantizerKey(spec), specRevision(spec));
+  return (spec) => isNewest(spec) && specRevision(spec) === revisions.get(quantizerKey(spec));
 }
 
 function quantizerKey({ protocol, quantization }: RunSpec): string {
   return `${protocol} ${quantization?.quantizer ?? ""}`;
 }
 
-function revisionOf({ quantization }: RunSpec): number {
+/** The revision of its quantizer that a spec asks for; 1 in full precision. */
+export function specRevision({ quantization }: RunSpec): number {
   return quantization?.quantizerRevision ?? 1;
 }

@@ -1,9 +1,11 @@
 /** One row of a table: the runs of a cell beside what was published of it, compared and judged. */
+import { revisionOf } from "../runs/revisions.ts";
 import type { RunRecord } from "../runs/record.ts";
 import type { ProtocolName } from "../runs/spec.ts";
 import type { Aggregate, Cell, CellKey, RowKey } from "./aggregate.ts";
 import { MINIMUM_SEEDS } from "./decision.ts";
 import { counted, modelTitle } from "./labels.ts";
+import { specRevision } from "./newest.ts";
 import { differenceTo, likeRuns, type Partner } from "./pairs.ts";
 import { top1Percent } from "./records.ts";
 import { mean, type PairedDifference, standardDeviation } from "./statistics.ts";
@@ -177,18 +179,26 @@ export function armOf(page: PaperPage, id: string): ArmTitle {
   return page.arms.find((arm) => arm.id === id) ?? { id, title: id, label: null };
 }
 
-/** What makes runs less than fully traceable or alike: uncommitted changes, no commit, several commits, a GPU. */
+/**
+ * What makes runs less than fully traceable or alike: uncommitted changes, no commit, several commits, a GPU, a quantizer
+ * that the code has changed since.
+ */
 export function flagsOf(runs: readonly RunRecord[]): string[] {
   const environments = runs.map(({ environment }) => environment);
   const of = (count: number) => `${count} of ${counted(runs.length, "run")}`;
   const dirty = environments.filter(({ dirty }) => dirty === true).length;
   const unknown = environments.filter(({ commit }) => commit === null).length;
   const commits = new Set(environments.flatMap(({ commit }) => commit ?? [])).size;
+  const old = new Set(runs.flatMap(({ spec }) => {
+    const name = spec.quantization?.quantizer;
+    return name !== undefined && specRevision(spec) < revisionOf(name) ? name : [];
+  }));
   const gpu = environments.filter(({ device }) => device === "gpu").length;
   return [
     ...(dirty > 0 ? [`${of(dirty)} of a checkout with uncommitted changes`] : []),
     ...(unknown > 0 ? [`${of(unknown)} of no known commit`] : []),
     ...(commits > 1 ? [`runs of ${commits} commits`] : []),
+    ...[...old].sort().map((name) => `runs before revision ${revisionOf(name)} of quantizer ${name}`),
     ...(gpu > 0 ? [`${of(gpu)} on a GPU`] : []),
   ];
 }

@@ -2,6 +2,7 @@ import { InputError } from "../errors.ts";
 import type { ModelQuantization } from "../nn/types.ts";
 import type { Model } from "../nn/types.ts";
 import { quantizerNamed } from "../quant/mod.ts";
+import { revisionOf } from "../runs/revisions.ts";
 import type { RunSpec } from "../runs/spec.ts";
 
 /**
@@ -10,7 +11,7 @@ import type { RunSpec } from "../runs/spec.ts";
  */
 export function requireRevision(spec: RunSpec["quantization"]): void {
   if (!spec) return;
-  const asked = spec.quantizerRevision ?? 1, own = quantizerNamed(spec.quantizer).revision ?? 1;
+  const asked = spec.quantizerRevision ?? 1, own = revisionOf(spec.quantizer);
   if (asked === own) return;
   throw new InputError(
     `Cannot train with revision ${asked} of quantizer ${spec.quantizer} as this version of the suite has revision ${own}: ` +

@@ -5,6 +5,7 @@ import { leftOutItems } from "../../src/report/left_out.ts";
 import { statisticsBlocks } from "../../src/report/statistics_blocks.ts";
 import { reportSections, type ReportTable } from "../../src/report/tables.ts";
 import type { PaperPage } from "../../src/report/types.ts";
+import { REVISED, revisionOf } from "../../src/runs/revisions.ts";
 import type { RunRecord } from "../../src/runs/record.ts";
 import { PAGE, record, runs } from "./fixtures.ts";
 
@@ -88,6 +89,20 @@ Deno.test("an arm over the whole table: only cells and seeds that it shares with
 function commits(records: readonly RunRecord[], of: readonly (string | null)[]): RunRecord[] {
   return records.map((item, index) => ({ ...item, environment: { ...item.environment, commit: of[index]! } }));
 }
+
+Deno.test("a row marks runs before the revision of their quantizer that the code has", () => {
+  const revised = (
+    fields: { quantizer: string; quantizerRevision?: number },
+  ) => [
+    ...LSQ,
+    ...GOOD.map((run) => ({ ...run, spec: { ...run.spec, quantization: { ...run.spec.quantization!, ...fields } } })),
+  ];
+  const [name] = REVISED, revision = revisionOf(name!);
+  assert.deepEqual(rowOf(revised({ quantizer: name! }), "good").flags, [
+    `runs before revision ${revision} of quantizer ${name}`,
+  ]);
+  assert.deepEqual(rowOf(revised({ quantizer: name!, quantizerRevision: revision }), "good").flags, []);
+});
 
 Deno.test("a row marks runs on a GPU", () => {
   const onGpu = (run: RunRecord) => ({ ...run, environment: { ...run.environment, device: "gpu" } });

@@ -45,7 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Of `src/runs`, what tensor code and reports may see: plain data. */
-const PLAIN_RUNS = ["spec", "record", "measurement", "trainer"].map((name) => `src/runs/${name}.ts`);
+const PLAIN_RUNS = ["spec", "record", "measurement", "revisions", "trainer"].map((name) => `src/runs/${name}.ts`);
 
 function sourceFiles(folder: string): string[] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {

@@ -6,6 +6,7 @@ import { MEASUREMENTS } from "../../src/measure/mod.ts";
 import { METHODS } from "../../src/methods/mod.ts";
 import { MODELS } from "../../src/nn/mod.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
+import { REVISED } from "../../src/runs/revisions.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
 
@@ -41,4 +42,9 @@ Deno.test("benchmarks/mod.ts lists every folder with a paper.ts", () => {
 
 Deno.test("datasets/mod.ts lists every data set once", () => {
   assert.equal(new Set(DATASETS.map(({ name }) => name)).size, DATASETS.length);
+});
+
+Deno.test("every quantizer with a revision is there", () => {
+  const names = QUANTIZERS.map(({ name }) => name);
+  assert.deepEqual(REVISED.filter((name) => !names.includes(name)), []);
 });

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Engine } from "../../src/engine/types.ts";
 import { InputError } from "../../src/errors.ts";
 import type { Epoch } from "../../src/runs/record.ts";
-import { revisionField } from "../../src/quant/mod.ts";
+import { revisionField } from "../../src/runs/revisions.ts";
 import type { RunSpec } from "../../src/runs/spec.ts";
 import { readCheckpoint } from "../../src/train/checkpoint.ts";
 import { networkSha256 } from "../../src/train/network_digest.ts";

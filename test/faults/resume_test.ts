@@ -3,6 +3,7 @@ import { METHODS } from "../../src/methods/mod.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
 import { runOne } from "../../src/runs/child.ts";
 import type { RunRecord } from "../../src/runs/record.ts";
+import { revisionField } from "../../src/runs/revisions.ts";
 import { runId, type RunSpec } from "../../src/runs/spec.ts";
 import { checkpointFile } from "../../src/runs/store.ts";
 import type { Engine } from "../../src/engine/types.ts";
@@ -107,7 +108,7 @@ for (const { name } of QUANTIZERS) {
       await unbrokenEqualsKilled(engine, {
         ...rest,
         recipe: { ...recipe, learningRate: 0.01 },
-        quantization: { ...quantization!, quantizer: name },
+        quantization: { ...quantization!, quantizer: name, ...revisionField(name) },
         teacher: (await teacherOf(engine)).teacher,
       });
     },

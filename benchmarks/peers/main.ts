@@ -13,12 +13,23 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   const { CPU_VARIABLES, gpuVariables, measureCase, runProcesses } = await import("./measure.ts");
   const { peerJson, peerName, peerPage } = await import("./page.ts");
   const { allowedProcessors, othersBusy, processorTicks } = await import("./processes.ts");
-  const { canPin, findPython, gpuName, obstacles } = await import("./python.ts");
+  const { canPin, findPython, obstacles } = await import("./python.ts");
   const { SIDES } = await import("./measurement.ts");
   const { summarise } = await import("./result.ts");
   const { GPU_MODELS, PEER_MODELS, RECIPE, RULE } = await import("./steps.ts");
   const { writeWork } = await import("./work.ts");
 
+  const steps = (options.gpu ? GPU_MODELS : PEER_MODELS).filter(({ model }) => options.models.includes(model))
+    .flatMap(({ arms, ...model }) =>
+      arms.filter((name) => options.arms?.includes(name) ?? true).map((arm) => ({ ...model, arm }))
+    );
+  if (steps.length === 0) {
+    throw new InputError(
+      `Cannot measure ${options.arms?.join(", ")} as none of ${
+        options.models.join(", ")
+      } is measured in it: see --help`,
+    );
+  }
   const variables = options.gpu ? gpuVariables(options.tf32) : CPU_VARIABLES;
   // before the engine is opened, which may take the GPU too
   if (options.gpu) { for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value); }
@@ -41,7 +52,7 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   const processors = allowed && !options.gpu && await canPin() ? allowed.slice(0, cores) : null;
   const run = runProcesses({ python, processors, cores, gpu: options.gpu, variables });
   const { commit, dirty, os, cpu, versions } = await captureEnvironment(engine);
-  const gpu = options.gpu ? { gpu: await gpuName(python) } : {};
+  const gpu = options.gpu ? { gpu: versions["gpu"] ?? "unknown" } : {};
   const before = processorTicks(), folder = await Deno.makeTempDir({ prefix: "requant-peer-" });
   const cases: PeerCase[] = [];
   const measured = (): PeerMeasurement => {
@@ -69,19 +80,13 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   };
   const file = join(options.out, peerName(measured())), unfinished = `${file}.part.json`;
   try {
-    for (
-      const { model, batch: ownBatch, learningRate, arms, brevitas } of (options.gpu ? GPU_MODELS : PEER_MODELS).filter(
-        ({ model }) => options.models.includes(model),
-      )
-    ) {
-      for (const arm of arms.filter((name) => options.arms?.includes(name) ?? true)) {
-        const batch = options.batch ?? ownBatch, work = join(folder, `${model}_${arm}.safetensors`);
-        const same = { model, arm, batch, learningRate };
-        await writeWork(engine, work, same);
-        const sides = SIDES.filter((side) => side !== "brevitas" || brevitas.includes(arm));
-        cases.push(await measureCase({ ...same, work, sides, rounds, fillCache: !options.gpu, absent, run, log }));
-        writeFileAtomic(unfinished, peerJson(measured())); // hours may follow
-      }
+    for (const { model, arm, batch: ownBatch, learningRate, brevitas } of steps) {
+      const work = join(folder, `${model}_${arm}.safetensors`);
+      const same = { model, arm, batch: options.batch ?? ownBatch, learningRate };
+      await writeWork(engine, work, same);
+      const sides = SIDES.filter((side) => side !== "brevitas" || brevitas.includes(arm));
+      cases.push(await measureCase({ ...same, work, sides, rounds, fillCache: !options.gpu, absent, run, log }));
+      writeFileAtomic(unfinished, peerJson(measured())); // hours may follow
     }
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -62,9 +62,9 @@ export const CPU_VARIABLES: Readonly<Record<string, string>> = {
   TORCHINDUCTOR_COMPILE_THREADS: "1",
 };
 
-/** Environment of every process on a GPU: what cuBLAS and cuDNN go by, and memory taken as it is needed. */
+/** Environment of every process on a GPU: what cuBLAS and cuDNN go by. */
 export function gpuVariables(tf32: boolean): Readonly<Record<string, string>> {
-  return { NVIDIA_TF32_OVERRIDE: tf32 ? "1" : "0", TF_FORCE_GPU_ALLOW_GROWTH: "true" };
+  return { NVIDIA_TF32_OVERRIDE: tf32 ? "1" : "0" };
 }
 
 /** What would change one side's memory allocation: taken out of the environment. */

@@ -61,12 +61,3 @@ export async function obstacles(python: string): Promise<Partial<Record<SideName
 export function canPin(): Promise<boolean> {
   return succeeds("taskset", ["-V"]);
 }
-
-/** The GPU, and what PyTorch runs it with. */
-export async function gpuName(python: string): Promise<string> {
-  const question =
-    "import torch; print(torch.cuda.get_device_name(0), torch.version.cuda, torch.backends.cudnn.version())";
-  const { stdout } = await new Deno.Command(python, { args: ["-c", question], stderr: "null" }).output();
-  const [, name, cuda, cudnn] = new TextDecoder().decode(stdout).trim().match(/^(.+) (\S+) (\d+)$/) ?? [];
-  return name === undefined ? "unknown" : `${name} (PyTorch's CUDA ${cuda}, cuDNN ${cudnn})`;
-}

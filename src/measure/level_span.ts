@@ -4,8 +4,8 @@ import { z } from "zod";
 import type { NetworkTensors } from "../methods/types.ts";
 import { channelsLast, ownLeaves, paths } from "../nn/layers.ts";
 import type { Leaves } from "../tree.ts";
-import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 import { UNQUANTIZED_BITS } from "./probed.ts";
+import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
 const optionsSchema = z.strictObject({});
 

@@ -36,11 +36,12 @@ export async function captureEnvironment(
   return gpu === null ? fields : { ...fields, versions: { ...fields.versions, gpu } };
 }
 
-/** Name and driver of the first GPU, as NVIDIA's tool has them; null where that tool is not here. */
+/** Name and driver of the first GPU that a process here sees, as NVIDIA's tool has them; null where that tool is not here. */
 async function gpuName(): Promise<string | null> {
+  const visible = Deno.env.get("CUDA_VISIBLE_DEVICES")?.split(",")[0];
   try {
     const { success, stdout } = await new Deno.Command("nvidia-smi", {
-      args: ["--query-gpu=name,driver_version", "--format=csv,noheader"],
+      args: [...(visible ? [`--id=${visible}`] : []), "--query-gpu=name,driver_version", "--format=csv,noheader"],
       stderr: "null",
     }).output();
     const [name, driver] = new TextDecoder().decode(stdout).split("\n")[0]!.split(",").map((text) => text.trim());

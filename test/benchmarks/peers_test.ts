@@ -258,3 +258,15 @@ for (const [cores, name] of [[1, "peers"], [2, "peers_2_cores"]] as const) {
     assert.equal(json, peerJson(committed));
   });
 }
+
+Deno.test("deno task peer refuses steps that none of the models is measured in, in one sentence", async () => {
+  const main = join(ROOT, "benchmarks/peers/main.ts");
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", main, "--models", "resnet18", "--arms", "mec_w4a4"],
+  }).output();
+  assert.equal(code, 2);
+  assert.equal(
+    new TextDecoder().decode(stderr),
+    "Cannot measure mec_w4a4 as none of resnet18 is measured in it: see --help\n",
+  );
+});

@@ -22,5 +22,14 @@ export const CORE: CoreTable = {
   dataset: "cifar10",
   model: "resnet20",
   arms: ARMS.map(titleOf),
+  notes: [
+    "Full precision has the epochs that every quantized run starts from; a quantized run has more epochs than that, at a " +
+    "restarted learning rate. So a gap to own full precision is what quantization costs less what those epochs gain",
+    "LSQ with averaged weights is evaluated on averaged batch norm statistics, which at two bits cost it more than the " +
+    "averaging gains (findings.md), while CR-like is evaluated on its student: being above this control is not yet a gain " +
+    "from consistency",
+    "Intervals hold for the number of seeds that was planned (3; 5 for LSQ, FPQ, CR-like and MEC at W2A2). Rows before " +
+    "their last seed are work in progress and decide nothing",
+  ],
   bits: [{ weights: 2, activations: 2 }, { weights: 4, activations: 4 }, { weights: 2, activations: 4 }],
 };

@@ -23,13 +23,11 @@ function unknownCell(cell: Pick<PublishedCell, "model" | "arm" | "weightBits" | 
   };
 }
 
-/** Every cell of `cr-main`, unknown. */
+/** What the paper must have of `cr-main`, unknown: full precision, LSQ and CR. The two control arms are ours. */
 export const PUBLISHED: readonly PublishedCell[] = ["resnet18", "mobilenetv2"].flatMap((model) => [
   unknownCell({ model, arm: "fp", weightBits: null, activationBits: null }),
   ...CR_BITS.flatMap(({ weights, activations }) =>
-    ["lsq", "lsq_two_view", "lsq_ema", "cr"].map((arm) =>
-      unknownCell({ model, arm, weightBits: weights, activationBits: activations })
-    )
+    ["lsq", "cr"].map((arm) => unknownCell({ model, arm, weightBits: weights, activationBits: activations }))
   ),
 ]);
 

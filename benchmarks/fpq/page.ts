@@ -52,7 +52,7 @@ export const page: PaperPage = {
       id: "fpq-csd-weight",
       title: "fpq-csd-weight: weight of CSD beside the cross-entropy (ours: no published cells), CIFAR-10",
       dataset: "cifar10",
-      arms: ["lsq", "fpq_sfp", "fpq_w01", "fpq", "fpq_w10"],
+      arms: ["lsq", "fpq_sfp", "fpq_w01", "fpq_w1", "fpq_w10"],
       bits: [W2A4, W2A2],
     },
   ],
@@ -70,6 +70,7 @@ export const page: PaperPage = {
     { id: "fpq", title: "FPQ (SFP + CSD, p = 0.1)", label: null, controls: ["lsq_asymmetric"] },
     { id: "fpq_before", title: "FPQ, noise before the quantizer", label: null, controls: ["lsq_asymmetric"] },
     { id: "fpq_w01", title: "FPQ, weight of CSD 0.1", label: null, controls: ["lsq_asymmetric"] },
+    { id: "fpq_w1", title: "FPQ, weight of CSD 1", label: null, controls: ["lsq_asymmetric"] },
     { id: "fpq_w10", title: "FPQ, weight of CSD 10", label: null, controls: ["lsq_asymmetric"] },
     { id: "fpq_p03", title: "FPQ, p = 0.3", label: null, controls: ["lsq_asymmetric"] },
     { id: "fpq_p05", title: "FPQ, p = 0.5", label: null, controls: ["lsq_asymmetric"] },
@@ -88,7 +89,7 @@ export const page: PaperPage = {
     "SFP, Eq. 14: whether the noise is added before or after the input's quantizer is not given; we add it after, so " +
     "that the convolution sees it unrounded; table fpq-parts has the other place",
     "CSD, Eq. 22: the loss has no weight before L_CSD; as our L_CSD is a mean where the paper has a sum, its weight is " +
-    "ours to choose: 1, or what a protocol chose on held-out images; table fpq-csd-weight has 0, 0.1 and 10",
+    "ours to choose: 1, or what a protocol chose on held-out images; table fpq-csd-weight has 0, 0.1, 1 and 10",
     "SFP, Eq. 14: whether the step size gets a gradient through the noise is not given; the noise is the step size times a " +
     "draw that is fixed in a step, so its gradient sees it",
     "SFP: one draw a layer and step decides with probability p whether that layer is perturbed, independently of the " +

@@ -40,19 +40,26 @@ function fpq(id: string, options: { probability: number; csdWeight: number; plac
   return { id, method: { name: "fpq", options }, quantizer: "lsq_asymmetric", fromTeacher: true, ...tuned };
 }
 
-const FPQ = fpq("fpq", { probability: PROBABILITY, csdWeight: CSD_WEIGHT });
+export const FPQ = fpq("fpq", { probability: PROBABILITY, csdWeight: CSD_WEIGHT });
 const FPQ_SFP = fpq("fpq_sfp", { probability: PROBABILITY, csdWeight: 0 });
 const FPQ_CSD = fpq("fpq_csd", { probability: 0, csdWeight: CSD_WEIGHT });
 const FPQ_SWEEP = SWEPT_PROBABILITIES.map((probability) =>
   fpq(`fpq_p${String(probability).replace(".", "")}`, { probability, csdWeight: CSD_WEIGHT })
 );
 
-/** Ablations of ours: where δ is added (Eq. 14 does not say), and the weight of L_CSD (Eq. 22 has none, our L_CSD is a mean). */
+/**
+ * Ablations of ours: where δ is added (Eq. 14 does not say), and the weight of L_CSD (Eq. 22 has none, our L_CSD is a mean).
+ * The weights are rows of their own and stay as they are: a protocol may have chosen another one for `fpq`.
+ */
 const FPQ_BEFORE = fpq("fpq_before", { probability: PROBABILITY, csdWeight: CSD_WEIGHT, place: "before" });
 const FPQ_SFP_BEFORE = fpq("fpq_sfp_before", { probability: PROBABILITY, csdWeight: 0, place: "before" });
-const FPQ_WEIGHTS = [0.1, 10].map((csdWeight) =>
-  fpq(`fpq_w${String(csdWeight).replace(".", "")}`, { probability: PROBABILITY, csdWeight })
-);
+const FPQ_WEIGHTS = [0.1, 1, 10].map((csdWeight): Arm => {
+  const { tuned: _, ...arm } = fpq(`fpq_w${String(csdWeight).replace(".", "")}`, {
+    probability: PROBABILITY,
+    csdWeight,
+  });
+  return arm;
+});
 
 /** Rows and models of tables 4 and 5. */
 const MAIN_ARMS = [FP, PACT, LSQ, LSQ_PLUS, LSQ_ASYMMETRIC, KD, FPQ];
@@ -95,7 +102,7 @@ export const fpqPaper: Paper = {
       id: "fpq-csd-weight",
       dataset: "cifar10",
       models: ["resnet18"],
-      arms: [LSQ, FPQ_SFP, FPQ, ...FPQ_WEIGHTS],
+      arms: [LSQ, FPQ_SFP, ...FPQ_WEIGHTS],
       bits: [W2A4, W2A2],
     },
   ],

@@ -33,6 +33,7 @@ export const page: PaperPage = {
       dataset: "cifar10",
       arms: ["fp", "lsq", "mec"],
       bits: MEC_BITS,
+      modelsAreUnknown: true,
     },
     {
       id: "mec-ablation",
@@ -40,6 +41,7 @@ export const page: PaperPage = {
       dataset: "cifar10",
       arms: MEC_ABLATION_ARMS,
       bits: MEC_ABLATION_BITS,
+      modelsAreUnknown: true,
     },
   ],
   arms: [

@@ -7,7 +7,7 @@ import { MEC_ABLATION_BITS, MEC_BITS } from "./published.ts";
  * The reconstruction: one view, exact log determinant, channel experts. beta 0.1 is a default; protocol reduced has its own,
  * chosen on held-out images.
  */
-const MEC = {
+export const MEC = {
   id: "mec",
   method: { name: "mec", options: { beta: 0.1, experts: 4, distortion: 1 / 8, warmupEpochs: 1 } },
   quantizer: "lsq",

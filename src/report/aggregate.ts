@@ -65,7 +65,8 @@ export function keyText(key: CellKey): string {
  * Two equal copies of a record count once (papers share their FP and LSQ runs, so files overlap). Only the newest recipe
  * versions and quantizers are kept (`newestOnly`).
  *
- * @throws {InputError} If a cell holds specs that differ in more than seed and teacher (so also two engines), or a seed twice.
+ * @throws {InputError} If a cell holds specs that differ in more than seed and teacher (so also two engines), runs on other
+ *   data of the same name, or a seed twice.
  */
 export function aggregate(records: readonly RunRecord[]): Aggregate {
   const unique = withoutCopies(records);
@@ -101,6 +102,7 @@ function cellsOf(records: readonly RunRecord[]): Cell[] {
   return groups.map(({ indices, ...key }) => {
     const runs = indices.map((index) => records[index]!).sort((a, b) => a.spec.seed - b.spec.seed);
     requireOneSpec(runs);
+    requireSameData(runs);
     requireDistinctSeeds(runs);
     return {
       ...key,
@@ -136,6 +138,16 @@ function requireOneSpec(runs: readonly RunRecord[]): void {
         `${left} in run ${first.id} and ${right} in run ${run.id}, so take one of them away`,
     );
   }
+}
+
+function requireSameData(runs: readonly RunRecord[]): void {
+  const first = runs.find(({ dataSha256 }) => dataSha256 !== null);
+  const other = runs.find(({ dataSha256 }) => dataSha256 !== null && dataSha256 !== first?.dataSha256);
+  if (first === undefined || other === undefined) return;
+  throw new InputError(
+    `Cannot average the runs of ${cellWords(first)} as their data must be the same bytes: SHA-256 is ` +
+      `${first.dataSha256} in run ${first.id} and ${other.dataSha256} in run ${other.id}, so take one of them away`,
+  );
 }
 
 function firstDifference(a: unknown, b: unknown, path: string): { path: string; left: string; right: string } | null {

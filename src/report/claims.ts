@@ -3,13 +3,14 @@ import type { Measurement } from "../runs/measurement.ts";
 import type { RunRecord } from "../runs/record.ts";
 import { InputError } from "../errors.ts";
 import { canonicalJson, type ProtocolName } from "../runs/spec.ts";
-import type { Aggregate, Cell } from "./aggregate.ts";
+import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
 import { decide, type Decision, differenceWords } from "./decision.ts";
 import { bitsTitle, modelTitle, signed } from "./labels.ts";
 import { kindOf } from "./measurement_kinds.ts";
 import { differenceTo, likeRuns, type Partner, teachers } from "./pairs.ts";
 import { top1Percent } from "./records.ts";
-import { armOf, type ControlDifference } from "./rows.ts";
+import { comparisonRemarks, type ControlDifference, controlRemarks } from "./remarks.ts";
+import { armOf } from "./rows.ts";
 import type { PairedDifference } from "./statistics.ts";
 import type { Claim, PaperPage } from "./types.ts";
 import type { Verdict } from "./verdict.ts";
@@ -34,6 +35,8 @@ export interface ClaimEvidence {
   readonly note: string | null;
   /** Of claims about accuracy: the same less each control of the arm that is not the baseline. */
   readonly controls: readonly ControlDifference[];
+  /** What is lost or less than fully traceable on either side, in words. */
+  readonly remarks: readonly string[];
 }
 
 /** A claim with what the runs say of it. */
@@ -129,7 +132,7 @@ function evidenceOf(page: PaperPage, { claim, cell, aggregate, numbers }: Eviden
     return differenceTo(cell.done, like, (run) => numbers(run)?.value ?? null);
   };
   const isPapers = cell.protocol === "paper" && claim.models.includes(cell.model);
-  const difference = to(claim.baseline);
+  const difference = to(claim.baseline), other = aggregate.byKey.get(keyText({ ...cell, arm: claim.baseline }));
   const controls = claim.quantity.kind === "top1"
     ? (armOf(page, claim.arm).controls ?? []).filter((id) => id !== claim.baseline)
     : [];
@@ -142,6 +145,10 @@ function evidenceOf(page: PaperPage, { claim, cell, aggregate, numbers }: Eviden
     difference,
     ...decided(claim, { difference, isPapers }),
     controls: controls.map((id) => ({ control: armOf(page, id), difference: to(id) })),
+    remarks: comparisonRemarks(cell, {
+      other: other ? { ...other, title: armOf(page, other.arm).title } : null,
+      difference,
+    }),
   };
 }
 
@@ -201,14 +208,7 @@ function evidenceWords(claim: Claim, item: ClaimEvidence): string {
   const { protocol, direction, difference, note } = item;
   const numbers = difference === null ? "" : `, n = ${difference.n}: ${differenceWords(difference, numberText(claim))}`;
   const place = `${modelTitle(item.model)}, ${bitsTitle(item)}${numbers}`;
-  const weaker = direction === "holds" ? item.controls.filter((control) => !holdsAgainst(control)) : [];
+  const weaker = direction === "holds" && claim.relation !== "below" ? controlRemarks(item.controls) : [];
   return `direction ${direction} under protocol ${protocol} (${place})` + (note === null ? "" : `, ${note}`) +
-    weaker.map(({ control, difference }) =>
-      `, but not surely against its control ${control.title}` +
-      (difference === null ? " (no common seed)" : ` (${differenceWords(difference)})`)
-    ).join("");
-}
-
-function holdsAgainst({ difference }: ControlDifference): boolean {
-  return difference !== null && decide(difference, { sign: 1, margin: 0, size: null }).direction === "holds";
+    weaker.map((remark) => `, but ${remark}`).join("") + item.remarks.map((remark) => `, ${remark}`).join("");
 }

@@ -1,9 +1,10 @@
 /** One table over all papers: every method under the same budget, beside its baseline, its controls and full precision. */
 import type { ProtocolName } from "../runs/spec.ts";
-import type { Aggregate } from "./aggregate.ts";
+import type { RunRecord } from "../runs/record.ts";
+import { type Aggregate, cellKey, keyText } from "./aggregate.ts";
 import { type Block, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
 import { figureBlocks, runsByCell } from "./figures/figure_blocks.ts";
-import { bitsTitle, datasetTitle, modelTitle } from "./labels.ts";
+import { bitsTitle, counted, datasetTitle, modelTitle } from "./labels.ts";
 import { armTitle, differenceText, reproducedText } from "./result_table.ts";
 import { statisticsBlocks } from "./statistics_blocks.ts";
 import { type ReportRow, reportSections, type ReportTable } from "./tables.ts";
@@ -19,6 +20,8 @@ export interface CoreTable {
   readonly arms: readonly ArmTitle[];
   /** The table's parts, in their order. */
   readonly bits: PageTable["bits"];
+  /** What a reader must know of its columns and rows, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** The page and the drawing of its differences; null: nothing was compared yet. */
@@ -30,7 +33,7 @@ export interface Core {
 /** The table of the runs that are there; what is not run is in it as "not run". */
 export function coreReport(core: CoreTable, aggregate: Aggregate): Core {
   const { table, runs } = ownTable(core, aggregate), rows = table.rows;
-  const results = core.bits.map((bits) => partTable(core, bits, rows));
+  const results = core.bits.map((bits) => partTable(core, bits, { rows, outdated: aggregate.outdated }));
   const figures = figureBlocks(table, { runs: runsByCell({ runs }), idPrefix: core.protocol });
   const differences = figures.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
   return {
@@ -52,6 +55,7 @@ export function coreReport(core: CoreTable, aggregate: Aggregate): Core {
           "reproduces no published number. MEC is a reconstruction and CR-like a stand-in: neither is the paper's own method.",
       },
       ...results,
+      { kind: "list", items: core.notes },
       ...statisticsBlocks(table),
       ...figures,
     ],
@@ -88,8 +92,17 @@ function ownTable(core: CoreTable, { cells, byKey }: Aggregate):
 }
 
 /** One width, full precision above it. */
-function partTable(core: CoreTable, bits: CoreTable["bits"][number], rows: readonly ReportRow[]): TableBlock {
+function partTable(
+  core: CoreTable,
+  bits: CoreTable["bits"][number],
+  { rows, outdated }: { readonly rows: readonly ReportRow[] } & Pick<Aggregate, "outdated">,
+): TableBlock {
   const at = { weightBits: bits.weights, activationBits: bits.activations };
+  const rowOf = (arm: ArmTitle) =>
+    rows.find((row) =>
+      row.arm.id === arm.id &&
+      (row.weightBits === null || (row.weightBits === at.weightBits && row.activationBits === at.activationBits))
+    );
   return {
     kind: "table",
     caption: `${bitsTitle(at)}: ${modelTitle(core.model)}, ${datasetTitle(core.dataset)}, protocol ${core.protocol}`,
@@ -101,24 +114,35 @@ function partTable(core: CoreTable, bits: CoreTable["bits"][number], rows: reado
       { title: "Gap to own FP [95 %]", align: "right" },
     ],
     rows: core.arms.map((arm): TableCell[] => {
-      const row = rows.find((row) =>
-        row.arm.id === arm.id &&
-        (row.weightBits === null || (row.weightBits === at.weightBits && row.activationBits === at.activationBits))
-      );
-      if (row === undefined) return [armTitle({ arm }), "not run", "", "", ""];
+      const row = rowOf(arm), ran = (other: ArmTitle) => (rowOf(other)?.n ?? 0) > 0;
+      if (row === undefined) return [armTitle({ arm }), notRun(outdatedOf(core, { ...at, arm }, outdated)), "", "", ""];
       const controls = row.differencesToControls.map(({ control, difference }) =>
-        `${differenceText(difference) || "not run"} (${control.title})`
+        `${differenceText(difference, row.n) || (ran(control) ? "no common seed" : "not run")} (${control.title})`
       );
       return [
         armTitle(row),
         reproducedText(row),
-        differenceText(row.differenceToLsq),
+        differenceText(row.differenceToLsq, row.n),
         controls.join("; "),
-        row.weightBits === null ? "" : differenceText(row.gapToFp),
+        row.weightBits === null ? "" : differenceText(row.gapToFp, row.n),
       ];
     }),
     ordered: true,
   };
+}
+
+function outdatedOf(
+  { protocol, model, dataset }: CoreTable,
+  { arm, weightBits, activationBits }: Pick<ReportRow, "arm" | "weightBits" | "activationBits">,
+  outdated: readonly RunRecord[],
+): number {
+  const text = keyText({ protocol, model, dataset, arm: arm.id, weightBits, activationBits });
+  return outdated.filter(({ spec }) => keyText(cellKey(spec)) === text).length;
+}
+
+/** Older runs are kept and no longer shown: a reader who looks for them must not think that there are none. */
+function notRun(outdated: number): string {
+  return outdated === 0 ? "not run" : `not run anew (${counted(outdated, "older run")} left out)`;
 }
 
 /** A drawing of the site as a file of its own: on white, with the colours that the site's style sheet has for it. */

@@ -38,7 +38,9 @@ export interface Decision {
 export function decide(difference: PairedDifference, { sign, margin, size }: Stated): Decision {
   const { n, sd } = difference;
   const undecided = (why: string): Decision => ({ direction: "undecided", isSmaller: false, reach: null, why });
-  if (n < MINIMUM_SEEDS) return undecided(`${counted(n, "common seed")}: ${more(MINIMUM_SEEDS - n)}`);
+  if (n < MINIMUM_SEEDS) {
+    return undecided(`${counted(n, "common seed")}: ${counted(MINIMUM_SEEDS - n, "more seed")} needed`);
+  }
   if (sd === 0) return undecided(`all ${n} differences are ${signed(difference.mean)}: no spread to judge by`);
   const interval = difference.interval!, sample = { n, sd: sd!, mean: sign * difference.mean };
   const low = (sign > 0 ? interval.low : -interval.high) + margin;
@@ -58,8 +60,9 @@ interface Outlook {
 }
 
 /**
- * How many more seeds would decide if mean and spread stay: until the interval leaves 0, on either side, or the prediction
- * interval stays below the stated size, whichever is sooner.
+ * How many seeds would decide if mean and spread stay: until the interval leaves 0, on either side, or the prediction
+ * interval stays below the stated size, whichever is sooner. Said of a new set: seeds added until one decides find a gain
+ * where there is none far more often than in 5 % of cases.
  */
 function seedsToDecide({ n, sd, mean, size }: Outlook): string {
   const totals = [
@@ -67,13 +70,9 @@ function seedsToDecide({ n, sd, mean, size }: Outlook): string {
     size === null || size <= mean ? null : seedsNeededToPredict(sd, size - mean),
   ].filter((total) => total !== null);
   if (totals.length === 0) {
-    return `more seeds needed; at a spread of ${points(sd)} their number cannot be estimated`;
+    return `a larger set of seeds is needed; at a spread of ${points(sd)} its size cannot be estimated`;
   }
-  return `about ${more(Math.max(1, Math.min(...totals) - n))}`;
-}
-
-function more(seeds: number): string {
-  return `${counted(seeds, "more seed")} needed`;
+  return `a new set of about ${Math.max(n + 1, Math.min(...totals))} seeds would decide, if the spread stays`;
 }
 
 /** `+0.51 [+0.10, +0.92]`; without an interval the mean alone. */

@@ -10,14 +10,29 @@ export type Partner = (run: RunRecord) => RunRecord | undefined;
 /** 88.3 - 87.9 is 0.39999999999999: digits behind the 12th are the subtraction's rounding, and would pass for a spread. */
 const DIGITS = 12;
 
-/** Runs of another arm with the same seed, for the runs of a cell of the same recipe, data, engine and model; else none. */
+/**
+ * Runs of another arm with the same seed, for the runs of a cell of the same recipe, data, engine and model; else none.
+ * Where both records name them, the bytes of the data and the network that both started from are the same too.
+ */
 export function likeRuns(
   cell: Cell,
   { arm, byKey }: { readonly arm: string; readonly byKey: ReadonlyMap<string, Cell> },
 ): Partner {
   const other = byKey.get(keyText({ ...cell, arm }));
   const bySeed = new Map(other?.ground === cell.ground ? other.done.map((run) => [run.spec.seed, run]) : []);
-  return ({ spec }) => bySeed.get(spec.seed);
+  return (run) => {
+    const partner = bySeed.get(run.spec.seed);
+    return partner && isAlike(run, partner) ? partner : undefined;
+  };
+}
+
+function isAlike(a: RunRecord, b: RunRecord): boolean {
+  return agree(a.dataSha256, b.dataSha256) && agree(a.teacherSha256, b.teacherSha256);
+}
+
+/** Digests that are not known (null, or in old records undefined) contradict nothing. */
+function agree(a: string | null | undefined, b: string | null | undefined): boolean {
+  return a == null || b == null || a === b;
 }
 
 /** The full-precision runs that others started from; none where what is left of it is another training of its spec. */

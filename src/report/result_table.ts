@@ -1,6 +1,7 @@
 /** A table of results as blocks: published and reproduced in columns of their own, verdicts with their reasons below. */
 import { type Block, type Column, paragraph, type TableCell } from "./blocks.ts";
 import { bitsTitle, counted, modelTitle, noteMark, points, signed, verdictTitle } from "./labels.ts";
+import { differenceWords } from "./decision.ts";
 import type { PairedDifference } from "./statistics.ts";
 import type { ReportRow, ReportTable } from "./tables.ts";
 
@@ -28,7 +29,7 @@ export function resultBlocks({ table, rows }: ReportTable): Block[] {
     ...(unknown > 0
       ? [
         paragraph(
-          `Not run and without a published number: ${counted(unknown, "cell")} (${unknownReasons(notRun)}).`,
+          `${table.title}: not run and without a published number: ${counted(unknown, "cell")} (${unknownReasons(notRun)}).`,
         ),
       ]
       : []),
@@ -56,8 +57,8 @@ function resultCells(row: ReportRow, reasons: readonly string[]): TableCell[] {
     publishedText(row),
     reproducedText(row),
     row.publishedDifference === null ? "" : signed(row.publishedDifference),
-    differenceText(row.differenceToLsq),
-    differenceText(row.gapToFp),
+    differenceText(row.differenceToLsq, row.n),
+    differenceText(row.gapToFp, row.n),
     { text: `${verdictTitle(verdict.name)} (${noteMark(reasons.indexOf(verdict.reason))})`, verdict: verdict.name },
   ];
 }
@@ -81,11 +82,11 @@ export function reproducedText({ mean, sd, n, notDone }: ReportRow): string {
   return sd === null ? `${points(mean)} (${lost})` : `${points(mean)} ± ${points(sd)} (${lost})`;
 }
 
-/** `+0.50 [-0.10, +1.10]`; empty where there is none. */
-export function differenceText(difference: PairedDifference | null): string {
+/** `+0.50 [-0.10, +1.10]`; with ` (2 seeds)` where fewer are common than the row has; empty where there is none. */
+export function differenceText(difference: PairedDifference | null, seeds: number): string {
   if (difference === null) return "";
-  const { mean, interval } = difference;
-  return interval === null ? signed(mean) : `${signed(mean)} [${signed(interval.low)}, ${signed(interval.high)}]`;
+  const text = differenceWords(difference);
+  return difference.n === seeds ? text : `${text} (${counted(difference.n, "seed")})`;
 }
 
 /** Methods by bits down, models across. */

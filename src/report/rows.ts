@@ -1,13 +1,12 @@
 /** One row of a table: the runs of a cell beside what was published of it, compared and judged. */
-import { revisionOf } from "../runs/revisions.ts";
 import type { RunRecord } from "../runs/record.ts";
 import type { ProtocolName } from "../runs/spec.ts";
-import type { Aggregate, Cell, CellKey, RowKey } from "./aggregate.ts";
+import { type Aggregate, type Cell, type CellKey, keyText, type RowKey } from "./aggregate.ts";
 import { MINIMUM_SEEDS } from "./decision.ts";
-import { counted, modelTitle } from "./labels.ts";
-import { specRevision } from "./newest.ts";
+import { modelTitle } from "./labels.ts";
 import { differenceTo, likeRuns, type Partner } from "./pairs.ts";
 import { top1Percent } from "./records.ts";
+import { comparisonRemarks, type ControlDifference, flagsOf } from "./remarks.ts";
 import { mean, type PairedDifference, standardDeviation } from "./statistics.ts";
 import { holm } from "./statistics/holm.ts";
 import type { TaskScores } from "./statistics/suite.ts";
@@ -16,13 +15,6 @@ import { judge, type Verdict } from "./verdict.ts";
 
 /** What the other arms are compared with. */
 export const BASELINE = "lsq";
-
-/** A difference to one of an arm's controls. */
-export interface ControlDifference {
-  readonly control: ArmTitle;
-  /** Null: no run of the control with a common seed. */
-  readonly difference: PairedDifference | null;
-}
 
 /** One row of a table: one arm on one model at one width. */
 export interface ReportRow {
@@ -67,7 +59,8 @@ export interface RowInput {
   readonly key: CellKey;
   readonly cell: Cell | null;
   readonly published: PublishedCell | null;
-  readonly modelIsPapers: boolean;
+  /** Null: the paper's models are not known. */
+  readonly modelIsPapers: boolean | null;
 }
 
 /** A row, and the runs that it shares seeds of with LSQ. */
@@ -92,30 +85,41 @@ export function scoredRows(
     differenceToLsq !== null && differenceToLsq.n >= MINIMUM_SEEDS ? differenceToLsq.tTestP : null
   );
   const adjusted = holm(tested), holmRows = tested.filter((p) => p !== null).length;
-  return drafts.map(({ input, scores, ...differences }, index) => ({
-    row: judgedRow(input, { ...differences, holmP: adjusted[index]!, holmRows }),
+  return drafts.map(({ input, scores, remarks, ...differences }, index) => ({
+    row: judgedRow(input, { differences: { ...differences, holmP: adjusted[index]!, holmRows }, remarks }),
     scores,
   }));
 }
 
 type Differences = Pick<ReportRow, "differenceToLsq" | "differencesToControls" | "gapToFp">;
 
+/** A row's differences, with what is not of the row: paired scores, and what weakens the comparison with LSQ. */
+interface Compared extends Differences {
+  readonly scores: TaskScores | null;
+  readonly remarks: readonly string[];
+}
+
 function compared(
   { page, key, cell }: RowInput,
   { byKey, ownFp }: { readonly byKey: Aggregate["byKey"]; readonly ownFp: Partner },
-): Differences & { readonly scores: TaskScores | null } {
-  if (cell === null) return { differenceToLsq: null, differencesToControls: [], gapToFp: null, scores: null };
+): Compared {
+  if (cell === null) {
+    return { differenceToLsq: null, differencesToControls: [], gapToFp: null, scores: null, remarks: [] };
+  }
   const { done } = cell;
   const lsq = isCompared(key) ? likeRuns(cell, { arm: BASELINE, byKey }) : null;
+  const lsqCell = lsq && byKey.get(keyText({ ...cell, arm: BASELINE }));
+  const difference = lsq && differenceTo(done, lsq);
   const controls = done.length === 0 ? [] : armOf(page, key.arm).controls ?? [];
   return {
-    differenceToLsq: lsq && differenceTo(done, lsq),
+    differenceToLsq: difference,
     differencesToControls: controls.map((control) => ({
       control: armOf(page, control),
       difference: differenceTo(done, likeRuns(cell, { arm: control, byKey })),
     })),
     gapToFp: differenceTo(done, ownFp),
     scores: lsq && pairedScores(done, lsq),
+    remarks: comparisonRemarks(cell, { other: lsqCell ? { ...lsqCell, title: "LSQ" } : null, difference }),
   };
 }
 
@@ -130,14 +134,15 @@ function pairedScores(done: readonly RunRecord[], partner: Partner): TaskScores 
 
 function judgedRow(
   { page, table, key, cell, published, modelIsPapers }: RowInput,
-  differences: Differences & Pick<ReportRow, "holmP" | "holmRows">,
+  { differences, remarks }: Pick<Compared, "remarks"> & {
+    readonly differences: Differences & Pick<ReportRow, "holmP" | "holmRows">;
+  },
 ): ReportRow {
   const arm = armOf(page, key.arm);
   const done = cell?.done ?? [], notDone = cell?.notDone ?? [];
   const seeds = done.map((run) => ({ seed: run.spec.seed, run: run.id, top1Percent: top1Percent(run) }));
   const values = seeds.map(({ top1Percent }) => top1Percent);
   const publishedDifference = published && publishedDifferenceToLsq(page, published);
-  const flags = flagsOf(done);
   const verdict = judge({
     protocol: key.protocol,
     arm: arm.id,
@@ -150,7 +155,8 @@ function judgedRow(
     done: done.length,
     difference: differences.differenceToLsq,
     holm: differences.holmP === null ? null : { p: differences.holmP, rows: differences.holmRows },
-    flags,
+    controls: differences.differencesToControls,
+    remarks,
   });
   return {
     table: table.id,
@@ -170,37 +176,13 @@ function judgedRow(
     ...differences,
     verdict,
     anomalies: published ? touching(page, published) : [],
-    flags,
+    flags: flagsOf(done),
   };
 }
 
 /** The arm's title on a page; an arm that the page does not know is its own title. */
 export function armOf(page: PaperPage, id: string): ArmTitle {
   return page.arms.find((arm) => arm.id === id) ?? { id, title: id, label: null };
-}
-
-/**
- * What makes runs less than fully traceable or alike: uncommitted changes, no commit, several commits, a GPU, a quantizer
- * that the code has changed since.
- */
-export function flagsOf(runs: readonly RunRecord[]): string[] {
-  const environments = runs.map(({ environment }) => environment);
-  const of = (count: number) => `${count} of ${counted(runs.length, "run")}`;
-  const dirty = environments.filter(({ dirty }) => dirty === true).length;
-  const unknown = environments.filter(({ commit }) => commit === null).length;
-  const commits = new Set(environments.flatMap(({ commit }) => commit ?? [])).size;
-  const old = new Set(runs.flatMap(({ spec }) => {
-    const name = spec.quantization?.quantizer;
-    return name !== undefined && specRevision(spec) < revisionOf(name) ? name : [];
-  }));
-  const gpu = environments.filter(({ device }) => device === "gpu").length;
-  return [
-    ...(dirty > 0 ? [`${of(dirty)} of a checkout with uncommitted changes`] : []),
-    ...(unknown > 0 ? [`${of(unknown)} of no known commit`] : []),
-    ...(commits > 1 ? [`runs of ${commits} commits`] : []),
-    ...[...old].sort().map((name) => `runs before revision ${revisionOf(name)} of quantizer ${name}`),
-    ...(gpu > 0 ? [`${of(gpu)} on a GPU`] : []),
-  ];
 }
 
 /** To the LSQ cell of the same table, else of any table of the paper with the same model and bits. */

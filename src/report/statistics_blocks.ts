@@ -1,6 +1,6 @@
 /** What stands below a table of results: single seeds, tests, controls, and the table as a whole. */
 import { type Block, type Column, type TableCell } from "./blocks.ts";
-import { differenceWords } from "./decision.ts";
+import { differenceWords, MINIMUM_SEEDS } from "./decision.ts";
 import { bitsTitle, modelTitle, points, signed } from "./labels.ts";
 import { armTitle } from "./result_table.ts";
 import type { PairedDifference } from "./statistics.ts";
@@ -48,7 +48,7 @@ function seedBlocks(title: string, rows: readonly ReportRow[]): Block[] {
       row.seeds.map(({ seed, top1Percent }) => `${seed}: ${points(top1Percent)}`).join(", "),
       bySeed(row.differenceToLsq),
       intervalText(row.differenceToLsq?.bootstrap ?? null),
-      pText(row.differenceToLsq?.signFlipP ?? null),
+      signFlipText(row.differenceToLsq),
       pText(row.differenceToLsq?.tTestP ?? null),
       pText(row.holmP),
     ]),
@@ -67,6 +67,11 @@ function intervalText(interval: Interval | null, write: (value: number) => strin
 function pText(p: number | null): string {
   if (p === null) return "";
   return p < 0.0005 ? "< 0.001" : p.toFixed(3);
+}
+
+/** Empty for so few seeds that no p could be small: p = 1 of one seed is not "no difference". */
+function signFlipText(difference: PairedDifference | null): string {
+  return difference === null || difference.n < MINIMUM_SEEDS ? "" : pText(difference.signFlipP);
 }
 
 function controlBlocks(title: string, rows: readonly ReportRow[]): Block[] {
@@ -90,7 +95,7 @@ function controlBlocks(title: string, rows: readonly ReportRow[]): Block[] {
       String(difference?.n ?? 0),
       difference === null ? "" : differenceWords(difference),
       intervalText(difference?.bootstrap ?? null),
-      pText(difference?.signFlipP ?? null),
+      signFlipText(difference),
     ]),
   }];
 }
@@ -100,15 +105,17 @@ function suiteBlocks(title: string, suites: readonly ArmSuite[]): Block[] {
   return [{
     kind: "table",
     caption:
-      `${title}: over all models and widths that an arm shares with LSQ, seeds of both only; interquartile mean and ` +
-      "probability that a run is above a run of LSQ, with stratified bootstrap 95 % intervals, which are too short for few seeds",
+      `${title}: over all models and widths that an arm shares with LSQ, seeds of both only; mean and interquartile mean of ` +
+      "the paired differences to LSQ in points, and probability that a run is above a run of LSQ, with stratified bootstrap " +
+      "95 % intervals, which are too short for few seeds; the interquartile mean leaves a quarter out at each end, so also a " +
+      "collapse",
     columns: [
       { title: "Method", align: "left", names: true },
       { title: "Cells", align: "right" },
       { title: "Runs", align: "right" },
+      { title: "Mean difference", align: "right" },
       { title: "Interquartile mean (IQM)", align: "right" },
       { title: "IQM, 95 %", align: "right" },
-      { title: "LSQ's IQM, same cells", align: "right" },
       { title: "Probability of improvement", align: "right" },
       { title: "Probability, 95 %", align: "right" },
     ],
@@ -116,9 +123,9 @@ function suiteBlocks(title: string, suites: readonly ArmSuite[]): Block[] {
       armTitle({ arm }),
       String(summary.tasks),
       String(summary.runs),
-      points(summary.iqm),
-      intervalText(summary.iqmInterval, points),
-      points(summary.baselineIqm),
+      signed(summary.meanDifference),
+      signed(summary.iqm),
+      intervalText(summary.iqmInterval),
       points(summary.probabilityOfImprovement),
       intervalText(summary.probabilityInterval, points),
     ]),

@@ -6,7 +6,8 @@ import { type ReportRow, type ScoredRow, scoredRows } from "./rows.ts";
 import { type SuiteSummary, suiteSummary } from "./statistics/suite.ts";
 import type { ArmTitle, PageTable, PaperPage } from "./types.ts";
 
-export type { ControlDifference, ReportRow } from "./rows.ts";
+export type { ControlDifference } from "./remarks.ts";
+export type { ReportRow } from "./rows.ts";
 
 /** An arm over all models and widths of a table that it shares with LSQ, at least 2; only seeds that both have. */
 export interface ArmSuite {
@@ -99,7 +100,7 @@ function tableRows(page: PaperPage, table: PageTable, { protocol, cells, byKey }
     key: { ...rowKey(key), protocol },
     cell: byKey.get(text(key)) ?? null,
     published: publishedByKey.get(text(key)) ?? null,
-    modelIsPapers: models.has(key.model),
+    modelIsPapers: table.modelsAreUnknown ? null : models.has(key.model),
   }));
   return scoredRows(inputs, { byKey, ownFp: teachers(cells) });
 }

@@ -53,6 +53,8 @@ export interface PageTable {
   readonly arms: readonly string[];
   /** Of the quantized arms. */
   readonly bits: readonly { readonly weights: number; readonly activations: number }[];
+  /** Where the paper's models are not known to us, so that no run can be of another one. */
+  readonly modelsAreUnknown?: true;
 }
 
 /** A difference that a paper states without the two numbers that it is made of. */

@@ -1,6 +1,7 @@
 import type { ProtocolName } from "../runs/spec.ts";
 import { decide, differenceWords } from "./decision.ts";
 import { signed } from "./labels.ts";
+import { type ControlDifference, controlRemarks } from "./remarks.ts";
 import type { PairedDifference } from "./statistics.ts";
 import type { ArmTitle, PublishedCell } from "./types.ts";
 
@@ -21,8 +22,8 @@ export interface Comparison {
   readonly label: ArmTitle["label"];
   /** Title of the model. */
   readonly model: string;
-  /** Whether the paper's table has this model. */
-  readonly modelIsPapers: boolean;
+  /** Whether the paper's table has this model; null: its models are not known. */
+  readonly modelIsPapers: boolean | null;
   /** The published cell; null: the paper has none for this row. */
   readonly published: PublishedCell | null;
   /** Published arm less published LSQ, in points; null: one of the two is not known. */
@@ -34,8 +35,10 @@ export interface Comparison {
   readonly difference: PairedDifference | null;
   /** p-value of `difference` after Holm's correction over so many rows of the table; null: not tested. */
   readonly holm: { readonly p: number; readonly rows: number } | null;
-  /** What makes the runs less than fully traceable, in words. */
-  readonly flags: readonly string[];
+  /** To the arm's controls. */
+  readonly controls: readonly ControlDifference[];
+  /** What is lost or less than fully traceable on either side, in words. */
+  readonly remarks: readonly string[];
 }
 
 /** Adjusted p-values above this are told. */
@@ -52,11 +55,13 @@ export const VERDICT_RULES = [
   "such as the paper's, may lie",
   "Inconclusive: no finished run, fewer than 3 common seeds, or differences that are all equal",
   "Not reproduced, for D > 0: high <= 0 (no gain) or top < D (a smaller gain)",
-  "Reproduced, for D > 0: low > 0 and top >= D: our gain is sure, and one run of it may be as large as the published one",
-  "Inconclusive: any other interval; about how many more seeds would decide is told, if the spread stays",
+  "Reproduced, for D > 0: low > 0 and top >= D: our gain is sure, and one run of it may be as large as the published one, " +
+  "which does not say that our mean is; where D lies above our interval of the mean, that is told",
+  "Inconclusive: any other interval; about how large a new set of seeds would decide is told, if the spread stays. " +
+  "Intervals hold for a number of seeds that was fixed before: adding seeds until one decides finds gains that are none",
   "For D < 0 all signs are turned",
-  "A gain that does not stand Holm's correction over the rows of its table, and runs of uncommitted code, are told with the " +
-  "verdict and do not change it",
+  "Told with the verdict, without changing it: a gain that does not stand Holm's correction over the rows of its table, or " +
+  "that is not sure over the arm's controls; runs of either side that did not finish; runs of uncommitted code",
 ] as const;
 
 /**
@@ -81,18 +86,18 @@ export function judge(comparison: Comparison): Verdict {
   const obstacles = obstaclesTo(comparison);
   if (obstacles.length > 0) return { name: "not_comparable", reason: obstacles.join("; ") };
   const verdict = judgeDifference(comparison);
-  return { ...verdict, reason: [verdict.reason, ...remarks(comparison, verdict.name)].join("; ") };
+  return { ...verdict, reason: [verdict.reason, ...remarksOn(comparison, verdict.name)].join("; ") };
 }
 
 /** What a reader must know beside the verdict. */
-function remarks({ runs, done, holm, flags }: Comparison, name: VerdictName): string[] {
-  const lost = runs - done;
+function remarksOn({ holm, controls, remarks, publishedDifference }: Comparison, name: VerdictName): string[] {
+  const isGain = name === "reproduced" && publishedDifference! > 0;
   return [
-    ...(lost > 0 && done > 0 ? [`${lost} of ${runs} runs did not finish and are left out`] : []),
     ...(name === "reproduced" && holm !== null && holm.p > SIGNIFICANCE
       ? [`not sure among the ${holm.rows} rows of its table (Holm's p = ${holm.p.toFixed(2)})`]
       : []),
-    ...flags,
+    ...(isGain ? controlRemarks(controls) : []),
+    ...remarks,
   ];
 }
 
@@ -101,12 +106,13 @@ function obstaclesTo(comparison: Comparison): string[] {
   if (protocol === "smoke") return ["smoke proves plumbing only"];
   const obstacles: string[] = [];
   if (protocol !== "paper") obstacles.push(`protocol ${protocol} is not the paper's recipe`);
-  if (!modelIsPapers) obstacles.push(`${model} is not a model of the paper's table`);
+  if (modelIsPapers === null) obstacles.push("the paper's models are not known");
+  if (modelIsPapers === false) obstacles.push(`${model} is not a model of the paper's table`);
   if (label !== null) {
     obstacles.push(label === "stand-in" ? "the method is a stand-in" : "the method is a reconstruction");
   }
   if (published === null) {
-    if (modelIsPapers) obstacles.push("the paper has no such cell");
+    if (modelIsPapers === true) obstacles.push("the paper has no such cell");
   } else if (published.top1Percent === null) {
     obstacles.push(`the published cell is unknown (${published.reason})`);
   } else if (arm === "fp" || arm === "lsq") {
@@ -139,6 +145,13 @@ function judgeDifference({ runs, done, difference, publishedDifference }: Compar
       reason: `a smaller ${word} over LSQ, if any: ${told}; one run of ours reaches at most ${signed(reach)}`,
     };
   }
-  if (direction === "holds") return { name: "reproduced", reason: `${word} over LSQ of the published size: ${told}` };
+  if (direction === "holds") {
+    const { low, high } = difference.interval!, isOutside = sign > 0 ? claim > high : claim < low;
+    const size = isOutside ? `, though the published size lies outside the interval of our mean` : "";
+    return {
+      name: "reproduced",
+      reason: `a sure ${word} over LSQ, and one run of it may be of the published size${size}: ${told}`,
+    };
+  }
   return { name: "inconclusive", reason: `${told}: ${why}` };
 }

@@ -55,7 +55,7 @@ export const runSpecSchema = z.strictObject({
     batchSize: z.int().positive(),
     learningRate: z.number().positive(),
     momentum: z.number().min(0).max(1),
-    /** On convolution and dense weights only. */
+    /** On convolution and dense weights, and on what a quantizer or a method says of its own: PACT's clipping, MEC's gate. */
     weightDecay: z.number().nonnegative(),
     /** Linear from 0; then cosine to 0 at the end of the last epoch. */
     warmupEpochs: z.number().nonnegative(),

@@ -198,7 +198,7 @@ Deno.test("what a protocol chose takes the place of an arm's default, and of not
   });
   const option = (arm: string, name: string) => runs.find(({ spec }) => spec.arm === arm)!.spec.method.options[name];
   assert.deepEqual(["fpq", "fpq_csd", "fpq_p05"].map((arm) => option(arm, "csdWeight")), [7, 7, 7]);
-  assert.deepEqual(["fpq_sfp", "fpq_w01", "fpq_w10"].map((arm) => option(arm, "csdWeight")), [0, 0.1, 10]);
+  assert.deepEqual(["fpq_sfp", "fpq_w01", "fpq_w1", "fpq_w10"].map((arm) => option(arm, "csdWeight")), [0, 0.1, 1, 10]);
   assert.deepEqual(["cr", "cr_pact", "cr_labelled10", "cr_alpha099"].map((arm) => option(arm, "weight")), [8, 8, 8, 8]);
   assert.deepEqual(["cr_weight3", "cr_mse"].map((arm) => option(arm, "weight")), [3, 55.6]);
   assert.deepEqual(["mec", "mec_k1", "mec_two_views"].map((arm) => option(arm, "beta")), [9, 9, 9]);

@@ -73,8 +73,9 @@ def suite_case():
     arm = np.round(rng.normal([[90, 80, 70, 60]], [[0.3, 0.5, 1.0, 2.0]], size=(5, 4)), 2)  # runs x tasks
     baseline = np.round(rng.normal([[89.8, 79, 70, 59.5]], [[0.3, 0.5, 1.0, 2.0]], size=(5, 4)), 2)
     baseline[0, 0] = arm[1, 0]  # a tie
+    differences = np.round(arm - baseline, 2)
     _, iqm = library.get_interval_estimates(
-        {"arm": arm}, lambda scores: np.array([metrics.aggregate_iqm(scores)]), reps=20_000, random_state=np.random.RandomState(4)
+        {"arm": differences}, lambda scores: np.array([metrics.aggregate_iqm(scores)]), reps=20_000, random_state=np.random.RandomState(4)
     )
     _, probability = library.get_interval_estimates(
         {"arm,baseline": (arm, baseline)},
@@ -84,9 +85,9 @@ def suite_case():
     )
     return {
         "tasks": [{"arm": arm[:, t].tolist(), "baseline": baseline[:, t].tolist()} for t in range(arm.shape[1])],
-        "iqm": float(metrics.aggregate_iqm(arm)),
+        "meanDifference": float(metrics.aggregate_mean(differences)),
+        "iqm": float(metrics.aggregate_iqm(differences)),
         "iqmInterval": iqm["arm"][:, 0].tolist(),
-        "baselineIqm": float(metrics.aggregate_iqm(baseline)),
         "probabilityOfImprovement": float(metrics.probability_of_improvement(arm, baseline)),
         "probabilityInterval": probability["arm,baseline"][:, 0].tolist(),
     }

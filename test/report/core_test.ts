@@ -36,7 +36,7 @@ Deno.test("the core table has every method at every width, run or not, beside LS
   const row = (name: string) => first!.rows.find(([title]) => String(title).startsWith(name))!;
   assert.deepEqual(row("Full precision").slice(1), ["90.00 (1)", "", "", ""]);
   assert.deepEqual(row("PACT").slice(1), ["not run", "", "", ""]);
-  assert.equal(row("LSQ")[4], "-10.00");
+  assert.equal(row("LSQ")[4], "-10.00 (1 seed)");
   const [name, accuracy, toLsq, toControls] = row("CR-like") as string[];
   assert.equal(name, "CR-like (stand-in)");
   assert.match(accuracy!, /^82\.75 ± 1\.06 \(2\)$/);

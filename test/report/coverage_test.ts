@@ -7,7 +7,7 @@ import { type Stream, stream } from "../../src/random/stream.ts";
 import { mean, standardDeviation } from "../../src/report/statistics.ts";
 import type { Interval } from "../../src/report/statistics/basics.ts";
 import { bcaInterval, bootstrapMeans, quantileOf } from "../../src/report/statistics/bootstrap.ts";
-import { tInterval } from "../../src/report/statistics/student.ts";
+import { tFactor, tInterval } from "../../src/report/statistics/student.ts";
 
 const SAMPLES = 4000;
 
@@ -64,3 +64,42 @@ for (const measured of MEASURED) {
     }
   });
 }
+
+const FACTORS = new Map(Array.from({ length: 28 }, (_, index) => [index + 3, tFactor(index + 3)]));
+
+/** Whether the t interval of the first n values lies above 0, and their own t 95 % prediction interval. */
+function found(values: readonly number[], n: number): { readonly isGain: boolean; readonly top: number } {
+  const first = values.slice(0, n), centre = mean(first), width = FACTORS.get(n)! * standardDeviation(first)!;
+  return { isGain: centre - width / Math.sqrt(n) > 0, top: centre + width * Math.sqrt(1 + 1 / n) };
+}
+
+function shareOf(count: number, isSo: (draws: Stream) => boolean): number {
+  const draws = stream({ seed: 7, purpose: "bootstrap", a: count });
+  let number = 0;
+  for (let sample = 0; sample < SAMPLES; sample++) if (isSo(draws)) number++;
+  return 100 * number / SAMPLES;
+}
+
+Deno.test("seeds added until one decides find gains that are none as often as the documentation says", () => {
+  for (const [seeds, documented] of [[3, 2.5], [10, 8], [30, 13]] as const) {
+    const share = shareOf(seeds, (draws) => {
+      const values = Array.from({ length: seeds }, () => draws.normal());
+      for (let n = 3; n <= seeds; n++) {
+        if (found(values, n).isGain) return true;
+        if (found(values.map((value) => -value), n).isGain) return false;
+      }
+      return false;
+    });
+    assert.ok(Math.abs(share - documented) <= 1.5, `${seeds} seeds: ${share} % instead of ${documented} %`);
+  }
+});
+
+Deno.test("a small gain is told as of the published size as often as the documentation says", () => {
+  for (const [seeds, documented] of [[3, 4], [20, 24]] as const) {
+    const share = shareOf(seeds, (draws) => {
+      const { isGain, top } = found(Array.from({ length: seeds }, () => 0.3 + draws.normal()), seeds);
+      return isGain && top >= 1.4;
+    });
+    assert.ok(Math.abs(share - documented) <= 1.5, `${seeds} seeds: ${share} % instead of ${documented} %`);
+  }
+});

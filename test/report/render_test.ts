@@ -82,7 +82,7 @@ Deno.test("a difference is paired by seed, not taken of the means", () => {
   ]);
   const row = rowOf(text, "ResNet-18", "W2A2", "Good");
   assert.equal(row[4], "90.00 ± 12.73 (2)");
-  assert.equal(row[6], "+1.00");
+  assert.equal(row[6], "+1.00 (1 seed)");
 });
 
 Deno.test("a difference is not taken to an LSQ run of another engine", () => {

@@ -53,6 +53,31 @@ Deno.test("a row is compared with each control of its arm over the seeds that bo
   );
 });
 
+Deno.test("a verdict tells what is lost or not traceable on either side, and how many seeds are common", () => {
+  const lost = [3, 4].map((seed) => record({ arm: "lsq", seed, status: "diverged", top1Percent: null }));
+  const dirty = LSQ.map((item) => ({ ...item, environment: { ...item.environment, dirty: true } }));
+  const more = runs({ arm: "good" }, [89.4, 89.9, 89.4, 89.5, 89.6]);
+  const { verdict } = rowOf([...dirty, ...lost, ...more], "good");
+  assert.match(
+    verdict.reason,
+    /; only 3 of 5 seeds are common; LSQ: 2 of 5 runs did not finish and are left out; LSQ: 3 of 3 runs of a checkout/,
+  );
+});
+
+Deno.test("runs that started from two trainings of a teacher, or ran on other data, are no pair", () => {
+  const started = (arm: string, digests: readonly string[]) =>
+    runs({ arm }, [88, 88.3, 87.9]).map((item, seed) => ({ ...item, teacherSha256: digests[seed]!.repeat(64) }));
+  const records = [...started("lsq", ["a", "b", "c"]), ...started("good", ["a", "b", "d"])];
+  assert.deepEqual(rowOf(records, "good").differenceToLsq!.pairs.map(({ seed }) => seed), [0, 1]);
+  const moved = LSQ.map((item) => ({ ...item, dataSha256: "e".repeat(64) }));
+  const good = GOOD.map((item) => ({ ...item, dataSha256: "f".repeat(64) }));
+  assert.equal(rowOf([...moved, ...good], "good").differenceToLsq, null);
+  assert.throws(
+    () => aggregate([LSQ[0]!, { ...moved[1]!, dataSha256: "0".repeat(64) }, moved[2]!]),
+    /as their data must be the same bytes: SHA-256 is /,
+  );
+});
+
 Deno.test("Holm's correction is over the rows of a table with 3 common seeds", () => {
   const records = [
     ...LSQ,
@@ -80,8 +105,9 @@ Deno.test("an arm over the whole table: only cells and seeds that it shares with
   const { suites } = tableOf(records);
   assert.deepEqual(suites.map(({ arm, summary }) => [arm.id, summary.tasks, summary.runs]), [["good", 2, 5]]);
   const [{ summary }] = suites as [ReportTable["suites"][number]];
-  // sorted: 89.4, 89.4, 89.9, 90.1, 90.1 without one at each end
-  assert.ok(Math.abs(summary.iqm - (89.4 + 89.9 + 90.1) / 3) < 1e-9);
+  // differences sorted: -0.1, 0.1, 1.4, 1.5, 1.6; the interquartile mean is without one at each end
+  assert.ok(Math.abs(summary.iqm - (0.1 + 1.4 + 1.5) / 3) < 1e-9);
+  assert.ok(Math.abs(summary.meanDifference - 4.5 / 5) < 1e-9);
   // W2A2: 9 of 9 above; W4A4: 90.1 > 90, 90.1 < 90.2, twice: 2 of 4
   assert.equal(summary.probabilityOfImprovement, (1 + 0.5) / 2);
 });

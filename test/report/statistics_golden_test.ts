@@ -36,7 +36,7 @@ interface Golden {
     readonly tasks: readonly TaskScores[];
     readonly iqm: number;
     readonly iqmInterval: Bounds;
-    readonly baselineIqm: number;
+    readonly meanDifference: number;
     readonly probabilityOfImprovement: number;
     readonly probabilityInterval: Bounds;
   };
@@ -101,7 +101,7 @@ Deno.test("suiteSummary() agrees with rliable", () => {
   const { suite } = GOLDEN;
   const own = suiteSummary(suite.tasks, { seed: 0, resamples: 20_000 });
   assertNear(own.iqm, suite.iqm, 1e-12);
-  assertNear(own.baselineIqm, suite.baselineIqm, 1e-12);
+  assertNear(own.meanDifference, suite.meanDifference, 1e-12);
   assertNear(own.probabilityOfImprovement, suite.probabilityOfImprovement, 1e-12);
   assert.deepEqual([own.tasks, own.runs], [4, 20]);
   // 20,000 draws each: the standard error of a 2.5 % quantile is about 1 % of the interval's length

@@ -33,7 +33,8 @@ const BASE: Comparison = {
   done: 3,
   difference: around(1, 0.1),
   holm: { p: 0.01, rows: 4 },
-  flags: [],
+  controls: [],
+  remarks: [],
 };
 
 interface Case {
@@ -154,7 +155,8 @@ const CASES: readonly Case[] = [
     branch: "a gain of the published size",
     comparison: BASE,
     name: "reproduced",
-    reason: /^gain over LSQ of the published size: published \+1\.00, ours \+1\.00 \[\+0\.75, \+1\.25\]$/,
+    reason:
+      /^a sure gain over LSQ, and one run of it may be of the published size: published \+1\.00, ours \+1\.00 \[\+0\.75, \+1\.25\]$/,
   },
   {
     branch: "a larger gain",
@@ -163,11 +165,12 @@ const CASES: readonly Case[] = [
     reason: /ours \+2\.50/,
   },
   {
-    // 0.55 + 4.968 * 0.1 = 1.047 >= 1
-    branch: "a sure gain that one run may see as the published one",
+    // 0.55 + 4.968 * 0.1 = 1.047 >= 1, but the mean is at most 0.55 + 2.484 * 0.1 = 0.80
+    branch: "a sure gain that one run may see as the published one, though the mean is smaller",
     comparison: { ...BASE, difference: around(0.55, 0.1) },
     name: "reproduced",
-    reason: /^gain over LSQ/,
+    reason:
+      /of the published size, though the published size lies outside the interval of our mean: published \+1\.00, /,
   },
   {
     // 0.5 + 4.968 * 0.1 = 0.997 < 1
@@ -193,26 +196,28 @@ const CASES: readonly Case[] = [
     branch: "an interval that holds both 0 and the published size",
     comparison: { ...BASE, difference: around(0.5, 1) },
     name: "inconclusive",
-    reason: /^published \+1\.00, ours \+0\.50 \[-1\.98, \+2\.98\]: about 15 more seeds needed$/,
+    reason:
+      /^published \+1\.00, ours \+0\.50 \[-1\.98, \+2\.98\]: a new set of about 18 seeds would decide, if the spread stays$/,
   },
   {
     // to leave 0 below: t / sqrt(n) <= 0.1 takes 387 seeds; to stay below 3: t sqrt(1 + 1/n) <= 3.1 takes 5 (2.776 * 1.095 = 3.04)
     branch: "a spread that decides against the size before it decides the sign",
     comparison: { ...BASE, publishedDifference: 3, difference: around(-0.1, 1) },
     name: "inconclusive",
-    reason: /: about 2 more seeds needed$/,
+    reason: /: a new set of about 5 seeds would decide, if the spread stays$/,
   },
   {
     branch: "a mean of 0 and a spread as wide as the claim",
     comparison: { ...BASE, difference: around(0, 1) },
     name: "inconclusive",
-    reason: /: more seeds needed; at a spread of 1\.00 their number cannot be estimated$/,
+    reason: /: a larger set of seeds is needed; at a spread of 1\.00 its size cannot be estimated$/,
   },
   {
     branch: "a published loss, found",
     comparison: { ...BASE, publishedDifference: -1, difference: around(-1, 0.1) },
     name: "reproduced",
-    reason: /^loss over LSQ of the published size: published -1\.00, ours -1\.00 \[-1\.25, -0\.75\]$/,
+    reason:
+      /^a sure loss over LSQ, and one run of it may be of the published size: published -1\.00, ours -1\.00 \[-1\.25, -0\.75\]$/,
   },
   {
     branch: "a published loss, but a smaller one",
@@ -227,12 +232,6 @@ const CASES: readonly Case[] = [
     reason: /^no loss over LSQ: /,
   },
   {
-    branch: "lost runs are told",
-    comparison: { ...BASE, runs: 5 },
-    name: "reproduced",
-    reason: /; 2 of 5 runs did not finish and are left out$/,
-  },
-  {
     branch: "a gain that Holm's correction does not leave sure is told",
     comparison: { ...BASE, holm: { p: 0.12, rows: 9 } },
     name: "reproduced",
@@ -245,10 +244,35 @@ const CASES: readonly Case[] = [
     reason: /-0\.05\]$/,
   },
   {
-    branch: "runs of uncommitted code are told",
-    comparison: { ...BASE, flags: ["1 of 3 runs of a checkout with uncommitted changes"] },
+    branch: "what is lost or not traceable on either side is told",
+    comparison: { ...BASE, remarks: ["LSQ: 2 of 5 runs did not finish and are left out"] },
     name: "reproduced",
-    reason: /; 1 of 3 runs of a checkout with uncommitted changes$/,
+    reason: /\+1\.25\]; LSQ: 2 of 5 runs did not finish and are left out$/,
+  },
+  {
+    branch: "a gain is told of that is not sure over a control",
+    comparison: {
+      ...BASE,
+      controls: [
+        { control: { id: "a", title: "A", label: null }, difference: around(1, 0.1) },
+        { control: { id: "b", title: "B", label: null }, difference: around(0.1, 0.1) },
+        { control: { id: "c", title: "C", label: null }, difference: null },
+      ],
+    },
+    name: "reproduced",
+    reason:
+      /; not surely against its control B \(\+0\.10 \[-0\.15, \+0\.35\]\); not surely against its control C \(no common seed\)$/,
+  },
+  {
+    branch: "of a loss controls say nothing",
+    comparison: {
+      ...BASE,
+      publishedDifference: -1,
+      difference: around(-1, 0.1),
+      controls: [{ control: { id: "c", title: "C", label: null }, difference: null }],
+    },
+    name: "reproduced",
+    reason: /-0\.75\]$/,
   },
 ];
 

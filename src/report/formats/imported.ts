@@ -57,7 +57,11 @@ export const IMPORT_COLUMNS: readonly string[] = Object.keys(rowSchema.shape);
  * @throws {InputError} If a line does not fit; the line and the column are named.
  */
 export function parseImport(text: string, source: string): ImportedRun[] {
-  return readCsv(text, source).map(({ record, info }) => {
+  const lines = readCsv(text, source);
+  if (lines.length === 0) {
+    throw new InputError(`Cannot import ${source} as it has no line below its first: give it a line for each run`);
+  }
+  return lines.map(({ record, info }) => {
     const breaks = Object.values(record).join("").split("\n").length - 1; // a quoted note may go over several lines
     const place = `line ${info.lines - breaks} of ${source}`;
     const result = rowSchema.safeParse(record);

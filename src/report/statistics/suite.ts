@@ -5,20 +5,26 @@
 import { type Stream, stream } from "../../random/stream.ts";
 import { CONFIDENCE, type Interval, mean, quantile } from "./basics.ts";
 
-/** The runs of one task, one value a seed; both arms have at least one. */
+/** The runs of one task, one value a seed, seed by seed the same in both arms; at least one. */
 export interface TaskScores {
   readonly arm: readonly number[];
   readonly baseline: readonly number[];
 }
 
-/** An arm beside the baseline. Intervals are null where a task has fewer than 2 runs of an arm. */
+/**
+ * An arm beside the baseline. The interquartile mean is of the differences, paired by seed, and not of the accuracies:
+ * those of different tasks are of different sizes, so that cutting their ends would cut whole tasks, in each arm others
+ * (rliable asks for normalised scores). Intervals are null where a task has fewer than 2 runs.
+ */
 export interface SuiteSummary {
   readonly tasks: number;
   /** Runs of the arm. */
   readonly runs: number;
+  /** Of all paired differences. */
+  readonly meanDifference: number;
+  /** Interquartile mean of all paired differences. */
   readonly iqm: number;
   readonly iqmInterval: Interval | null;
-  readonly baselineIqm: number;
   readonly probabilityOfImprovement: number;
   readonly probabilityInterval: Interval | null;
 }
@@ -29,7 +35,7 @@ const RESAMPLES_OF_MANY = 1000, MANY_RUNS = 500;
 /** Share that the interquartile mean cuts from each end. */
 const CUT = 0.25;
 
-/** Interquartile mean: the mean without the floor(n / 4) lowest and highest values, of all runs of all tasks together. */
+/** Interquartile mean: the mean without the floor(n / 4) lowest and highest values. */
 export function interquartileMean(values: ArrayLike<number>): number {
   const sorted = Float64Array.from(values).sort(), cut = Math.floor(CUT * sorted.length);
   return mean(sorted.subarray(cut, sorted.length - cut));
@@ -57,7 +63,7 @@ function shareAbove(left: ArrayLike<number>, right: ArrayLike<number>): number {
 
 /**
  * Both measures with stratified bootstrap 95 % intervals: percentiles over resamples that draw the runs of each task anew,
- * with replacement, each arm for itself.
+ * with replacement. For the interquartile mean pairs are drawn, for the probability each arm for itself.
  *
  * @param options.seed Of the draws.
  * @param options.resamples Default: 2,000; 1,000 for more than 500 runs.
@@ -67,24 +73,31 @@ export function suiteSummary(
   tasks: readonly TaskScores[],
   options: { readonly seed: number; readonly resamples?: number },
 ): SuiteSummary {
-  const scores = tasks.flatMap(({ arm }) => arm);
-  const { seed, resamples = scores.length > MANY_RUNS ? RESAMPLES_OF_MANY : RESAMPLES } = options;
+  const differences = tasks.flatMap(pairedDifferences);
+  const { seed, resamples = differences.length > MANY_RUNS ? RESAMPLES_OF_MANY : RESAMPLES } = options;
   const isSpread = tasks.every(({ arm, baseline }) => arm.length > 1 && baseline.length > 1);
   const intervals = isSpread ? stratifiedBootstrap(tasks, { seed, resamples }) : null;
   return {
     tasks: tasks.length,
-    runs: scores.length,
-    iqm: interquartileMean(scores),
+    runs: differences.length,
+    meanDifference: mean(differences),
+    iqm: interquartileMean(differences),
     iqmInterval: intervals?.iqm ?? null,
-    baselineIqm: interquartileMean(tasks.flatMap(({ baseline }) => baseline)),
     probabilityOfImprovement: probabilityOfImprovement(tasks),
     probabilityInterval: intervals?.probability ?? null,
   };
 }
 
+/** 88.3 - 87.9 is 0.39999999999999: digits behind the 12th are the subtraction's rounding, and would split ties. */
+const DIGITS = 12;
+
+function pairedDifferences({ arm, baseline }: TaskScores): number[] {
+  return arm.map((own, index) => Number((own - baseline[index]!).toPrecision(DIGITS)));
+}
+
 /** A task prepared for resampling: a table of 10,000 runs is resampled 2,000 times. */
 interface PreparedTask {
-  /** Place of each run of the arm among all runs of the arm, ascending. */
+  /** Place of each pair's difference among all of them, ascending. */
   readonly places: Uint32Array;
   readonly baselineRuns: number;
   /** [run of the arm, run of the baseline]: 2 above, 1 equal, 0 below. */
@@ -96,7 +109,7 @@ function stratifiedBootstrap(
   { seed, resamples }: { readonly seed: number; readonly resamples: number },
 ): { iqm: Interval; probability: Interval } {
   const draws = stream({ seed, purpose: "bootstrap", a: 1 });
-  const sorted = Float64Array.from(tasks.flatMap(({ arm }) => arm)).sort();
+  const sorted = Float64Array.from(tasks.flatMap(pairedDifferences)).sort();
   const prepared = tasks.map((task) => prepare(task, sorted));
   const counts = new Uint32Array(sorted.length);
   const most = Math.max(...tasks.map(({ arm, baseline }) => Math.max(arm.length, baseline.length)));
@@ -114,13 +127,13 @@ function stratifiedBootstrap(
 
 function prepare({ arm, baseline }: TaskScores, sorted: Float64Array): PreparedTask {
   return {
-    places: Uint32Array.from(arm, (value) => sorted.indexOf(value)),
+    places: Uint32Array.from(pairedDifferences({ arm, baseline }), (value) => sorted.indexOf(value)),
     baselineRuns: baseline.length,
     halves: Uint8Array.from(arm.flatMap((own) => baseline.map((other) => own > other ? 2 : own === other ? 1 : 0))),
   };
 }
 
-/** Where draws go: of the arm's runs, counted by place, and of the baseline's. */
+/** Where draws go: of the arm's runs, their pairs counted by place, and of the baseline's. */
 interface Scratch {
   readonly draws: Stream;
   readonly counts: Uint32Array;
@@ -128,7 +141,7 @@ interface Scratch {
   readonly others: Uint32Array;
 }
 
-/** Draws the runs of both arms, counts the arm's by place, and returns the share above. */
+/** Draws the runs of both arms, counts the pairs of the arm's by place, and returns the share above. */
 function drawTask({ places, baselineRuns, halves }: PreparedTask, { draws, counts, own, others }: Scratch): number {
   const rows = places.length;
   for (let k = 0; k < Math.max(rows, baselineRuns); k++) {

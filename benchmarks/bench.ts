@@ -10,13 +10,15 @@ import type { Artefacts } from "../src/runs/queue/artefacts.ts";
 import { redact } from "../src/runs/queue/url.ts";
 import { checkOut, readableRecords } from "../src/runs/store.ts";
 import { type BenchServices, type Estimator, leavePlan, runPlan, tellOutcome } from "./grid.ts";
+import { askedOnce, requireFit, type SizesOf } from "./fit.ts";
 import { withMovedArms } from "./moved_arms.ts";
 import { type BenchOptions, helpText, parseOptions } from "./options.ts";
+import { pageOf } from "./page_of.ts";
 import { planCells, planRuns } from "./plan.ts";
 import { planDocument, planText } from "./plan_text.ts";
 import { PROTOCOL_DEFINITIONS } from "./protocols.ts";
 import { planResources } from "./resources.ts";
-import { describeTeacher, findTeachers, placeTeachers, recordsOf } from "./teachers.ts";
+import { describeTeacher, findTeachers, placeTeachers, recordsOf, type Teacher } from "./teachers.ts";
 
 export type { BenchServices } from "./grid.ts";
 
@@ -58,7 +60,10 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
   }
   // a teacher that could not be placed, as another scheduler trains it, is waited for: only a dry run looks elsewhere
   const plan = statePlan(runs.map(({ spec }) => spec), out, options.dryRun ? recordsOf(teachers) : undefined);
-  const estimate = await learnEstimates(plan, { out, services });
+  const sizesOf = askedOnce(services.datasetSizes);
+  requireFit(plan.todo, sizesOf);
+  if (teachers !== null) tellTeachers(plan, teachers, { options, services });
+  const estimate = await learnEstimates(plan, { out, sizesOf, services });
   const alone = options.jobs === null && engine === "tensorflow" && await services.gpuExpected?.();
   if (alone) services.stderr("One run at once, as a run takes the GPU as a whole\n");
   const jobs = alone ? 1 : jobsOf(plan, { options, estimate, services });
@@ -79,7 +84,7 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
   const stopped = outcome.unfinished.length > 0;
   const files = options.report && !stopped
     ? await services.renderReports({
-      pages: options.papers.map(({ page }) => withMovedArms(page, outcome.records)),
+      pages: options.papers.map((paper) => withMovedArms(pageOf(paper), outcome.records)),
       records: outcome.records,
       deviations: { [protocol.name]: protocol.deviations },
     })
@@ -119,10 +124,29 @@ async function fetchRecords(
 /** What runs are expected to take: this folder's records count before the committed ones, as they are of this machine. */
 async function learnEstimates(
   plan: PlanState,
-  { out, services }: { out: string; services: BenchServices },
+  { out, sizesOf, services }: { out: string; sizesOf: SizesOf; services: BenchServices },
 ): Promise<Estimator> {
   if (plan.todo.length === 0) return () => null;
-  return estimator([...await services.committedRecords(), ...readableRecords(out)], services.trainSize);
+  const records = [...await services.committedRecords(), ...readableRecords(out)];
+  return estimator(records, (dataset) => sizesOf(dataset)?.train ?? null);
+}
+
+/** Says which full-precision runs `--teachers` does not spare: another protocol, seed or engine makes another run. */
+function tellTeachers(
+  { runs, todo }: PlanState,
+  teachers: ReadonlyMap<string, Teacher>,
+  { options, services }: { options: BenchOptions; services: BenchServices },
+): void {
+  const isWanted = ({ spec }: PlannedRun) => spec.quantization === null;
+  const wanted = runs.filter(isWanted).length;
+  const missing = todo.filter((run) => isWanted(run) && !teachers.has(run.id)).length;
+  if (missing === 0) return;
+  const found = wanted === 1
+    ? "The full-precision run of this plan is not"
+    : `${teachers.size === 0 ? "None" : teachers.size} of the ${wanted} full-precision runs of this plan ` +
+      (teachers.size > 1 ? "are" : "is");
+  const rest = missing < wanted ? `; ${missing} to train` : `, so ${wanted === 1 ? "it is" : "they are"} trained`;
+  services.stderr(`${found} in ${options.teachers}${rest}\n`);
 }
 
 /** @throws {InputError} If the runs that would be at once do not fit in this machine's memory. */

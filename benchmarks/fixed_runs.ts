@@ -1,9 +1,8 @@
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { resolve } from "node:path";
 import { ENGINE_CHOICES, type EngineChoice } from "../src/engine/mod.ts";
 import type { EngineName } from "../src/engine/types.ts";
-import { InputError, messageOf } from "../src/errors.ts";
+import { InputError } from "../src/errors.ts";
 import { listenForInterrupts } from "../src/runs/interrupts.ts";
 import { orderRuns, statePlan } from "../src/runs/plan.ts";
 import { runPool } from "../src/runs/pool.ts";
@@ -11,55 +10,93 @@ import { createProgress } from "../src/runs/progress.ts";
 import type { RunRecord } from "../src/runs/record.ts";
 import type { RunSpec } from "../src/runs/spec.ts";
 import { checkOut } from "../src/runs/store.ts";
+import { type Option, optionLines, parseJobs, readFlags } from "./flags.ts";
+import { unknownValue } from "./plan.ts";
 import { childCommand, loadDataset, resolveEngine } from "./services.ts";
 
 /** A list of runs that is no table of a paper, on CIFAR-10. */
 export interface FixedRuns {
+  readonly help: {
+    /** Of `deno task`. */
+    readonly task: string;
+    readonly about: string;
+    /** What it takes, for whoever only wanted to look. */
+    readonly takes: string;
+    /** When the exit code is 0. */
+    readonly good: string;
+  };
   readonly specs: (engine: EngineName) => readonly RunSpec[];
   /** What is printed of the records, and whether it is what was wanted. */
   readonly result: (records: readonly RunRecord[], engine: EngineName) => { text: string; good: boolean };
 }
 
+interface FixedOptions {
+  readonly engine: EngineChoice;
+  readonly jobs: number;
+  readonly out: string;
+}
+
+const DEFAULT_OUT = "runs";
+
+const OPTIONS: readonly Option[] = [
+  {
+    name: "engine",
+    value: ENGINE_CHOICES.join("|"),
+    help: "what computes; default: auto, tensorflow where it is found",
+  },
+  { name: "jobs", value: "N", help: "how many runs at once; default: one a core" },
+  {
+    name: "out",
+    value: "DIR",
+    help: `folder of the runs; those that are done are not run again; default: ${DEFAULT_OUT}`,
+  },
+  { name: "help", value: null, help: "print this" },
+];
+
 /**
- * Runs what is not done yet, with the flags `--engine NAME`, `--jobs N` and `--out DIR`.
- * @returns The text to print and the exit code: 0 good, 1 not, 2 bad input (then the text is the sentence).
+ * Runs what is not done yet, as the flags say.
+ * @returns The text to print and the exit code: 0 good or help, 1 not, 2 bad input (then the text is the sentence).
  */
 export async function fixedRuns(args: readonly string[], runs: FixedRuns): Promise<{ text: string; code: 0 | 1 | 2 }> {
   try {
-    const { text, good } = await run(readOptions(args), runs);
+    const options = readOptions(args);
+    if (options === null) return { text: helpText(runs.help), code: 0 };
+    const { text, good } = await run(options, runs);
     return { text, code: good ? 0 : 1 };
   } catch (error) {
-    const bad = error instanceof InputError || error instanceof TypeError; // parseArgs throws TypeError
-    if (!bad) throw error;
-    return { text: messageOf(error), code: 2 };
+    if (!(error instanceof InputError)) throw error;
+    return { text: error.message, code: 2 };
   }
 }
 
-function readOptions(args: readonly string[]): { engine: EngineChoice; jobs: number; out: string } {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      engine: { type: "string", default: "auto" },
-      jobs: { type: "string", default: String(navigator.hardwareConcurrency) },
-      out: { type: "string", default: "runs" },
-    },
-  });
-  const engine = ENGINE_CHOICES.find((name) => name === values.engine);
-  if (engine === undefined) {
-    throw new InputError(
-      `Cannot use engine "${values.engine}" as it is not known: choose one of ${ENGINE_CHOICES.join(", ")}`,
-    );
-  }
-  const jobs = Number(values.jobs);
-  if (!Number.isInteger(jobs) || jobs < 1) {
-    throw new InputError(
-      `Cannot use --jobs ${values.jobs} as it must be a whole number from 1: leave it out for one a core`,
-    );
-  }
-  return { engine, jobs, out: resolve(values.out) };
+function helpText({ task, about, takes, good }: FixedRuns["help"]): string {
+  return [
+    about,
+    "",
+    `Usage: deno task ${task} [options]`,
+    "",
+    ...optionLines(OPTIONS),
+    "",
+    takes,
+    `Exit codes: 0 ${good}, 1 not all, 2 bad input`,
+  ].join("\n");
 }
 
-async function run({ engine: choice, jobs, out }: ReturnType<typeof readOptions>, { specs, result }: FixedRuns) {
+/** @returns Null: help was asked for. */
+function readOptions(args: readonly string[]): FixedOptions | null {
+  const given = readFlags(args, OPTIONS);
+  if (given.has("help")) return null;
+  const wanted = given.get("engine") ?? "auto", jobs = given.get("jobs");
+  const engine = ENGINE_CHOICES.find((name) => name === wanted);
+  if (engine === undefined) throw unknownValue("engine", wanted, ENGINE_CHOICES);
+  return {
+    engine,
+    jobs: jobs === undefined ? navigator.hardwareConcurrency : parseJobs(jobs),
+    out: resolve(given.get("out") ?? DEFAULT_OUT),
+  };
+}
+
+async function run({ engine: choice, jobs, out }: FixedOptions, { specs, result }: FixedRuns) {
   const engine = await resolveEngine(choice);
   checkOut(out);
   const plan = statePlan(orderRuns(specs(engine)).map(({ spec }) => spec), out);

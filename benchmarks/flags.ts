@@ -60,6 +60,15 @@ export function readFlags(args: readonly string[], table: readonly Option[]): Ma
   return flags;
 }
 
+/** What `--jobs` says. @throws {InputError} If it is no whole number from 1 to 1024. */
+export function parseJobs(text: string): number {
+  const jobs = Number(text);
+  if (/^\d+$/.test(text) && jobs >= 1 && jobs <= 1024) return jobs;
+  throw new InputError(
+    `Cannot use --jobs "${text}" as it must be a whole number from 1 to 1024: leave it out for one a core`,
+  );
+}
+
 /** Options that say what a run may take, of every command that starts runs. */
 export const LIMIT_OPTIONS: readonly Option[] = [
   { name: "timeout", value: "MINUTES", help: "end a run that takes longer, as timeout; default: none" },

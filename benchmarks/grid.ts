@@ -12,6 +12,7 @@ import { addressWarning, type QueueAddress } from "../src/runs/queue/url.ts";
 import type { RunRecord } from "../src/runs/record.ts";
 import type { RunSpec } from "../src/runs/spec.ts";
 import { logFile } from "../src/runs/store.ts";
+import type { SizesOf } from "./fit.ts";
 import type { BenchOptions } from "./options.ts";
 import type { Paper } from "./types.ts";
 
@@ -24,7 +25,7 @@ export interface BenchServices {
   readonly resolveEngine: (choice: EngineChoice) => Promise<EngineName>;
   /** Has the data set at hand before processes ask for it. @throws {InputError} If it cannot be had. */
   readonly prepareDataset: (name: string, log: (line: string) => void) => Promise<void>;
-  readonly trainSize: (dataset: string) => number | null;
+  readonly datasetSizes: SizesOf;
   readonly renderReports: (input: ReportInput) => Promise<readonly ReportFile[]>;
   /** Program and arguments of a run's process. */
   readonly command: (place: { out: string; engine: EngineName }) => readonly string[] | Promise<readonly string[]>;

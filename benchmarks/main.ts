@@ -10,10 +10,10 @@ import {
   checkpointMiB,
   childCommand,
   committedRecords,
+  datasetSizes,
   loadDataset,
   renderReports,
   resolveEngine,
-  trainSize,
 } from "./services.ts";
 
 outliveClosedPipe();
@@ -21,7 +21,7 @@ process.exitCode = await bench(Deno.args, {
   papers: PAPERS,
   resolveEngine,
   prepareDataset: async (name, log) => void await loadDataset(name, log),
-  trainSize,
+  datasetSizes,
   renderReports,
   command: childCommand,
   committedRecords,

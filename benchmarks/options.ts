@@ -4,7 +4,7 @@ import type { RunLimits } from "../src/runs/limits.ts";
 import { type BucketAddress, parseStoreUrl } from "../src/runs/queue/store_url.ts";
 import { parseQueueUrl, type QueueAddress } from "../src/runs/queue/url.ts";
 import { type ProtocolName, PROTOCOLS } from "../src/runs/spec.ts";
-import { LIMIT_OPTIONS, type Option, optionLines, parseLimits, readFlags } from "./flags.ts";
+import { LIMIT_OPTIONS, type Option, optionLines, parseJobs, parseLimits, readFlags } from "./flags.ts";
 import { unknownValue } from "./plan.ts";
 import type { Bits, Paper } from "./types.ts";
 
@@ -56,7 +56,13 @@ function optionTable(papers: readonly Paper[]): readonly Option[] {
     { name: "paper", value: paperIds(papers).join("|"), help: "which paper's tables to run (required)" },
     { name: "table", value: "ID", help: `one table of the paper (${tables}); default: all of the protocol` },
     { name: "protocol", value: PROTOCOLS.join("|"), help: `how much of the recipe; default: ${DEFAULT_PROTOCOL}` },
-    { name: "methods", value: "A,B", help: `rows of the table, among ${arms.join(", ")}; default: all` },
+    {
+      name: "methods",
+      value: "A,B",
+      help: `rows of the tables to be run (of smoke the paper's first, or --table), among ${
+        arms.join(", ")
+      }; default: all`,
+    },
     { name: "models", value: "A,B", help: "models in place of the protocol's" },
     { name: "bits", value: "W2A2,W4A4", help: "weight and activation bits in place of the protocol's" },
     { name: "seeds", value: "0,1,2", help: "seeds in place of the protocol's" },
@@ -200,14 +206,6 @@ function parseSeed(text: string): number {
   const seed = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(seed)) return seed;
   throw new InputError(`Cannot use seed "${text}" as seeds must be whole numbers from 0: write them such as 0,1,2`);
-}
-
-function parseJobs(text: string): number {
-  const jobs = Number(text);
-  if (/^\d+$/.test(text) && jobs >= 1 && jobs <= 1024) return jobs;
-  throw new InputError(
-    `Cannot use --jobs "${text}" as it must be a whole number from 1 to 1024: leave it out for one a core`,
-  );
 }
 
 function parseRetries(text: string): number {

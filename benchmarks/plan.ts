@@ -1,15 +1,12 @@
 import type { EngineName } from "../src/engine/types.ts";
 import { InputError } from "../src/errors.ts";
-import { revisionField } from "../src/runs/revisions.ts";
 import { orderRuns, type PlannedRun } from "../src/runs/plan.ts";
-import { canonicalJson, runId, type RunSpec } from "../src/runs/spec.ts";
-import { FP, onQuantizer } from "./arms.ts";
+import { canonicalJson, runId } from "../src/runs/spec.ts";
+import { onQuantizer } from "./arms.ts";
+import { type GridSpec, gridSpecs } from "./grid_specs.ts";
 import { PAPERS } from "./mod.ts";
 import { PROTOCOL_DEFINITIONS } from "./protocols.ts";
 import type { Arm, Bits, Paper, Protocol, TableGrid } from "./types.ts";
-
-/** The paper rule of QDrop that FPQ follows and the others take over: first and last layer in 8 bit. */
-const FIRST_LAST_BITS = 8;
 
 /** What of the papers is run; null: what the paper and the protocol say. */
 export interface PlanRequest {
@@ -80,18 +77,15 @@ export function planCells(request: PlanRequest): PlannedCell[] {
 }
 
 /** A run and the table that it stands in. */
-interface PlacedSpec {
+interface PlacedSpec extends GridSpec {
   readonly paper: Paper;
   readonly grid: TableGrid;
-  readonly spec: RunSpec;
-  /** Whether it fills a cell: a teacher may be there for its students alone. */
-  readonly isCell: boolean;
 }
 
 function placedSpecs(request: PlanRequest): PlacedSpec[] {
   const tables = request.papers.flatMap((paper) => tablesOf(paper, request).map((grid) => ({ paper, grid })));
-  checkKnown("method", request.methods, tables.flatMap(({ grid }) => grid.arms.map(({ id }) => id)));
-  checkKnown("model", request.models, knownModels());
+  checkMethods(request, tables.map(({ grid }) => grid));
+  checkModels(request.models);
   return tables.flatMap(({ paper, grid }) => tableRuns(paper, grid, request));
 }
 
@@ -101,10 +95,30 @@ export function knownModels(): string[] {
   return [...new Set([...ofProtocols, ...PAPERS.flatMap(({ grids }) => grids.flatMap(({ models }) => models))])];
 }
 
-function checkKnown(kind: string, values: readonly string[] | null, known: readonly string[]): void {
-  for (const value of values ?? []) {
-    if (!known.includes(value)) throw unknownValue(kind, value, [...new Set(known)]);
+function checkModels(models: readonly string[] | null): void {
+  const known = knownModels(), unknown = models?.find((model) => !known.includes(model));
+  if (unknown !== undefined) throw unknownValue("model", unknown, known);
+}
+
+function hasRow({ arms }: TableGrid, method: string): boolean {
+  return arms.some(({ id }) => id === method);
+}
+
+/** @throws {InputError} If one is a row of none of the tables; where others have it, they are named, the same paper's first. */
+function checkMethods({ methods, papers }: PlanRequest, tables: readonly TableGrid[]): void {
+  const absent = methods?.find((method) => !tables.some((grid) => hasRow(grid, method)));
+  if (absent === undefined) return;
+  const homes = [...new Set([...papers, ...PAPERS])].flatMap(({ id, grids }) => {
+    const own = grids.filter((grid) => hasRow(grid, absent)).map((grid) => grid.id);
+    return own.length === 0 ? [] : [`--paper ${id} --table ${own.join(" or ")}`];
+  });
+  if (homes.length === 0) {
+    throw unknownValue("method", absent, [...new Set(tables.flatMap(({ arms }) => arms.map(({ id }) => id)))]);
   }
+  const asked = tables.map(({ id }) => id).join(", ");
+  throw new InputError(
+    `Cannot use method "${absent}" as it is no row of the tables to be run (${asked}): give ${homes.join(", or ")}`,
+  );
 }
 
 function tablesOf(paper: Paper, { table, protocol }: PlanRequest): readonly TableGrid[] {
@@ -145,74 +159,15 @@ function bitsOf(grid: TableGrid, { bits, protocol }: PlanRequest): readonly Bits
 }
 
 function tableRuns(paper: Paper, grid: TableGrid, request: PlanRequest): PlacedSpec[] {
-  const placed: PlacedSpec[] = [];
-  const add = (spec: RunSpec, isCell = true) => placed.push({ paper, grid, spec, isCell });
-  for (const seed of request.seeds ?? request.protocol.seeds) {
-    for (const model of request.models ?? request.protocol.models ?? grid.models) {
-      const place = { grid, model, seed, request };
-      for (const arm of armsOf(paper, grid, request)) {
-        if (arm.quantizer === null) {
-          add(fullPrecisionSpec(arm, place));
-          continue;
-        }
-        const teacher = fullPrecisionSpec(arm.start ?? FP, place);
-        if (arm.fromTeacher) add(teacher, false);
-        for (const bits of bitsOf(grid, request)) {
-          add(quantizedSpec(arm, { ...place, bits, teacher: arm.fromTeacher ? runId(teacher) : null }));
-        }
-      }
-    }
-  }
-  return placed;
-}
-
-interface Place {
-  readonly grid: TableGrid;
-  readonly model: string;
-  readonly seed: number;
-  readonly request: PlanRequest;
-}
-
-function fullPrecisionSpec(arm: Arm, { grid, model, seed, request }: Place): RunSpec {
-  const { protocol, engine } = request, { labelledFraction } = arm;
-  return {
-    schema: 1,
-    protocol: protocol.name,
-    arm: arm.id,
-    method: arm.method,
-    model,
-    dataset: {
-      name: grid.dataset,
-      ...protocol.dataset,
-      ...(labelledFraction === undefined ? {} : { labelledFraction }),
-    },
-    quantization: null,
-    recipe: protocol.fullPrecision,
-    seed,
+  const { protocol, engine } = request;
+  const specs = gridSpecs({
+    ...grid,
+    models: request.models ?? protocol.models ?? grid.models,
+    arms: armsOf(paper, grid, request),
+    bits: bitsOf(grid, request),
+    seeds: request.seeds ?? protocol.seeds,
+    protocol,
     engine,
-    teacher: null,
-  };
-}
-
-function quantizedSpec(arm: Arm, place: Place & { readonly bits: Bits; readonly teacher: string | null }): RunSpec {
-  const { protocol } = place.request;
-  return {
-    ...fullPrecisionSpec({ ...arm, method: methodOf(arm, protocol) }, place),
-    quantization: {
-      quantizer: arm.quantizer!,
-      ...revisionField(arm.quantizer!),
-      weightBits: place.bits.weights,
-      activationBits: place.bits.activations,
-      firstLastBits: FIRST_LAST_BITS,
-      calibrationExamples: protocol.calibrationExamples,
-    },
-    recipe: protocol.quantized,
-    teacher: place.teacher,
-  };
-}
-
-/** The arm's method, with what the protocol has chosen for it. */
-function methodOf({ method, tuned }: Arm, { chosen }: Protocol): Arm["method"] {
-  if (tuned === undefined || chosen === undefined) return method;
-  return { ...method, options: { ...method.options, [tuned]: chosen[tuned] } };
+  });
+  return specs.map((item) => ({ ...item, paper, grid }));
 }

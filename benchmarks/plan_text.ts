@@ -60,7 +60,8 @@ function cellLines(view: PlanView): string[] {
 
 function diskText({ diskMiBOf }: Resources, id: string): string {
   const size = diskMiBOf[id];
-  return size === undefined ? "" : `, ${size.toPrecision(2)} MiB of disk`;
+  // two digits, and never an exponent
+  return size === undefined ? "" : `, ${size < 10 ? size.toPrecision(2) : Math.round(size)} MiB of disk`;
 }
 
 function runLine({ id, spec }: PlannedRun, { plan, estimate, resources }: PlanView): string {

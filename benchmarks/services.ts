@@ -1,19 +1,21 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../src/data/cache.ts";
-import { DATASETS, loadDataset as loadByName } from "../datasets/mod.ts";
+import { DATASET_FAMILIES, DATASETS, loadDataset as loadByName } from "../datasets/mod.ts";
 import { cudaFolder } from "../src/engine/locate.ts";
 import type { EngineChoice } from "../src/engine/mod.ts";
 import type { EngineName } from "../src/engine/types.ts";
-import type { Dataset } from "../src/data/types.ts";
+import type { Dataset, DatasetSizes } from "../src/data/types.ts";
 import { InputError } from "../src/errors.ts";
 import type { ReportFile, ReportInput } from "../src/report/mod.ts";
 import type { RunRecord } from "../src/runs/record.ts";
 import type { RunSpec } from "../src/runs/spec.ts";
 
-/** Size of a data set's training split; null: not known. */
-export function trainSize(dataset: string): number | null {
-  return DATASETS.find(({ name }) => name === dataset)?.trainCount ?? null;
+/** How many images a data set has; null: not known before it is loaded, or no such data set. */
+export function datasetSizes(dataset: string): DatasetSizes | null {
+  const family = DATASET_FAMILIES.find(({ prefix }) => dataset.startsWith(prefix));
+  const found = family?.named(dataset) ?? DATASETS.find(({ name }) => name === dataset);
+  return found?.sizes() ?? null;
 }
 
 /** The committed records, for estimates; those that cannot be read are left out. */
@@ -73,7 +75,8 @@ export function childRights({ out, library }: { out: string; library: string | n
     // Native code is bound by no right of Deno: engine wasm runs without.
     ...(library === null ? [] : ["--allow-ffi"]),
     "--allow-env",
-    "--allow-sys=cpus,osRelease,homedir",
+    // memory: an image folder that does not fit is refused
+    "--allow-sys=cpus,osRelease,homedir,systemMemoryInfo",
     "--allow-run=git,nvidia-smi",
   ];
 }

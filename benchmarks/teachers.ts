@@ -10,10 +10,10 @@ import { runIds } from "../src/runs/folder.ts";
 import { openLocks } from "../src/runs/locks.ts";
 import { describeRun, type PlannedRun } from "../src/runs/plan.ts";
 import type { RunRecord } from "../src/runs/record.ts";
-import { canonicalJson } from "../src/runs/spec.ts";
 import { checkpointFile, openRun, readRecord, runFolder, writeRecord } from "../src/runs/store.ts";
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from "../src/train/checkpoint.ts";
-import { networkSha256, OF_NETWORK } from "../src/train/network_digest.ts";
+import { mismatchOf } from "../src/train/mismatch.ts";
+import { OF_NETWORK } from "../src/train/network_digest.ts";
 import type { Position } from "../src/train/position.ts";
 
 /** A full-precision run that is done, and its network. */
@@ -30,22 +30,13 @@ export interface Teacher {
 export async function readTeacher(folder: string, id: string): Promise<Teacher | null> {
   const record = readRecord(folder, id);
   if (record === null || record.status !== "done" || record.spec.teacher !== null) return null;
-  const path = checkpointFile(folder, id);
-  const checkpoint = await readCheckpoint<Position>(path);
+  const path = checkpointFile(folder, id), remedy = "restore that file, or train that run again";
+  const checkpoint = await readCheckpoint<Position>(path, remedy);
   if (checkpoint === null) {
-    throw new InputError(
-      `Cannot start from run ${id} as its network ${path} is missing: restore it, or delete ${runFolder(folder, id)}`,
-    );
+    throw new InputError(`Cannot start from run ${id} as its network ${path} is missing: ${remedy}`);
   }
-  const { runId, curve } = checkpoint.position;
-  const isOfRecord = canonicalJson(curve) === canonicalJson(record.curve) &&
-    (record.networkSha256 === undefined || record.networkSha256 === networkSha256(checkpoint.tensors));
-  if (runId !== id || !isOfRecord) {
-    throw new InputError(
-      `Cannot start from run ${id} as the network ${path} is of ${runId === id ? "another training of it" : runId}: ` +
-        `restore the network of its record, or delete ${runFolder(folder, id)}`,
-    );
-  }
+  const why = mismatchOf(checkpoint, { id, record });
+  if (why !== null) throw new InputError(`Cannot start from run ${id} as the network ${path} is ${why}: ${remedy}`);
   return { record, checkpoint };
 }
 

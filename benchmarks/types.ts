@@ -32,6 +32,12 @@ export interface Arm {
   readonly labelledFraction?: number;
 }
 
+/** What the runs of a table have in place of what their protocol says: in every protocol, full precision and quantized. */
+export interface GridChanges {
+  readonly dataset?: Partial<Pick<Protocol["dataset"], "trainExamples" | "heldOut" | "testExamples">>;
+  readonly recipe?: Partial<Omit<RunSpec["recipe"], "version">>;
+}
+
 /** A table of a paper as a grid of runs. */
 export interface TableGrid {
   readonly id: string;
@@ -39,6 +45,12 @@ export interface TableGrid {
   readonly models: readonly string[];
   readonly arms: readonly Arm[];
   readonly bits: readonly Bits[];
+  /**
+   * For a data set that is too small for the protocols, or a recipe of its own; printed among the page's deviations. Tables on
+   * one data set share runs, so they must have the same.
+   * @default none
+   */
+  readonly changes?: GridChanges;
 }
 
 /** What a protocol makes of the recipe: everything here that differs from the paper's is printed as a deviation. */

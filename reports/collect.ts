@@ -3,9 +3,12 @@ import { InputError } from "../src/errors.ts";
 import { parseMeasurements } from "../src/report/measurements.ts";
 import { parseRecords } from "../src/report/mod.ts";
 import { readTextIfThere, writeFileAtomic } from "../src/runs/files.ts";
-import type { Measurement } from "../src/runs/measurement.ts";
+import { isOfNetwork, type Measurement } from "../src/runs/measurement.ts";
 import { readMeasurements } from "../src/runs/measurement_store.ts";
+import { describeRun } from "../src/runs/plan.ts";
+import { describeEnd } from "../src/runs/progress.ts";
 import type { RunRecord } from "../src/runs/record.ts";
+import { canonicalJson } from "../src/runs/spec.ts";
 import { readRecord } from "../src/runs/store.ts";
 
 /** Folder of done runs that others of the same spec took the place of. */
@@ -32,14 +35,22 @@ function fileOf({ spec }: Pick<RunRecord, "spec">): string {
   return spec.dataset.evaluateOn === "heldOut" ? "held_out.jsonl" : `${spec.protocol}.jsonl`;
 }
 
+/** What was added to the records. */
+export interface Collected {
+  readonly runs: number;
+  readonly files: readonly string[];
+  /** A sentence for each record that took the place of another, or was left out. */
+  readonly told: readonly string[];
+}
+
 /**
  * Adds the ended runs below `<out>/runs` to `<records>/<protocol>.jsonl`, one a line, by start; trials on held-out images
- * to `held_out.jsonl`. A run that is there already is replaced: so a failure by its repetition. A done run that is replaced is
- * kept in `<records>/replaced/`, which no report reads.
+ * to `held_out.jsonl`. A run that is there already is replaced: so a failure by its repetition, but never a done run by one
+ * that is not. A done run that is replaced is kept in `<records>/replaced/`, which no report reads.
  *
  * @throws {InputError} If the folder holds no ended run, or a record cannot be read or written.
  */
-export function collectRuns(out: string, records: string): { runs: number; files: string[] } {
+export function collectRuns(out: string, records: string): Collected {
   const ids = namesIn(join(out, "runs")) ?? [];
   const ended = ids.sort().flatMap((id) => readRecord(out, id) ?? []);
   if (ended.length === 0) {
@@ -47,16 +58,19 @@ export function collectRuns(out: string, records: string): { runs: number; files
       `Cannot collect from ${out} as it holds no ended run: name the --out folder of a finished \`deno task bench\``,
     );
   }
-  const names = [...new Set(ended.map(fileOf))].sort();
-  const files = names.map((name) => {
+  const told: string[] = [];
+  let runs = 0;
+  const files = [...new Set(ended.map(fileOf))].sort().map((name) => {
     const path = join(records, name);
-    const merged = new Map<string, RunRecord>();
+    const merged = new Map(parseRecords(readTextIfThere(path) ?? "", path).map((record) => [record.id, record]));
     const replaced: RunRecord[] = [];
-    for (const record of parseRecords(readTextIfThere(path) ?? "", path)) merged.set(record.id, record);
     for (const record of ended.filter((record) => fileOf(record) === name)) {
       const before = merged.get(record.id);
+      if (before && canonicalJson(before) !== canonicalJson(record)) told.push(toldOf(record, before));
+      if (before && staysBefore(record, before)) continue;
       if (before?.status === "done" && before.startedAt !== record.startedAt) replaced.push(before);
       merged.set(record.id, record);
+      runs += 1;
     }
     writeRecords(path, [...merged.values()]);
     if (replaced.length > 0) {
@@ -65,7 +79,20 @@ export function collectRuns(out: string, records: string): { runs: number; files
     }
     return path;
   });
-  return { runs: ended.length, files };
+  return { runs, files, told };
+}
+
+/** Whether a record stays in its place, as the other of its run is not done and it is. */
+function staysBefore(record: RunRecord, before: RunRecord): boolean {
+  return before.status === "done" && record.status !== "done";
+}
+
+/** What becomes of a record of which the run has another one. */
+function toldOf(record: RunRecord, before: RunRecord): string {
+  const name = `${record.id} (${describeRun(record.spec)})`;
+  return staysBefore(record, before)
+    ? `Left out ${name}, ${describeEnd(record)}; the record that is there stays, ${describeEnd(before)}`
+    : `Replaced ${name}, ${describeEnd(before)}, by ${describeEnd(record)}`;
 }
 
 /** Where measurements lie: beside the folder of the records. */
@@ -75,13 +102,16 @@ export function measurementsFolder(records: string): string {
 
 /**
  * Adds the measurements of the ended runs below `<out>/runs` to `measurements/<protocol>.jsonl` beside the records, one a
- * line, by name and run. One that is there already is replaced.
+ * line, by name and run. One that is there already is replaced; one of a network that is not the record's is left out, as
+ * the run was trained again after it.
  *
  * @throws {InputError} If one cannot be read or written.
  */
 export function collectMeasurements(out: string, records: string): { measurements: number; files: string[] } {
-  const ids = (namesIn(join(out, "runs")) ?? []).sort().filter((id) => readRecord(out, id) !== null);
-  const found = ids.flatMap((id) => readMeasurements(out, id));
+  const found = (namesIn(join(out, "runs")) ?? []).sort().flatMap((id) => {
+    const record = readRecord(out, id);
+    return record === null ? [] : readMeasurements(out, id).filter((item) => isOfNetwork(item, record));
+  });
   const files = [...new Set(found.map(fileOf))].sort().map((name) => {
     const path = join(measurementsFolder(records), name);
     const merged = new Map<string, Measurement>();

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { withMovedArms } from "../benchmarks/moved_arms.ts";
 import { InputError } from "../src/errors.ts";
-import { counted } from "../src/report/labels.ts";
+import { bitsTitle, counted } from "../src/report/labels.ts";
 import { movedCells, parseImport, parseRecords, renderReports, type ReportInput, runsOf } from "../src/report/mod.ts";
 import { parseMeasurements } from "../src/report/measurements.ts";
 import { readTextIfThere } from "../src/runs/files.ts";
@@ -40,7 +40,10 @@ function reportWith(options: ReportOptions, { pages: own, deviations, core, stdo
   const { out } = options;
   if (options.collect !== null) {
     const added = collectRuns(options.collect, options.records);
-    stdout(`Added ${added.runs} runs of ${options.collect} to ${added.files.join(", ") || options.records}\n`);
+    for (const line of added.told) stdout(`${line}\n`);
+    stdout(
+      `Added ${counted(added.runs, "run")} of ${options.collect} to ${added.files.join(", ") || options.records}\n`,
+    );
     const { measurements, files } = collectMeasurements(options.collect, options.records);
     if (measurements > 0) stdout(`Added ${measurements} measurements of ${options.collect} to ${files.join(", ")}\n`);
   }
@@ -62,7 +65,7 @@ function reportWith(options: ReportOptions, { pages: own, deviations, core, stdo
   return options.check ? checkFiles(files, { out, stdout, stderr }) : writeFiles(files, { out, stdout, stderr });
 }
 
-/** Runs of no table are told, by arm and data set: a misnamed arm must not vanish. Trials are in no table by right. */
+/** Runs of no table are told, by arm, bits and data set: a misnamed arm must not vanish. Trials are in no table by right. */
 function tellLost(
   pages: ReportServices["pages"],
   records: readonly RunRecord[],
@@ -71,12 +74,17 @@ function tellLost(
   const used = new Set(pages.flatMap((page) => runsOf(page, records)));
   const lost = records.filter((record) => !used.has(record) && record.spec.dataset.evaluateOn === "test");
   if (lost.length === 0) return;
-  const names = [...Map.groupBy(lost, ({ spec }) => spec.dataset.name)].map(([dataset, runs]) =>
-    `${[...new Set(runs.map(({ spec }) => spec.arm))].join(", ")} on ${dataset}`
+  // an arm may have its table, at other bits
+  const names = [...Map.groupBy(lost, ({ spec }) => placeOf(spec))].map(([place, runs]) =>
+    `${[...new Set(runs.map(({ spec }) => spec.arm))].join(", ")} ${place}`
   );
   stderr(
     `${counted(lost.length, "run")} in no table of a paper, shown by pages of their own alone: ${names.join("; ")}\n`,
   );
+}
+
+function placeOf({ quantization, dataset }: RunRecord["spec"]): string {
+  return `${quantization === null ? "" : `at ${bitsTitle(quantization)} `}on ${dataset.name}`;
 }
 
 function isWantedPaper(id: string, { paper }: ReportOptions): boolean {
@@ -90,10 +98,21 @@ function isOfPaper(path: string, id: string): boolean {
 }
 
 function readRecords({ records, recordsGiven }: ReportOptions): RunRecord[] {
-  if (recordsGiven && namesIn(records) === null) {
+  const names = namesIn(records);
+  if (recordsGiven && names === null) {
     throw new InputError(`Cannot read the records as there is no folder ${records}: name another with --records`);
   }
+  if (names !== null && !names.some(isRecords)) {
+    throw new InputError(
+      `Cannot read the records as ${records} holds no .jsonl: name another folder with --records, or add the runs of a ` +
+        "`deno task bench` with --collect DIR",
+    );
+  }
   return readLines(records, parseRecords);
+}
+
+function isRecords(name: string): boolean {
+  return name.endsWith(".jsonl");
 }
 
 function readMeasurements({ records }: ReportOptions): Measurement[] {
@@ -102,7 +121,7 @@ function readMeasurements({ records }: ReportOptions): Measurement[] {
 
 /** What the *.jsonl of a folder hold, by name; nothing where there is no such folder. */
 function readLines<T>(folder: string, parse: (text: string, source: string) => T[]): T[] {
-  return (namesIn(folder) ?? []).filter((name) => name.endsWith(".jsonl")).sort().flatMap((name) => {
+  return (namesIn(folder) ?? []).filter(isRecords).sort().flatMap((name) => {
     const path = join(folder, name);
     return parse(readTextIfThere(path) ?? "", path);
   });

@@ -8,9 +8,9 @@ import type { EngineName } from "../../src/engine/types.ts";
 import { type RunRecord, startedFrom } from "../../src/runs/record.ts";
 import { runId, type RunSpec } from "../../src/runs/spec.ts";
 import { FP, LSQ } from "../arms.ts";
+import { gridSpecs } from "../grid_specs.ts";
 import { formatBits } from "../plan.ts";
 import { PROTOCOL_DEFINITIONS } from "../protocols.ts";
-import type { Bits } from "../types.ts";
 
 const SEED = 0;
 
@@ -23,45 +23,18 @@ export const TARGETS = {
   ],
 } as const;
 
-function fullPrecision(engine: EngineName): RunSpec {
-  const protocol = PROTOCOL_DEFINITIONS.reduced;
-  return {
-    schema: 1,
-    protocol: protocol.name,
-    arm: FP.id,
-    method: FP.method,
-    model: "resnet20",
-    dataset: { name: "cifar10", ...protocol.dataset },
-    quantization: null,
-    recipe: protocol.fullPrecision,
-    seed: SEED,
-    engine,
-    teacher: null,
-  };
-}
-
-function quantized(teacher: RunSpec, bits: Bits): RunSpec {
-  const protocol = PROTOCOL_DEFINITIONS.reduced;
-  return {
-    ...teacher,
-    arm: LSQ.id,
-    method: LSQ.method,
-    quantization: {
-      quantizer: LSQ.quantizer,
-      weightBits: bits.weights,
-      activationBits: bits.activations,
-      firstLastBits: 8,
-      calibrationExamples: protocol.calibrationExamples,
-    },
-    recipe: protocol.quantized,
-    teacher: runId(teacher),
-  };
-}
-
 /** The three runs. */
 export function acceptanceSpecs(engine: EngineName): RunSpec[] {
-  const teacher = fullPrecision(engine);
-  return [teacher, ...TARGETS.loses.map(({ bits }) => quantized(teacher, bits))];
+  const specs = gridSpecs({
+    dataset: "cifar10",
+    models: ["resnet20"],
+    arms: [FP, LSQ],
+    bits: TARGETS.loses.map(({ bits }) => bits),
+    seeds: [SEED],
+    protocol: PROTOCOL_DEFINITIONS.reduced,
+    engine,
+  });
+  return specs.flatMap(({ spec, isCell }) => isCell ? [spec] : []);
 }
 
 /** One line of the acceptance table. */

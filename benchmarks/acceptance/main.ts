@@ -1,9 +1,16 @@
-/** `deno task acceptance [--engine NAME] [--jobs N] [--out DIR]`: the three acceptance runs and their table. */
+/** `deno task acceptance`: see `--help`. */
 import process from "node:process";
 import { fixedRuns } from "../fixed_runs.ts";
 import { acceptanceRows, acceptanceSpecs, acceptanceTable } from "./acceptance.ts";
 
 const { text, code } = await fixedRuns(Deno.args, {
+  help: {
+    task: "acceptance",
+    about:
+      "Trains ResNet-20 on CIFAR-10 in full precision and, from it, LSQ at W4A4 and W2A2, and compares them with targets",
+    takes: "It starts training at once: about an hour and a half of one core with engine tensorflow",
+    good: "every target holds",
+  },
   specs: acceptanceSpecs,
   result(records, engine) {
     const rows = acceptanceRows(records, engine);

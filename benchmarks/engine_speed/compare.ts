@@ -11,6 +11,7 @@ import { startTensors } from "../../src/train/start.ts";
 import { type StepInputs, type StepOutputs, trainingStep } from "../../src/train/step.ts";
 import { stepInputs } from "../../src/train/step_inputs.ts";
 import type { Dataset } from "../../src/data/types.ts";
+import { FIRST_LAST_BITS } from "../grid_specs.ts";
 import { processSeconds } from "../peers/processes.ts";
 import { median } from "../peers/result.ts";
 import { kernelsOfTfjs, PLAIN, registerPlainBackend } from "./plain_kernels.ts";
@@ -48,9 +49,13 @@ function specOf({ model, bits, batch }: SpeedOptions): RunSpec {
     method: { name: bits === null ? "fp" : "qat", options: {} },
     model,
     dataset: { name: "synthetic", trainExamples: null, heldOut: 0, testExamples: null, evaluateOn: "test" },
-    quantization: bits === null
-      ? null
-      : { quantizer: "lsq", weightBits: bits, activationBits: bits, firstLastBits: 8, calibrationExamples: batch },
+    quantization: bits === null ? null : {
+      quantizer: "lsq",
+      weightBits: bits,
+      activationBits: bits,
+      firstLastBits: FIRST_LAST_BITS,
+      calibrationExamples: batch,
+    },
     recipe: {
       version: 1,
       epochs: 1,

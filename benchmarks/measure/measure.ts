@@ -12,7 +12,7 @@ import {
 } from "../../src/measure/mod.ts";
 import { headline } from "../../src/report/measurements.ts";
 import { captureEnvironment } from "../../src/runs/environment.ts";
-import type { Measurement, MeasurementOptions } from "../../src/runs/measurement.ts";
+import { isOfNetwork, type Measurement, type MeasurementOptions } from "../../src/runs/measurement.ts";
 import { keptCheckpoints, readMeasurement, writeMeasurement } from "../../src/runs/measurement_store.ts";
 import { describeRun } from "../../src/runs/plan.ts";
 import type { RunRecord } from "../../src/runs/record.ts";
@@ -64,9 +64,10 @@ export async function measure(args: readonly string[], services: MeasureServices
 async function measureWith(flags: MeasureFlags, services: MeasureServices): Promise<void> {
   const out = resolve(flags.out);
   const wanted = wantedMeasurements(flags);
-  const tasks = chosenRuns(out, flags).flatMap((run) => wanted.map((item) => taskOf(run, { ...item, out, flags })));
-  const todo = tasks.filter(({ there }) => there === null);
   const say = (line: string): void => services.stderr(line + "\n");
+  const runs = chosenRuns(out, { ...flags, say });
+  const tasks = runs.flatMap((run) => wanted.map((item) => taskOf(run, { ...item, out, flags })));
+  const todo = tasks.filter(({ there }) => there === null);
   const found = new Map<Task, Measurement>();
   if (todo.length > 0) {
     say(`${todo.length} measurements to do, ${tasks.length - todo.length} done before, in ${out}`);
@@ -114,19 +115,24 @@ function wantedMeasurements({ names, set }: MeasureFlags): Wanted[] {
   return wanted;
 }
 
-/** @throws {InputError} If the run has no checkpoint, or `--epochs` is asked for and none was kept. */
+/** @throws {InputError} If the run must be measured and has no checkpoint, or `--epochs` is asked for and none was kept. */
 function taskOf(
   run: RunRecord,
   { definition, options, out, flags }: Wanted & { out: string; flags: MeasureFlags },
 ): Task {
+  const kept = flags.epochs ? keptCheckpoints(out, run.id) : [];
+  const before = flags.force ? null : readMeasurement(out, run.id, definition.name);
+  // what is measured already needs no checkpoint: `runs clean --checkpoints` may have deleted it
+  if (before !== null && isMeasured(before, run, { options, epochs: flags.epochs ? kept : null })) {
+    return { definition, options, run, epochs: kept, there: before };
+  }
   if (!hasCheckpoint(out, run.id)) {
     throw new InputError(
       `Cannot measure run ${run.id} (${describeRun(run.spec)}) as its checkpoint is missing: restore ` +
         `${checkpointFile(out, run.id)}, or choose other runs with --runs`,
     );
   }
-  const epochs = flags.epochs ? keptCheckpoints(out, run.id) : [];
-  if (flags.epochs && epochs.length === 0) {
+  if (flags.epochs && kept.length === 0) {
     throw new InputError(
       `Cannot measure the epochs of run ${run.id} (${
         describeRun(run.spec)
@@ -134,14 +140,22 @@ function taskOf(
         "--runs, or run it in a new --out folder with `deno task bench --keep-epochs`",
     );
   }
-  const there = flags.force ? null : readMeasurement(out, run.id, definition.name);
-  const same = there !== null && canonicalJson(there.options) === canonicalJson(options) &&
-    epochs.every(({ epoch }) => there.epochs.some((measured) => measured.epoch === epoch));
-  return { definition, options, run, epochs, there: same ? there : null };
+  return { definition, options, run, epochs: kept, there: null };
+}
+
+/** Whether a measurement is of this training of a run and has all that is asked for; `epochs` null: no epochs are. */
+function isMeasured(
+  before: Measurement,
+  run: RunRecord,
+  { options, epochs }: { options: MeasurementOptions; epochs: Task["epochs"] | null },
+): boolean {
+  const all = epochs === null ||
+    (before.epochs.length > 0 && epochs.every(({ epoch }) => before.epochs.some((item) => item.epoch === epoch)));
+  return all && isOfNetwork(before, run) && canonicalJson(before.options) === canonicalJson(options);
 }
 
 async function measured(
-  { definition, options, run: { id, spec }, epochs }: Task,
+  { definition, options, run, epochs }: Task,
   { out, engine, dataset, environment }: {
     out: string;
     engine: Engine;
@@ -149,9 +163,9 @@ async function measured(
     environment: Measurement["environment"];
   },
 ): Promise<Measurement> {
-  const began = performance.now(), subject = subjectOf(spec, { engine, dataset });
+  const began = performance.now(), { id, spec } = run, subject = subjectOf(spec, { engine, dataset });
   const checkpoints = { last: checkpointFile(out, id), epochs };
-  const found = await measureRun(definition, { spec, subject, options, checkpoints });
+  const found = await measureRun(definition, { record: run, subject, options, checkpoints });
   const seconds = (performance.now() - began) / 1000;
   return {
     schema: 1,

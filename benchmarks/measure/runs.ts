@@ -4,21 +4,27 @@ import type { RunRecord } from "../../src/runs/record.ts";
 import { readRecord } from "../../src/runs/store.ts";
 import type { MeasureFlags } from "./options.ts";
 
+/** Which runs are asked for, and who is told of those that are left out. */
+type Choice = Pick<MeasureFlags, "runs" | "methods"> & { readonly say: (line: string) => void };
+
 /**
- * The finished runs that are asked for, by arm, bits and seed.
- * @throws {InputError} If one that is named is not there or not done, or if there is none.
+ * The finished runs that are asked for, by arm, bits and seed. Trials on held-out images are left out: measurements look at
+ * test images, which nothing may be chosen by.
+ * @throws {InputError} If one that is named is not there, not done or a trial, or if there is none.
  */
-export function chosenRuns(out: string, { runs, methods }: Pick<MeasureFlags, "runs" | "methods">): RunRecord[] {
+export function chosenRuns(out: string, { runs, methods, say }: Choice): RunRecord[] {
   const ids = runFolders(out);
   const records = new Map(ids.map((id) => [id, runs === null || runs.includes(id) ? readRecord(out, id) : null]));
   for (const id of runs ?? []) requireDone(id, { out, ids, record: records.get(id) ?? null });
-  const done = [...records.values()].filter((record) => record?.status === "done") as RunRecord[];
+  const ended = [...records.values()].filter((record) => record?.status === "done") as RunRecord[];
+  const done = ended.filter((record) => !isTrial(record)), trials = ended.length - done.length;
   if (done.length === 0) {
+    const why = trials > 0 ? "each of its finished runs is a trial on held-out images" : "it holds no finished run";
     throw new InputError(
-      `Cannot measure anything in ${out} as it holds no finished run: name the --out folder of a finished ` +
-        "`deno task bench`",
+      `Cannot measure anything in ${out} as ${why}: name the --out folder of a finished \`deno task bench\``,
     );
   }
+  if (trials > 0) say(`Left out ${trials} of ${ended.length} finished runs as they are trials on held-out images`);
   const arms = [...new Set(done.map(({ spec }) => spec.arm))].sort();
   const unknown = methods?.find((method) => !arms.includes(method));
   if (unknown !== undefined) {
@@ -31,6 +37,10 @@ export function chosenRuns(out: string, { runs, methods }: Pick<MeasureFlags, "r
   );
 }
 
+function isTrial({ spec }: RunRecord): boolean {
+  return spec.dataset.evaluateOn === "heldOut";
+}
+
 function orderOf({ spec, id }: RunRecord): string {
   const bits = spec.quantization ? `${spec.quantization.weightBits}${spec.quantization.activationBits}` : "00";
   return [spec.arm, spec.model, bits, String(spec.seed).padStart(16, "0"), id].join(" ");
@@ -40,8 +50,10 @@ function requireDone(
   id: string,
   { out, ids, record }: { out: string; ids: readonly string[]; record: RunRecord | null },
 ): void {
-  if (record?.status === "done") return;
-  const why = !ids.includes(id)
+  if (record?.status === "done" && !isTrial(record)) return;
+  const why = record?.status === "done"
+    ? "it is a trial on held-out images and measurements look at test images: choose other runs with --runs"
+    : !ids.includes(id)
     ? `there is no such run in ${out}: choose among ${ids.join(", ") || "none, as the folder holds no run"}`
     : record === null
     ? "it is not finished: run the same `deno task bench` to its end first"

@@ -1,7 +1,7 @@
 /** `deno task peer`: see `--help`. */
 import process from "node:process";
 import { join } from "node:path";
-import { InputError, messageOf } from "../../src/errors.ts";
+import { InputError } from "../../src/errors.ts";
 import type { PeerCase, PeerMeasurement } from "./measurement.ts";
 import { HELP, parsePeerOptions, type PeerOptions } from "./options.ts";
 
@@ -108,8 +108,7 @@ try {
   if (options) process.exitCode = await measure(options, (line) => void process.stderr.write(`${line}\n`));
   else process.stdout.write(HELP);
 } catch (error) {
-  const bad = error instanceof InputError || error instanceof TypeError; // parseArgs throws TypeError
-  if (!bad) throw error;
-  process.stderr.write(`${messageOf(error)}\n`);
+  if (!(error instanceof InputError)) throw error;
+  process.stderr.write(`${error.message}\n`);
   process.exitCode = 2;
 }

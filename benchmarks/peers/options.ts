@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
 import { InputError } from "../../src/errors.ts";
+import { type Option, optionLines, readFlags } from "../flags.ts";
 import { type Arm, ARMS, GPU_MODELS, PEER_MODELS } from "./steps.ts";
 
 /** What a user asks of `deno task peer`. */
@@ -23,79 +23,98 @@ export interface PeerOptions {
 
 const MODEL_NAMES = PEER_MODELS.map(({ model }) => model as string);
 
-/** The text of `--help`. */
-export const HELP =
-  `Measures a training step against PyTorch, both in turn on the same work, and writes peers.md and peers.json
+const DEFAULT_ROUNDS = 5, DEFAULT_CORES = 1, DEFAULT_OUT = "reports";
 
-Usage: deno task peer [options]
-
-  --models A,B     models among ${MODEL_NAMES.join(", ")}; default: all
-  --arms A,B       steps among ${Object.keys(ARMS).join(", ")}; default: all that are measured on the model
-  --rounds N       how often each side is started; default: 5
-  --cores 1|2      processes of a side at once, one thread and one core each; default: 1. With 2 the files are
-                   peers_2_cores.md and peers_2_cores.json
-  --gpu            all sides on this machine's GPU: ${
-    GPU_MODELS.map(({ model, batch, arms }) => `${model} at batch ${batch} (${arms.join(", ")})`).join("; ")
+const OPTIONS: readonly Option[] = [
+  { name: "models", value: "A,B", help: `models among ${MODEL_NAMES.join(", ")}; default: all` },
+  {
+    name: "arms",
+    value: "A,B",
+    help: `steps among ${Object.keys(ARMS).join(", ")}; default: all that are measured on the model`,
   },
-                   without Brevitas. The files are peers_gpu.md and peers_gpu.json
-  --tf32           with --gpu: TF32 in all sides' products; the files are peers_gpu_tf32.md and peers_gpu_tf32.json
-  --batch N        batch size; default: ${PEER_MODELS.map(({ model, batch }) => `${batch} (${model})`).join(", ")}
-  --torch PYTHON   a Python that has PyTorch, and Brevitas if that is to be measured; default: pip installs
-                   PyTorch 2.13.0 and Brevitas 0.13.4 into the cache (some gigabytes)
-  --json           print peers.json on stdout instead of the table
-  --out DIR        folder of the two files; default: reports. What is measured so far is in NAME.part.json meanwhile,
-                   and stays there if the command is killed
-  --help           print this
+  { name: "rounds", value: "N", help: `how often each side is started; default: ${DEFAULT_ROUNDS}` },
+  {
+    name: "cores",
+    value: "1|2",
+    help:
+      `processes of a side at once, one thread and one core each; default: ${DEFAULT_CORES}. With 2 the files are ` +
+      "peers_2_cores.md and peers_2_cores.json",
+  },
+  {
+    name: "gpu",
+    value: null,
+    help: `all sides on this machine's GPU, without Brevitas: ${
+      GPU_MODELS.map(({ model, batch, arms }) => `${model} at batch ${batch} (${arms.join(", ")})`).join("; ")
+    }. The files are peers_gpu.md and peers_gpu.json`,
+  },
+  {
+    name: "tf32",
+    value: null,
+    help: "with --gpu: TF32 in all sides' products; the files are peers_gpu_tf32.md and peers_gpu_tf32.json",
+  },
+  {
+    name: "batch",
+    value: "N",
+    help: `batch size; default: ${PEER_MODELS.map(({ model, batch }) => `${batch} (${model})`).join(", ")}`,
+  },
+  {
+    name: "torch",
+    value: "PYTHON",
+    help:
+      "a Python that has PyTorch, and Brevitas if that is to be measured; default: pip installs PyTorch 2.13.0 and " +
+      "Brevitas 0.13.4 into the cache (some gigabytes)",
+  },
+  { name: "json", value: null, help: "print peers.json on stdout instead of the table" },
+  {
+    name: "out",
+    value: "DIR",
+    help:
+      `folder of the two files; default: ${DEFAULT_OUT}. What is measured so far is in NAME.part.json meanwhile, and ` +
+      "stays there if the command is killed",
+  },
+  { name: "help", value: null, help: "print this" },
+];
 
-Which cores: the first of those that the command itself may run on, so \`taskset -c 1 deno task peer\` measures on core 1.
-
-Exit codes: 0 all that ran counts, 1 some losses differ or a side failed, 2 bad input
-`;
+/** The text of `--help`. */
+export const HELP = [
+  "Measures a training step against PyTorch, both in turn on the same work, and writes peers.md and peers.json",
+  "",
+  "Usage: deno task peer [options]",
+  "",
+  ...optionLines(OPTIONS),
+  "",
+  "It starts measuring at once, which may take hours",
+  "Which cores: the first of those that the command itself may run on, so `taskset -c 1 deno task peer` measures on core 1",
+  "Exit codes: 0 all that ran counts, 1 some losses differ or a side failed, 2 bad input",
+  "",
+].join("\n");
 
 /**
  * Reads the command line.
  * @returns The options; null: help was asked for.
- * @throws {InputError} If a value cannot be used.
- * @throws {TypeError} If an option is not known.
+ * @throws {InputError} If an option or its value is not known, or options contradict each other.
  */
 export function parsePeerOptions(args: readonly string[]): PeerOptions | null {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      models: { type: "string" },
-      arms: { type: "string" },
-      rounds: { type: "string", default: "5" },
-      cores: { type: "string", default: "1" },
-      gpu: { type: "boolean", default: false },
-      tf32: { type: "boolean", default: false },
-      batch: { type: "string" },
-      torch: { type: "string" },
-      json: { type: "boolean", default: false },
-      out: { type: "string", default: "reports" },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (values.help) return null;
-  if (values.tf32 && !values.gpu) {
-    throw new InputError("Cannot use --tf32 without --gpu as a CPU has no TF32: add --gpu");
+  const given = readFlags(args, OPTIONS);
+  if (given.has("help")) return null;
+  const gpu = given.has("gpu"), tf32 = given.has("tf32"), cores = given.get("cores") ?? String(DEFAULT_CORES);
+  if (tf32 && !gpu) throw new InputError("Cannot use --tf32 without --gpu as a CPU has no TF32: add --gpu");
+  if (gpu && cores !== "1") {
+    throw new InputError(`Cannot use --cores ${cores} with --gpu as a GPU serves one process: leave it out`);
   }
-  if (values.gpu && values.cores !== "1") {
-    throw new InputError(`Cannot use --cores ${values.cores} with --gpu as a GPU serves one process: leave it out`);
-  }
-  const names = (values.gpu ? GPU_MODELS : PEER_MODELS).map(({ model }) => model);
+  const names = (gpu ? GPU_MODELS : PEER_MODELS).map(({ model }) => model);
+  const [models, arms, batch] = ["models", "arms", "batch"].map((name) => given.get(name));
   return {
-    models: values.models === undefined
-      ? names
-      : [...new Set(values.models.split(",").map((text) => modelName(text, names)))],
-    arms: values.arms === undefined ? null : [...new Set(values.arms.split(",").map(armName))],
-    rounds: whole("rounds", values.rounds, 100),
-    cores: whole("cores", values.cores, 2),
-    gpu: values.gpu,
-    tf32: values.tf32,
-    batch: values.batch === undefined ? null : whole("batch", values.batch, 2000),
-    torch: values.torch ?? null,
-    json: values.json,
-    out: values.out,
+    models: models === undefined ? names : [...new Set(models.split(",").map((text) => modelName(text, names)))],
+    arms: arms === undefined ? null : [...new Set(arms.split(",").map(armName))],
+    rounds: whole("rounds", given.get("rounds") ?? String(DEFAULT_ROUNDS), 100),
+    cores: whole("cores", cores, 2),
+    gpu,
+    tf32,
+    batch: batch === undefined ? null : whole("batch", batch, 2000),
+    torch: given.get("torch") ?? null,
+    json: given.has("json"),
+    out: given.get("out") ?? DEFAULT_OUT,
   };
 }
 
@@ -119,5 +138,7 @@ function armName(text: string): Arm {
 function whole(name: string, text: string, most: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
-  throw new InputError(`Cannot use --${name} ${text} as it must be a whole number from 1 to ${most}: correct it`);
+  throw new InputError(
+    `Cannot use --${name} ${text} as it must be a whole number from 1 to ${most}: leave it out for the default`,
+  );
 }

@@ -18,6 +18,7 @@ import type { StepOptions, TrainingTensors } from "../../src/train/step.ts";
 import { toTensors, zerosLike } from "../../src/train/tensors.ts";
 import { type Leaves, leavesUnder } from "../../src/tree.ts";
 import { synthetic } from "../../datasets/synthetic.ts";
+import { FIRST_LAST_BITS } from "../grid_specs.ts";
 import { type Arm, ARMS, RECIPE, RULE, type Rule } from "./steps.ts";
 
 const CALIBRATION_EXAMPLES = 32;
@@ -56,7 +57,7 @@ function parts(
     quantizer,
     weightBits: 4,
     activationBits: 4,
-    firstLastBits: 8,
+    firstLastBits: FIRST_LAST_BITS,
     calibrationExamples: CALIBRATION_EXAMPLES,
   };
   return { model, quantization: quantizationOf(model, quantization), method: createMethod(method) };

@@ -92,7 +92,7 @@ export async function runs(args: readonly string[], services: RunsServices): Pro
 async function dispatch(args: readonly string[], services: RunsServices): Promise<void> {
   const [name = "--help", ...rest] = args;
   if (name === "--help") return services.stdout(helpText());
-  if (!(name in COMMANDS)) {
+  if (!Object.hasOwn(COMMANDS, name)) {
     const known = Object.keys(COMMANDS).join(", ");
     throw new InputError(`Cannot use command "${name}" as it is not known: choose one of ${known}, or --help`);
   }
@@ -105,6 +105,7 @@ async function dispatch(args: readonly string[], services: RunsServices): Promis
   const flags = readFlags(takesRun ? rest.slice(1) : rest, options);
   if (flags.has("help")) return services.stdout(helpText());
   const out = resolve(flags.get("out") ?? DEFAULT_OUT);
+  requireFolder(out);
   if (name === "list") return list(out, flags.has("json"), services);
   if (name === "teachers") return await copyTeachers(out, flags.get("to"), services);
   if (name === "clean") return cleanFolder(out, flags, services);
@@ -112,6 +113,21 @@ async function dispatch(args: readonly string[], services: RunsServices): Promis
   if (name === "tail") return await tail(logFile(out, id), { out, id, flags, services });
   const state = readState(out, id);
   services.stdout(flags.has("json") ? JSON.stringify(stateDocument(state), null, 2) + "\n" : showText(state));
+}
+
+/** @throws {InputError} If there is no such folder: one that is misspelt must not pass for one without runs. */
+function requireFolder(out: string): void {
+  let isFolder = false;
+  try {
+    isFolder = Deno.statSync(out).isDirectory;
+  } catch {
+    // said below
+  }
+  if (!isFolder) {
+    throw new InputError(
+      `Cannot look for runs in ${out} as there is no such folder: give the --out folder of a \`deno task bench\``,
+    );
+  }
 }
 
 function list(out: string, json: boolean, { stdout }: RunsServices): void {

@@ -8,12 +8,26 @@
 import type { EngineName } from "../../src/engine/types.ts";
 import type { RunRecord } from "../../src/runs/record.ts";
 import { runId, type RunSpec } from "../../src/runs/spec.ts";
-import { revisionField } from "../../src/runs/revisions.ts";
 import { FP, LSQ } from "../arms.ts";
+import { CR } from "../cr/arms.ts";
+import { FPQ } from "../fpq/paper.ts";
+import { gridSpecs } from "../grid_specs.ts";
+import { MEC } from "../mec/paper.ts";
 import { PROTOCOL_DEFINITIONS } from "../protocols.ts";
-import type { Arm } from "../types.ts";
+import type { Arm, Protocol } from "../types.ts";
 
-const SEED = 100, TEACHER_EPOCHS = 10, TRIAL_EPOCHS = 2, WARMUP_EPOCHS = 0.25;
+const SEED = 100, W2A2 = { weights: 2, activations: 2 };
+
+/** Protocol reduced, shorter, and evaluated on held-out images. */
+const TRIALS: Protocol = {
+  ...PROTOCOL_DEFINITIONS.reduced,
+  dataset: { ...PROTOCOL_DEFINITIONS.reduced.dataset, evaluateOn: "heldOut" },
+  fullPrecision: { ...PROTOCOL_DEFINITIONS.reduced.fullPrecision, epochs: 10 },
+  quantized: { ...PROTOCOL_DEFINITIONS.reduced.quantized, epochs: 2, warmupEpochs: 0.25 },
+};
+
+/** What every trial starts from. */
+const TEACHER: Arm = { ...FP, id: `${FP.id}_tuning` };
 
 /** A hyper-parameter, the arm that it is chosen with, and its candidates. */
 export interface Choice {
@@ -36,25 +50,30 @@ export const CHOICES: readonly Choice[] = [
   },
   optionChoice("csdWeight", {
     title: "FPQ: weight of CSD",
-    arm: {
-      id: "fpq",
-      method: { name: "fpq", options: { probability: 0.1 } },
-      quantizer: "lsq_asymmetric",
-      fromTeacher: true,
-    },
+    arm: withOptions(FPQ, ["probability"]),
     candidates: [0.1, 1, 10],
   }),
   optionChoice("weight", {
     title: "CR: weight of the consistency loss",
-    arm: { id: "cr", method: { name: "cr", options: { alpha: 0.999 } }, quantizer: "lsq", fromTeacher: true },
+    arm: withOptions(CR, ["alpha"]),
     candidates: [1, 3, 10],
   }),
   optionChoice("beta", {
     title: "MEC, one view, K = 4: weight of the coding length",
-    arm: { id: "mec", method: { name: "mec", options: { experts: 4 } }, quantizer: "lsq", fromTeacher: true },
+    arm: withOptions(MEC, ["experts"]),
     candidates: [0.03, 0.1, 0.3, 1],
   }),
 ];
+
+/**
+ * The paper's arm with these of its options alone: a trial's id is made of what its spec names, and the trials were run with
+ * no more. A test holds the others to the method's defaults.
+ */
+function withOptions(arm: Arm, names: readonly string[]): Arm {
+  const { name, options } = arm.method;
+  const kept = Object.entries(options).filter(([option]) => names.includes(option));
+  return { ...arm, method: { name, options: Object.fromEntries(kept) } };
+}
 
 /** A choice of one option of an arm's method. */
 function optionChoice(id: string, choice: Omit<Choice, "id" | "apply">): Choice {
@@ -68,48 +87,23 @@ function optionChoice(id: string, choice: Omit<Choice, "id" | "apply">): Choice 
   };
 }
 
-function teacherSpec(engine: EngineName): RunSpec {
-  const protocol = PROTOCOL_DEFINITIONS.reduced;
-  return {
-    schema: 1,
-    protocol: protocol.name,
-    arm: `${FP.id}_tuning`,
-    method: FP.method,
-    model: "resnet20",
-    dataset: { name: "cifar10", ...protocol.dataset, evaluateOn: "heldOut" },
-    quantization: null,
-    recipe: { ...protocol.fullPrecision, epochs: TEACHER_EPOCHS },
-    seed: SEED,
-    engine,
-    teacher: null,
-  };
+/** The specs of one arm: itself, after its teacher where it starts from one. */
+function specsOf(arm: Arm, engine: EngineName): RunSpec[] {
+  const place = { dataset: "cifar10", models: ["resnet20"], bits: [W2A2], seeds: [SEED] };
+  return gridSpecs({ ...place, arms: [arm], protocol: TRIALS, engine }).map(({ spec }) => spec);
 }
 
 /** The trial of one value. */
 export function trialSpec(choice: Choice, value: number, engine: EngineName): RunSpec {
-  const protocol = PROTOCOL_DEFINITIONS.reduced, teacher = teacherSpec(engine);
-  const spec: RunSpec = {
-    ...teacher,
-    arm: `${choice.arm.id}_${choice.id}_${value}`,
-    method: choice.arm.method,
-    quantization: {
-      quantizer: choice.arm.quantizer!,
-      ...revisionField(choice.arm.quantizer!),
-      weightBits: 2,
-      activationBits: 2,
-      firstLastBits: 8,
-      calibrationExamples: protocol.calibrationExamples,
-    },
-    recipe: { ...protocol.quantized, epochs: TRIAL_EPOCHS, warmupEpochs: WARMUP_EPOCHS },
-    teacher: runId(teacher),
-  };
-  return choice.apply(spec, value);
+  const { tuned: _, ...arm } = choice.arm; // not what the protocol has: the value
+  const trial = { ...arm, id: `${arm.id}_${choice.id}_${value}`, start: TEACHER };
+  return choice.apply(specsOf(trial, engine).at(-1)!, value);
 }
 
 /** The teacher and every trial. */
 export function tuningSpecs(engine: EngineName): RunSpec[] {
   return [
-    teacherSpec(engine),
+    ...specsOf(TEACHER, engine),
     ...CHOICES.flatMap((choice) => choice.candidates.map((value) => trialSpec(choice, value, engine))),
   ];
 }

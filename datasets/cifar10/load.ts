@@ -2,8 +2,8 @@
 import { basename, join } from "node:path";
 import { readKnownTarGz, readTarGz } from "../../src/data/archive.ts";
 import { download } from "../../src/data/download.ts";
-import type { DecodedParts, Manifest } from "../../src/data/manifest.ts";
-import { loadFromSources, NotThere, ownFolder, type Source } from "../../src/data/sources.ts";
+import { type DecodedParts, type Manifest, sizesOf } from "../../src/data/manifest.ts";
+import { loadFromSources, NotThere, ofFile, ownFolder, type Source } from "../../src/data/sources.ts";
 import type { DatasetDefinition } from "../../src/data/types.ts";
 import { Assembly, BATCHES } from "./decode.ts";
 import { ARCHIVE, MANIFEST, NPM_PACKAGE } from "./manifest.ts";
@@ -29,7 +29,7 @@ function ownFiles(md5: string): Source {
     async fetch({ manifest, env }) {
       const folder = await ownFolder({ env }), batches = join(folder, ARCHIVE.folder);
       const archive = await Deno.open(join(folder, ARCHIVE.file)).catch(() => null);
-      if (archive) return await decodeArchive(archive.readable, { manifest, md5 });
+      if (archive) return await ofFile(ARCHIVE.file, () => decodeArchive(archive.readable, { manifest, md5 }));
       if (!await Deno.stat(batches).then(() => true, () => false)) {
         throw new NotThere(`"${folder}" has neither ${ARCHIVE.file} nor ${ARCHIVE.folder}`);
       }
@@ -82,6 +82,6 @@ export function cifar10Sources(md5: string = ARCHIVE.md5): Source[] {
 export const cifar10: DatasetDefinition = {
   name: MANIFEST.name,
   title: "CIFAR-10, 60,000 colour images of 32 x 32 pixels in 10 classes",
-  trainCount: MANIFEST.trainCount,
+  sizes: () => sizesOf(MANIFEST),
   load: (options) => loadFromSources(MANIFEST, { ...options, sources: cifar10Sources() }),
 };

@@ -3,8 +3,8 @@ import { basename, join } from "node:path";
 import { readKnownTarGz } from "../../src/data/archive.ts";
 import { decodeCifarBinary } from "../../src/data/cifar_binary.ts";
 import { download } from "../../src/data/download.ts";
-import { type DecodedParts, emptyParts, type Manifest } from "../../src/data/manifest.ts";
-import { loadFromSources, NotThere, ownFolder, type Source } from "../../src/data/sources.ts";
+import { type DecodedParts, emptyParts, type Manifest, sizesOf } from "../../src/data/manifest.ts";
+import { loadFromSources, NotThere, ofFile, ownFolder, type Source } from "../../src/data/sources.ts";
 import type { DatasetDefinition } from "../../src/data/types.ts";
 import { ARCHIVE, MANIFEST } from "./manifest.ts";
 
@@ -42,7 +42,7 @@ export function cifar100Sources(md5: string = ARCHIVE.md5): Source[] {
         const folder = await ownFolder({ env }),
           archive = await Deno.open(join(folder, ARCHIVE.file)).catch(() => null);
         if (!archive) throw new NotThere(`"${folder}" has no ${ARCHIVE.file}`);
-        return await decodeArchive(archive.readable, { manifest, md5 });
+        return await ofFile(ARCHIVE.file, () => decodeArchive(archive.readable, { manifest, md5 }));
       },
     },
     {
@@ -59,6 +59,6 @@ export function cifar100Sources(md5: string = ARCHIVE.md5): Source[] {
 export const cifar100: DatasetDefinition = {
   name: MANIFEST.name,
   title: "CIFAR-100, 60,000 colour images of 32 x 32 pixels in 100 classes",
-  trainCount: MANIFEST.trainCount,
+  sizes: () => sizesOf(MANIFEST),
   load: (options) => loadFromSources(MANIFEST, { ...options, sources: cifar100Sources() }),
 };

@@ -4,10 +4,16 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { download } from "../../src/data/download.ts";
 import { decodeIdx } from "../../src/data/idx.ts";
-import { type DecodedParts, emptyParts, PARTS } from "../../src/data/manifest.ts";
-import { loadFromSources, NotThere, ownFolder, type Source, type SourceContext } from "../../src/data/sources.ts";
+import { type DecodedParts, emptyParts, PARTS, sizesOf } from "../../src/data/manifest.ts";
+import {
+  loadFromSources,
+  NotThere,
+  ofFile,
+  ownFolder,
+  type Source,
+  type SourceContext,
+} from "../../src/data/sources.ts";
 import type { DatasetDefinition } from "../../src/data/types.ts";
-import { messageOf } from "../../src/errors.ts";
 import { DEBIAN_FOLDER, FILES, MANIFEST, OFFICIAL_FOLDER } from "./manifest.ts";
 
 /** All parts from their official files. @param read Gives the bytes of a file by its name. */
@@ -18,15 +24,13 @@ async function decodeFiles(
   const parts = emptyParts(manifest);
   for (const part of PARTS) {
     const file = FILES[part], bytes = await read(file);
-    try {
+    await ofFile(file, () => {
       const { values } = decodeIdx(gunzipSync(bytes));
       if (values.length !== parts[part].length) {
         throw new Error(`it holds ${values.length} values instead of ${parts[part].length}`);
       }
       parts[part].set(values);
-    } catch (error) {
-      throw new Error(`${file} is damaged: ${messageOf(error)}`);
-    }
+    });
   }
   return parts;
 }
@@ -69,6 +73,6 @@ export function fashionMnistSources(debianFolder: string = DEBIAN_FOLDER): Sourc
 export const fashionMnist: DatasetDefinition = {
   name: MANIFEST.name,
   title: "Fashion-MNIST, 70,000 grey images of 28 x 28 pixels in 10 classes",
-  trainCount: MANIFEST.trainCount,
+  sizes: () => sizesOf(MANIFEST),
   load: (options) => loadFromSources(MANIFEST, { ...options, sources: fashionMnistSources() }),
 };

@@ -17,9 +17,18 @@ async function compiled(path: string): Promise<WebAssembly.Module> {
   return await WebAssembly.compile(await Deno.readFile(new URL(import.meta.resolve(path))));
 }
 
+/** The decoder's own errors speak of its insides, such as the bounds of a DataView. */
+function decoded(file: Uint8Array): ReturnType<typeof decodePng> {
+  try {
+    return decodePng(file);
+  } catch {
+    throw new Error("its PNG data is cut or damaged");
+  }
+}
+
 /** The bytes of a PNG, whatever its kind, as RGB; alpha is dropped, and of 16 bits the high eight are kept. */
 function pngPixels(file: Uint8Array): Pixels {
-  const png = decodePng(file), { width, height } = png;
+  const png = decoded(file), { width, height } = png;
   const indexed = png.palette !== undefined;
   const source = indexed ? convertIndexedToRgb(png) : png.data;
   const channels = indexed ? source.length / (width * height) : png.channels;

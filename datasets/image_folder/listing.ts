@@ -1,7 +1,8 @@
 /** What lies in an image folder: train/CLASS/* and val/CLASS/*. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { InputError } from "../../src/errors.ts";
+import type { DatasetSizes } from "../../src/data/types.ts";
+import { InputError, messageOf } from "../../src/errors.ts";
 
 const ENDING = /\.(jpe?g|png)$/i;
 
@@ -28,8 +29,36 @@ async function entries(folder: string): Promise<string[]> {
   return names.sort();
 }
 
+/** Such as `leads nowhere`: of a file that was listed and cannot be looked at. */
+function whyUnread(error: unknown): string {
+  return error instanceof Deno.errors.NotFound
+    ? "is a link to a file that is not there"
+    : `cannot be read (${messageOf(error)})`;
+}
+
 async function isFolder(path: string): Promise<boolean> {
   return await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
+}
+
+/**
+ * Counts the images of a folder by their names alone, so that a plan knows them before anything is read.
+ * @returns Null if the folder cannot be listed: loading it says why.
+ */
+export function countImages(folder: string): DatasetSizes | null {
+  const count = (split: string) =>
+    [...Deno.readDirSync(join(folder, split))].filter(({ name, isFile }) => !isFile && !name.startsWith("."))
+      .reduce((sum, { name }) => sum + imageNames(join(folder, split, name)).length, 0);
+  try {
+    return { train: count("train"), test: count("val") };
+  } catch {
+    return null;
+  }
+}
+
+function imageNames(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) =>
+    !name.startsWith(".") && ENDING.test(name)
+  );
 }
 
 /**
@@ -70,7 +99,10 @@ export async function listImages(folder: string, name: string): Promise<ImageLis
       const inside = join(folder, split, entry), files = (await entries(inside)).filter((file) => ENDING.test(file));
       if (files.length === 0) throw fault(`"${inside}" has no .jpg, .jpeg or .png file: put images there`);
       for (const [rank, file] of files.entries()) {
-        const path = join(inside, file), { size, mtime } = await Deno.stat(path);
+        const path = join(inside, file);
+        const { size, mtime } = await Deno.stat(path).catch((error) => {
+          throw fault(`"${path}" ${whyUnread(error)}: replace the file or take it away`);
+        });
         hash.update(JSON.stringify([split, entry, file, size, mtime?.getTime() ?? null]));
         ranked.push({ path, label, rank });
       }

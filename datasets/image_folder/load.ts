@@ -8,10 +8,10 @@ import {
   labelsOf,
   type Manifest,
 } from "../../src/data/manifest.ts";
-import { readRecord, readStored, writeStored } from "../../src/data/stored.ts";
+import { readRecord, readStored, requireWritable, writeStored } from "../../src/data/stored.ts";
 import type { DataOptions, Dataset, DatasetDefinition, DatasetFamily } from "../../src/data/types.ts";
 import { InputError, messageOf } from "../../src/errors.ts";
-import { type ImageFile, type ImageListing, listImages } from "./listing.ts";
+import { countImages, type ImageFile, type ImageListing, listImages } from "./listing.ts";
 
 const PREFIX = "folder:", PATTERN = "folder:NAME@SIDE";
 /** One name, no path: what a spec names lies in REQUANT_DATA itself. */
@@ -82,9 +82,8 @@ async function decodeAll(
   const fill = async (files: readonly ImageFile[], images: Uint8Array, labels: Uint8Array<ArrayBuffer>) => {
     const numbers = labelsOf(labels, manifest), size = images.length / files.length;
     for (const [i, { path, label }] of files.entries()) {
-      const file = await Deno.readFile(path);
       images.set(
-        await decode(file).catch((error) => {
+        await Deno.readFile(path).then(decode).catch((error) => {
           throw new InputError(
             `Cannot read "${path}" as an image as ${messageOf(error)}: replace the file or take it away`,
           );
@@ -125,6 +124,7 @@ export async function loadImageFolder(
     const known = { ...manifest, ...record }, stored = await readStored(place, known);
     if (stored) return asDataset(stored, known);
   }
+  await requireWritable(place);
   log(`${name}: decoding ${manifest.trainCount} training and ${manifest.testCount} test images`);
   const parts = await decodeAll(manifest, listing, log), checksums = checksumsOf(parts);
   await writeStored(place, parts, { replace: true, record: { ...checksums, origin } });
@@ -136,7 +136,15 @@ export const imageFolder: DatasetFamily = {
   pattern: PATTERN,
   title: "your own images, in REQUANT_DATA/NAME/train/CLASS and val/CLASS, as squares of SIDE pixels",
   named(name): DatasetDefinition {
-    parseName(name);
-    return { name, title: name, trainCount: null, load: (options) => loadImageFolder(name, options) };
+    const { folder } = parseName(name);
+    return {
+      name,
+      title: name,
+      sizes() {
+        const ownData = Deno.env.get("REQUANT_DATA");
+        return ownData ? countImages(join(ownData, folder)) : null;
+      },
+      load: (options) => loadImageFolder(name, options),
+    };
   },
 };

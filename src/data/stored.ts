@@ -61,6 +61,35 @@ export async function readStored(folder: string, manifest: Manifest): Promise<De
 }
 
 /**
+ * Whether a data set can be put there: asked before it is fetched, which may take minutes. Leaves nothing.
+ * @throws {InputError} If it cannot.
+ */
+export async function requireWritable(folder: string): Promise<void> {
+  let place = dirname(folder);
+  while (!await isThere(place)) place = dirname(place);
+  const probe = join(place, `.requant-${randomUUID()}`);
+  try {
+    await Deno.mkdir(probe);
+    await Deno.remove(probe);
+  } catch (error) {
+    throw unwritable(folder, error);
+  }
+}
+
+function unwritable(folder: string, error: unknown): InputError {
+  const { AlreadyExists, NotADirectory, PermissionDenied } = Deno.errors;
+  const why = error instanceof NotADirectory || error instanceof AlreadyExists
+    ? "a file stands where a folder is needed"
+    : error instanceof PermissionDenied
+    ? "writing there is not permitted"
+    : messageOf(error);
+  return new InputError(
+    `Cannot write the data set to "${folder}" as ${why}: free some space, or choose another folder by REQUANT_CACHE or ` +
+      "`deno task data --cache`",
+  );
+}
+
+/**
  * Puts a data set into the cache.
  *
  * All is written to a folder beside it, which is renamed last: other processes see all files or none. What is there
@@ -84,10 +113,7 @@ export async function writeStored(
       if (!await isThere(folder)) throw error;
     });
   } catch (error) {
-    throw new InputError(
-      `Cannot write the data set to "${folder}" as ${messageOf(error)}: ` +
-        "free some space or set REQUANT_CACHE to a folder that can be written",
-    );
+    throw unwritable(folder, error);
   } finally {
     for (const path of [written, replaced]) await Deno.remove(path, { recursive: true }).catch(() => {});
   }

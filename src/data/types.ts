@@ -38,12 +38,18 @@ export interface DataOptions {
   readonly fresh?: boolean;
 }
 
+/** How many images a data set has. */
+export interface DatasetSizes {
+  readonly train: number;
+  readonly test: number;
+}
+
 /** One data set: a folder under `datasets/` and a line in `datasets/mod.ts`. */
 export interface DatasetDefinition {
   readonly name: string;
   readonly title: string;
-  /** Images of its training split: what a plan's estimates count with before anything is loaded; null: not known then. */
-  readonly trainCount: number | null;
+  /** What a plan counts with before anything is fetched; null: not known then. */
+  readonly sizes: () => DatasetSizes | null;
   /** @throws {InputError} If it can be had from no source, or its bytes are not the ones of the manifest. */
   readonly load: (options: DataOptions) => Promise<Dataset>;
 }

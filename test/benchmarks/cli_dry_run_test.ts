@@ -42,6 +42,17 @@ Deno.test("bench --dry-run shows teachers above students, estimates from records
     ]);
   }));
 
+Deno.test("bench --dry-run writes sizes of disk without an exponent", () =>
+  withFolder(async (out) => {
+    const sizes: string[] = [];
+    for (const checkpoint of [0.021, 4.9, 4.99, 131, 1300]) {
+      const args = ["--paper", "mec", "--methods", "fp", "--out", out, "--dry-run"];
+      const { stdout } = await cli(args, { checkpointMiB: () => Promise.resolve(checkpoint) });
+      sizes.push(/([^ ]*) MiB of disk/.exec(stdout)![1]!);
+    }
+    assert.deepEqual(sizes, ["0.042", "9.8", "10", "262", "2600"]);
+  }));
+
 Deno.test("bench --dry-run tells memory and disk, and learns from committed records where the folder has none", () =>
   withFolder(async (out) => {
     await cli(["--paper", "mec", "--out", out]);

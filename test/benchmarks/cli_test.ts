@@ -18,9 +18,11 @@ const GRIDS_OF_FPQ = PAPERS.find(({ id }) => id === "fpq")!.grids.map(({ id }) =
 /** Of the table that smoke runs. */
 const ARMS_OF_MEC = PAPERS.find(({ id }) => id === "mec")!.grids[0]!.arms.map(({ id }) => id).join(", ");
 
+const IDS = [...PAPERS.map(({ id }) => id), "all"];
+
 const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
-  ["", "Cannot run without --paper: give --paper mec|fpq|cr|all, or --help"],
-  ["--paper lsq", 'Cannot use paper "lsq" as it is not known: choose one of mec, fpq, cr, all'],
+  ["", `Cannot run without --paper: give --paper ${IDS.join("|")}, or --help`],
+  ["--paper lsq", `Cannot use paper "lsq" as it is not known: choose one of ${IDS.join(", ")}`],
   [
     "--paper fpq --table table9",
     'Cannot use table of paper fpq "table9" as it is not known: choose one of ' + GRIDS_OF_FPQ,
@@ -31,7 +33,11 @@ const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
     'Cannot use quantizer "nope" as it is not known: choose one of ' + QUANTIZERS.map(({ name }) => name).join(", "),
   ],
   ["--paper fpq --protocol full", 'Cannot use protocol "full" as it is not known: choose one of smoke, reduced, paper'],
-  ["--paper mec --methods fpq", 'Cannot use method "fpq" as it is not known: choose one of ' + ARMS_OF_MEC],
+  ["--paper mec --methods vgg", 'Cannot use method "vgg" as it is not known: choose one of ' + ARMS_OF_MEC],
+  [
+    "--paper mec --methods mec_k1",
+    'Cannot use method "mec_k1" as it is no row of the tables to be run (mec-bits): give --paper mec --table mec-ablation',
+  ],
   [
     "--paper mec --models vgg",
     'Cannot use model "vgg" as it is not known: choose one of ' + knownModels().join(", "),
@@ -62,7 +68,7 @@ const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
     "Cannot use --keep-epochs together with --queue: leave it out, or run without a queue",
   ],
   ["--paper mec --json=yes", 'Cannot use --json=yes as --json takes no value: leave "=yes" out'],
-  ["--paper --json", "Cannot use --paper without a value: give --paper mec|fpq|cr|all"],
+  ["--paper --json", `Cannot use --paper without a value: give --paper ${IDS.join("|")}`],
   ["--paper mec extra", 'Cannot use "extra" as it belongs to no option: see --help'],
   ["--paper mec --methds lsq", `Cannot use option --methds as it is not known: choose among ${KNOWN_OPTIONS}`],
   [
@@ -79,6 +85,10 @@ for (const [args, message] of BAD_INPUTS) {
     assert.equal(stderr.replace(/^Engine: .*\n/, ""), message + "\n");
   });
 }
+
+Deno.test("the papers of bench are those of the project", () => {
+  for (const id of ["mec", "fpq", "cr", "all"]) assert.ok(IDS.includes(id), id);
+});
 
 Deno.test("bench --help names every option and exit code", async () => {
   const { code, stdout } = await cli(["--help"]);
@@ -213,6 +223,6 @@ Deno.test("the command itself exits with 2 on bad input", async () => {
   assert.equal(code, 2);
   assert.equal(
     new TextDecoder().decode(stderr),
-    'Cannot use paper "nope" as it is not known: choose one of mec, fpq, cr, all\n',
+    `Cannot use paper "nope" as it is not known: choose one of ${IDS.join(", ")}\n`,
   );
 });

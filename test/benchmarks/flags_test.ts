@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { LIMIT_OPTIONS, optionLines, parseLimits, readFlags } from "../../benchmarks/flags.ts";
+import { fileURLToPath } from "node:url";
+import { LIMIT_OPTIONS, optionLines, parseJobs, parseLimits, readFlags } from "../../benchmarks/flags.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import { parseOptions } from "../../benchmarks/options.ts";
 import { parseWorkerFlags } from "../../benchmarks/worker/options.ts";
@@ -29,6 +30,61 @@ Deno.test("parseLimits() refuses what is no positive number", () => {
   for (const text of ["0", "-1", "x", "1e3", "", "Infinity"]) {
     assert.throws(() => parseLimits(new Map([["timeout", text]])), { name: "InputError" }, text);
   }
+});
+
+Deno.test("--timeout takes up to a million minutes", () => {
+  assert.equal(parseLimits(new Map([["timeout", "1000000"]])).timeoutMs, 6e10);
+  assert.throws(() => parseLimits(new Map([["timeout", "1000001"]])), { name: "InputError" });
+});
+
+Deno.test("--jobs is a whole number from 1 to 1024", () => {
+  assert.deepEqual(["1", "1024"].map(parseJobs), [1, 1024]);
+  for (const text of ["0", "-1", "1025", "1.5", "x", ""]) {
+    assert.throws(() => parseJobs(text), {
+      name: "InputError",
+      message: `Cannot use --jobs "${text}" as it must be a whole number from 1 to 1024: leave it out for one a core`,
+    });
+  }
+});
+
+/** Commands that begin to work at once, and what each tells of that. */
+const COMMANDS = [
+  ["acceptance", "It starts training at once: about an hour and a half"],
+  ["tuning", "It starts training at once: about an hour and a half"],
+  ["engine_speed", "JSON on stdout"],
+  ["peers", "It starts measuring at once"],
+] as const;
+
+async function command(name: string, args: readonly string[]) {
+  const main = fileURLToPath(new URL(`../../benchmarks/${name}/main.ts`, import.meta.url));
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--no-check", main, ...args],
+  }).output();
+  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+for (const [name, told] of COMMANDS) {
+  Deno.test(`benchmarks/${name}/main.ts has a help, and refuses what it does not know in one sentence`, async () => {
+    const help = await command(name, ["--help"]);
+    assert.deepEqual([help.code, help.stderr], [0, ""]);
+    for (const text of [told, "  --help ", "Exit codes: 0 "]) assert.ok(help.stdout.includes(text), help.stdout);
+    const { code, stdout, stderr } = await command(name, ["--dry-run"]);
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.match(stderr, /^Cannot use option --dry-run as it is not known: choose among --.*, --help\n$/);
+  });
+}
+
+Deno.test("the fixed runs and the peers refuse a count below 1 in one sentence", async () => {
+  assert.deepEqual(await command("acceptance", ["--jobs", "-1"]), {
+    code: 2,
+    stdout: "",
+    stderr: 'Cannot use --jobs "-1" as it must be a whole number from 1 to 1024: leave it out for one a core\n',
+  });
+  assert.deepEqual(await command("peers", ["--rounds", "-1"]), {
+    code: 2,
+    stdout: "",
+    stderr: "Cannot use --rounds -1 as it must be a whole number from 1 to 100: leave it out for the default\n",
+  });
 });
 
 Deno.test("a bucket goes with a queue only", () => {

@@ -140,9 +140,16 @@ Deno.test("parsePeerOptions() reads options and refuses what it cannot use", () 
   );
   assert.throws(
     () => parsePeerOptions(["--cores", "3"]),
-    new InputError("Cannot use --cores 3 as it must be a whole number from 1 to 2: correct it"),
+    new InputError("Cannot use --cores 3 as it must be a whole number from 1 to 2: leave it out for the default"),
   );
-  assert.throws(() => parsePeerOptions(["--fast"]), TypeError);
+  assert.throws(() => parsePeerOptions(["--fast"]), {
+    name: "InputError",
+    message: /^Cannot use option --fast as it is not known: choose among --models, /,
+  });
+  assert.throws(() => parsePeerOptions(["--rounds", "-1"]), {
+    name: "InputError",
+    message: /from 1 to 100: leave it out/,
+  });
 });
 
 Deno.test("othersBusy() counts the processors that were not measured on", () => {

@@ -70,11 +70,13 @@ Deno.test("planRuns() plans FP, LSQ and the method for smoke, students pointing 
   assert.deepEqual(fpq!.method, { name: "fpq", options: { probability: 0.1, csdWeight: 1 } });
 });
 
-Deno.test("planRuns() shares FP and LSQ among all papers", () => {
-  const specs = plan(["fpq", "mec", "cr"], "reduced"), { seeds, models, bits } = PROTOCOL_DEFINITIONS.reduced;
+Deno.test("planRuns() shares FP and LSQ among papers", () => {
+  const papers = ["fpq", "mec", "cr"],
+    tables = PAPERS.filter(({ id }) => papers.includes(id)).flatMap(({ grids }) => grids);
+  const specs = plan(papers, "reduced"), { seeds, models, bits } = PROTOCOL_DEFINITIONS.reduced;
   // what the tables say: an arm once for each seed, model and pair of bits, however many tables it stands in
   const widths = new Map<string, Set<string>>();
-  for (const grid of PAPERS.flatMap(({ grids }) => grids)) {
+  for (const grid of tables) {
     const own = grid.bits.map(formatBits).filter((each) => bits!.map(formatBits).includes(each));
     for (const arm of grid.arms) {
       const found = widths.get(arm.id) ?? widths.set(arm.id, new Set()).get(arm.id)!;
@@ -83,7 +85,7 @@ Deno.test("planRuns() shares FP and LSQ among all papers", () => {
   }
   const perWidth = seeds.length * models!.length;
   assert.deepEqual(countArms(specs), Object.fromEntries([...widths].map(([arm, set]) => [arm, perWidth * set.size])));
-  const counts = countArms(specs), tables = PAPERS.flatMap(({ grids }) => grids);
+  const counts = countArms(specs);
   assert.deepEqual([counts["fp"], counts["lsq"], counts["cr"]], [perWidth, 3 * perWidth, 3 * perWidth]);
   assert.ok(tables.filter(({ arms }) => arms.some(({ id }) => id === "lsq")).length > 3);
   assert.equal(new Set(specs.map(runId)).size, specs.length);
@@ -151,6 +153,22 @@ Deno.test("planRuns() leaves tables on other data sets than the protocol's to --
   assert.deepEqual(datasets(plan(["fpq"], "reduced", { table: "table5" })), ["cifar100"]);
   assert.deepEqual(datasets(plan(["fpq"], "paper")), ["cifar10", "cifar100"]);
 });
+
+for (
+  const [args, home] of [
+    [{ methods: ["mec_k1"] }, /of the tables to be run \(mec-bits\): give --paper mec --table mec-ablation$/],
+    [{ methods: ["fp", "kd"] }, /\(mec-bits\): give --paper fpq --table table4 or table5$/],
+    [
+      { methods: ["fp"], table: "mec-ablation" },
+      /\(mec-ablation\): give --paper mec --table mec-bits, or --paper /,
+    ],
+    [{ methods: ["nope"] }, /^Cannot use method "nope" as it is not known: choose one of fp, lsq, mec$/],
+  ] as const
+) {
+  Deno.test(`planRuns() says which table has the row ${args.methods.join()}`, () => {
+    assert.throws(() => plan(["mec"], "smoke", args), { name: "InputError", message: home });
+  });
+}
 
 Deno.test("planCells() has a cell for every published cell of FPQ, with one run a seed", () => {
   const cells = planCells({ ...REQUEST, papers: PAPERS.filter(({ id }) => id === "fpq") });

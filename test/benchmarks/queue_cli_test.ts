@@ -19,7 +19,7 @@ async function cli(args: readonly string[]) {
     papers: PAPERS,
     resolveEngine: () => Promise.resolve("wasm"),
     prepareDataset: () => Promise.resolve(),
-    trainSize: () => 50_000,
+    datasetSizes: () => ({ train: 50_000, test: 10_000 }),
     renderReports: (input) => {
       reported.push(input);
       return Promise.resolve([{ path: "page.md", text: `# ${input.records.length} records\n` }]);

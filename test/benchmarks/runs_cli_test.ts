@@ -53,6 +53,7 @@ Deno.test(
       "failed",
       null,
     ]);
+    Deno.mkdirSync(join(out, "none"));
     assert.match((await cli("list", "--out", join(out, "none"))).stdout, /^No runs in /);
   }),
 );
@@ -111,6 +112,16 @@ Deno.test(
 
 const BAD_INPUTS: readonly (readonly [args: string, message: RegExp])[] = [
   ["ls", /^Cannot use command "ls" as it is not known: choose one of list, show, tail, teachers, clean, or --help\n$/],
+  [
+    "toString",
+    /^Cannot use command "toString" as it is not known: choose one of list, show, tail, teachers, clean, or --help\n$/,
+  ],
+  ...["list", "clean", "clean --failed --delete", "show f00d", "teachers --to x"].map((command) =>
+    [
+      `${command} --out OUT/nope`,
+      /^Cannot look for runs in .*nope as there is no such folder: give the --out folder of a `deno task bench`\n$/,
+    ] as const
+  ),
   ["show", /^Cannot show without a run: give `deno task runs show ID`\n$/],
   ["show ../../etc --out OUT", /^Cannot use run "\.\.\/\.\.\/etc" as it must be the first digits of an id: see /],
   [

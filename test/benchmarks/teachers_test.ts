@@ -76,12 +76,14 @@ Deno.test("a network that is not of its record, cut or missing is refused in one
     const refused = (message: RegExp) => assert.rejects(findTeachers(out, orderRuns([SPEC])), { message });
     const whole = Deno.readFileSync(path);
     Deno.writeFileSync(path, whole.subarray(0, 300));
-    await refused(/^Cannot read the checkpoint ".*" as .*: delete it to start that run from its beginning$/);
+    await refused(/^Cannot read the checkpoint ".*" as .*: restore that file, or train that run again$/);
     Deno.removeSync(path);
-    await refused(/^Cannot start from run .* as its network .* is missing: restore it, or delete /);
+    await refused(
+      /^Cannot start from run .* as its network .* is missing: restore that file, or train that run again$/,
+    );
     await writeDone(out, OTHER);
     Deno.copyFileSync(checkpointFile(out, runId(OTHER)), path);
-    await refused(new RegExp(`as the network .* is of ${runId(OTHER)}: restore the network of its record`));
+    await refused(new RegExp(`as the network .* is of run ${runId(OTHER)}: restore that file, or train that run`));
     await assert.rejects(findTeachers(join(out, "none"), orderRuns([SPEC])), {
       message: /^Cannot take teachers from .*none as it holds no runs: name an --out folder, or one that /,
     });
@@ -106,6 +108,26 @@ Deno.test("bench --teachers runs no teacher that the folder has, and a dry run c
       2,
       "Cannot use --teachers together with --store: leave it out, or share a folder instead\n",
     ]);
+  }));
+
+Deno.test("bench tells which full-precision runs --teachers does not spare", () =>
+  withFolder(async (folder) => {
+    const from = join(folder, "from"), grid = ["--paper", "mec", "--methods", "lsq", "--out", join(folder, "out")];
+    const plan = JSON.parse((await cli([...grid, "--dry-run", "--json"])).stdout);
+    const teacher: RunSpec = plan.runs.find(({ spec }: { spec: RunSpec }) => spec.arm === "fp").spec;
+    await writeDone(from, teacher);
+    const told = async (seeds: string) => {
+      const { code, stderr } = await cli([...grid, "--seeds", seeds, "--dry-run", "--teachers", from]);
+      assert.equal(code, 0, stderr);
+      return stderr.split("\n").slice(1).join("\n");
+    };
+    assert.equal(await told("0"), "");
+    assert.equal(await told("1"), `The full-precision run of this plan is not in ${from}, so it is trained\n`);
+    assert.equal(
+      await told("1,2"),
+      `None of the 2 full-precision runs of this plan is in ${from}, so they are trained\n`,
+    );
+    assert.equal(await told("0,1,2"), `1 of the 3 full-precision runs of this plan is in ${from}; 2 to train\n`);
   }));
 
 Deno.test("every committed teacher is the run of its committed record", async () => {

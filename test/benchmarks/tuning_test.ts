@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { PAPERS } from "../../benchmarks/mod.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
-import { CHOICES, tuningRows, tuningSpecs, tuningTable } from "../../benchmarks/tuning/tuning.ts";
+import { CHOICES, trialSpec, tuningRows, tuningSpecs, tuningTable } from "../../benchmarks/tuning/tuning.ts";
+import { METHODS } from "../../src/methods/mod.ts";
 import { parseRecords } from "../../src/report/mod.ts";
 import type { RunRecord, RunStatus } from "../../src/runs/record.ts";
 import { parseRunSpec, runId } from "../../src/runs/spec.ts";
@@ -26,6 +28,23 @@ Deno.test("tuningSpecs() never looks at a test image nor takes a seed that a tab
     assert.deepEqual(parseRunSpec(spec, "tuning"), spec);
   }
   assert.equal(new Set(specs.map(runId)).size, specs.length, "every trial is another run");
+});
+
+Deno.test("a trial has the arm of its paper but for the value that is chosen: what it leaves out is the default", () => {
+  // those that src/methods/mec.ts has for one view, beside the ones of its schema
+  const ofViews: Record<string, Record<string, number>> = { mec: { distortion: 1 / 8 } };
+  for (const choice of CHOICES) {
+    const own = PAPERS.flatMap(({ grids }) => grids.flatMap(({ arms }) => arms)).find(({ id }) =>
+      id === choice.arm.id
+    )!;
+    const { method, quantization } = trialSpec(choice, choice.candidates[0]!, "wasm");
+    assert.equal(quantization!.quantizer, own.quantizer);
+    const { options: schema } = METHODS.find(({ name }) => name === own.method.name)!;
+    const whole = (options: Record<string, unknown>) => schema.parse({ ...ofViews[own.method.name], ...options });
+    const chosen = choice.id === "learningRate" ? {} : { [choice.id]: choice.candidates[0]! };
+    assert.equal(method.name, own.method.name);
+    assert.deepEqual(whole(method.options), whole({ ...own.method.options, ...chosen }), choice.id);
+  }
 });
 
 Deno.test("tuningSpecs() changes nothing but the value that is chosen", () => {

@@ -156,6 +156,13 @@ Deno.test("augmentationOf() draws other values for another epoch, view or seed",
   assert.equal(new Set(all).size, 4);
 });
 
+Deno.test("evaluationBatches() refuses images that the split does not have", () => {
+  assert.throws(() => [...evaluationBatches(SPLIT, Uint32Array.of(0, 50), 2)], {
+    name: "InputError",
+    message: "Cannot evaluate image 50 as there are 50: take testExamples of at most 50",
+  });
+});
+
 Deno.test("evaluationBatches() keeps the order and fills the last batch with zeros", () => {
   const batches = [...evaluationBatches(SPLIT, Uint32Array.of(7, 3, 3, 49, 0), 2)];
   assert.deepEqual(batches.map(({ valid }) => valid), [2, 2, 1]);

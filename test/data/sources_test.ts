@@ -43,12 +43,30 @@ Deno.test("loadFromSources() lists every source and why, where all fail, and cac
 Deno.test("loadFromSources() tries nothing else where the user's own files are damaged", async () => {
   await withFolder(async (cache) => {
     const own: Source = { ...broken, title: "REQUANT_DATA", own: true };
-    await assert.rejects(loadFromSources(MANIFEST_FIXTURE, { cache, world: offline(), sources: [own, good] }), {
+    const world = offline({ env: () => "/own" });
+    await assert.rejects(loadFromSources(MANIFEST_FIXTURE, { cache, world, sources: [own, good] }), {
       name: "InputError",
-      message: "Cannot use the files in REQUANT_DATA: no route; put tiny.tar.gz there, or unset it",
+      message: "Cannot use the files in REQUANT_DATA (/own) as no route: put tiny.tar.gz there, or unset REQUANT_DATA",
     });
     const missing: Source = { ...absent, title: "REQUANT_DATA", own: true };
     assert.ok(await loadFromSources(MANIFEST_FIXTURE, { cache, world: offline(), sources: [missing, good] }));
+  });
+});
+
+Deno.test("loadFromSources() fetches nothing where the cache cannot be written, and says why", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "file"), asked: string[] = [];
+    await Deno.writeTextFile(file, "");
+    const watched: Source = { ...good, fetch: () => (asked.push("good"), Promise.resolve(PARTS_FIXTURE)) };
+    for (const cache of [file, join(file, "below")]) {
+      await assert.rejects(loadFromSources(MANIFEST_FIXTURE, { cache, world: offline(), sources: [watched] }), {
+        name: "InputError",
+        message:
+          `Cannot write the data set to "${join(cache, "tiny")}" as a file stands where a folder is needed: free ` +
+          "some space, or choose another folder by REQUANT_CACHE or `deno task data --cache`",
+      });
+    }
+    assert.deepEqual([asked, [...Deno.readDirSync(folder)].length], [[], 1]);
   });
 });
 

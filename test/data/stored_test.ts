@@ -96,7 +96,7 @@ Deno.test("writeStored() says what to do where it cannot write, and leaves nothi
     await assert.rejects(writeStored(join(file, "tiny"), PARTS_FIXTURE, { replace: false }), {
       name: "InputError",
       message:
-        /^Cannot write the data set to ".*tiny" as .*: free some space or set REQUANT_CACHE to a folder that can be written$/,
+        /^Cannot write the data set to ".*tiny" as a file stands where a folder is needed: free some space, or choose /,
     });
     assert.deepEqual(names(cache), ["file"]);
   });

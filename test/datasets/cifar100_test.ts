@@ -71,7 +71,8 @@ Deno.test("cifar100 refuses another, a cut and an incomplete archive in REQUANT_
       await Deno.writeFile(join(folder, ARCHIVE.file), bytes);
       await assert.rejects(load(folder, offline({ env: () => folder }), md5), {
         name: "InputError",
-        message: `Cannot use the files in REQUANT_DATA: ${reason}; put tiny.tar.gz there, or unset it`,
+        message: `Cannot use the files in REQUANT_DATA (${folder}) as ${ARCHIVE.file} is damaged (${reason}): ` +
+          "put tiny.tar.gz there, or unset REQUANT_DATA",
       });
       assert.throws(() => Deno.readDirSync(join(folder, "cache")));
     });

@@ -48,8 +48,8 @@ Deno.test("fashion_mnist names the file in REQUANT_DATA that is cut", async () =
     await Deno.truncate(path, 30);
     await assert.rejects(load(folder, { world: offline({ env: () => folder }), debian: folder }), {
       name: "InputError",
-      message: "Cannot use the files in REQUANT_DATA: t10k-images-idx3-ubyte.gz is damaged: unexpected end of file; " +
-        "put tiny.tar.gz there, or unset it",
+      message: `Cannot use the files in REQUANT_DATA (${folder}) as t10k-images-idx3-ubyte.gz is damaged ` +
+        "(unexpected end of file): put tiny.tar.gz there, or unset REQUANT_DATA",
     });
   });
 });

@@ -4,6 +4,7 @@ import encodeJpeg, { init as initEncoder } from "@jsquash/jpeg/encode.js";
 import { encode as encodePng } from "fast-png";
 import { squareDecoder } from "../../datasets/image_folder/decode.ts";
 import { imageFolder, loadImageFolder } from "../../datasets/image_folder/load.ts";
+import { childRights } from "../../benchmarks/services.ts";
 import { datasetNamed } from "../../datasets/mod.ts";
 import { withFolder } from "../data/fixtures.ts";
 
@@ -127,7 +128,7 @@ Deno.test("squareDecoder() reads grey, indexed, 16 bit and transparent PNGs as R
 });
 
 /** What a change of a good folder is refused with; `ROOT` stands for the folder. */
-const REFUSED: [string, (root: string) => Promise<void>, string][] = [
+const REFUSED: [string, (root: string) => Promise<void>, string | RegExp][] = [
   [
     "a truncated JPEG",
     async (root) => {
@@ -150,6 +151,31 @@ const REFUSED: [string, (root: string) => Promise<void>, string][] = [
       ),
     'Cannot read "ROOT/flowers/val/tulip/v.png" as an image as it is a PNG of 1 bits, and only 8 and 16 can be read: ' +
     "replace the file or take it away",
+  ],
+  [
+    "a PNG that is cut",
+    async (root) => {
+      const bytes = await Deno.readFile(join(root, "flowers/val/tulip/v.png"));
+      await Deno.writeFile(join(root, "flowers/val/tulip/v.png"), bytes.subarray(0, bytes.length - 20));
+    },
+    'Cannot read "ROOT/flowers/val/tulip/v.png" as an image as its PNG data is cut or damaged: replace the file or take it away',
+  ],
+  [
+    "a link that leads nowhere",
+    async (root) => {
+      await Deno.remove(join(root, "flowers/val/tulip/v.png"));
+      await Deno.symlink(join(root, "gone.png"), join(root, "flowers/val/tulip/v.png"));
+    },
+    'Cannot use data set "folder:flowers@8" as "ROOT/flowers/val/tulip/v.png" is a link to a file that is not there: ' +
+    "replace the file or take it away",
+  ],
+  [
+    "a folder that is named as an image",
+    async (root) => {
+      await Deno.remove(join(root, "flowers/val/tulip/v.png"));
+      await Deno.mkdir(join(root, "flowers/val/tulip/v.png"));
+    },
+    /^Cannot read "ROOT\/flowers\/val\/tulip\/v.png" as an image as .+: replace the file or take it away$/,
   ],
   [
     "an empty class",
@@ -179,7 +205,10 @@ for (const [what, change, sentence] of REFUSED) {
     await withFolder(async (root) => {
       await writeFlowers(root);
       await change(root);
-      await assert.rejects(load(root), { name: "InputError", message: sentence.replaceAll("ROOT", root) });
+      const message = typeof sentence === "string"
+        ? sentence.replaceAll("ROOT", root)
+        : new RegExp(sentence.source.replaceAll("ROOT", root));
+      await assert.rejects(load(root), { name: "InputError", message });
       assert.throws(() => Deno.readDirSync(join(root, "cache")));
     });
   });
@@ -214,6 +243,41 @@ Deno.test("deno task data folder:NAME@SIDE decodes a folder of REQUANT_DATA", as
   });
 });
 
+Deno.test("folder:NAME@SIDE is read from the cache with the rights of a run's process", async () => {
+  await withFolder(async (root) => {
+    await writeFlowers(root);
+    const env = { REQUANT_DATA: root, REQUANT_CACHE: join(root, "cache") };
+    const loads = `import { loadDataset } from "${import.meta.resolve("../../datasets/mod.ts")}";
+      console.log((await loadDataset("folder:flowers@8")).train.count);`;
+    await Deno.writeTextFile(join(root, "loads.ts"), loads);
+    const run = async (rights: readonly string[]) => {
+      const config = join(import.meta.dirname!, "../../deno.json");
+      const args = ["run", "--quiet", "--no-check", "--config", config, ...rights, join(root, "loads.ts")];
+      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, env }).output();
+      return new TextDecoder().decode(stdout) || new TextDecoder().decode(stderr);
+    };
+    assert.equal(await run(["-A"]), "3\n");
+    const rights = childRights({ out: root, library: null }).filter((flag) => !flag.startsWith("--allow-read"));
+    assert.equal(await run([...rights, `--allow-read=${join(import.meta.dirname!, "../..")},${root}`]), "3\n");
+  });
+});
+
+Deno.test("folder:NAME@SIDE tells its sizes before it is loaded, where its folder can be listed", async () => {
+  const before = Deno.env.get("REQUANT_DATA"), { sizes } = imageFolder.named("folder:flowers@64");
+  await withFolder(async (root) => {
+    try {
+      Deno.env.set("REQUANT_DATA", root);
+      assert.equal(sizes(), null);
+      await writeFlowers(root);
+      assert.deepEqual(sizes(), { train: 3, test: 2 });
+      Deno.env.delete("REQUANT_DATA");
+      assert.equal(sizes(), null);
+    } finally {
+      if (before !== undefined) Deno.env.set("REQUANT_DATA", before);
+    }
+  });
+});
+
 Deno.test("folder:NAME@SIDE takes no path, no small or huge side, and needs REQUANT_DATA", async () => {
   for (
     const name of [
@@ -235,7 +299,6 @@ Deno.test("folder:NAME@SIDE takes no path, no small or huge side, and needs REQU
         "to 512 pixels: write it such as folder:flowers@64",
     });
   }
-  assert.equal(imageFolder.named("folder:flowers@64").trainCount, null);
   const surroundings = { limitBytes: 1e6, ownData: undefined };
   await assert.rejects(loadImageFolder("folder:flowers@8", { cache: "unused", surroundings }), {
     name: "InputError",

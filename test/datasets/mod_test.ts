@@ -5,8 +5,8 @@ import { dataCache, DATASET_FAMILIES, datasetNamed, DATASETS, loadDataset } from
 import { withFolder } from "../data/fixtures.ts";
 
 const FOLDER = fileURLToPath(new URL("../../datasets/", import.meta.url));
-const UNKNOWN = 'Cannot use data set "imagenet" as it is not known: ' +
-  "choose one of cifar10, cifar100, fashion_mnist, synthetic, folder:NAME@SIDE";
+const KNOWN = [...DATASETS.map(({ name }) => name), ...DATASET_FAMILIES.map(({ pattern }) => pattern)];
+const UNKNOWN = `Cannot use data set "imagenet" as it is not known: choose one of ${KNOWN.join(", ")}`;
 
 /** `deno task data` with `args`. */
 async function runCommand(args: string[], env: Record<string, string> = {}) {
@@ -25,6 +25,7 @@ Deno.test("DATASETS lists every data set in the folder", () => {
 });
 
 Deno.test("datasetNamed() and loadDataset() name the known data sets for an unknown one", async () => {
+  for (const name of ["cifar10", "synthetic", "folder:NAME@SIDE"]) assert.ok(KNOWN.includes(name), name);
   assert.throws(() => datasetNamed("imagenet"), { name: "InputError", message: UNKNOWN });
   await assert.rejects(loadDataset("imagenet"), { name: "InputError", message: UNKNOWN });
   assert.equal((await loadDataset("synthetic")).name, "synthetic");
@@ -44,8 +45,7 @@ Deno.test("dataCache() is the folder data of REQUANT_CACHE", () => {
 Deno.test("deno task data lists the data sets, and loads one", async () => {
   const list = await runCommand([]);
   assert.equal(list.code, 0);
-  const names = [...DATASETS.map(({ name }) => name), ...DATASET_FAMILIES.map(({ pattern }) => pattern)];
-  assert.deepEqual(list.stdout.trim().split("\n").map((line) => line.split(" ")[0]), names);
+  assert.deepEqual(list.stdout.trim().split("\n").map((line) => line.split(" ")[0]), KNOWN);
   const loaded = await runCommand(["synthetic"]);
   assert.match(loaded.stdout, /^synthetic: 2000 training and 500 test images, sha256 [0-9a-f]{64}\n$/);
 });

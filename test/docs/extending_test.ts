@@ -2,20 +2,15 @@
 import assert from "node:assert/strict";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import * as tf from "@tensorflow/tfjs-core";
+import { bench } from "../../benchmarks/bench.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
-import { planRuns } from "../../benchmarks/plan.ts";
-import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
+import { checkpointMiB, datasetSizes, renderReports } from "../../benchmarks/services.ts";
 import type { Paper } from "../../benchmarks/types.ts";
-import { DATASETS, loadDataset } from "../../datasets/mod.ts";
-import { openEngine } from "../../src/engine/mod.ts";
+import { DATASETS } from "../../datasets/mod.ts";
 import { METHODS } from "../../src/methods/mod.ts";
 import { MODELS } from "../../src/nn/mod.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
-import { renderReports } from "../../src/report/mod.ts";
-import type { RunRecord } from "../../src/runs/record.ts";
-import { trainRun } from "../../src/train/run.ts";
-import { record } from "../report/fixtures.ts";
+import { readableRecords } from "../../src/runs/store.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
 
@@ -42,13 +37,37 @@ function writeExamples(folder: string): Map<string, string> {
   return written;
 }
 
-/** The lists, and the export of each example that is its line there. */
-const LINES: readonly { path: string; name: string; list: unknown[] }[] = [
-  { path: "src/quant/min_max.ts", name: "minMax", list: QUANTIZERS as unknown[] },
-  { path: "src/methods/label_smoothing.ts", name: "labelSmoothing", list: METHODS as unknown[] },
-  { path: "src/nn/plain3.ts", name: "plain3", list: MODELS as unknown[] },
-  { path: "datasets/stripes.ts", name: "stripes", list: DATASETS as unknown[] },
-  { path: "benchmarks/label_smoothing/paper.ts", name: "labelSmoothingPaper", list: PAPERS as unknown[] },
+/** The lists, where each stands, and the export of each example that is its line there. */
+const LINES: readonly { path: string; name: string; list: unknown[]; place: string; listName: string }[] = [
+  {
+    path: "src/quant/min_max.ts",
+    name: "minMax",
+    list: QUANTIZERS as unknown[],
+    place: "src/quant/mod.ts",
+    listName: "QUANTIZERS",
+  },
+  {
+    path: "src/methods/label_smoothing.ts",
+    name: "labelSmoothing",
+    list: METHODS as unknown[],
+    place: "src/methods/mod.ts",
+    listName: "METHODS",
+  },
+  { path: "src/nn/plain3.ts", name: "plain3", list: MODELS as unknown[], place: "src/nn/mod.ts", listName: "MODELS" },
+  {
+    path: "datasets/stripes.ts",
+    name: "stripes",
+    list: DATASETS as unknown[],
+    place: "datasets/mod.ts",
+    listName: "DATASETS",
+  },
+  {
+    path: "benchmarks/label_smoothing/paper.ts",
+    name: "labelSmoothingPaper",
+    list: PAPERS as unknown[],
+    place: "benchmarks/mod.ts",
+    listName: "PAPERS",
+  },
 ];
 
 /** Runs `body` with every example in its list. */
@@ -91,42 +110,95 @@ Deno.test("the examples of docs/extending.md pass the linter and the type checke
   }
 });
 
-Deno.test("the examples of docs/extending.md plan, train on their own data and model, and end in a report", () =>
+/** The commands of the page that run the example, without `deno task bench`. */
+function commands(): string[][] {
+  const page = Deno.readTextFileSync(join(ROOT, "docs/extending.md"));
+  const lines = [...page.matchAll(/^deno task bench (.*)$/gm)].map((match) => match[1]!.split(" "));
+  assert.ok(lines.length > 0);
+  return lines;
+}
+
+/** A process of a run that has the examples in its lists, as a checkout with their lines has. */
+function writeChild(folder: string): string[] {
+  const url = (path: string) => JSON.stringify(pathToFileURL(join(ROOT, path)).href);
+  const added = LINES.map(({ path, name, place, listName }) =>
+    `import { ${listName} } from ${
+      url(place)
+    };\nimport { ${name} } from "./${path}";\n(${listName} as unknown[]).push(${name});`
+  );
+  const main = join(folder, "child.ts");
+  Deno.writeTextFileSync(main, [...added, `await import(${url("benchmarks/child/main.ts")});`].join("\n"));
+  return [Deno.execPath(), "run", "-A", "--quiet", "--no-check", "--config", join(ROOT, "deno.json"), main];
+}
+
+/** A command of the page as it stands, in a folder of its own and on engine wasm. */
+async function run(
+  args: readonly string[],
+  { folder, out, papers = PAPERS }: { folder: string; out: string; papers?: readonly Paper[] },
+) {
+  let stdout = "", stderr = "";
+  const signal = new AbortController().signal;
+  const code = await bench([...args, "--out", out, "--engine", "wasm"], {
+    papers,
+    resolveEngine: () => Promise.resolve("wasm"),
+    prepareDataset: () => Promise.resolve(),
+    datasetSizes,
+    renderReports,
+    command: () => writeChild(folder),
+    cores: 2,
+    memoryMiB: 100_000,
+    committedRecords: () => Promise.resolve([]),
+    checkpointMiB,
+    listenForInterrupts: () => ({ stop: signal, kill: signal, dispose: () => {} }),
+    stdout: (text) => void (stdout += text),
+    stderr: (text) => void (stderr += text),
+    terminal: false,
+    columns: 80,
+  });
+  return { code, stdout, stderr };
+}
+
+Deno.test("the commands of docs/extending.md run as they are printed, learn, and end in a report", () =>
   withExamples(async (folder) => {
-    const smoke = PROTOCOL_DEFINITIONS.smoke, paper = PAPERS.at(-1)! as Paper;
-    const runs = planRuns({
-      papers: [paper],
-      table: null,
-      protocol: {
-        ...smoke,
-        models: null,
-        dataset: { ...smoke.dataset, trainExamples: null, heldOut: 0, testExamples: null },
-        fullPrecision: { ...smoke.fullPrecision, epochs: 8, batchSize: 16, augmentation: "none" },
-        quantized: { ...smoke.quantized, epochs: 4, batchSize: 16, augmentation: "none" },
-      },
-      engine: "wasm",
-      methods: null,
-      models: null,
-      bits: null,
-      seeds: null,
-    });
-    assert.deepEqual(runs.map(({ spec }) => spec.arm), ["fp", "lsq", "label_smoothing"]);
-    const engine = await openEngine("wasm");
-    await tf.setBackend("wasm");
-    const dataset = await loadDataset("stripes"), records: RunRecord[] = [];
-    for (const { id, spec } of runs) {
-      const teacherCheckpoint = spec.teacher && `${folder}/${spec.teacher}/checkpoint.safetensors`;
-      Deno.mkdirSync(`${folder}/${id}`);
-      const { status, reason, metrics, curve } = await trainRun({
-        ...{ spec, dataset, engine, teacherCheckpoint, folder: `${folder}/${id}` },
-      });
-      assert.equal(status, "done", reason ?? "");
-      records.push({ ...record(), id, spec, metrics, curve: [...curve] });
+    const out = join(folder, "out");
+    for (const args of commands()) {
+      const { code, stdout, stderr } = await run(args, { folder, out });
+      assert.equal(code, 0, stderr);
+      if (args.includes("--dry-run")) assert.match(stdout, /^9 runs, 0 done, 9 to run/m);
     }
-    const [fp, lsq, smoothed] = records.map(({ metrics }) => metrics!["top1Percent"]!);
-    for (const top1 of [fp, lsq, smoothed]) assert.ok(top1! > 80, `${[fp, lsq, smoothed]}`);
-    const { text } = renderReports({ pages: [paper.page], records, deviations: {} }).find(({ path }) =>
-      path === "label_smoothing.md"
-    )!;
-    assert.ok(text.includes("Label smoothing") && text.includes(smoothed!.toFixed(2)), text);
+    const records = readableRecords(out);
+    assert.deepEqual(records.map(({ spec }) => spec.arm).sort(), ["fp", "label_smoothing", "lsq"]);
+    const top1 = records.map(({ metrics }) => metrics!["top1Percent"]!);
+    for (const percent of top1) assert.ok(percent > 80, `${top1}`);
+    const page = Deno.readTextFileSync(join(out, "reports", "label_smoothing.md"));
+    assert.match(page, /^\| plain3 \| W4A4 \| Label smoothing \| /m);
+    assert.match(
+      page,
+      /^1\. Table stripes, in place of the protocol's: heldOut 0, trainExamples all, testExamples all, /m,
+    );
+  }));
+
+Deno.test("without its changes the paper of docs/extending.md is refused before anything runs, in a dry run too", () =>
+  withExamples(async (folder) => {
+    const paper = PAPERS.at(-1)!, { changes: _, ...grid } = paper.grids[0]!;
+    const papers = [{ ...paper, grids: [grid] }], out = join(folder, "out");
+    const remedy = "give the paper's table `changes` of heldOut, trainExamples, batchSize or testExamples " +
+      "(docs/extending.md)\n";
+    for (
+      const [protocol, asked] of [
+        ["smoke", "hold out 5000, train on 2048 of the rest in batches of 64 and are tested on 1000"],
+        ["paper", "hold out 0, train on the rest in batches of 256 and are tested on all"],
+      ] as const
+    ) {
+      for (const last of ["--dry-run", "--no-report"]) {
+        const args = ["--paper", "label_smoothing", "--protocol", protocol, "--models", "resnet8", last];
+        const { code, stderr } = await run(args, { folder, out, papers });
+        assert.deepEqual([code, stderr.split("\n").slice(1).join("\n")], [
+          2,
+          `Cannot run protocol ${protocol} on data set "stripes" as it has 96 training and 32 test images, and the runs ` +
+          `${asked}: ${remedy}`,
+        ]);
+      }
+    }
+    assert.throws(() => Deno.readDirSync(out), Deno.errors.NotFound);
   }));

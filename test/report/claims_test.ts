@@ -221,10 +221,12 @@ Deno.test("claimBlocks() has a row a claim and a row an evidence", () => {
   assert.deepEqual(claimBlocks(PAGE, []), []);
 });
 
-Deno.test("every paper states claims with ids of their own, about arms and widths of its page", () => {
+Deno.test("a paper's claims have ids of their own, and are about arms and widths of its page", () => {
+  for (const id of ["mec", "fpq", "cr"]) {
+    assert.ok(PAPERS.find((paper) => paper.id === id)!.page.claims!.length > 0, id);
+  }
   for (const { id, page } of PAPERS) {
     const claims = page.claims ?? [];
-    assert.ok(claims.length > 0, id);
     assert.equal(new Set(claims.map((claim) => claim.id)).size, claims.length, id);
     const arms = new Set(page.arms.map((arm) => arm.id));
     for (const claim of claims) {

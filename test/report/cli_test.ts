@@ -94,6 +94,25 @@ Deno.test("report removes the pages of runs that no record has, and --check name
   });
 });
 
+Deno.test("report writes and removes nothing where the folder of the records holds none, as a bench's does", () => {
+  inFolder((folder, run) => {
+    const out = join(folder, "out"), bench = join(folder, "bench"), item = record();
+    run("--records", writeRecords(folder, [item]), "--out", out);
+    openRun(bench, item.spec);
+    writeRecord(bench, item);
+    const page = join(out, "demo.md"), before = Deno.readTextFileSync(page);
+    assert.deepEqual(run("--records", bench, "--out", out), {
+      code: 2,
+      stdout: "",
+      stderr:
+        `Cannot read the records as ${bench} holds no .jsonl: name another folder with --records, or add the runs of a ` +
+        "`deno task bench` with --collect DIR\n",
+    });
+    assert.equal(Deno.readTextFileSync(page), before);
+    assert.ok(namesOf(join(out, "site", "runs")).includes(`${item.id}.html`));
+  });
+});
+
 Deno.test("report --paper writes the files of one paper and those over all papers", () => {
   inFolder((folder, run) => {
     const records = writeRecords(folder, RECORDS);
@@ -111,11 +130,15 @@ Deno.test("report tells of runs that belong to no table", () => {
     const lost = record({ arm: "nobody" });
     const { code, stderr } = run("--records", writeRecords(folder, [lost]), "--out", folder);
     assert.equal(code, 0);
-    assert.equal(stderr, "1 run in no table of a paper, shown by pages of their own alone: nobody on cifar10\n");
-    const records = [lost, record({ arm: "nobody", seed: 1 }), record({ arm: "trial", evaluateOn: "heldOut" })];
+    const told = "in no table of a paper, shown by pages of their own alone";
+    assert.equal(stderr, `1 run ${told}: nobody at W2A2 on cifar10\n`);
+    const records = [
+      ...[lost, record({ arm: "nobody", seed: 1 }), record({ arm: "trial", evaluateOn: "heldOut" })],
+      ...[record({ arm: "lsq", bits: [7, 7] }), record({ arm: "nofp", bits: null })],
+    ];
     assert.equal(
       run("--records", writeRecords(folder, records), "--out", folder).stderr,
-      "2 runs in no table of a paper, shown by pages of their own alone: nobody on cifar10\n",
+      `4 runs ${told}: nobody at W2A2 on cifar10; lsq at W7A7 on cifar10; nofp on cifar10\n`,
     );
   });
 });
@@ -147,7 +170,7 @@ Deno.test("report --collect adds the ended runs of a bench folder and keeps a do
 
 Deno.test("report ends bad input with one sentence and exit code 2", () => {
   inFolder((folder, run) => {
-    const cut = join(folder, "cut");
+    const cut = join(folder, "cut"), whole = writeRecords(folder, RECORDS);
     Deno.mkdirSync(cut);
     Deno.writeTextFileSync(join(cut, "b.jsonl"), '{"schema":1');
     const cases: [string[], RegExp][] = [
@@ -158,13 +181,18 @@ Deno.test("report ends bad input with one sentence and exit code 2", () => {
         ["--records", join(folder, "none")],
         /^Cannot read the records as there is no folder .*none: name another with --records\n$/,
       ],
+      [
+        ["--records", folder],
+        /^Cannot read the records as .* holds no \.jsonl: name another folder with --records, or /,
+      ],
+      [["--records", folder, "--check"], /^Cannot read the records as .* holds no \.jsonl: /],
       [["--records", cut], /^Cannot read line 1 of .*b\.jsonl as it is not complete JSON/],
       [["--collect", folder], /^Cannot collect from .* as it holds no ended run/],
       [["--import", "none.csv"], /^Cannot import none\.csv into reports as committed pages come from .*: name another/],
       [["--import", "none.csv", "--out", folder], /^Cannot import none\.csv as there is no such file/],
       [["--diff", "HEAD", "--check"], /^Cannot use --diff HEAD together with --check as --diff only compares records/],
       [["--diff", "HEAD", "--records", cut], /^Cannot read line 1 of/],
-      [["--records", folder, "--out", join(cut, "b.jsonl")], /^Cannot write .* choose another folder with --out\n$/],
+      [["--records", whole, "--out", join(cut, "b.jsonl")], /^Cannot write .* choose another folder with --out\n$/],
     ];
     for (const [args, message] of cases) {
       const { code, stderr } = run(...args);

@@ -157,6 +157,10 @@ Deno.test("parseImport() says which line and column is wrong", () => {
     ["demo,t1\n", /^Cannot import mq\.csv as it is not well-formed CSV: .* on line 3$/],
   ];
   for (const [row, message] of cases) assert.throws(wrong(row), { name: "InputError", message });
+  assert.throws(() => parseImport(HEADER, "mq.csv"), {
+    name: "InputError",
+    message: "Cannot import mq.csv as it has no line below its first: give it a line for each run",
+  });
   assert.throws(() => parseImport("", "mq.csv"), {
     message: /must name the columns paper, table, .*: missing paper, table/,
   });

@@ -1,7 +1,9 @@
+/** What is added by one file and one line: a file that lacks its line is named. */
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { PAPERS } from "../../benchmarks/mod.ts";
-import { DATASETS } from "../../datasets/mod.ts";
+import { DATASET_FAMILIES, DATASETS } from "../../datasets/mod.ts";
 import { MEASUREMENTS } from "../../src/measure/mod.ts";
 import { METHODS } from "../../src/methods/mod.ts";
 import { MODELS } from "../../src/nn/mod.ts";
@@ -10,13 +12,25 @@ import { REVISED } from "../../src/runs/revisions.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
 
-/** Names of the files of `folder` that export a definition of `type` (and so must be in the list of its mod.ts). */
-function definitionsIn(folder: string, type: string): string[] {
+function entriesOf(folder: string): Deno.DirEntry[] {
+  return [...Deno.readDirSync(join(ROOT, folder))];
+}
+
+async function exportsOf(path: string): Promise<Record<string, unknown>> {
+  return await import(pathToFileURL(join(ROOT, path)).href);
+}
+
+/** The exports of the files of `folder` that are definitions of `type`, by file and name. */
+async function definitionsIn(folder: string, type: string): Promise<Map<string, unknown>> {
   const pattern = new RegExp(`^export const (\\w+)(?:: ${type}\\b| = definition\\()`, "gm");
-  return [...Deno.readDirSync(join(ROOT, folder))].filter(({ isFile, name }) => isFile && name !== "mod.ts")
-    .flatMap(({ name }) =>
-      [...Deno.readTextFileSync(join(ROOT, folder, name)).matchAll(pattern)].map((match) => match[1]!)
-    );
+  const found = new Map<string, unknown>();
+  for (const { isFile, name } of entriesOf(folder)) {
+    const path = `${folder}/${name}`, text = isFile ? Deno.readTextFileSync(join(ROOT, path)) : "";
+    for (const [, exported] of name === "mod.ts" ? [] : text.matchAll(pattern)) {
+      found.set(`${path}, ${exported}`, (await exportsOf(path))[exported!]);
+    }
+  }
+  return found;
 }
 
 const LISTS = [
@@ -27,20 +41,39 @@ const LISTS = [
 ];
 
 for (const { folder, type, list } of LISTS) {
-  Deno.test(`${folder}/mod.ts lists every ${type} of its folder, each name once`, () => {
-    assert.equal(list.length, definitionsIn(folder, type).length);
+  Deno.test(`${folder}/mod.ts lists every ${type} of its folder, each name once`, async () => {
+    const found = await definitionsIn(folder, type), listed: readonly unknown[] = list;
+    const forgotten = [...found].filter(([, value]) => !listed.includes(value)).map(([place]) => place);
+    assert.ok(forgotten.length === 0, `${folder}/mod.ts has no line for ${forgotten.join("; ")}`);
+    const foreign = list.filter((item) => ![...found.values()].includes(item)).map(({ name }) => name);
+    assert.ok(foreign.length === 0, `no file of ${folder} exports a ${type} for ${foreign.join("; ")} of its mod.ts`);
     assert.equal(new Set(list.map(({ name }) => name)).size, list.length);
   });
 }
 
-Deno.test("benchmarks/mod.ts lists every folder with a paper.ts", () => {
-  const folders = [...Deno.readDirSync(join(ROOT, "benchmarks"))].filter(({ name, isDirectory }) =>
-    isDirectory && [...Deno.readDirSync(join(ROOT, "benchmarks", name))].some((file) => file.name === "paper.ts")
-  ).map(({ name }) => name);
+/** Fails with the names of those of `paths` that export nothing which is in `list`. */
+async function requireLines(paths: readonly string[], { list, place }: { list: readonly unknown[]; place: string }) {
+  const absent: string[] = [];
+  for (const path of paths) {
+    if (!Object.values(await exportsOf(path)).some((value) => list.includes(value))) absent.push(path);
+  }
+  assert.ok(absent.length === 0, `${place} has no line for ${absent.join("; ")}`);
+}
+
+Deno.test("benchmarks/mod.ts lists every folder with a paper.ts, by the folder's name", async () => {
+  const folders = entriesOf("benchmarks").filter(({ isDirectory }) => isDirectory).map(({ name }) => name)
+    .filter((name) => entriesOf(`benchmarks/${name}`).some((file) => file.name === "paper.ts"));
+  const papers = folders.map((name) => `benchmarks/${name}/paper.ts`);
+  await requireLines(papers, { list: PAPERS, place: "benchmarks/mod.ts" });
   assert.deepEqual(PAPERS.map(({ id }) => id).sort(), folders.sort());
 });
 
-Deno.test("datasets/mod.ts lists every data set once", () => {
+Deno.test("datasets/mod.ts lists every data set, each name once", async () => {
+  const own = entriesOf("datasets").filter(({ name }) => !["mod.ts", "main.ts"].includes(name));
+  const files = own.map(({ name, isDirectory }) => isDirectory ? `datasets/${name}/load.ts` : `datasets/${name}`);
+  const list = [...DATASETS, ...DATASET_FAMILIES];
+  await requireLines(files, { list, place: "datasets/mod.ts" });
+  assert.equal(files.length, list.length);
   assert.equal(new Set(DATASETS.map(({ name }) => name)).size, DATASETS.length);
 });
 

@@ -33,7 +33,7 @@ export async function cli(args: readonly string[], overrides: Partial<BenchServi
       prepared.push(name);
       return Promise.resolve();
     },
-    trainSize: () => 50_000,
+    datasetSizes: () => ({ train: 50_000, test: 10_000 }),
     renderReports: (input) => {
       reported.push(input);
       return Promise.resolve([

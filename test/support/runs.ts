@@ -1,7 +1,7 @@
 /** Tiny runs on made-up data, for tests of the training loop. */
 import type { Dataset, Split } from "../../src/data/types.ts";
 import { stream } from "../../src/random/stream.ts";
-import type { RunSpec } from "../../src/runs/spec.ts";
+import { runId, type RunSpec } from "../../src/runs/spec.ts";
 
 const SHAPE = [8, 8, 3] as const;
 
@@ -31,7 +31,7 @@ export function tinyDataset(): Dataset {
   };
 }
 
-/** A run of `method` on them; full precision when the method is `fp`. */
+/** A run of `method` on them; full precision when the method is `fp`, else from that one. */
 export function tinySpec(method: string, changes: Partial<RunSpec> = {}): RunSpec {
   const quantized = method !== "fp";
   return {
@@ -56,7 +56,7 @@ export function tinySpec(method: string, changes: Partial<RunSpec> = {}): RunSpe
     },
     seed: 3,
     engine: "wasm",
-    teacher: quantized ? "teacher" : null,
+    teacher: quantized ? runId(tinySpec("fp")) : null,
     ...changes,
   };
 }

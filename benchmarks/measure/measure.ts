@@ -109,7 +109,7 @@ function wantedMeasurements({ names, set }: MeasureFlags): Wanted[] {
     const known = [...new Set(wanted.flatMap(({ options }) => Object.keys(options)))];
     throw new InputError(
       `Cannot set "${unknown}" as it is an option of none of ${definitions.map(({ name }) => name).join(", ")}: ` +
-        `choose among ${known.join(", ")}`,
+        (known.length > 0 ? `choose among ${known.join(", ")}` : "leave --set out, as they have no options"),
     );
   }
   return wanted;

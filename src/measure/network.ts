@@ -8,8 +8,11 @@ import { InputError } from "../errors.ts";
 import { createMethod } from "../methods/mod.ts";
 import type { NetworkTensors } from "../methods/types.ts";
 import { modelNamed } from "../nn/mod.ts";
-import { runId, type RunSpec } from "../runs/spec.ts";
+import type { RunRecord } from "../runs/record.ts";
+import type { RunSpec } from "../runs/spec.ts";
 import { readCheckpoint } from "../train/checkpoint.ts";
+import { mismatchOf } from "../train/mismatch.ts";
+import { networkSha256 } from "../train/network_digest.ts";
 import type { Position } from "../train/position.ts";
 import { quantizationOf } from "../train/quantization.ts";
 import { trainingTensors } from "../train/tensors.ts";
@@ -32,27 +35,29 @@ export function subjectOf(spec: RunSpec, services: { engine: Engine; dataset: Da
 /** A network's tensors, and how to free them. */
 export interface OpenNetwork {
   readonly network: NetworkTensors;
+  /** Of its checkpoint, as in the run's record. */
+  readonly sha256: string;
   dispose(): void;
 }
 
 /**
  * The network that a checkpoint holds: the one that an evaluation sees, which for some methods is an average.
- * @throws {InputError} If there is no such file, or it is damaged, or of another run.
+ * @param epoch After which the checkpoint was kept; left out: the last.
+ * @throws {InputError} If there is no such file, or it is damaged, or not of the training that the record tells of.
  */
-export async function openNetwork(path: string, spec: RunSpec): Promise<OpenNetwork> {
-  const checkpoint = await readCheckpoint<Position>(path);
+export async function openNetwork(path: string, record: RunRecord, epoch?: number): Promise<OpenNetwork> {
+  const { id, spec } = record, remedy = "restore that file, or train that run again";
+  const checkpoint = await readCheckpoint<Position>(path, remedy);
   if (!checkpoint) {
-    throw new InputError(
-      `Cannot measure run ${runId(spec)} as its checkpoint ${path} is not there: delete its folder and run it again`,
-    );
+    throw new InputError(`Cannot measure run ${id} as its checkpoint ${path} is not there: ${remedy}`);
   }
-  if (checkpoint.position.runId !== runId(spec)) {
-    throw new InputError(
-      `Cannot measure run ${runId(spec)} as the checkpoint ${path} is of run ${checkpoint.position.runId}: ` +
-        "delete its folder and run it again",
-    );
-  }
+  const why = mismatchOf(checkpoint, { id, record, ...(epoch === undefined ? {} : { epoch }) });
+  if (why !== null) throw new InputError(`Cannot measure run ${id} as the checkpoint ${path} is ${why}: ${remedy}`);
   const training = trainingTensors(checkpoint.tensors);
   const { params, state } = createMethod(spec.method).evaluated?.(training, training.memory) ?? training;
-  return { network: { params, state }, dispose: () => tf.dispose(training as unknown as Tensor[]) };
+  return {
+    network: { params, state },
+    sha256: networkSha256(checkpoint.tensors),
+    dispose: () => tf.dispose(training as unknown as Tensor[]),
+  };
 }

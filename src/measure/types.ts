@@ -12,7 +12,7 @@ export interface Subject {
   readonly model: Model;
   /** Of full precision: `identityQuantization`. */
   readonly quantization: ModelQuantization;
-  /** Indices of the images that the run trained on. */
+  /** Indices of its training images, those of which `labelledFraction` leaves the label out too. */
   readonly trainingIndices: Uint32Array;
   /** Indices of its test images. */
   readonly testIndices: Uint32Array;

@@ -29,7 +29,9 @@ export function resultBlocks({ table, rows }: ReportTable): Block[] {
     ...(unknown > 0
       ? [
         paragraph(
-          `${table.title}: not run and without a published number: ${counted(unknown, "cell")} (${unknownReasons(notRun)}).`,
+          `${table.title}: not run and without a published number: ${counted(unknown, "cell")} (${
+            unknownReasons(notRun)
+          }).`,
         ),
       ]
       : []),

@@ -9,8 +9,8 @@ import type { ChildMessage } from "./messages.ts";
 import { describeRun } from "./plan.ts";
 import { epochSchema, type RunRecord } from "./record.ts";
 import { parseRunSpec, runId, type RunSpec } from "./spec.ts";
-import { appendEvent, checkpointFile, hasCheckpoint, openRun, writeRecord } from "./store.ts";
-import type { Trainer, TrainOutcome } from "./trainer.ts";
+import { appendEvent, checkpointFile, hasCheckpoint, openRun, readRecord, runFolder, writeRecord } from "./store.ts";
+import { type Spent, together, type Trainer, type TrainOutcome } from "./trainer.ts";
 
 const PROGRESS_EVERY_MS = 500;
 /** How much of its log the record of a run that is not done keeps. */
@@ -108,8 +108,7 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
   const { emit, log, shouldStop } = services;
   const id = runId(spec);
   const startedAt = new Date();
-  // A clock that is set back must not make a run last less than no time.
-  const began = performance.now();
+  const spent = spending();
   const folder = openRun(out, spec);
   log(`${startedAt.toISOString()} ${describeRun(spec)}, run ${id}`);
   const engine = await services.openEngine(spec.engine);
@@ -121,7 +120,9 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
       dataset,
       engine,
       teacherCheckpoint: teacherCheckpoint(spec, out),
+      teacherRecord: spec.teacher === null ? null : readRecord(out, spec.teacher),
       folder,
+      spent,
       onProgress: throttled((progress) => {
         emit({ type: "progress", ...progress, loss: Number.isFinite(progress.loss) ? progress.loss : null });
       }),
@@ -138,7 +139,6 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
     emit({ type: "done", status: "stopped" });
     return null;
   }
-  const cpu = process.cpuUsage();
   log(`Ended as ${outcome.status}${outcome.reason === null ? "" : `: ${outcome.reason}`}`);
   const record: RunRecord = {
     schema: 1,
@@ -150,8 +150,7 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
     metrics: outcome.metrics,
     curve: [...outcome.curve],
     startedAt: startedAt.toISOString(),
-    wallSeconds: (performance.now() - began) / 1000,
-    cpuSeconds: (cpu.user + cpu.system) / 1e6,
+    ...together(outcome.spentBefore, spent()),
     imagesPerSecond: outcome.imagesPerSecond,
     peakMemoryMiB: process.resourceUsage().maxRSS / 1024,
     environment: await captureEnvironment(engine),
@@ -162,6 +161,16 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
   writeRecord(out, record);
   emit({ type: "done", status: outcome.status });
   return record;
+}
+
+/** Tells what this process has spent since now. */
+function spending(): () => Spent {
+  // A clock that is set back must not make a run last less than no time.
+  const began = performance.now();
+  return () => {
+    const cpu = process.cpuUsage();
+    return { wallSeconds: (performance.now() - began) / 1000, cpuSeconds: (cpu.user + cpu.system) / 1e6 };
+  };
 }
 
 /** A run whose evaluation is not a number has diverged, whatever its trainer says: records hold numbers only. */
@@ -179,8 +188,8 @@ function teacherCheckpoint(spec: RunSpec, out: string): string | null {
   const path = checkpointFile(out, spec.teacher);
   if (!hasCheckpoint(out, spec.teacher)) {
     throw new InputError(
-      `Cannot start ${describeRun(spec)} as its teacher's checkpoint is missing: restore ${path}, or delete its ` +
-        `folder to train the teacher again`,
+      `Cannot start ${describeRun(spec)} as its teacher's checkpoint is missing: restore ${path}, ` +
+        `or delete the folder ${runFolder(out, spec.teacher)} to train the teacher again`,
     );
   }
   return path;

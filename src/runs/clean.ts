@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { writeError } from "./files.ts";
 import type { RunState } from "./folder.ts";
 import { openLocks } from "./locks.ts";
@@ -9,7 +9,7 @@ import { runFolder } from "./store.ts";
 export const CLEANABLE = {
   failed: "whole folders of runs that failed or ran out of time",
   unfinished: "whole folders of runs without a record: their checkpoints are lost",
-  checkpoints: "checkpoints of students that are over; a full-precision run keeps its own, as a teacher",
+  checkpoints: "checkpoints of students and epochs kept of any run, where it is over; teachers keep their last",
   temporary: "half-written files, damaged checkpoints, and the second newest checkpoints of runs that are over",
 } as const;
 export type Cleanable = keyof typeof CLEANABLE;
@@ -23,20 +23,31 @@ export interface Cleaning {
 
 const NEWEST = "checkpoint.safetensors";
 const PREVIOUS = "checkpoint.previous.safetensors";
+/** Of `bench --keep-epochs`. */
+const KEPT = "checkpoints";
 
 function isTemporary(name: string, over: boolean): boolean {
   return name.endsWith(".tmp") || name.startsWith("checkpoint.damaged") || (over && name === PREVIOUS);
 }
 
+function isCheckpoint(name: string, isTeacher: boolean): boolean {
+  return dirname(name) === KEPT || (!isTeacher && (name === NEWEST || name === PREVIOUS));
+}
+
+/** Whether kept epochs and measurements are all that is there: an older version of this command deleted the rest. */
+function isLeftover({ files }: RunState): boolean {
+  return files.every(({ name }) => dirname(name) !== ".");
+}
+
 /** What `kinds` delete of a run; null: nothing. Of a run that cannot be read nothing is deleted. */
 export function cleaningOf(state: RunState, kinds: ReadonlySet<Cleanable>): Cleaning | null {
   const { record, problem, spec, files } = state;
-  if (problem !== null || spec === null) return null;
+  if (problem !== null || (spec === null && !isLeftover(state))) return null;
   const over = record !== null && isFinal(record);
   const whole = record === null ? kinds.has("unfinished") : !over && kinds.has("failed");
   const chosen = files.filter(({ name }) =>
     whole || (kinds.has("temporary") && isTemporary(name, over)) ||
-    (kinds.has("checkpoints") && over && spec.teacher !== null && (name === NEWEST || name === PREVIOUS))
+    (kinds.has("checkpoints") && over && isCheckpoint(name, spec?.teacher === null))
   );
   if (chosen.length === 0) return null;
   const bytes = chosen.reduce((sum, file) => sum + file.bytes, 0);
@@ -58,6 +69,7 @@ export function clean(out: string, cleanings: readonly Cleaning[]): string[] {
       for (const name of names ?? files.map(({ name }) => name)) {
         if (!name.startsWith("lock.")) remove(join(folder, name));
       }
+      for (const { name, isDirectory } of Deno.readDirSync(folder)) if (isDirectory) removeEmpty(join(folder, name));
       locks.release(id);
       // Another scheduler may have begun the run by now: its folder is not empty then, and stays.
       if (names === null) removeEmpty(folder);

@@ -23,12 +23,12 @@ export function imagesPerEpoch(spec: RunSpec, trainSize: TrainSize): number | nu
   return all === null ? null : all - spec.dataset.heldOut;
 }
 
-/** Seconds that a record took for each training image, evaluation included where it ran in one go; null: not known. */
+/** Seconds that a record took for each training image, evaluation included; null: not known. */
 function secondsPerImage(record: RunRecord, trainSize: TrainSize): number | null {
   const images = imagesPerEpoch(record.spec, trainSize);
   if (record.imagesPerSecond <= 0 || images === null || images === 0) return null;
   const seen = images * Math.max(1, record.curve.length);
-  // The wall seconds of a resumed run are those of its last process alone.
+  // A resumed run of older code tells the wall seconds of its last process alone.
   return Math.max(1 / record.imagesPerSecond, record.wallSeconds / seen);
 }
 

@@ -8,6 +8,7 @@ import { isRunId, readEvents, readRecord, runFolder, specFile } from "./store.ts
 
 /** A file of a run. */
 export interface RunFile {
+  /** Its path in the run's folder. */
   readonly name: string;
   readonly bytes: number;
 }
@@ -77,11 +78,14 @@ function readSpec(out: string, id: string): RunSpec | null {
   }
 }
 
-function filesOf(folder: string): RunFile[] {
-  return namesOf(folder).sort().flatMap((name) => {
+/** All files below a folder: kept epochs and measurements lie in folders of their own. */
+function filesOf(folder: string, below = ""): RunFile[] {
+  return namesOf(join(folder, below)).sort().flatMap((own) => {
+    const name = join(below, own);
     try {
-      const { isFile, size } = Deno.lstatSync(join(folder, name));
-      return isFile ? [{ name, bytes: size }] : [];
+      // links are neither: nothing outside the folder is a run's
+      const { isFile, isDirectory, size } = Deno.lstatSync(join(folder, name));
+      return isDirectory ? filesOf(folder, name) : isFile ? [{ name, bytes: size }] : [];
     } catch {
       // Gone in between.
       return [];

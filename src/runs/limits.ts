@@ -15,6 +15,8 @@ const LOOK_EVERY_MS = 250;
 /** How long a process may take to write its checkpoint when its time is over. */
 export const GRACE_MS = 10_000;
 const KIB_PER_MIB = 1024;
+/** A timer that is set for longer goes off at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** A process, as limits see it. */
 export interface LimitedProcess {
@@ -50,17 +52,17 @@ export function watchLimits(
 ): LimitWatch {
   let exceeded: Exceeded | null = null;
   let peakMemoryMiB = 0;
-  const timers: ReturnType<typeof setTimeout>[] = [];
+  const timers: Timer[] = [];
   if (timeoutMs !== null) {
-    timers.push(setTimeout(() => {
+    timers.push(startTimer(timeoutMs, () => {
       exceeded ??= {
         status: "timeout",
         reason: `It took longer than ${formatMinutes(timeoutMs)}: give more with --timeout and run the same command ` +
           "again to go on from its checkpoint",
       };
       process.stop();
-      timers.push(setTimeout(() => process.kill(), graceMs));
-    }, timeoutMs));
+      timers.push(startTimer(graceMs, () => process.kill()));
+    }));
   }
   async function look(limitMiB: number): Promise<void> {
     const memory = await residentMiB(process.pid);
@@ -84,9 +86,25 @@ export function watchLimits(
     },
     close(): void {
       clearInterval(looking);
-      timers.forEach(clearTimeout);
+      for (const timer of timers) timer.stop();
     },
   };
+}
+
+/** A timer that has been set. */
+interface Timer {
+  stop(): void;
+}
+
+/** Calls back once, however long the wait. */
+function startTimer(ms: number, call: () => void): Timer {
+  let timer: ReturnType<typeof setTimeout>;
+  function wait(left: number): void {
+    const next = Math.min(left, LONGEST_TIMER_MS);
+    timer = setTimeout(() => left > next ? wait(left - next) : call(), next);
+  }
+  wait(ms);
+  return { stop: () => clearTimeout(timer) };
 }
 
 function formatMinutes(ms: number): string {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { InputError } from "../errors.ts";
-import { environmentSchema } from "./record.ts";
+import { environmentSchema, type RunRecord, sha256Schema } from "./record.ts";
 import { runId, runSpecSchema } from "./spec.ts";
 
 const number = z.number(); // finite, as zod's numbers are
@@ -22,6 +22,8 @@ export const measurementSchema = z.strictObject({
   /** Id of the run. */
   run: z.string(),
   spec: runSpecSchema,
+  /** Of the network that `values` are of, as in the run's record; absent in measurements of older code. */
+  networkSha256: sha256Schema.optional(),
   /** Of the network after the last epoch, the one whose accuracy the run's record holds. */
   values: valuesSchema,
   /** Of the networks that `bench --keep-epochs` kept, by epoch; empty: none were measured. */
@@ -32,6 +34,11 @@ export const measurementSchema = z.strictObject({
   seconds: z.number().nonnegative(),
 });
 export type Measurement = Readonly<z.infer<typeof measurementSchema>>;
+
+/** Whether a measurement is of the network that a record of its run tells of, as far as both tell the network's digest. */
+export function isOfNetwork({ networkSha256 }: Measurement, record: RunRecord): boolean {
+  return networkSha256 === undefined || record.networkSha256 === undefined || networkSha256 === record.networkSha256;
+}
 
 /**
  * Checks a measurement that came from outside.

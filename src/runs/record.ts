@@ -33,7 +33,8 @@ export const epochSchema = z.strictObject({
 });
 export type Epoch = Readonly<z.infer<typeof epochSchema>>;
 
-const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+/** A SHA-256 in hex digits. */
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** One run, ended: what a line of `reports/records/*.jsonl` holds. */
 export const runRecordSchema = z.strictObject({
@@ -48,7 +49,9 @@ export const runRecordSchema = z.strictObject({
   /** Of the last epoch, by name; always `top1Percent` and `loss` when done, else null. The test set selects nothing. */
   metrics: z.record(z.string(), z.number()).nullable(),
   curve: z.array(epochSchema),
+  /** Of the last process of a run that was stopped and went on. */
   startedAt: z.iso.datetime(),
+  /** Both of all processes, each up to the checkpoint that the next went on from; of older code's, of the last alone. */
   wallSeconds: z.number().nonnegative(),
   cpuSeconds: z.number().nonnegative(),
   /** Training images per second of training time, evaluation left out. */

@@ -1,6 +1,6 @@
 import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
-import type { Epoch } from "./record.ts";
+import type { Epoch, RunRecord } from "./record.ts";
 import type { RunSpec } from "./spec.ts";
 
 /** Where a run is, for people. */
@@ -16,6 +16,20 @@ export interface TrainProgress {
   readonly imagesPerSecond: number;
 }
 
+/** What a run has taken of a machine. */
+export interface Spent {
+  readonly wallSeconds: number;
+  readonly cpuSeconds: number;
+}
+
+/** @param before Undefined: nothing, or nothing that is known. */
+export function together(before: Spent | undefined, since: Spent): Spent {
+  return {
+    wallSeconds: (before?.wallSeconds ?? 0) + since.wallSeconds,
+    cpuSeconds: (before?.cpuSeconds ?? 0) + since.cpuSeconds,
+  };
+}
+
 /** What a trainer is told. */
 export interface TrainRequest {
   readonly spec: RunSpec;
@@ -24,8 +38,12 @@ export interface TrainRequest {
   readonly engine: Engine;
   /** `checkpoint.safetensors` of the teacher run. */
   readonly teacherCheckpoint: string | null;
+  /** Of the teacher run, to check its checkpoint by; left out or null: it is not at hand. */
+  readonly teacherRecord?: RunRecord | null;
   /** The run's folder: the trainer keeps its two newest checkpoints there and resumes from the newer whole one. */
   readonly folder: string;
+  /** What this process has spent on the run so far: checkpoints carry it on. Left out: they do not. */
+  readonly spent?: () => Spent;
   readonly onProgress?: (progress: TrainProgress) => void;
   readonly onEpoch?: (epoch: Epoch) => void;
   /** Told what people should know, such as a damaged checkpoint: a line each. */
@@ -48,6 +66,8 @@ export interface TrainOutcome {
   readonly curve: readonly Epoch[];
   /** Training images per second of training time. */
   readonly imagesPerSecond: number;
+  /** By earlier processes, up to the checkpoint that this one went on from; left out: none, or it does not tell. */
+  readonly spentBefore?: Spent;
   /** Of the network as it is now and of the teacher's, as in the record; null: not done, or no teacher. */
   readonly networkSha256: string | null;
   readonly teacherSha256: string | null;

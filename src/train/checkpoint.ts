@@ -30,17 +30,22 @@ function besideCheckpoint(path: string, kind: "previous" | "damaged"): string {
 }
 
 /**
- * Writes to a temporary name, flushes it to the disk and renames; the checkpoint that was there becomes the previous one.
+ * Writes to a temporary name, flushes it to the disk and renames; the checkpoint that was there becomes the previous one,
+ * or is replaced.
  *
  * A kill at any moment leaves the newest, or none of that name and the previous one, whole either way.
  * @throws {InputError} If the system refuses; the checkpoints that were there are then intact.
  */
-export async function writeCheckpoint<Position>(path: string, checkpoint: Checkpoint<Position>): Promise<void> {
+export async function writeCheckpoint<Position>(
+  path: string,
+  checkpoint: Checkpoint<Position>,
+  { keepPrevious = true }: { readonly keepPrevious?: boolean } = {},
+): Promise<void> {
   // Two processes may write the same run for a moment, where a lost worker lives on: each has a name of its own.
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     await writeFlushed(temporary, serialise(checkpoint));
-    await renameIfThere(path, previousCheckpoint(path));
+    if (keepPrevious) await renameIfThere(path, previousCheckpoint(path));
     await Deno.rename(temporary, path);
     await flushFolder(dirname(path));
   } catch (error) {
@@ -108,10 +113,22 @@ async function flushFolder(path: string): Promise<void> {
 
 /**
  * Reads a checkpoint.
+ * @param remedy What to do about a damaged one, as the reader knows: only a run that goes on from its own may be told to
+ * delete it, as any other may be a network that nothing else has.
  * @returns Null if there is none.
  * @throws {InputError} If the file is cut, damaged or of another schema.
  */
-export async function readCheckpoint<Position>(path: string): Promise<Checkpoint<Position> | null> {
+export async function readCheckpoint<Position>(
+  path: string,
+  remedy = "restore that file, or make it again",
+): Promise<Checkpoint<Position> | null> {
+  const read = await load<Position>(path);
+  if (read instanceof InputError) throw new InputError(`${read.message}: ${remedy}`);
+  return read;
+}
+
+/** A checkpoint; null: there is none; an error without a remedy: it is cut, damaged or of another schema. */
+async function load<Position>(path: string): Promise<Checkpoint<Position> | InputError | null> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
     bytes = await Deno.readFile(path);
@@ -122,9 +139,7 @@ export async function readCheckpoint<Position>(path: string): Promise<Checkpoint
   try {
     return parse<Position>(bytes);
   } catch (error) {
-    throw new InputError(
-      `Cannot read the checkpoint "${path}" as ${messageOf(error)}: delete it to start that run from its beginning`,
-    );
+    return new InputError(`Cannot read the checkpoint "${path}" as ${messageOf(error)}`);
   }
 }
 
@@ -142,24 +157,22 @@ export async function readNewestCheckpoint<Position>(
   path: string,
   log: (line: string) => void = () => {},
 ): Promise<Checkpoint<Position> | null> {
-  const previous = previousCheckpoint(path);
-  try {
-    const newest = await readCheckpoint<Position>(path);
-    return newest ?? await readCheckpoint<Position>(previous);
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    const older = await readCheckpoint<Position>(previous).catch((cause) => {
-      throw new InputError(
-        `Cannot go on from "${path}" or from "${previous}" as both are damaged: delete both to start that run from its ` +
-          "beginning",
-        { cause },
-      );
-    });
-    if (older === null) throw error;
-    await renameIfThere(path, besideCheckpoint(path, "damaged"));
-    log(`${error.message.replace(/: delete it .*$/, "")}: going on from the one before it`);
-    return older;
+  const previous = previousCheckpoint(path), remedy = "delete it to start that run from its beginning";
+  const newest = await load<Position>(path);
+  if (newest === null) return await readCheckpoint<Position>(previous, remedy);
+  if (!(newest instanceof InputError)) return newest;
+  const older = await load<Position>(previous);
+  if (older === null) throw new InputError(`${newest.message}: ${remedy}`);
+  if (older instanceof InputError) {
+    throw new InputError(
+      `Cannot go on from "${path}" or from "${previous}" as both are damaged: delete both to start that run from its ` +
+        "beginning",
+      { cause: older },
+    );
   }
+  await renameIfThere(path, besideCheckpoint(path, "damaged"));
+  log(`${newest.message}: going on from the one before it`);
+  return older;
 }
 
 /** SHA-256 of the header (without the checksum itself) and the data. */

@@ -7,7 +7,8 @@ import { trainingData } from "./tensors.ts";
 /**
  * Keeps the checkpoint at the end of an epoch as `<folder>/checkpoints/epoch-<n>.safetensors`.
  *
- * One that is there stays: a run that was stopped and goes on comes to the same bytes again.
+ * One that is there is replaced: a run that goes on comes to the same bytes again, and one that was begun anew must not
+ * leave the network of a training that was deleted.
  * @throws {InputError} If the system refuses.
  */
 export async function keepEpoch(
@@ -15,15 +16,6 @@ export async function keepEpoch(
   { training, position }: { training: TrainingTensors; position: Position },
 ): Promise<void> {
   const kept = join(folder, "checkpoints"), path = join(kept, `epoch-${position.curve.length}.safetensors`);
-  if (await exists(path)) return;
   await Deno.mkdir(kept, { recursive: true });
-  await writeCheckpoint(path, { tensors: trainingData(training), position });
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch {
-    return false;
-  }
+  await writeCheckpoint(path, { tensors: trainingData(training), position }, { keepPrevious: false });
 }

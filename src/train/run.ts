@@ -10,17 +10,18 @@ import { createMethod } from "../methods/mod.ts";
 import { modelNamed } from "../nn/mod.ts";
 import type { Epoch } from "../runs/record.ts";
 import { runId } from "../runs/spec.ts";
-import type { TrainOutcome, TrainRequest } from "../runs/trainer.ts";
-import { readNewestCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { together, type TrainOutcome, type TrainRequest } from "../runs/trainer.ts";
+import { writeCheckpoint } from "./checkpoint.ts";
 import { Evaluator } from "./evaluation.ts";
 import { keepEpoch } from "./kept_epochs.ts";
 import { networkSha256 } from "./network_digest.ts";
 import { quantizationOf, requireRevision } from "./quantization.ts";
-import { advanced, collapsed, type Position } from "./position.ts";
-import { readNetwork, startTensors } from "./start.ts";
+import { advanced, collapsed, crossEntropyOf, type Position } from "./position.ts";
+import { resume } from "./resume.ts";
+import { readTeacherNetwork, startTensors } from "./start.ts";
 import { type StepInputs, type StepOutputs, trainingStep, type TrainingTensors } from "./step.ts";
 import { rateAt, stepInputs, type StepSource } from "./step_inputs.ts";
-import { checkpointTensors, toTensors, trainingData, trainingTensors } from "./tensors.ts";
+import { checkpointTensors, toTensors, trainingData } from "./tensors.ts";
 
 /** How often a run lets signals in; a step itself cannot be interrupted. */
 const LISTEN_EVERY_MS = 200;
@@ -74,8 +75,16 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
     stepsPerEpoch: perEpoch,
     steps: perEpoch * spec.recipe.epochs,
   };
-  const start = request.teacherCheckpoint === null ? null : await readNetwork(request.teacherCheckpoint, model);
-  const resumed = await resume(checkpointPath, runId(spec), request.onNote);
+  const start = request.teacherCheckpoint === null
+    ? null
+    : await readTeacherNetwork(request.teacherCheckpoint, { ...request, model });
+  const teacherSha256 = start && networkSha256(checkpointTensors(start));
+  const origin = {
+    runId: runId(spec),
+    dataSha256: dataset.sha256,
+    ...(teacherSha256 === null ? {} : { teacherSha256 }),
+  };
+  const resumed = await resume(checkpointPath, origin, request.onNote);
   let training = resumed ? resumed.training : startTensors(engine, {
     spec,
     model,
@@ -85,21 +94,24 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
     indices,
     teacher: start,
   });
-  const teacherSha256 = start && networkSha256(checkpointTensors(start));
   let teacher: StepInputs["teacher"] = { params: {}, state: {} };
   if (method.usesTeacher) {
     if (start === null) throw new InputError(`Cannot run method ${method.name} without a teacher run`);
     teacher = { params: toTensors(start.params), state: toTensors(start.state) };
   }
-  let position: Position = resumed?.position ??
-    { runId: runId(spec), step: 0, sums: {}, curve: [], trainSeconds: 0 };
+  const beginning = { step: 0, sums: {}, curve: [], trainSeconds: 0 };
+  let position: Position = { ...(resumed?.position ?? beginning), ...origin, steps: frame.steps };
   const every = request.checkpointEverySteps ?? 250;
   let heard = performance.now();
   /** Metrics of steps that were started, oldest first. */
   const unread: StepOutputs["metrics"][] = [];
   try {
+    // the process may have been killed between the checkpoint and the record
+    const ended = collapse(frame, position);
+    if (ended) return ended;
+    /** Since when time is of no step yet: of a step is all but evaluating, saving and listening. */
+    let began = performance.now();
     for (let started = position.step; started < frame.steps;) {
-      let began = performance.now();
       const inputs = stepInputs(frame, started++, { training, teacher });
       const outputs = step(inputs);
       const { training: before, teacher: _, ...own } = inputs;
@@ -123,21 +135,24 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
         }
       }
       if (endOfEpoch) position = closeEpoch(frame, position, training);
-      if (endOfEpoch && request.keepEpochs) await keepEpoch(request.folder, { training, position });
-      if (save) await writeCheckpoint(checkpointPath, { tensors: trainingData(training), position });
-      if (endOfEpoch && collapsed(position.curve, dataset.classes)) {
-        const { trainLoss, trainTop1Percent } = position.curve.at(-1)!;
-        return outcome(frame, position, {
-          status: "diverged",
-          reason:
-            `training collapsed to chance: loss ${trainLoss.toFixed(4)}, accuracy ${trainTop1Percent.toFixed(2)} % ` +
-            `in epoch ${position.curve.length}`,
-        });
+      if (endOfEpoch && request.keepEpochs) {
+        await keepEpoch(request.folder, { training, position: withSpent(frame, position) });
       }
+      if (save) {
+        await writeCheckpoint(checkpointPath, {
+          tensors: trainingData(training),
+          position: withSpent(frame, position),
+        });
+        began = performance.now(); // every step's time has been counted
+      }
+      const end = endOfEpoch ? collapse(frame, position) : null;
+      if (end) return end;
       if (stop) return outcome(frame, position, { status: "stopped", reason: null });
-      if (performance.now() - heard > LISTEN_EVERY_MS) {
+      const now = performance.now();
+      if (now - heard > LISTEN_EVERY_MS) {
         await new Promise((resolve) => setTimeout(resolve)); // let timers and signals in
         heard = performance.now();
+        began += heard - now;
       }
     }
     const sha256 = networkSha256(trainingData(training));
@@ -166,19 +181,22 @@ function firstIndices(count: number): Uint32Array {
   return Uint32Array.from({ length: count }, (_, i) => i);
 }
 
-async function resume(
-  path: string,
-  id: string,
-  onNote: TrainRequest["onNote"],
-): Promise<{ training: TrainingTensors; position: Position } | null> {
-  const checkpoint = await readNewestCheckpoint<Position>(path, onNote);
-  if (!checkpoint) return null;
-  if (checkpoint.position.runId !== id) {
-    throw new InputError(
-      `Cannot resume from the checkpoint "${path}" as it is of run ${checkpoint.position.runId}, not of ${id}: delete it`,
-    );
-  }
-  return { training: trainingTensors(checkpoint.tensors), position: checkpoint.position };
+/** The end of a run that learns nothing any more; null: it learns. */
+function collapse(frame: Frame, position: Position): TrainOutcome | null {
+  const { curve } = position;
+  if (!collapsed(curve, frame.dataset.classes)) return null;
+  const last = curve.at(-1)!;
+  return outcome(frame, position, {
+    status: "diverged",
+    reason: `training collapsed to chance: loss ${crossEntropyOf(last).toFixed(4)}, accuracy ` +
+      `${last.trainTop1Percent.toFixed(2)} % in epoch ${curve.length}`,
+  });
+}
+
+/** The position as a checkpoint holds it: with what this process has spent beside that of earlier ones. */
+function withSpent(frame: Frame, position: Position): Position {
+  const since = frame.request.spent?.();
+  return since ? { ...position, spent: together(position.spent, since) } : position;
 }
 
 function report(frame: Frame, position: Position, loss: number): void {
@@ -232,6 +250,7 @@ function outcome(
       : null,
     curve: position.curve,
     imagesPerSecond: imagesPerSecond(frame, position),
+    ...(position.spent ? { spentBefore: position.spent } : {}),
     networkSha256: null,
     teacherSha256: null,
   };

@@ -1,4 +1,5 @@
 /** How a run begins: from initial values, from its full-precision teacher, or from its own checkpoint. */
+import { dirname } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
@@ -8,9 +9,12 @@ import { initialise, type NetworkData } from "../nn/initialise.ts";
 import type { Model, ModelQuantization } from "../nn/types.ts";
 import { stream } from "../random/stream.ts";
 import type { RunSpec } from "../runs/spec.ts";
+import type { TrainRequest } from "../runs/trainer.ts";
 import { leavesUnder } from "../tree.ts";
 import { inputStatistics, withQuantizers } from "./calibration.ts";
 import { readCheckpoint } from "./checkpoint.ts";
+import { mismatchOf } from "./mismatch.ts";
+import type { Position } from "./position.ts";
 import type { TrainingTensors } from "./step.ts";
 import { toTensors, zerosLike } from "./tensors.ts";
 
@@ -27,15 +31,28 @@ export interface StartOptions {
   readonly teacher: NetworkData | null;
 }
 
+/** A run that is to start, and where its teacher's network is. */
+export interface TeacherRequest extends Pick<TrainRequest, "spec" | "teacherRecord"> {
+  readonly model: Model;
+}
+
 /**
- * The network of a finished run.
- * @throws {InputError} If the file is not there, damaged, or of another model.
+ * The network of the finished run that a run starts from.
+ * @throws {InputError} If the file is not there, damaged, of another run or model, of another training than the teacher's
+ * record tells of, or of a run that is not finished.
  */
-export async function readNetwork(path: string, model: Model): Promise<NetworkData> {
-  const checkpoint = await readCheckpoint(path);
-  if (!checkpoint) {
+export async function readTeacherNetwork(
+  path: string,
+  { spec, teacherRecord, model }: TeacherRequest,
+): Promise<NetworkData> {
+  // without its checkpoint alone the teacher would still count as done
+  const remedy = `restore that file, or delete the folder ${dirname(path)} to train the teacher again`;
+  const checkpoint = await readCheckpoint<Position>(path, remedy);
+  if (!checkpoint) throw new InputError(`Cannot start from the checkpoint "${path}" as it is not there: ${remedy}`);
+  const why = mismatchOf(checkpoint, { id: spec.teacher ?? "none", record: teacherRecord ?? null });
+  if (why !== null) {
     throw new InputError(
-      `Cannot start from the checkpoint "${path}" as it is not there: run its full-precision run first`,
+      `Cannot start from the checkpoint "${path}" of teacher ${spec.teacher ?? "none"} as it is ${why}: ${remedy}`,
     );
   }
   const params = leavesUnder(checkpoint.tensors, "params/"), state = leavesUnder(checkpoint.tensors, "state/");
@@ -43,7 +60,7 @@ export async function readNetwork(path: string, model: Model): Promise<NetworkDa
   if (missing) {
     throw new InputError(
       `Cannot start from the checkpoint "${path}" as it has no weight for layer "${missing.path}" of ${model.name}: ` +
-        "delete its run folder and run it again",
+        remedy,
     );
   }
   return { params, state };

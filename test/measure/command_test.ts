@@ -8,22 +8,29 @@ import { openEngine } from "../../src/engine/mod.ts";
 import { MEASUREMENTS } from "../../src/measure/mod.ts";
 import { parseMeasurements } from "../../src/report/measurements.ts";
 import { environmentWithoutEngine } from "../../src/runs/environment.ts";
-import { keptCheckpoints, measurementFile, readMeasurement } from "../../src/runs/measurement_store.ts";
+import {
+  keptCheckpoints,
+  measurementFile,
+  readMeasurement,
+  writeMeasurement,
+} from "../../src/runs/measurement_store.ts";
 import type { RunRecord } from "../../src/runs/record.ts";
 import { runId, type RunSpec } from "../../src/runs/spec.ts";
-import { checkpointFile, openRun, runFolder, writeRecord } from "../../src/runs/store.ts";
+import { checkpointFile, openRun, readRecord, runFolder, writeRecord } from "../../src/runs/store.ts";
+import { readCheckpoint, writeCheckpoint } from "../../src/train/checkpoint.ts";
+import type { Position } from "../../src/train/position.ts";
 import { trainRun } from "../../src/train/run.ts";
 import { tinyDataset, tinySpec } from "../support/runs.ts";
 
 const DATASET = tinyDataset();
 
 /** The record of a run that was really trained, in the folder that a bench leaves. */
-async function train(out: string, spec: RunSpec, teacher: RunSpec | null): Promise<RunRecord> {
+async function train(out: string, spec: RunSpec, teacher: RunSpec | null, dataset = DATASET): Promise<RunRecord> {
   const engine = await openEngine("wasm");
   await tf.setBackend("wasm");
-  const { status, reason, metrics, curve } = await trainRun({
+  const { status, reason, metrics, curve, networkSha256, teacherSha256 } = await trainRun({
     spec,
-    dataset: DATASET,
+    dataset,
     engine,
     teacherCheckpoint: teacher && checkpointFile(out, runId(teacher)),
     folder: openRun(out, spec),
@@ -43,7 +50,9 @@ async function train(out: string, spec: RunSpec, teacher: RunSpec | null): Promi
     imagesPerSecond: 1,
     peakMemoryMiB: 1,
     environment: await environmentWithoutEngine("wasm"),
-    dataSha256: DATASET.sha256,
+    dataSha256: dataset.sha256,
+    networkSha256: networkSha256!,
+    ...(teacherSha256 === null ? {} : { teacherSha256 }),
   };
   writeRecord(out, record);
   return record;
@@ -196,10 +205,14 @@ Deno.test("measure ends bad input with one sentence and exit code 2", () =>
         ["--out", out, "--set", "probe=3"],
         /^Cannot set "probe" as it is an option of none of hessian_trace, .*: choose among images, probes, /,
       ],
+      [
+        ["--out", out, "--names", "level_span", "--set", "probes=3"],
+        /^Cannot set "probes" as it is an option of none of level_span: leave --set out, as they have no options\n$/,
+      ],
       [["--out", out, "--set", "probes"], /^Cannot use --set "probes" as it must be KEY=VALUE: /],
       [
         ["--out", out, "--set", "probes=1"],
-        /^Cannot use the options {"probes":1} of measurement hessian_trace: probes /,
+        /^Cannot set probes to 1 in measurement hessian_trace as it must be at least 2: /,
       ],
       [["--out", out, "--engine", "torch"], /^Cannot use engine "torch" as it is not known: /],
       [["--out", out, "--nams", "x"], /^Cannot use option --nams as it is not known: choose among --out, --names, /],
@@ -218,7 +231,95 @@ Deno.test("measure ends bad input with one sentence and exit code 2", () =>
     assert.equal(other.code, 2);
     assert.match(
       other.stderr,
-      /Cannot measure run [0-9a-f]{16} as the checkpoint .* is of run [0-9a-f]{16}: delete its folder/,
+      /Cannot measure run [0-9a-f]{16} as the checkpoint .* is of run [0-9a-f]{16}: restore that file, or train that run again$/m,
+    );
+  }));
+
+/** One measurement of a run, the cheapest. */
+const ONE = ["--names", "feature_coding", "--set", "blockSize=10"];
+
+Deno.test("measure ties its numbers to a network, and measures a run again that was trained again", () =>
+  withRuns(async (out) => {
+    const id = runId(FP), args = ["--out", out, "--runs", id, ...ONE];
+    await command(...args);
+    const before = readMeasurement(out, id, "feature_coding")!, record = readRecord(out, id)!;
+    assert.equal(before.networkSha256, record.networkSha256);
+    // one of older code does not tell its network, and stays
+    const { networkSha256: _, ...old } = before;
+    writeMeasurement(out, old);
+    assert.equal((await command(...args)).opened, 0);
+    writeMeasurement(out, before);
+
+    await Deno.remove(runFolder(out, id), { recursive: true });
+    const other = { ...DATASET, train: { ...DATASET.train, images: DATASET.train.images.map((byte) => byte ^ 3) } };
+    await train(out, FP, null, other);
+    writeMeasurement(out, before);
+    const records = join(out, "reports", "records");
+    assert.equal(collectMeasurements(out, records).measurements, 0);
+    assert.equal((await command(...args)).opened, 1);
+    const after = readMeasurement(out, id, "feature_coding")!;
+    assert.equal(after.networkSha256, readRecord(out, id)!.networkSha256);
+    assert.notDeepEqual(after.values, before.values);
+    assert.equal(collectMeasurements(out, records).measurements, 1);
+  }));
+
+Deno.test("measure needs no checkpoint for what is measured already, epochs too", () =>
+  withRuns(async (out) => {
+    const id = runId(STUDENT), args = ["--out", out, "--runs", id, ...ONE, "--epochs"];
+    const first = await command(...args);
+    await Deno.remove(checkpointFile(out, id));
+    await Deno.remove(join(runFolder(out, id), "checkpoints"), { recursive: true });
+    const second = await command(...args);
+    assert.deepEqual([second.code, second.opened, second.stdout], [0, 0, first.stdout], second.stderr);
+    const more = await command("--out", out, "--runs", id, "--names", "level_span");
+    assert.deepEqual([more.code, more.opened], [2, 0]);
+    assert.match(more.stderr, /^Cannot measure run .* as its checkpoint is missing: restore /);
+  }));
+
+Deno.test("measure refuses a network, and a kept epoch, of another training than the record's", () =>
+  withRuns(async (out) => {
+    const id = runId(STUDENT), args = ["--out", out, "--runs", id, ...ONE], record = readRecord(out, id)!;
+    const kept = join(runFolder(out, id), "checkpoints", "epoch-1.safetensors");
+    const { tensors, position } = (await readCheckpoint<Position>(kept))!;
+    const curve = position.curve.map((epoch) => ({ ...epoch, trainLoss: epoch.trainLoss + 1 }));
+    await writeCheckpoint(kept, { tensors, position: { ...position, curve } });
+    const epoch = await command(...args, "--epochs");
+    assert.deepEqual([epoch.code, epoch.stdout], [2, ""]);
+    assert.match(epoch.stderr, /epoch-1\.safetensors is of another training of that run: restore that file, or train /);
+    writeRecord(out, { ...record, networkSha256: "0".repeat(64) });
+    assert.match(
+      (await command(...args)).stderr,
+      /checkpoint\.safetensors is of another training of that run: restore /,
+    );
+    writeRecord(out, record);
+    await Deno.writeTextFile(checkpointFile(out, id), "cut");
+    assert.match(
+      (await command(...args)).stderr,
+      /as it is cut: it has 3 bytes: restore that file, or train that run again$/m,
+    );
+  }));
+
+Deno.test("measure leaves out trials on held-out images, and refuses those that are named", () =>
+  withRuns(async (out) => {
+    const trial = tinySpec("fp", { dataset: { ...FP.dataset, evaluateOn: "heldOut" } });
+    await train(out, trial, null);
+    const { code, stdout, stderr } = await command("--out", out, "--methods", "fp", ...ONE);
+    assert.equal(code, 0);
+    assert.match(
+      stderr,
+      /^Left out 1 of 3 finished runs as they are trials on held-out images\n1 measurements to do, /,
+    );
+    assert.ok(stdout.includes(runId(FP)) && !stdout.includes(runId(trial)), stdout);
+    const named = await command("--out", out, "--runs", runId(trial), ...ONE);
+    assert.deepEqual([named.code, named.stderr], [
+      2,
+      `Cannot measure run ${runId(trial)} as it is a trial on held-out images and measurements look at test images: ` +
+      "choose other runs with --runs\n",
+    ]);
+    for (const spec of [FP, STUDENT]) await Deno.remove(runFolder(out, runId(spec)), { recursive: true });
+    assert.match(
+      (await command("--out", out)).stderr,
+      /^Cannot measure anything in .* as each of its finished runs is a trial on held-out images: name the --out folder /,
     );
   }));
 

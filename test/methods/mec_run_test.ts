@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Engine } from "../../src/engine/types.ts";
+import { runId, type RunSpec } from "../../src/runs/spec.ts";
 import { readCheckpoint } from "../../src/train/checkpoint.ts";
 import { trainRun } from "../../src/train/run.ts";
 import { testOnEngines } from "../support/engines.ts";
@@ -8,9 +9,9 @@ import { tinyDataset, tinySpec } from "../support/runs.ts";
 const DATASET = tinyDataset();
 
 /** One epoch, 4 steps. */
-function specOf(name: string, options: Record<string, number | string> = {}) {
-  const base = tinySpec(name === "fp" ? "fp" : "qat");
-  return { ...base, method: { name, options }, recipe: { ...base.recipe, epochs: 1 } };
+function specOf(name: string, options: Record<string, number | string> = {}): RunSpec {
+  const base = tinySpec(name === "fp" ? "fp" : "qat"), recipe = { ...base.recipe, epochs: 1 };
+  return { ...base, method: { name, options }, recipe, teacher: name === "fp" ? null : runId(specOf("fp")) };
 }
 
 interface Ran {
@@ -21,7 +22,7 @@ interface Ran {
 
 async function run(
   engine: Engine,
-  spec: ReturnType<typeof specOf>,
+  spec: RunSpec,
   options: { stopAfter?: number; folder?: string; teacherCheckpoint: string | null },
 ): Promise<Ran> {
   const folder = options.folder ?? await Deno.makeTempDir();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { bucketArtefacts } from "../../src/runs/queue/artefacts.ts";
-import { openBucket } from "../../src/runs/queue/bucket.ts";
+import { type Bucket, openBucket } from "../../src/runs/queue/bucket.ts";
 import { queueName } from "../../src/runs/queue/mod.ts";
 import { bucketId, parseStoreUrl } from "../../src/runs/queue/store_url.ts";
 import { runId } from "../../src/runs/spec.ts";
@@ -107,6 +107,35 @@ s3Test("a run that one machine stored is there on another, and only what changed
   await artefacts.forgetRecord(ID);
   assert.equal(await bucket.get(`runs/${ID}/record.json`), null);
 });
+
+Deno.test("a record that is written while a run is stored waits until its own checkpoint is stored", () =>
+  withFolder(async (out) => {
+    openRun(out, fpSpec());
+    const [checkpoint, record] = ["checkpoint.safetensors", "record.json"].map((name) =>
+      join(runFolder(out, ID), name)
+    );
+    Deno.writeTextFileSync(checkpoint!, "epoch 9");
+    const stored = new Map<string, string>();
+    const bucket: Bucket = {
+      check: () => Promise.resolve(),
+      get: () => Promise.resolve(null),
+      remove: () => Promise.resolve(),
+      put(key, bytes) {
+        stored.set(key.split("/").at(-1)!, new TextDecoder().decode(bytes));
+        // the run ends while its checkpoint is on the way
+        if (key.endsWith("checkpoint.safetensors") && !stored.has("record.json")) {
+          Deno.writeTextFileSync(checkpoint!, "epoch 10, the last");
+          Deno.writeTextFileSync(record!, "done");
+        }
+        return Promise.resolve();
+      },
+    };
+    const artefacts = bucketArtefacts(out, bucket);
+    await artefacts.push(ID);
+    assert.deepEqual([stored.get("checkpoint.safetensors"), stored.get("record.json")], ["epoch 9", undefined]);
+    await artefacts.push(ID);
+    assert.deepEqual([...stored].slice(1), [["checkpoint.safetensors", "epoch 10, the last"], ["record.json", "done"]]);
+  }));
 
 s3Test(
   "a server that is away, a bucket that is not there and a wrong key are one sentence without the key",

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { runChild } from "../../src/runs/child.ts";
 import { parseChildMessage } from "../../src/runs/messages.ts";
 import { runId } from "../../src/runs/spec.ts";
-import { openRun, readRecord, specFile } from "../../src/runs/store.ts";
+import { openRun, readRecord, runFolder, specFile } from "../../src/runs/store.ts";
 import type { TrainRequest } from "../../src/runs/trainer.ts";
 import { FAKE_DATASET, FAKE_ENGINE, fakeEpoch, fakeTrain } from "./fakes/fake_trainer.ts";
-import { fpSpec, withFolder } from "./fakes/specs.ts";
+import { fpSpec, studentSpec, withFolder } from "./fakes/specs.ts";
 
 const ID = runId(fpSpec());
 
@@ -36,6 +36,44 @@ Deno.test("runChild() tells progress, epochs and its end, each as a message of t
       { type: "done", status: "done" },
     ]);
     assert.equal(readRecord(out, ID)!.status, "done");
+  }));
+
+Deno.test("runChild() adds what earlier processes spent on the run", () =>
+  withFolder(async (out) => {
+    openRun(out, fpSpec());
+    let told = -1;
+    await child({ spec: specFile(out, ID), out }, async (request) => {
+      told = request.spent!().wallSeconds;
+      return { ...await fakeTrain(request, "done"), spentBefore: { wallSeconds: 1000, cpuSeconds: 5000 } };
+    });
+    const { wallSeconds, cpuSeconds } = readRecord(out, ID)!;
+    assert.ok(told >= 0 && told < 60, `${told}`);
+    assert.ok(wallSeconds > 1000 + told && wallSeconds < 1060, `${wallSeconds}`);
+    assert.ok(cpuSeconds > 5000 && cpuSeconds < 6000, `${cpuSeconds}`);
+  }));
+
+Deno.test("runChild() gives a student its teacher's record, and tells it which folder to delete without a checkpoint", () =>
+  withFolder(async (out) => {
+    const student = studentSpec("lsq", fpSpec()), path = join(runFolder(out, ID), "checkpoint.safetensors");
+    await child({ spec: (openRun(out, fpSpec()), specFile(out, ID)), out });
+    openRun(out, student);
+    const records: unknown[] = [];
+    const run = () =>
+      child({ spec: specFile(out, runId(student)), out }, (request) => {
+        records.push(request.teacherRecord);
+        return fakeTrain(request, "done");
+      });
+    await run();
+    assert.deepEqual(records, [readRecord(out, ID)]);
+    Deno.removeSync(path);
+    openRun(out, student);
+    const { code, messages } = await run();
+    assert.deepEqual([code, messages], [2, [{
+      type: "failed",
+      reason:
+        `Cannot start lsq resnet8 W2A4 seed 0 as its teacher's checkpoint is missing: restore ${path}, or delete the ` +
+        `folder ${runFolder(out, ID)} to train the teacher again`,
+    }]]);
   }));
 
 Deno.test("runChild() records a run with a test loss of NaN as diverged", () =>

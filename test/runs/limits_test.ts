@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { residentMiB } from "../../src/runs/limits.ts";
+import { residentMiB, watchLimits } from "../../src/runs/limits.ts";
 import { statePlan } from "../../src/runs/plan.ts";
 import { type PoolEvent, type PoolOptions, type PoolOutcome, runPool } from "../../src/runs/pool.ts";
 import { runId, type RunSpec } from "../../src/runs/spec.ts";
@@ -43,6 +43,25 @@ Deno.test("--timeout ends a run with its checkpoint as timeout, and it goes on f
     assert.equal(again.outcome.records[0]!.status, "done");
     assert.ok(again.outcome.records[0]!.metrics!.firstStep! > 0);
   }));
+
+Deno.test("--timeout of months is waited for, in waits that a timer can take", () => {
+  const own = globalThis.setTimeout, waits: { ms: number; call: () => void }[] = [];
+  globalThis.setTimeout = ((call: () => void, ms: number) => waits.push({ ms, call })) as unknown as typeof setTimeout;
+  try {
+    let stopped = false;
+    const process = { pid: Deno.pid, stop: () => void (stopped = true), kill: () => {} };
+    const month = 2 ** 31 - 1;
+    const watch = watchLimits(process, { timeoutMs: 2 * month + 5, memoryMiB: null });
+    for (const ms of [month, month, 5]) {
+      assert.deepEqual([waits[0]!.ms, stopped, watch.exceeded], [ms, false, null]);
+      waits.shift()!.call();
+    }
+    assert.deepEqual([stopped, watch.exceeded!.status], [true, "timeout"]);
+    watch.close();
+  } finally {
+    globalThis.setTimeout = own;
+  }
+});
 
 Deno.test("--timeout ends a run that hears nothing after a grace time", () =>
   withFolder(async (out) => {

@@ -92,7 +92,7 @@ Deno.test("runPool() fails a student whose teacher's checkpoint is missing, with
     assert.equal(
       outcome.records[1]!.reason,
       `Cannot start lsq resnet8 W2A4 seed 0 as its teacher's checkpoint is missing: restore ${checkpoint}, or delete ` +
-        `its folder to train the teacher again`,
+        `the folder ${runFolder(out, runId(TEACHER))} to train the teacher again`,
     );
   }));
 

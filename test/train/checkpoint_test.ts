@@ -56,7 +56,7 @@ Deno.test("readCheckpoint() refuses a file cut at any length, in one sentence", 
       assert.ok(error instanceof InputError);
       assert.match(
         error.message,
-        /^Cannot read the checkpoint ".*" as it.*: delete it to start that run from its beginning$/,
+        /^Cannot read the checkpoint ".*" as it.*: restore that file, or make it again$/,
       );
       return true;
     });
@@ -83,7 +83,7 @@ Deno.test("readCheckpoint() names a schema that it does not know", async () => {
   await assert.rejects(() => readCheckpoint(path), {
     message:
       `Cannot read the checkpoint "${path}" as its schema must be "requant-checkpoint-1": current value is "other": ` +
-      "delete it to start that run from its beginning",
+      "restore that file, or make it again",
   });
 });
 
@@ -131,6 +131,17 @@ Deno.test("readNewestCheckpoint() takes the previous one where a kill came betwe
   const { path } = await twoCheckpoints();
   await Deno.remove(path);
   assert.equal((await readNewestCheckpoint<{ step: number }>(path))!.position.step, 1);
+});
+
+Deno.test("only a run that goes on is told to delete a damaged checkpoint, as others need the network in it", async () => {
+  const path = await written(),
+    why = `Cannot read the checkpoint "${path}" as its bytes do not have the checksum that it states`;
+  await damage(path);
+  await assert.rejects(() => readCheckpoint(path, "restore that file"), { message: `${why}: restore that file` });
+  await assert.rejects(() => readNewestCheckpoint(path), {
+    name: "InputError",
+    message: `${why}: delete it to start that run from its beginning`,
+  });
 });
 
 Deno.test("readNewestCheckpoint() refuses two damaged ones in one sentence", async () => {

@@ -153,7 +153,7 @@ testOnEngines("trainRun() refuses another run's checkpoint, and a method without
     assert.ok(error instanceof InputError);
     assert.match(
       error.message,
-      /^Cannot resume from the checkpoint ".*" as it is of run [0-9a-f]{16}, not of [0-9a-f]{16}: delete it$/,
+      /^Cannot resume from the checkpoint ".*" as it is of run [0-9a-f]{16}, not of [0-9a-f]{16}: delete the folder /,
     );
     return true;
   });
@@ -163,10 +163,14 @@ testOnEngines("trainRun() refuses another run's checkpoint, and a method without
 });
 
 Deno.test("collapsed() is true after two epochs at chance only", () => {
-  const epoch = (trainLoss: number, trainTop1Percent: number) => ({ trainLoss, trainTop1Percent }) as Epoch;
+  const epoch = (trainLoss: number, trainTop1Percent: number, metrics = {}) =>
+    ({ trainLoss, trainTop1Percent, metrics }) as Epoch;
   assert.equal(collapsed([epoch(2.31, 10)], 10), false);
   assert.equal(collapsed([epoch(2.31, 10), epoch(2.3026, 9.9)], 10), true);
   assert.equal(collapsed([epoch(2.31, 10), epoch(2.25, 14)], 10), false);
+  // MEC subtracts a coding length from its cross-entropy: uniform logits have a lower loss than ln 10
+  const [coded, learned] = [epoch(1.9, 10, { taskLoss: 2.3026 }), epoch(2.4, 10, { taskLoss: 2.1 })];
+  assert.deepEqual([collapsed([coded, coded], 10), collapsed([learned, learned], 10)], [true, false]);
 });
 
 testOnEngines("trainRun() refuses a spec of another revision of its quantizer", async (engine) => {

@@ -73,7 +73,9 @@ export function bucketArtefacts(out: string, bucket: Bucket): Artefacts {
   }
 
   async function push(id: string): Promise<void> {
-    for (const name of LEFT_FILES) {
+    // A record that is written meanwhile waits for the next call: its checkpoint is newer than what is sent here.
+    const over = stampOf(join(runFolder(out, id), "record.json")) !== null;
+    for (const name of over ? LEFT_FILES : LEFT_FILES.filter((name) => name !== "record.json")) {
       const path = join(runFolder(out, id), name);
       const stamp = stampOf(path);
       if (stamp === null || stored.get(keyOf(id, name)) === stamp) continue;

@@ -87,7 +87,7 @@ function resultFacts(run: RunRecord): Fact[] {
     ...Object.entries(run.metrics ?? {}).map(([name, value]): Fact => [name, numberText(value)]),
     ["Epochs", `${run.curve.length} of ${run.spec.recipe.epochs}`],
     ["Started", run.startedAt],
-    ["Wall time", `${(run.wallSeconds / 60).toFixed(1)} minutes`],
+    ["Wall time (before 27 November 2026: of the last process)", `${(run.wallSeconds / 60).toFixed(1)} minutes`],
     ["CPU time", `${(run.cpuSeconds / 60).toFixed(1)} minutes`],
     ["Training speed", `${run.imagesPerSecond.toFixed(0)} images/s`],
     ["Peak memory", `${run.peakMemoryMiB.toFixed(0)} MiB`],

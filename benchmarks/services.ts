@@ -45,7 +45,7 @@ export interface ChildPlace {
 
 /**
  * Program and arguments of a run's process, with the least rights that it needs (docs/cluster.md): no network, no other
- * program but git, which tells the commit, and no folder to write but the grid's own.
+ * program, and no folder to write but the grid's own.
  */
 export async function childCommand(place: ChildPlace): Promise<string[]> {
   const main = fileURLToPath(new URL("./child/main.ts", import.meta.url));
@@ -77,7 +77,6 @@ export function childRights({ out, library }: { out: string; library: string | n
     "--allow-env",
     // memory: an image folder that does not fit is refused
     "--allow-sys=cpus,osRelease,homedir,systemMemoryInfo",
-    "--allow-run=git,nvidia-smi",
   ];
 }
 

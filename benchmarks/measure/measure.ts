@@ -73,7 +73,7 @@ async function measureWith(flags: MeasureFlags, services: MeasureServices): Prom
     say(`${todo.length} measurements to do, ${tasks.length - todo.length} done before, in ${out}`);
     const engine = await services.openEngine(flags.engine);
     say(`Engine: ${engine.description}`);
-    const environment = await captureEnvironment(engine);
+    const environment = captureEnvironment(engine);
     const datasets = new Map<string, Dataset>();
     for (const task of todo) {
       const { name } = task.run.spec.dataset;

@@ -6,9 +6,16 @@ export const LOSS_TOLERANCE = 1e-3;
 
 /**
  * Losses of a low-bit step differ by rounding flips alone: then also by as much as PyTorch's own two forms, eager and
- * torch.compile, differ in the same steps, yet never by more than this. Whatever differs by more is not the same step.
+ * torch.compile, differ in the same steps, yet never by more than this, and they not either. Whatever differs by more is
+ * not the same step.
  */
 export const FLIP_LIMIT = 1e-2;
+
+/**
+ * Flips move both forms of PyTorch: a form must not excuse its own error by being far from the other. So the other one has at
+ * least this part of its difference from Requant.
+ */
+const SHARED = 0.5;
 
 /** The two losses of two sides that differ most, and by how much, relatively; NaN differs by infinity. */
 export interface LossDifference {
@@ -37,13 +44,22 @@ export function lossDifference(reference: Side, other: Side): LossDifference {
   return worst;
 }
 
-/** How a side's losses agree with `ours`, in a case with these sides. */
-export function agreement(side: Side, { ours, sides }: { ours: Side; sides: readonly Side[] }): Agreement {
-  const found = lossDifference(ours, side);
-  const [eager, compiled] = ["eager", "compile"].map((name) => sides.find((other) => other.name === name));
-  const ownDifference = eager && compiled && eager.rounds.length > 0 && compiled.rounds.length > 0
-    ? lossDifference(eager, compiled).difference
-    : null;
-  const byFlips = found.difference <= FLIP_LIMIT && found.difference <= (ownDifference ?? 0);
-  return { ...found, ownDifference, counts: found.difference <= LOSS_TOLERANCE || byFlips };
+/** A case, for its losses. */
+export interface LossCase {
+  readonly ours: Side;
+  readonly sides: readonly Side[];
+  /** Whether its step rounds, so that there are flips. */
+  readonly isQuantized: boolean;
+}
+
+/** How a side's losses agree with `ours`. */
+export function agreement(side: Side, { ours, sides, isQuantized }: LossCase): Agreement {
+  const found = lossDifference(ours, side), { difference } = found;
+  const forms = ["eager", "compile"].flatMap((name) =>
+    sides.find((other) => other.name === name && other.rounds.length > 0) ?? []
+  );
+  const ownDifference = forms.length === 2 ? lossDifference(forms[0]!, forms[1]!).difference : null;
+  const byFlips = isQuantized && ownDifference !== null && difference <= ownDifference && ownDifference <= FLIP_LIMIT &&
+    forms.every((form) => form === side || lossDifference(ours, form).difference >= SHARED * difference);
+  return { ...found, ownDifference, counts: difference <= LOSS_TOLERANCE || byFlips };
 }

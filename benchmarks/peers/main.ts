@@ -51,7 +51,7 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   }
   const processors = allowed && !options.gpu && await canPin() ? allowed.slice(0, cores) : null;
   const run = runProcesses({ python, processors, cores, gpu: options.gpu, variables });
-  const { commit, dirty, os, cpu, versions } = await captureEnvironment(engine);
+  const { commit, dirty, os, cpu, versions } = captureEnvironment(engine);
   const gpu = options.gpu ? { gpu: versions["gpu"] ?? "unknown" } : {};
   const before = processorTicks(), folder = await Deno.makeTempDir({ prefix: "requant-peer-" });
   const cases: PeerCase[] = [];

@@ -48,7 +48,9 @@ const COLUMNS: readonly PeerColumn[] = [
 
 const CPU_NOTES = [
   "Images a second are by the clock. A ratio by the clock in parentheses does not count: a process had less than " +
-  `${percent(CORE_SHARE)} of its core, so other work was in its way by chance. The ratio by processor time then counts`,
+  `${
+    percent(CORE_SHARE)
+  } of its core in some round, so other work was in its way by chance. The ratio by processor time then counts`,
 ];
 
 const GPU_NOTES = [
@@ -184,9 +186,13 @@ export function peerPage(measurement: PeerMeasurement): string {
         ...(gpu ? GPU_NOTES : CPU_NOTES),
         `A figure counts only if the losses of the first 3 steps agree with Requant's: within ${LOSS_TOLERANCE}, or, as ` +
         "rounding flips alone move low-bit losses, within what PyTorch's eager and compiled form differ by in the same " +
-        `steps, yet never beyond ${FLIP_LIMIT}; differences are relative, the largest of all rounds`,
+        `steps, if these too stay below ${FLIP_LIMIT} and both are moved alike; differences are relative, the largest of ` +
+        "all rounds",
         ...(gpu ? [] : [
-          "Peak memory is the largest resident size of the process in its life, with what compiling takes inside it",
+          "Peak memory is the largest resident size of the process in its life, with what compiling takes inside it" +
+          (measurement.environment.versions["torch"]?.includes("+cu")
+            ? ". PyTorch is its build with CUDA, as PyPI has no other for this system: libraries that a CPU never uses are in its memory too"
+            : ""),
         ]),
       ],
     },

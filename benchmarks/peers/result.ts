@@ -1,7 +1,7 @@
 /** What follows from a peer measurement. */
 import { agreement } from "./losses.ts";
 import { type PeerCase, type PeerMeasurement, type Sample, type Side, type SideName, SIDES } from "./measurement.ts";
-import type { Arm } from "./steps.ts";
+import { type Arm, ARMS } from "./steps.ts";
 
 /** Share of its core that a process must have had for its time by the clock to count. */
 export const CORE_SHARE = 0.9;
@@ -26,7 +26,7 @@ export interface PeerRow {
   /** Lowest and highest of the rounds. */
   readonly speedRatioRange: Range | null;
   readonly cpuSpeedRatioRange: Range | null;
-  /** Whether both sides had their core to themselves, so that the ratio by the clock counts; always on a GPU. */
+  /** Whether every process of both sides had its core to itself, so that the ratio by the clock counts; always on a GPU. */
   readonly clockCounts: boolean | null;
   readonly peakMib: number | null;
   /** Requant over this side. */
@@ -65,6 +65,11 @@ function cpuShare(samples: readonly Sample[]): number {
 
 function medianShare(side: Side): number {
   return median(side.rounds.map(cpuShare));
+}
+
+/** Of any process of any round: one that others were in the way of is in the range by the clock. */
+function leastShare(side: Side): number {
+  return Math.min(...side.rounds.flat().map((sample) => cpuShare([sample])));
 }
 
 function ratios(ours: Side, theirs: Side, kind: "seconds" | "cpuSeconds"): number[] {
@@ -110,14 +115,14 @@ function row(peerCase: PeerCase, { side, gpu }: { side: Side; gpu: boolean }): P
   };
   if (side === ours || ours.rounds.length === 0) return measured;
   const byClock = ratios(ours, side, "seconds"), byCpu = ratios(ours, side, "cpuSeconds");
-  const ourPeak = peak(ours), losses = agreement(side, { ours, sides });
+  const ourPeak = peak(ours), losses = agreement(side, { ours, sides, isQuantized: ARMS[arm].quantizer !== null });
   return {
     ...measured,
     speedRatio: median(byClock),
     cpuSpeedRatio: median(byCpu),
     speedRatioRange: range(byClock),
     cpuSpeedRatioRange: range(byCpu),
-    clockCounts: gpu || Math.min(medianShare(ours), medianShare(side)) >= CORE_SHARE,
+    clockCounts: gpu || Math.min(leastShare(ours), leastShare(side)) >= CORE_SHARE,
     memoryRatio: ourPeak === null || peakBytes === null ? null : ourPeak / peakBytes,
     lossDifference: losses.difference,
     ownDifference: losses.ownDifference,

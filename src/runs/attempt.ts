@@ -84,7 +84,7 @@ export function startRun(run: PlannedRun, options: AttemptOptions): RunningRun {
       const failure = await attempt();
       if (abandoned) return null;
       if (failure === null) return readRecord(out, run.id);
-      if (left === 0 || !failure.again || stopped) return await failedRecord(run, { failure, started, out });
+      if (left === 0 || !failure.again || stopped) return failedRecord(run, { failure, started, out });
       options.onRetry?.(failure.reason);
       child = start();
     }

@@ -153,7 +153,7 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
     ...together(outcome.spentBefore, spent()),
     imagesPerSecond: outcome.imagesPerSecond,
     peakMemoryMiB: process.resourceUsage().maxRSS / 1024,
-    environment: await captureEnvironment(engine),
+    environment: captureEnvironment(engine),
     dataSha256: dataset.sha256,
     ...(outcome.networkSha256 === null ? {} : { networkSha256: outcome.networkSha256 }),
     ...(outcome.teacherSha256 === null ? {} : { teacherSha256: outcome.teacherSha256 }),

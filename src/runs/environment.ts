@@ -4,58 +4,58 @@ import type { Environment } from "./record.ts";
 
 const SOURCE_FOLDER = import.meta.dirname ?? ".";
 
-async function git(folder: string, args: readonly string[]): Promise<string | null> {
+/** What only other programs can tell of this checkout and machine. */
+export interface HostFacts extends Pick<Environment, "commit" | "dirty"> {
+  /** Name and driver of the first GPU that a process here sees; null: NVIDIA's tool is not here or names none. */
+  readonly gpu: string | null;
+}
+
+/** Holds the facts for a run's process, which may start no program: `HostFacts` as JSON. */
+export const HOST_FACTS = "REQUANT_HOST_FACTS";
+
+/** Told by whoever started this process, else asked for. */
+export function hostFacts(): HostFacts {
+  const told = Deno.env.get(HOST_FACTS);
+  return told === undefined ? { ...gitState(SOURCE_FOLDER), gpu: gpuName() } : JSON.parse(told) as HostFacts;
+}
+
+/** What a program prints; null: it is not on this machine, or failed. */
+function printed(program: string, args: readonly string[]): string | null {
   try {
-    const { success, stdout } = await new Deno.Command("git", {
-      args: ["-C", folder, ...args],
-      stdout: "piped",
-      stderr: "null",
-    }).output();
+    const { success, stdout } = new Deno.Command(program, { args: [...args], stderr: "null" }).outputSync();
     return success ? new TextDecoder().decode(stdout).trim() : null;
   } catch {
-    // No git on this machine.
     return null;
   }
 }
 
 /** Commit of a checkout and whether it differs from it; both null outside a checkout or without git. */
-export async function gitState(folder: string): Promise<Pick<Environment, "commit" | "dirty">> {
-  const commit = await git(folder, ["rev-parse", "HEAD"]);
+export function gitState(folder: string): Pick<Environment, "commit" | "dirty"> {
+  const commit = printed("git", ["-C", folder, "rev-parse", "HEAD"]);
   if (commit === null) return { commit: null, dirty: null };
-  const changes = await git(folder, ["status", "--porcelain"]);
+  const changes = printed("git", ["-C", folder, "status", "--porcelain"]);
   return { commit, dirty: changes === null ? null : changes !== "" };
 }
 
-/** What computes a run on this machine. */
-export async function captureEnvironment(
-  engine: Pick<Engine, "name" | "versions" | "device" | "threads">,
-): Promise<Environment> {
-  const fields = { ...(await gitState(SOURCE_FOLDER)), ...machine(), ...engineFields(engine) };
-  if (engine.device !== "gpu") return fields;
-  const gpu = await gpuName();
-  return gpu === null ? fields : { ...fields, versions: { ...fields.versions, gpu } };
+function gpuName(): string | null {
+  const visible = Deno.env.get("CUDA_VISIBLE_DEVICES")?.split(",")[0];
+  const asked = ["--query-gpu=name,driver_version", "--format=csv,noheader"];
+  const told = printed("nvidia-smi", [...(visible ? [`--id=${visible}`] : []), ...asked]);
+  const [name, driver] = (told ?? "").split("\n")[0]!.split(",").map((text) => text.trim());
+  return name && driver ? `${name}, driver ${driver}` : null;
 }
 
-/** Name and driver of the first GPU that a process here sees, as NVIDIA's tool has them; null where that tool is not here. */
-async function gpuName(): Promise<string | null> {
-  const visible = Deno.env.get("CUDA_VISIBLE_DEVICES")?.split(",")[0];
-  try {
-    const { success, stdout } = await new Deno.Command("nvidia-smi", {
-      args: [...(visible ? [`--id=${visible}`] : []), "--query-gpu=name,driver_version", "--format=csv,noheader"],
-      stderr: "null",
-    }).output();
-    const [name, driver] = new TextDecoder().decode(stdout).split("\n")[0]!.split(",").map((text) => text.trim());
-    return success && name && driver ? `${name}, driver ${driver}` : null;
-  } catch {
-    // not every machine with a GPU has the tool
-    return null;
-  }
+/** What computes a run on this machine. */
+export function captureEnvironment(engine: Pick<Engine, "name" | "versions" | "device" | "threads">): Environment {
+  const { gpu, ...checkout } = hostFacts(), fields = { ...checkout, ...machine(), ...engineFields(engine) };
+  if (engine.device !== "gpu" || gpu === null) return fields;
+  return { ...fields, versions: { ...fields.versions, gpu } };
 }
 
 /** The same for a run whose process ended before it could say: only the engine's name is known. */
-export async function environmentWithoutEngine(name: string): Promise<Environment> {
+export function environmentWithoutEngine(name: string): Environment {
   return {
-    ...(await gitState(SOURCE_FOLDER)),
+    ...gitState(SOURCE_FOLDER),
     ...machine(),
     engine: name,
     versions: { deno: Deno.version.deno },

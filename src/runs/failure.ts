@@ -42,10 +42,10 @@ export function orphanReason(teacher: RunRecord): string {
 }
 
 /** Writes and returns the record of a run that could not write its own. @throws {InputError} If the system refuses. */
-export async function failedRecord(
+export function failedRecord(
   run: PlannedRun,
   { failure, started, out }: { failure: Failure; started: Started; out: string },
-): Promise<RunRecord> {
+): RunRecord {
   const { status, reason, log = [], peakMemoryMiB = 0 } = failure;
   const record: RunRecord = {
     schema: 1,
@@ -61,7 +61,7 @@ export async function failedRecord(
     cpuSeconds: 0,
     imagesPerSecond: 0,
     peakMemoryMiB,
-    environment: await environmentWithoutEngine(run.spec.engine),
+    environment: environmentWithoutEngine(run.spec.engine),
     dataSha256: null,
   };
   writeRecord(out, record);

@@ -124,12 +124,12 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
     if (failFast && !isFinal(record)) stopAll();
   }
 
-  async function failOrphans(): Promise<void> {
+  function failOrphans(): void {
     for (const run of waiting) {
       const teacher = run.spec.teacher === null ? undefined : records.get(run.spec.teacher);
       if (teacher === undefined || teacher.status === "done" || !take(run)) continue;
       const failure = { status: "failed", reason: orphanReason(teacher) } as const;
-      finish(run, await failedRecord(run, { failure, started: startedNow(), out }));
+      finish(run, failedRecord(run, { failure, started: startedNow(), out }));
       locks.release(run.id);
     }
   }
@@ -154,7 +154,7 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
   try {
     while (true) {
       changed = false;
-      await failOrphans();
+      failOrphans();
       startReady();
       // A teacher that ended elsewhere lets its students begin.
       if (changed) continue;

@@ -1,3 +1,4 @@
+import { HOST_FACTS, hostFacts } from "./environment.ts";
 import { writeError } from "./files.ts";
 import { type ChildMessage, linesOf, parseChildMessage } from "./messages.ts";
 import type { PlannedRun } from "./plan.ts";
@@ -59,7 +60,8 @@ export function startChild(run: PlannedRun, options: ChildOptions): RunningChild
   const child = new Deno.Command(command[0]!, {
     args: [...command.slice(1), "--spec", specFile(out, run.id), "--out", out],
     clearEnv: true,
-    env: childEnvironment(Deno.env.toObject()),
+    // as it is now: the process loads the code of this moment
+    env: { ...childEnvironment(Deno.env.toObject()), [HOST_FACTS]: JSON.stringify(hostFacts()) },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

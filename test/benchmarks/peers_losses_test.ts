@@ -5,11 +5,13 @@ import { summarise } from "../../benchmarks/peers/result.ts";
 import { AGREES, measurement, sample, side } from "../support/peers.ts";
 
 /** Losses of the eager and the compiled side beside ours, 2 2 2, in the second step. */
-function counted({ eager, compile }: { eager: number; compile: number | null }) {
+function counted(
+  { eager, compile, isQuantized = true }: { eager: number; compile: number | null; isQuantized?: boolean },
+) {
   const of = (loss: number) => [sample(1, { losses: [2, loss, 2] })];
   const ours = side("requant", of(2)), theirs = side("eager", of(eager));
   const compiled = compile === null ? side("compile", [], "no compiler") : side("compile", of(compile));
-  return agreement(theirs, { ours, sides: [ours, theirs, compiled] });
+  return agreement(theirs, { ours, sides: [ours, theirs, compiled], isQuantized });
 }
 
 Deno.test("agreement() counts a difference up to the tolerance, whatever PyTorch's own is", () => {
@@ -22,27 +24,40 @@ Deno.test("agreement() counts a difference up to the tolerance, whatever PyTorch
 });
 
 Deno.test("agreement() counts a difference up to the one between eager and torch.compile", () => {
-  const flips = counted({ eager: 2.004, compile: 2.01 });
+  const flips = counted({ eager: 2.004, compile: 1.996 });
   assert.ok(Math.abs(flips.difference - 0.002) < 1e-12);
-  assert.ok(Math.abs(flips.ownDifference! - 0.006 / 2.004) < 1e-12);
+  assert.ok(Math.abs(flips.ownDifference! - 0.008 / 2.004) < 1e-12);
   assert.equal(flips.counts, true);
+  assert.equal(counted({ eager: 2.004, compile: 1.996, isQuantized: false }).counts, false);
   assert.equal(counted({ eager: 2.004, compile: 2.005 }).counts, false);
   assert.equal(counted({ eager: 2.004, compile: null }).ownDifference, null);
 });
 
 Deno.test("agreement() counts no difference beyond the limit of flips, and none by a side that broke", () => {
-  assert.equal(counted({ eager: 2 * (1 + 0.9 * FLIP_LIMIT), compile: 2.1 }).counts, true);
-  assert.equal(counted({ eager: 2 * (1 + 1.1 * FLIP_LIMIT), compile: 2.1 }).counts, false);
+  assert.equal(counted({ eager: 2 * (1 + 0.45 * FLIP_LIMIT), compile: 2 * (1 - 0.45 * FLIP_LIMIT) }).counts, true);
+  assert.equal(counted({ eager: 2 * (1 + 0.55 * FLIP_LIMIT), compile: 2 * (1 - 0.55 * FLIP_LIMIT) }).counts, false);
+  // PyTorch's own difference is no measure of flips where one of its forms is another step
+  assert.equal(counted({ eager: 2 * (1 + 0.9 * FLIP_LIMIT), compile: 2.1 }).counts, false);
   const broken = counted({ eager: NaN, compile: 2 });
   assert.deepEqual([broken.difference, broken.ownDifference, broken.counts], [Infinity, Infinity, false]);
+});
+
+Deno.test("agreement() lets no form of PyTorch excuse its own difference by being far from the other", () => {
+  assert.equal(counted({ eager: 2 * (1 + 0.8 * FLIP_LIMIT), compile: 2 }).counts, false);
+  assert.equal(counted({ eager: 2 * (1 + 0.4 * FLIP_LIMIT), compile: 2 * (1 - 0.19 * FLIP_LIMIT) }).counts, false);
+  assert.equal(counted({ eager: 2 * (1 + 0.4 * FLIP_LIMIT), compile: 2 * (1 - 0.21 * FLIP_LIMIT) }).counts, true);
 });
 
 Deno.test("agreement() holds Brevitas against the same two forms of PyTorch", () => {
   const of = (loss: number) => [sample(1, { losses: [2, loss, 2] })];
   const ours = side("requant", of(2)), brevitas = side("brevitas", of(2.005));
-  const sides = (compile: number) => [ours, side("eager", of(2)), side("compile", of(compile)), brevitas];
-  assert.equal(agreement(brevitas, { ours, sides: sides(2.006) }).counts, true);
-  assert.equal(agreement(brevitas, { ours, sides: sides(2.004) }).counts, false);
+  const sides = (eager: number, compile: number) => [
+    ...[ours, side("eager", of(eager)), side("compile", of(compile)), brevitas],
+  ];
+  const isQuantized = true;
+  assert.equal(agreement(brevitas, { ours, sides: sides(2.003, 1.997), isQuantized }).counts, true);
+  assert.equal(agreement(brevitas, { ours, sides: sides(2, 2.006), isQuantized }).counts, false);
+  assert.equal(agreement(brevitas, { ours, sides: sides(2.002, 1.998), isQuantized }).counts, false);
 });
 
 Deno.test("peerPage() says that a figure does not count, with the difference and both losses", () => {

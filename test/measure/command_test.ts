@@ -49,7 +49,7 @@ async function train(out: string, spec: RunSpec, teacher: RunSpec | null, datase
     cpuSeconds: 1,
     imagesPerSecond: 1,
     peakMemoryMiB: 1,
-    environment: await environmentWithoutEngine("wasm"),
+    environment: environmentWithoutEngine("wasm"),
     dataSha256: dataset.sha256,
     networkSha256: networkSha256!,
     ...(teacherSha256 === null ? {} : { teacherSha256 }),

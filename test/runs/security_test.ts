@@ -87,11 +87,11 @@ Deno.test("the process of a run may write only its grid's folder, and has no net
     assert.deepEqual(wasm, {
       writeInside: "done",
       readInside: "done",
-      gitVersion: "done",
       writeBeside: "refused",
       writeSource: "refused",
       readPasswords: "refused",
       connect: "refused",
+      git: "refused",
       shell: "refused",
       nativeCode: "refused",
     });

@@ -126,9 +126,8 @@ export function createComputer(options: ComputerOptions): Computer {
     return await orGiveUp(() => artefacts.push(run.id).then(() => end));
   }
 
-  async function pushed(record: Promise<RunRecord>): Promise<RunRecord> {
-    const { id } = await record;
-    await orGiveUp(() => artefacts.push(id));
+  async function pushed(record: RunRecord): Promise<RunRecord> {
+    await orGiveUp(() => artefacts.push(record.id));
     return record;
   }
 

@@ -88,6 +88,6 @@ async function submitRelease(
 /** Ends a student whose teacher did not end as `done`. */
 async function failOrphan(run: PlannedRun, teacher: RunRecord, { out, artefacts }: SubmitOptions): Promise<void> {
   const failure = { status: "failed", reason: orphanReason(teacher) } as const;
-  await failedRecord(run, { failure, started: startedNow(), out });
+  failedRecord(run, { failure, started: startedNow(), out });
   await artefacts.push(run.id);
 }

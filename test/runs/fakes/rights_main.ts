@@ -8,7 +8,7 @@ const shell = new Deno.Command("sh", { args: ["-c", "true"], stdout: "null" });
 const TRIES: Readonly<Record<string, () => unknown>> = {
   writeInside: () => Deno.writeTextFileSync(`${out}/file`, "x"),
   readInside: () => Deno.readTextFileSync(`${out}/file`),
-  gitVersion: () => git.outputSync(),
+  git: () => git.outputSync(), // would run any shell command as an alias of its own
   writeBeside: () => Deno.writeTextFileSync(`${out}/../file`, "x"),
   writeSource: () => Deno.writeTextFileSync(new URL("./never.ts", import.meta.url), "x"),
   readPasswords: () => Deno.readTextFileSync("/etc/passwd"),

@@ -124,14 +124,17 @@ async function addCuda(
   }
 }
 
-/** Renames the finished folder into place, unless another installation was quicker; a damaged one goes first. */
+/** Renames the finished folder into place, unless another installation was quicker; a damaged one makes room. */
 async function moveInto(final: string, from: string, library: string): Promise<void> {
-  if (await exists(library)) return;
-  if (await exists(final)) await Deno.remove(final, { recursive: true });
-  try {
-    await Deno.rename(from, final);
-  } catch (error) {
-    if (!await exists(library)) throw error;
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await Deno.rename(from, final);
+    } catch (error) {
+      if (await exists(library)) return;
+      // what bars the way has lost its library; a folder that was aside by then leaves the way free
+      if (attempt === 3 || !await exists(final)) throw error;
+      await Deno.rename(final, `${from}-damaged-${attempt}`).catch(() => {});
+    }
   }
 }
 
@@ -140,7 +143,9 @@ async function removeAbandoned(folder: string): Promise<void> {
   if (!await exists(folder)) return;
   const prefix = `.installing-${hostname()}-`;
   for await (const { name } of Deno.readDir(folder)) {
-    if (!name.startsWith(prefix) || isRunning(Number(name.slice(prefix.length)))) continue;
+    const pid = name.startsWith(prefix) ? name.slice(prefix.length) : "";
+    // "node-2-4242" is of host "node-2", not of "node"
+    if (!/^\d+$/.test(pid) || isRunning(Number(pid))) continue;
     await Deno.remove(join(folder, name), { recursive: true });
   }
 }

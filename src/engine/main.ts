@@ -10,7 +10,7 @@ import { ENGINE_CHOICES, type EngineChoice, openEngine } from "./mod.ts";
 const HELP = `Usage: deno task engine <command> [flags]
 
 Commands
-  install   bring libtensorflow, the fast engine, into the cache by pip (192 MB packed, 853 MB on disk)
+  install   bring libtensorflow, the fast engine, into the cache by pip (a wheel of 274 MB; 853 MB on disk)
   doctor    run every kernel that the suite uses against reference values, and measure the speed
 
 Flags

@@ -273,7 +273,7 @@ Deno.test("folder:NAME@SIDE tells its sizes before it is loaded, where its folde
       Deno.env.delete("REQUANT_DATA");
       assert.equal(sizes(), null);
     } finally {
-      if (before !== undefined) Deno.env.set("REQUANT_DATA", before);
+      before === undefined ? Deno.env.delete("REQUANT_DATA") : Deno.env.set("REQUANT_DATA", before);
     }
   });
 });

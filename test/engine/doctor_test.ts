@@ -135,11 +135,15 @@ Deno.test("diagnose() reports NaN, a wrong shape, an unsteady result and a kerne
 });
 
 /** Runs the command from a folder that is not the checkout. */
-async function runCommand(args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+async function runCommand(
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const main = new URL(import.meta.resolve("../../src/engine/main.ts")).pathname, cwd = await Deno.makeTempDir();
   const command = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", main, ...args],
     cwd,
+    env,
     stdout: "piped",
     stderr: "piped",
   });
@@ -165,15 +169,15 @@ Deno.test("deno task engine ends bad input with one sentence and code 2, and hel
     [["doctor", "--fast"], /^Unknown option '--fast'.*: see .*\n$/],
     [["install", "--wheel", "/nowhere.whl"], /^(?=[^\n]*\n$).*current value is "\/nowhere\.whl"/],
   ];
-  const cache = await Deno.makeTempDir();
-  Deno.env.set("REQUANT_CACHE", cache);
+  const cache = await Deno.makeTempDir(), before = Deno.env.get("REQUANT_CACHE");
   for (const [args, message] of cases) {
-    const { code, stdout, stderr } = await runCommand(args);
+    const { code, stdout, stderr } = await runCommand(args, { REQUANT_CACHE: cache });
     assert.match(stderr, message);
     assert.deepEqual([code, stdout], [2, ""]);
   }
-  Deno.env.delete("REQUANT_CACHE");
   await Deno.remove(cache, { recursive: true });
+  assert.equal(Deno.env.get("REQUANT_CACHE"), before, "test files share the environment");
   const { code, stdout } = await runCommand(["--help"]);
   assert.ok(code === 0 && stdout.startsWith("Usage: deno task engine <command>"));
+  assert.match(stdout, /a wheel of 274 MB; 853 MB on disk/); // as README.md and docs/engine.md
 });

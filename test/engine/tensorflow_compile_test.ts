@@ -87,6 +87,15 @@ test("compile() records once a signature, and again for another shape, dtype or 
   compiled.dispose();
 });
 
+test("compile() records again for inputs that differ by an empty node alone", (engine) => {
+  const { program, runs } = counted(), compiled = engine.compile(program), x = tf.tensor1d([1]);
+  const inputs = [{ x }, { x, extra: {} }, { x, extra: { deep: {} } }, { x, extra: {} }] as { x: Tensor }[];
+  const counts = inputs.map((input) => (read(compiled(input).y), runs()));
+  assert.deepEqual(counts, [1, 2, 3, 3]);
+  compiled.dispose();
+  x.dispose();
+});
+
 test("compile() keeps `signatures` recordings, forgets the one not used for longest, and makes it anew", (engine) => {
   const { program, runs } = counted(), compiled = engine.compile(program, { signatures: 2 });
   const use = (size: number) => {

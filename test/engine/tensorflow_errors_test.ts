@@ -110,6 +110,23 @@ test("running a compiled program inside a program is refused, recorded before or
   inner.dispose();
 });
 
+test("compile() refuses an output whose shape depends on values, and goes on with other programs", (engine) => {
+  const x = tf.tensor1d([1, 1, 2]), before = tf.memory().numTensors;
+  const compiled = engine.compile(({ x }: { x: Tensor }) => ({ deep: { values: tf.unique(x).values } }));
+  assert.throws(() => compiled({ x }), {
+    message: 'Cannot compile a program as the shape of output "deep/values" must be known before it runs: current ' +
+      "value is [-1]; return a tensor whose shape does not depend on values",
+  });
+  const bare = engine.compile(({ x }: { x: Tensor }) => tf.unique(x).values);
+  assert.throws(() => bare({ x }), /the shape of its output must be known/);
+  assert.equal(tf.memory().numTensors, before);
+  // inside, such a tensor may be met
+  const sum = engine.compile(({ x }: { x: Tensor }) => tf.sum(tf.unique(x).values)), total = sum({ x });
+  assert.equal(total.dataSync()[0], 3);
+  tf.dispose([x, total]);
+  for (const each of [compiled, bare, sum]) each.dispose();
+});
+
 test("a tensor that outlives its recording has no value and says so", (engine) => {
   let escaped: Tensor | undefined;
   const compiled = engine.compile(({ x }: { x: Tensor }) => {

@@ -77,10 +77,14 @@ function leaves({ training, metrics }: StepOutputs): [string, Tensor][] {
   );
 }
 
-// compiles several times as fast; the process reads it once
-Deno.env.set("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true");
-
 if (ENGINES.includes("tensorflow")) {
+  const flags = Deno.env.get("XLA_FLAGS");
+  // compiles several times as fast; the process reads it once
+  Deno.test.beforeAll(() =>
+    Deno.env.set("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+  );
+  Deno.test.afterAll(() => flags === undefined ? Deno.env.delete("XLA_FLAGS") : Deno.env.set("XLA_FLAGS", flags));
+
   Deno.test("every kernel gives by XLA what the reference gives", async () => {
     const engine = await openEngine("tensorflow");
     const byXla: Engine = {

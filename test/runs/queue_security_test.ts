@@ -65,7 +65,7 @@ Deno.test({
         ...["--tls-auth-clients", "no", "--requirepass", SECRET],
       ], "--tls-port");
       const url = `rediss://:${ENCODED}@localhost:${redis.port}`;
-      const out = join(folder, "out");
+      const out = join(folder, "out"), before = Deno.env.get("REQUANT_REDIS_CA");
       try {
         await assert.rejects(checkRedis(parseQueueUrl(url)), {
           name: "InputError",
@@ -82,7 +82,7 @@ Deno.test({
           ]);
         });
       } finally {
-        Deno.env.delete("REQUANT_REDIS_CA");
+        before === undefined ? Deno.env.delete("REQUANT_REDIS_CA") : Deno.env.set("REQUANT_REDIS_CA", before);
         await redis.kill();
       }
     }),

@@ -114,6 +114,7 @@ Deno.test("no password, token or key of the environment reaches the process of a
     };
     const kept = { PATH: "/bin", HOME: "/root", REQUANT_CACHE: "/cache", CUDA_VISIBLE_DEVICES: "0" };
     assert.deepEqual(childEnvironment({ ...secrets, ...kept }), kept);
+    const before = Object.keys(secrets).map((name) => [name, Deno.env.get(name)] as const);
     for (const [name, value] of Object.entries(secrets)) Deno.env.set(name, value);
     try {
       const { records } = await runPool(statePlan([fpSpec({ arm: "tell" })], out), {
@@ -123,7 +124,7 @@ Deno.test("no password, token or key of the environment reaches the process of a
       });
       assert.equal(records[0]!.status, "done");
     } finally {
-      for (const name of Object.keys(secrets)) Deno.env.delete(name);
+      for (const [name, value] of before) value === undefined ? Deno.env.delete(name) : Deno.env.set(name, value);
     }
     const folder = runFolder(out, runId(fpSpec({ arm: "tell" })));
     const told = Deno.readTextFileSync(join(folder, "log.txt"));

@@ -145,3 +145,25 @@ testOnEngines("evaluate() refuses a quantizer that leaves its grid, or takes too
   assert.equal(tf.memory().numTensors, before);
   tf.dispose(network.params);
 });
+
+testOnEngines("evaluate() checks the levels of every image of the first batch", (engine) => {
+  const input = lsq.activation({ bits: 2, signed: true });
+  const unbounded = { ...input, quantizeScaled: (x: tf.Tensor) => ({ values: tf.round(x), scale: tf.scalar(0.5) }) };
+  // 128 is near the mean and gives level 0; the one 255 of image 130 gives (1 - 0.5) / 0.25 / 0.5 = 4
+  const images = {
+    count: 250,
+    images: new Uint8Array(1000).fill(128).fill(255, 520, 521),
+    labels: new Uint8Array(250),
+  };
+  const network = { params: quantized(), state: {} }, indices = Uint32Array.from({ length: 250 }, (_, i) => i);
+  const evaluator = new Evaluator(engine, linearModel(), {
+    quantization: quantization({ input: unbounded }),
+    scale: SCALE,
+  });
+  assert.throws(
+    () => evaluator.evaluate(network, images, { indices, imageShape: SHAPE }),
+    /input of classifier as it must use at most 4 integer levels: they span 0 to 4, off the grid by 0$/,
+  );
+  evaluator.dispose();
+  tf.dispose(network.params);
+});

@@ -112,7 +112,8 @@ function compile<In extends TensorTree, Out extends TensorTree>(
   }
 
   function recordedFor(inputs: In, leaves: readonly [string, Tensor][]): Recorded {
-    const signature = leaves.map(([path, tensor]) => `${path}:${tensor.dtype}[${tensor.shape}]`).join(";");
+    // the whole structure, as a node without leaves is part of it
+    const signature = JSON.stringify(mapTree<Tensor, string>(inputs, ({ dtype, shape }) => `${dtype}[${shape}]`));
     let recorded = cache.get(signature);
     if (recorded) cache.delete(signature);
     else recorded = record(parts, program, { inputs, leaves, xla });
@@ -154,6 +155,16 @@ function requireOwn(backend: NodeBackend, tensor: Tensor, path: string): void {
   );
 }
 
+/** A shape that depends on values is unknown while recording; TensorFlow tells -1. */
+function requireKnownShape({ shape }: Tensor, path: string): void {
+  if (shape.every((size) => size >= 0)) return;
+  const output = path === "" ? "its output" : `output "${path.replaceAll("\u0000", "/")}"`;
+  throw new Error(
+    `Cannot compile a program as the shape of ${output} must be known before it runs: current value is [${shape}]; ` +
+      "return a tensor whose shape does not depend on values",
+  );
+}
+
 /** Runs the program once with placeholders, recording every kernel call. */
 function record<In extends TensorTree, Out extends TensorTree>(
   { binding, backend }: Parts,
@@ -170,7 +181,8 @@ function record<In extends TensorTree, Out extends TensorTree>(
       let next = 0;
       const inputs = mapTree(how.inputs as TensorTree, () => backend.createOutputTensor(placeholders[next++]!)) as In;
       const structure = program(inputs);
-      const tensors = flatten<Tensor>(structure).map(([, tensor]) => tensor);
+      const results = flatten<Tensor>(structure), tensors = results.map(([, tensor]) => tensor);
+      for (const [path, tensor] of results) requireKnownShape(tensor, path);
       binding.define(name, {
         inputs: placeholders.map(({ id }) => id),
         outputs: backend.getInputTensorIds(tensors),

@@ -7,11 +7,12 @@
 import "@tensorflow/tfjs"; // for its side effect: tfjs-core comes without gradients
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { setThreadsCount, setWasmPaths, version_wasm } from "@tensorflow/tfjs-backend-wasm";
+import { type BackendWasm, setThreadsCount, setWasmPaths, version_wasm } from "@tensorflow/tfjs-backend-wasm";
 import { fileURLToPath } from "node:url";
 import { flatten, mapTree } from "../../tree.ts";
 import { registerGradients } from "../ops.ts";
 import type { Compiled, Engine, Program, TensorTree } from "../types.ts";
+import { guardHeap, type Heap } from "./heap.ts";
 import { registerKernels } from "./kernels/mod.ts";
 
 const BACKEND = "wasm";
@@ -38,6 +39,7 @@ async function open(): Promise<Engine> {
   if (!await tf.setBackend(BACKEND)) {
     throw new Error("Cannot open engine wasm as its WebAssembly module did not start: use Deno 2.9 or newer");
   }
+  guardHeap((tf.backend() as BackendWasm).wasm as unknown as Heap);
   registerGradients();
   registerKernels();
   return {

@@ -1,6 +1,7 @@
 /** Kernels' access to the memory of tfjs's WebAssembly backend. */
 import type { Attribute, KernelFunc, NamedAttrMap, TensorInfo } from "@tensorflow/tfjs-core";
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
+import { InputError } from "../../errors.ts";
 
 /** What a kernel is given. */
 export interface KernelArguments {
@@ -15,6 +16,33 @@ export type WasmKernel = (given: KernelArguments) => TensorInfo | TensorInfo[];
 /** A kernel as tfjs wants it typed. */
 export function asKernelFunc(kernel: WasmKernel): KernelFunc {
   return kernel as unknown as KernelFunc;
+}
+
+/** The allocator of the WebAssembly module; 0 means that there is no room. */
+export interface Heap {
+  _malloc(bytes: number): number;
+  _free(address: number): void;
+}
+
+/** What 32-bit addresses reach. */
+const HEAP_BYTES = 2 ** 32;
+
+/**
+ * Makes `heap` refuse a tensor that it has no room for. tfjs does not look at what `_malloc` returns, and would write the
+ * tensor to address 0, over data of the module itself.
+ */
+export function guardHeap(heap: Heap): void {
+  heap._free(heap._malloc(1)); // Emscripten puts the real functions in place at their first call
+  const malloc = heap._malloc;
+  heap._malloc = (bytes) => {
+    // a size takes 32 bits: more would wrap around to a small tensor
+    const address = bytes < HEAP_BYTES ? malloc(bytes) : 0;
+    if (address !== 0 || bytes === 0) return address;
+    throw new InputError(
+      `Cannot make a tensor of ${(bytes / 2 ** 20).toFixed(1)} MiB as engine wasm has at most 4 GiB for all tensors: ` +
+        "use a smaller model or batch, or engine tensorflow",
+    );
+  };
 }
 
 /** A float32 tensor of this shape, its values undefined. */

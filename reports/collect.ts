@@ -37,6 +37,7 @@ function fileOf({ spec }: Pick<RunRecord, "spec">): string {
 
 /** What was added to the records. */
 export interface Collected {
+  /** Those that were not there as they are now. */
   readonly runs: number;
   readonly files: readonly string[];
   /** A sentence for each record that took the place of another, or was left out. */
@@ -66,7 +67,8 @@ export function collectRuns(out: string, records: string): Collected {
     const replaced: RunRecord[] = [];
     for (const record of ended.filter((record) => fileOf(record) === name)) {
       const before = merged.get(record.id);
-      if (before && canonicalJson(before) !== canonicalJson(record)) told.push(toldOf(record, before));
+      if (before && canonicalJson(before) === canonicalJson(record)) continue;
+      if (before) told.push(toldOf(record, before));
       if (before && staysBefore(record, before)) continue;
       if (before?.status === "done" && before.startedAt !== record.startedAt) replaced.push(before);
       merged.set(record.id, record);
@@ -112,16 +114,20 @@ export function collectMeasurements(out: string, records: string): { measurement
     const record = readRecord(out, id);
     return record === null ? [] : readMeasurements(out, id).filter((item) => isOfNetwork(item, record));
   });
+  let measurements = 0;
   const files = [...new Set(found.map(fileOf))].sort().map((name) => {
     const path = join(measurementsFolder(records), name);
     const merged = new Map<string, Measurement>();
     const before = parseMeasurements(readTextIfThere(path) ?? "", path);
-    for (const item of [...before, ...found.filter((item) => fileOf(item) === name)]) {
-      merged.set(`${item.name} ${item.run}`, item);
+    for (const item of before) merged.set(`${item.name} ${item.run}`, item);
+    for (const item of found.filter((item) => fileOf(item) === name)) {
+      const key = `${item.name} ${item.run}`, other = merged.get(key);
+      if (other === undefined || canonicalJson(other) !== canonicalJson(item)) measurements += 1;
+      merged.set(key, item);
     }
     const lines = [...merged.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => JSON.stringify(item));
     writeFileAtomic(path, lines.join("\n") + "\n");
     return path;
   });
-  return { measurements: found.length, files };
+  return { measurements, files };
 }

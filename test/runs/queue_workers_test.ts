@@ -1,11 +1,23 @@
 import assert from "node:assert/strict";
 import { statePlan } from "../../src/runs/plan.ts";
 import { runPool } from "../../src/runs/pool.ts";
+import { MOST_LOST_WORKERS } from "../../src/runs/queue/jobs.ts";
 import { queueName, runWorker } from "../../src/runs/queue/mod.ts";
 import { parseQueueUrl } from "../../src/runs/queue/url.ts";
 import { runId } from "../../src/runs/spec.ts";
 import { logFile, readRecord, runFolder } from "../../src/runs/store.ts";
-import { follow, LSQ, redisTest, starts, startWorker, statuses, TEACHER, until, withWorkers } from "./fakes/queue.ts";
+import {
+  childrenOf,
+  follow,
+  LSQ,
+  redisTest,
+  starts,
+  startWorker,
+  statuses,
+  TEACHER,
+  until,
+  withWorkers,
+} from "./fakes/queue.ts";
 import { TEST_TIMES } from "./fakes/redis.ts";
 import { fakeCommand, fpSpec, TEST_LOCK_TIMES } from "./fakes/specs.ts";
 
@@ -21,6 +33,22 @@ redisTest("a killed worker's run is taken over and goes on from its checkpoint",
   });
   assert.deepEqual(starts(out), ["start fp", "start fp", "start lsq"]);
   assert.ok(readRecord(out, runId(TEACHER))!.metrics!.firstStep! > 0);
+});
+
+redisTest("a run that takes its workers down with it has a record after the fourth", async (redis, out) => {
+  const { outcome } = follow([TEACHER], { redis, out });
+  for (let lost = 1; lost <= MOST_LOST_WORKERS + 1; lost++) {
+    const worker = startWorker(redis.url, { out, behaviours: ["fp=slow"] });
+    await until(() => starts(out).length === lost, `start ${lost} of the run`);
+    const runs = childrenOf(worker.child.pid);
+    worker.child.kill("SIGKILL");
+    for (const pid of runs) Deno.kill(pid, "SIGKILL");
+    await worker.stderr;
+  }
+  // the words are ours, made of BullMQ's: another version of it must not change them unseen
+  await withWorkers(1, { redis, out }, async () => assert.deepEqual(statuses(await outcome), ["fp failed"]));
+  assert.equal(readRecord(out, runId(TEACHER))!.reason, "Its worker was lost 4 times while it ran");
+  assert.equal(starts(out).length, MOST_LOST_WORKERS + 1);
 });
 
 redisTest(

@@ -123,6 +123,19 @@ export function startWorker(
   return { child, stderr: new Response(child.stderr).text() };
 }
 
+/** Processes that a process started and that are there, on Linux. */
+export function childrenOf(pid: number): number[] {
+  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((other) => parentOf(other) === pid);
+}
+
+function parentOf(pid: number): number | null {
+  try {
+    return Number(/^PPid:\s+(\d+)$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1]);
+  } catch {
+    return null; // no process, or one that has just ended
+  }
+}
+
 export function starts(out: string): string[] {
   return traceOf(out).filter((line) => line.startsWith("start "));
 }

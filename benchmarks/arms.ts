@@ -9,6 +9,17 @@ export const FP = {
   fromTeacher: false,
 } as const satisfies Arm;
 
+/**
+ * Reference: full precision that goes on from full precision by the recipe of the quantized arms. They have more epochs than
+ * what they start from; it tells what those alone are worth.
+ */
+export const FP_TRAINED_ON = {
+  id: "fp_trained_on",
+  method: FP.method,
+  quantizer: null,
+  fromTeacher: true,
+} as const satisfies Arm;
+
 /** LSQ (Esser et al. 2020, arXiv:1902.08153) from the full-precision weights of the same seed, shared by all papers. */
 export const LSQ = {
   id: "lsq",

@@ -137,7 +137,7 @@ function tellTeachers(
   teachers: ReadonlyMap<string, Teacher>,
   { options, services }: { options: BenchOptions; services: BenchServices },
 ): void {
-  const isWanted = ({ spec }: PlannedRun) => spec.quantization === null;
+  const isWanted = ({ spec }: PlannedRun) => spec.teacher === null;
   const wanted = runs.filter(isWanted).length;
   const missing = todo.filter((run) => isWanted(run) && !teachers.has(run.id)).length;
   if (missing === 0) return;

@@ -4,7 +4,7 @@ import { PAPERS } from "./mod.ts";
 
 /** Baselines, controls (FPQ's own quantizer, CR-like's views, its averaging), then the papers' methods. */
 const ARMS = [
-  ...["fp", "lsq", "pact", "lsq_plus", "kd"],
+  ...["fp", "fp_trained_on", "lsq", "pact", "lsq_plus", "kd"],
   ...["lsq_asymmetric", "lsq_two_view", "lsq_ema"],
   ...["fpq", "cr", "mec"],
 ];
@@ -24,7 +24,8 @@ export const CORE: CoreTable = {
   arms: ARMS.map(titleOf),
   notes: [
     "Full precision has the epochs that every quantized run starts from; a quantized run has more epochs than that, at a " +
-    "restarted learning rate. So a gap to own full precision is what quantization costs less what those epochs gain",
+    "restarted learning rate. So a gap to own full precision is what quantization costs less what those epochs gain; full " +
+    "precision trained on as long tells what they gain alone",
     "LSQ with averaged weights is evaluated on averaged batch norm statistics, which at two bits cost it more than the " +
     "averaging gains (findings.md), while CR-like is evaluated on its student: being above this control is not yet a gain " +
     "from consistency",

@@ -28,15 +28,15 @@ export function gridSpecs(grid: ChosenGrid): GridSpec[] {
     for (const model of grid.models) {
       const place = { grid, model, seed };
       for (const arm of grid.arms) {
+        const teacher = arm.fromTeacher ? fullPrecisionSpec(arm.start ?? FP, place) : null;
+        if (teacher !== null) specs.push({ spec: teacher, isCell: false });
+        const start = teacher && runId(teacher);
         if (arm.quantizer === null) {
-          specs.push({ spec: fullPrecisionSpec(arm, place), isCell: true });
+          specs.push({ spec: start ? trainedOnSpec(arm, place, start) : fullPrecisionSpec(arm, place), isCell: true });
           continue;
         }
-        const teacher = fullPrecisionSpec(arm.start ?? FP, place);
-        if (arm.fromTeacher) specs.push({ spec: teacher, isCell: false });
         for (const bits of grid.bits) {
-          const spec = quantizedSpec(arm, { ...place, bits, teacher: arm.fromTeacher ? runId(teacher) : null });
-          specs.push({ spec, isCell: true });
+          specs.push({ spec: quantizedSpec(arm, { ...place, bits, teacher: start }), isCell: true });
         }
       }
     }
@@ -72,8 +72,17 @@ function fullPrecisionSpec(arm: Arm, { grid, model, seed }: Place): RunSpec {
   };
 }
 
+/** Full precision that goes on from full precision by the quantized arms' recipe. */
+function trainedOnSpec(arm: Arm, place: Place, teacher: string): RunSpec {
+  return { ...fullPrecisionSpec(arm, place), recipe: quantizedRecipe(place), teacher };
+}
+
+function quantizedRecipe({ grid: { protocol, changes = {} } }: Place): RunSpec["recipe"] {
+  return { ...protocol.quantized, ...changes.recipe };
+}
+
 function quantizedSpec(arm: Arm, place: Place & { readonly bits: Bits; readonly teacher: string | null }): RunSpec {
-  const { protocol, changes = {} } = place.grid;
+  const { protocol } = place.grid;
   return {
     ...fullPrecisionSpec({ ...arm, method: methodOf(arm, protocol) }, place),
     quantization: {
@@ -84,7 +93,7 @@ function quantizedSpec(arm: Arm, place: Place & { readonly bits: Bits; readonly 
       firstLastBits: FIRST_LAST_BITS,
       calibrationExamples: protocol.calibrationExamples,
     },
-    recipe: { ...protocol.quantized, ...changes.recipe },
+    recipe: quantizedRecipe(place),
     teacher: place.teacher,
   };
 }

@@ -16,7 +16,7 @@ export interface Arm {
   readonly method: RunSpec["method"];
   /** Null: full precision. */
   readonly quantizer: string | null;
-  /** Whether it starts from the full-precision run of the same seed. */
+  /** Whether it starts from the full-precision run of the same seed; in full precision too it then has the quantized recipe. */
   readonly fromTeacher: boolean;
   /**
    * Which full-precision arm that is.

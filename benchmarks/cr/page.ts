@@ -28,7 +28,7 @@ export const page: PaperPage = {
       id: "cr-main",
       title: "cr-main: full precision, LSQ, its controls and CR-like, CIFAR-10",
       dataset: "cifar10",
-      arms: ["fp", "lsq", "lsq_two_view", "lsq_ema", "cr"],
+      arms: ["fp", "fp_trained_on", "lsq", "lsq_two_view", "lsq_ema", "cr"],
       bits: CR_BITS,
     },
     {
@@ -55,6 +55,7 @@ export const page: PaperPage = {
   ],
   arms: [
     { id: "fp", title: "Full precision", label: null },
+    { id: "fp_trained_on", title: "Full precision, trained on as long (reference)", label: null },
     { id: "lsq", title: "LSQ", label: null },
     { id: "lsq_two_view", title: "LSQ on two views (control)", label: null },
     { id: "lsq_ema", title: "LSQ, averaged weights evaluated (control)", label: null },

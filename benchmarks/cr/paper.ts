@@ -1,4 +1,4 @@
-import { FP, LSQ, LSQ_PLUS, PACT } from "../arms.ts";
+import { FP, FP_TRAINED_ON, LSQ, LSQ_PLUS, PACT } from "../arms.ts";
 import type { Paper } from "../types.ts";
 import { ABLATION, CR, CR_LSQ_PLUS, CR_PACT, LSQ_EMA, LSQ_TWO_VIEW, PARTLY_LABELLED } from "./arms.ts";
 import { page } from "./page.ts";
@@ -13,7 +13,7 @@ export const crPaper: Paper = {
       id: "cr-main",
       dataset: "cifar10",
       models: ["resnet18", "mobilenetv2"],
-      arms: [FP, LSQ, LSQ_TWO_VIEW, LSQ_EMA, CR],
+      arms: [FP, FP_TRAINED_ON, LSQ, LSQ_TWO_VIEW, LSQ_EMA, CR],
       bits: CR_BITS,
     },
     {

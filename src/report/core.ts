@@ -124,7 +124,7 @@ function partTable(
         reproducedText(row),
         differenceText(row.differenceToLsq, row.n),
         controls.join("; "),
-        row.weightBits === null ? "" : differenceText(row.gapToFp, row.n),
+        differenceText(row.gapToFp, row.n),
       ];
     }),
     ordered: true,

@@ -89,8 +89,18 @@ Deno.test("planRuns() shares FP and LSQ among papers", () => {
   assert.deepEqual([counts["fp"], counts["lsq"], counts["cr"]], [perWidth, 3 * perWidth, 3 * perWidth]);
   assert.ok(tables.filter(({ arms }) => arms.some(({ id }) => id === "lsq")).length > 3);
   assert.equal(new Set(specs.map(runId)).size, specs.length);
-  const teachers = specs.findIndex(({ quantization }) => quantization !== null);
-  assert.ok(specs.slice(teachers).every(({ quantization }) => quantization !== null));
+  // all teachers first
+  const students = specs.findIndex(({ teacher }) => teacher !== null);
+  assert.ok(specs.slice(students).every(({ teacher }) => teacher !== null));
+});
+
+Deno.test("planRuns() trains full precision on from itself by the quantized recipe, as a reference", () => {
+  const specs = plan(["cr"], "reduced"), { fullPrecision, quantized } = PROTOCOL_DEFINITIONS.reduced;
+  const ofSeed = (arm: string) => specs.find((spec) => spec.arm === arm && spec.seed === 0)!;
+  const own = ofSeed("fp"), on = ofSeed("fp_trained_on"), lsq = ofSeed("lsq");
+  assert.deepEqual([own.recipe, own.teacher], [fullPrecision, null]);
+  assert.deepEqual([on.recipe, on.quantization, on.teacher], [quantized, null, runId(own)]);
+  assert.deepEqual([on.recipe, on.teacher], [lsq.recipe, lsq.teacher]);
 });
 
 Deno.test("planRuns() takes the papers' own models and bits for protocol paper", () => {

@@ -58,20 +58,22 @@ function runsRemarks({ done, notDone }: Runs): string[] {
   const lost = notDone.length, ended = done.length + lost;
   return [
     ...(lost > 0 && done.length > 0 ? [`${lost} of ${ended} runs did not finish and are left out`] : []),
-    ...flagsOf(done),
+    ...doubtsOf(done),
   ];
 }
 
-/**
- * What makes runs less than fully traceable or alike: uncommitted changes, no commit, several commits, a GPU, a quantizer
- * that the code has changed since.
- */
+/** What makes runs less than fully traceable or alike: `doubtsOf`, and several commits, which a long grid has by nature. */
 export function flagsOf(runs: readonly RunRecord[]): string[] {
+  const commits = new Set(runs.flatMap(({ environment }) => environment.commit ?? [])).size;
+  return [...doubtsOf(runs), ...(commits > 1 ? [`runs of ${commits} commits`] : [])];
+}
+
+/** Uncommitted changes, no commit, a GPU, a quantizer that the code has changed since. */
+function doubtsOf(runs: readonly RunRecord[]): string[] {
   const environments = runs.map(({ environment }) => environment);
   const of = (count: number) => `${count} of ${counted(runs.length, "run")}`;
   const dirty = environments.filter(({ dirty }) => dirty === true).length;
   const unknown = environments.filter(({ commit }) => commit === null).length;
-  const commits = new Set(environments.flatMap(({ commit }) => commit ?? [])).size;
   const old = new Set(runs.flatMap(({ spec }) => {
     const name = spec.quantization?.quantizer;
     return name !== undefined && specRevision(spec) < revisionOf(name) ? name : [];
@@ -80,7 +82,6 @@ export function flagsOf(runs: readonly RunRecord[]): string[] {
   return [
     ...(dirty > 0 ? [`${of(dirty)} of a checkout with uncommitted changes`] : []),
     ...(unknown > 0 ? [`${of(unknown)} of no known commit`] : []),
-    ...(commits > 1 ? [`runs of ${commits} commits`] : []),
     ...[...old].sort().map((name) => `runs before revision ${revisionOf(name)} of quantizer ${name}`),
     ...(gpu > 0 ? [`${of(gpu)} on a GPU`] : []),
   ];

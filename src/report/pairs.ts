@@ -3,12 +3,10 @@ import { type RunRecord, startedFrom } from "../runs/record.ts";
 import { type Cell, keyText } from "./aggregate.ts";
 import { top1Percent } from "./records.ts";
 import { type PairedDifference, pairedDifference } from "./statistics.ts";
+import { difference } from "./statistics/basics.ts";
 
 /** Finds the run that another is compared with. */
 export type Partner = (run: RunRecord) => RunRecord | undefined;
-
-/** 88.3 - 87.9 is 0.39999999999999: digits behind the 12th are the subtraction's rounding, and would pass for a spread. */
-const DIGITS = 12;
 
 /**
  * Runs of another arm with the same seed, for the runs of a cell of the same recipe, data, engine and model; else none.
@@ -59,7 +57,7 @@ export function differenceTo(
     const other = partner(run);
     const own = value(run), others = other === undefined ? null : value(other);
     if (own === null || others === null) return [];
-    return [{ seed: run.spec.seed, difference: Number((own - others).toPrecision(DIGITS)) }];
+    return [{ seed: run.spec.seed, difference: difference(own, others) }];
   });
   return pairs.length > 0 ? pairedDifference(pairs) : null;
 }

@@ -1,103 +1,13 @@
 import assert from "node:assert/strict";
-import { cp } from "node:fs/promises";
 import { join } from "node:path";
-import * as tf from "@tensorflow/tfjs-core";
-import { measure } from "../../benchmarks/measure/measure.ts";
 import { collectMeasurements } from "../../reports/collect.ts";
-import { openEngine } from "../../src/engine/mod.ts";
 import { MEASUREMENTS } from "../../src/measure/mod.ts";
 import { parseMeasurements } from "../../src/report/measurements.ts";
-import { environmentWithoutEngine } from "../../src/runs/environment.ts";
-import {
-  keptCheckpoints,
-  measurementFile,
-  readMeasurement,
-  writeMeasurement,
-} from "../../src/runs/measurement_store.ts";
-import type { RunRecord } from "../../src/runs/record.ts";
-import { runId, type RunSpec } from "../../src/runs/spec.ts";
-import { checkpointFile, openRun, readRecord, runFolder, writeRecord } from "../../src/runs/store.ts";
-import { readCheckpoint, writeCheckpoint } from "../../src/train/checkpoint.ts";
-import type { Position } from "../../src/train/position.ts";
-import { trainRun } from "../../src/train/run.ts";
-import { tinyDataset, tinySpec } from "../support/runs.ts";
-
-const DATASET = tinyDataset();
-
-/** The record of a run that was really trained, in the folder that a bench leaves. */
-async function train(out: string, spec: RunSpec, teacher: RunSpec | null, dataset = DATASET): Promise<RunRecord> {
-  const engine = await openEngine("wasm");
-  await tf.setBackend("wasm");
-  const { status, reason, metrics, curve, networkSha256, teacherSha256 } = await trainRun({
-    spec,
-    dataset,
-    engine,
-    teacherCheckpoint: teacher && checkpointFile(out, runId(teacher)),
-    folder: openRun(out, spec),
-    keepEpochs: teacher !== null,
-  });
-  const record: RunRecord = {
-    schema: 1,
-    id: runId(spec),
-    spec,
-    status: status as "done",
-    reason,
-    metrics,
-    curve: [...curve],
-    startedAt: "2026-11-24T20:00:00.000Z",
-    wallSeconds: 1,
-    cpuSeconds: 1,
-    imagesPerSecond: 1,
-    peakMemoryMiB: 1,
-    environment: environmentWithoutEngine("wasm"),
-    dataSha256: dataset.sha256,
-    networkSha256: networkSha256!,
-    ...(teacherSha256 === null ? {} : { teacherSha256 }),
-  };
-  writeRecord(out, record);
-  return record;
-}
-
-const FP = tinySpec("fp"), STUDENT = tinySpec("qat_ema", { teacher: runId(FP) });
-
-/** The folder with both runs, trained once. */
-let trained: Promise<string> | null = null;
-
-/**
- * Gives a copy of a folder with a full-precision run and a quantized one that kept its epochs; both take two epochs of four
- * steps.
- */
-async function withRuns(use: (out: string) => Promise<void>): Promise<void> {
-  trained ??= (async () => {
-    const folder = await Deno.makeTempDir();
-    await train(folder, FP, null);
-    await train(folder, STUDENT, FP);
-    return folder;
-  })();
-  const out = await Deno.makeTempDir();
-  try {
-    await cp(await trained, out, { recursive: true });
-    await use(out);
-  } finally {
-    await Deno.remove(out, { recursive: true });
-  }
-}
-
-async function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string; opened: number }> {
-  let stdout = "", stderr = "", opened = 0;
-  const code = await measure(args, {
-    openEngine: async () => {
-      opened++;
-      const engine = await openEngine("wasm");
-      await tf.setBackend("wasm");
-      return engine;
-    },
-    loadDataset: () => Promise.resolve(DATASET),
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-  });
-  return { code, stdout, stderr, opened };
-}
+import { keptCheckpoints, measurementFile, readMeasurement } from "../../src/runs/measurement_store.ts";
+import { runId } from "../../src/runs/spec.ts";
+import { checkpointFile, openRun, runFolder, writeRecord } from "../../src/runs/store.ts";
+import { command, FP, STUDENT, train, withRuns } from "../support/measured_runs.ts";
+import { tinySpec } from "../support/runs.ts";
 
 const SMALL = ["--set", "images=20;probes=2;draws=2;sigmas=0.1;blockSize=10;batches=2"];
 
@@ -235,94 +145,6 @@ Deno.test("measure ends bad input with one sentence and exit code 2", () =>
     );
   }));
 
-/** One measurement of a run, the cheapest. */
-const ONE = ["--names", "feature_coding", "--set", "blockSize=10"];
-
-Deno.test("measure ties its numbers to a network, and measures a run again that was trained again", () =>
-  withRuns(async (out) => {
-    const id = runId(FP), args = ["--out", out, "--runs", id, ...ONE];
-    await command(...args);
-    const before = readMeasurement(out, id, "feature_coding")!, record = readRecord(out, id)!;
-    assert.equal(before.networkSha256, record.networkSha256);
-    // one of older code does not tell its network, and stays
-    const { networkSha256: _, ...old } = before;
-    writeMeasurement(out, old);
-    assert.equal((await command(...args)).opened, 0);
-    writeMeasurement(out, before);
-
-    await Deno.remove(runFolder(out, id), { recursive: true });
-    const other = { ...DATASET, train: { ...DATASET.train, images: DATASET.train.images.map((byte) => byte ^ 3) } };
-    await train(out, FP, null, other);
-    writeMeasurement(out, before);
-    const records = join(out, "reports", "records");
-    assert.equal(collectMeasurements(out, records).measurements, 0);
-    assert.equal((await command(...args)).opened, 1);
-    const after = readMeasurement(out, id, "feature_coding")!;
-    assert.equal(after.networkSha256, readRecord(out, id)!.networkSha256);
-    assert.notDeepEqual(after.values, before.values);
-    assert.equal(collectMeasurements(out, records).measurements, 1);
-  }));
-
-Deno.test("measure needs no checkpoint for what is measured already, epochs too", () =>
-  withRuns(async (out) => {
-    const id = runId(STUDENT), args = ["--out", out, "--runs", id, ...ONE, "--epochs"];
-    const first = await command(...args);
-    await Deno.remove(checkpointFile(out, id));
-    await Deno.remove(join(runFolder(out, id), "checkpoints"), { recursive: true });
-    const second = await command(...args);
-    assert.deepEqual([second.code, second.opened, second.stdout], [0, 0, first.stdout], second.stderr);
-    const more = await command("--out", out, "--runs", id, "--names", "level_span");
-    assert.deepEqual([more.code, more.opened], [2, 0]);
-    assert.match(more.stderr, /^Cannot measure run .* as its checkpoint is missing: restore /);
-  }));
-
-Deno.test("measure refuses a network, and a kept epoch, of another training than the record's", () =>
-  withRuns(async (out) => {
-    const id = runId(STUDENT), args = ["--out", out, "--runs", id, ...ONE], record = readRecord(out, id)!;
-    const kept = join(runFolder(out, id), "checkpoints", "epoch-1.safetensors");
-    const { tensors, position } = (await readCheckpoint<Position>(kept))!;
-    const curve = position.curve.map((epoch) => ({ ...epoch, trainLoss: epoch.trainLoss + 1 }));
-    await writeCheckpoint(kept, { tensors, position: { ...position, curve } });
-    const epoch = await command(...args, "--epochs");
-    assert.deepEqual([epoch.code, epoch.stdout], [2, ""]);
-    assert.match(epoch.stderr, /epoch-1\.safetensors is of another training of that run: restore that file, or train /);
-    writeRecord(out, { ...record, networkSha256: "0".repeat(64) });
-    assert.match(
-      (await command(...args)).stderr,
-      /checkpoint\.safetensors is of another training of that run: restore /,
-    );
-    writeRecord(out, record);
-    await Deno.writeTextFile(checkpointFile(out, id), "cut");
-    assert.match(
-      (await command(...args)).stderr,
-      /as it is cut: it has 3 bytes: restore that file, or train that run again$/m,
-    );
-  }));
-
-Deno.test("measure leaves out trials on held-out images, and refuses those that are named", () =>
-  withRuns(async (out) => {
-    const trial = tinySpec("fp", { dataset: { ...FP.dataset, evaluateOn: "heldOut" } });
-    await train(out, trial, null);
-    const { code, stdout, stderr } = await command("--out", out, "--methods", "fp", ...ONE);
-    assert.equal(code, 0);
-    assert.match(
-      stderr,
-      /^Left out 1 of 3 finished runs as they are trials on held-out images\n1 measurements to do, /,
-    );
-    assert.ok(stdout.includes(runId(FP)) && !stdout.includes(runId(trial)), stdout);
-    const named = await command("--out", out, "--runs", runId(trial), ...ONE);
-    assert.deepEqual([named.code, named.stderr], [
-      2,
-      `Cannot measure run ${runId(trial)} as it is a trial on held-out images and measurements look at test images: ` +
-      "choose other runs with --runs\n",
-    ]);
-    for (const spec of [FP, STUDENT]) await Deno.remove(runFolder(out, runId(spec)), { recursive: true });
-    assert.match(
-      (await command("--out", out)).stderr,
-      /^Cannot measure anything in .* as each of its finished runs is a trial on held-out images: name the --out folder /,
-    );
-  }));
-
 Deno.test("measure --help names every option", async () => {
   const { code, stdout } = await command("--help");
   assert.equal(code, 0);
@@ -366,7 +188,3 @@ Deno.test("report --collect takes measurements into the records, and a repeated 
     const after = parseMeasurements(await Deno.readTextFile(path), path);
     assert.deepEqual(after.map(({ options }) => options["probes"]), [undefined, 3]);
   }));
-
-Deno.test.afterAll(async () => {
-  if (trained) await Deno.remove(await trained, { recursive: true });
-});

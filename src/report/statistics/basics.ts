@@ -17,6 +17,14 @@ export function mean(values: ArrayLike<number>): number {
   return sum(values) / values.length;
 }
 
+/** 88.3 - 87.9 is 0.39999999999999: digits behind the 12th are the subtraction's rounding, and would pass for a spread. */
+const DIGITS = 12;
+
+/** a - b without the rounding of the subtraction: equal differences are equal numbers. */
+export function difference(a: number, b: number): number {
+  return Number((a - b).toPrecision(DIGITS));
+}
+
 /** Sum from left to right. */
 export function sum(values: ArrayLike<number>): number {
   let total = 0;

@@ -3,7 +3,7 @@
  * the Edge of the Statistical Precipice", arXiv:2108.13264; their library is rliable).
  */
 import { type Stream, stream } from "../../random/stream.ts";
-import { CONFIDENCE, type Interval, mean, quantile } from "./basics.ts";
+import { CONFIDENCE, difference, type Interval, mean, quantile } from "./basics.ts";
 
 /** The runs of one task, one value a seed, seed by seed the same in both arms; at least one. */
 export interface TaskScores {
@@ -88,11 +88,8 @@ export function suiteSummary(
   };
 }
 
-/** 88.3 - 87.9 is 0.39999999999999: digits behind the 12th are the subtraction's rounding, and would split ties. */
-const DIGITS = 12;
-
 function pairedDifferences({ arm, baseline }: TaskScores): number[] {
-  return arm.map((own, index) => Number((own - baseline[index]!).toPrecision(DIGITS)));
+  return arm.map((own, index) => difference(own, baseline[index]!));
 }
 
 /** A task prepared for resampling: a table of 10,000 runs is resampled 2,000 times. */

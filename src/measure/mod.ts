@@ -11,6 +11,7 @@ import { noiseGradientNorm } from "./noise_gradient_norm.ts";
 import { normRecalibration } from "./norm_recalibration.ts";
 import { outputVariance } from "./output_variance.ts";
 import type { MeasurementDefinition, Subject } from "./types.ts";
+import { unaveraged } from "./unaveraged.ts";
 
 export { subjectOf } from "./network.ts";
 export type { MeasurementDefinition, Subject } from "./types.ts";
@@ -22,6 +23,7 @@ export const MEASUREMENTS: readonly MeasurementDefinition[] = [
   featureCoding,
   normRecalibration,
   levelSpan,
+  unaveraged,
 ];
 
 /** @throws {InputError} If there is no measurement of that name. */
@@ -91,9 +93,9 @@ export async function measureRun(
 ): Promise<Found> {
   const measuring = measurement.start(run.subject, run.options);
   async function measured(path: string, epoch?: number): Promise<{ values: MeasuredValues; sha256: string }> {
-    const { network, sha256, dispose } = await openNetwork(path, run.record, epoch);
+    const { network, trained, sha256, dispose } = await openNetwork(path, run.record, epoch);
     try {
-      return { values: measuring.measure(network), sha256 };
+      return { values: measuring.measure(network, trained), sha256 };
     } finally {
       dispose();
     }

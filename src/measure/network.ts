@@ -34,14 +34,17 @@ export function subjectOf(spec: RunSpec, services: { engine: Engine; dataset: Da
 
 /** A network's tensors, and how to free them. */
 export interface OpenNetwork {
+  /** The one that an evaluation sees, which for some methods is an average. */
   readonly network: NetworkTensors;
+  /** The one that training updated. */
+  readonly trained: NetworkTensors;
   /** Of its checkpoint, as in the run's record. */
   readonly sha256: string;
   dispose(): void;
 }
 
 /**
- * The network that a checkpoint holds: the one that an evaluation sees, which for some methods is an average.
+ * The network that a checkpoint holds.
  * @param epoch After which the checkpoint was kept; left out: the last.
  * @throws {InputError} If there is no such file, or it is damaged, or not of the training that the record tells of.
  */
@@ -57,6 +60,7 @@ export async function openNetwork(path: string, record: RunRecord, epoch?: numbe
   const { params, state } = createMethod(spec.method).evaluated?.(training, training.memory) ?? training;
   return {
     network: { params, state },
+    trained: { params: training.params, state: training.state },
     sha256: networkSha256(checkpoint.tensors),
     dispose: () => tf.dispose(training as unknown as Tensor[]),
   };

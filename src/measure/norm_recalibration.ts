@@ -6,8 +6,8 @@ import type { NetworkTensors } from "../methods/types.ts";
 import { NORM_MOMENTUM, paths } from "../nn/layers.ts";
 import { forward, normaliseImages } from "../train/forward.ts";
 import { type Leaves, mapTree } from "../tree.ts";
-import { disposeImages, type MeasuredBatch, type MeasuredImages, measuredImages } from "./batches.ts";
-import { weightedCrossEntropy } from "./loss.ts";
+import { disposeImages, measuredImages } from "./batches.ts";
+import { testScoring } from "./test_scores.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
 /** Images whose statistics are taken at once: the batch of training. */
@@ -66,24 +66,7 @@ function start(subject: Subject, options: Options): Measuring {
     });
     return { ofBatch: mapTree<Tensor, Tensor>(updates, (update) => tf.div(update, NORM_MOMENTUM)) as Leaves<Tensor> };
   });
-  const scores = engine.compile(({ network, batch }: { network: Network; batch: MeasuredBatch }) => {
-    const images = normaliseImages(batch.images, dataset);
-    const { logits } = forward(model, quantization, { network, images, training: false, quantized: true });
-    const hits = tf.cast(tf.equal(tf.argMax(logits, 1), batch.labels), "float32");
-    return { loss: weightedCrossEntropy(logits, batch), hits: tf.sum(tf.mul(hits, batch.weights)) };
-  });
-
-  /** Over the test images, batch norm in inference mode. */
-  function evaluate(network: NetworkTensors, images: MeasuredImages): { top1Percent: number; loss: number } {
-    let loss = 0, hits = 0;
-    for (const batch of images.batches) {
-      const sums = scores({ network: { ...network }, batch });
-      loss += sums.loss.dataSync()[0]!;
-      hits += sums.hits.dataSync()[0]!;
-      tf.dispose([sums.loss, sums.hits]);
-    }
-    return { top1Percent: 100 * Math.round(hits * images.count) / images.count, loss }; // weights are 1/count in float32
-  }
+  const scoring = testScoring(subject);
 
   /** Means over batches of each norm's statistics; the caller disposes them. */
   function takeAgain(network: NetworkTensors, batchSize: number): Record<string, Tensor> {
@@ -115,8 +98,8 @@ function start(subject: Subject, options: Options): Measuring {
         batchSize: BATCH,
       });
       const again = takeAgain(network, batchSize);
-      const running = evaluate(network, test);
-      const recalibrated = evaluate({ params: network.params, state: { ...network.state, ...again } }, test);
+      const running = scoring.scoresOf(network, test);
+      const recalibrated = scoring.scoresOf({ params: network.params, state: { ...network.state, ...again } }, test);
       tf.dispose(Object.values(again));
       disposeImages(test);
       return {
@@ -130,7 +113,7 @@ function start(subject: Subject, options: Options): Measuring {
     },
     dispose() {
       statistics.dispose();
-      scores.dispose();
+      scoring.dispose();
     },
   };
 }

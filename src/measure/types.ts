@@ -20,7 +20,8 @@ export interface Subject {
 
 /** A measurement of one subject, its programs compiled: networks of several epochs share them. */
 export interface Measuring {
-  measure(network: NetworkTensors): MeasuredValues;
+  /** @param trained What training updated: `network` itself, but where a method evaluates an average. */
+  measure(network: NetworkTensors, trained: NetworkTensors): MeasuredValues;
   dispose(): void;
 }
 

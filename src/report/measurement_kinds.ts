@@ -1,6 +1,7 @@
 /** What each measurement's values mean: the numbers of its table and the lines of its figure. */
 import { InputError } from "../errors.ts";
 import type { MeasuredValues, Measurement } from "../runs/measurement.ts";
+import { difference } from "./statistics/basics.ts";
 
 /** A number of one measurement. */
 export interface Quantity {
@@ -140,12 +141,24 @@ const KINDS: Readonly<Record<string, Kind>> = {
       const again = numberOf(values, "recalibratedTop1Percent"), running = numberOf(values, "top1Percent");
       return [
         { title: "Top-1 %, taken again", value: again, error: null },
-        { title: "Change, points", value: again - running, error: null },
+        { title: "Change, points", value: difference(again, running), error: null },
         {
           title: "Change of the loss",
-          value: numberOf(values, "recalibratedLoss") - numberOf(values, "loss"),
+          value: difference(numberOf(values, "recalibratedLoss"), numberOf(values, "loss")),
           error: null,
         },
+      ];
+    },
+    series: () => [],
+  },
+  unaveraged: {
+    title: "Accuracy of the network that training updated, where an average is evaluated",
+    quantities: ({ values }) => {
+      const own = numberOf(values, "unaveragedTop1Percent"), evaluated = numberOf(values, "top1Percent");
+      return [
+        { title: "Top-1 %, evaluated", value: evaluated, error: null },
+        { title: "Top-1 %, without averaging", value: own, error: null },
+        { title: "Averaging gains, points", value: difference(evaluated, own), error: null },
       ];
     },
     series: () => [],

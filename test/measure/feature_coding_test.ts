@@ -34,7 +34,10 @@ function close(actual: readonly number[], expected: readonly number[], tolerance
 testOnEngines("feature_coding equals PyTorch float64: coding lengths of blocks, spectra, effective ranks", (engine) => {
   const golden = GOLDEN.features, subject = lookUpSubject(engine), before = tf.memory().numTensors;
   const measuring = featureCoding.start(subject, featureCoding.options.parse({ blockSize: 20 }));
-  const values = measuring.measure({ params: {}, state: {} }) as Record<string, number & number[]>;
+  const values = measuring.measure({ params: {}, state: {} }, { params: {}, state: {} }) as Record<
+    string,
+    number & number[]
+  >;
   measuring.dispose();
   assert.equal(tf.memory().numTensors, before);
   assert.deepEqual([values["images"], values["blocks"]], [40, 2]);
@@ -55,9 +58,9 @@ testOnEngines(
   (engine) => {
     const subject = lookUpSubject(engine),
       of = (options: object) => featureCoding.start(subject, featureCoding.options.parse(options));
-    const one = of({ blockSize: 30 }).measure({ params: {}, state: {} });
+    const one = of({ blockSize: 30 }).measure({ params: {}, state: {} }, { params: {}, state: {} });
     assert.deepEqual([one["images"], one["blocks"], one["codingLengthsError"]], [30, 1, undefined]);
-    assert.throws(() => of({ blockSize: 41 }).measure({ params: {}, state: {} }), {
+    assert.throws(() => of({ blockSize: 41 }).measure({ params: {}, state: {} }, { params: {}, state: {} }), {
       name: "InputError",
       message: "Cannot code features in blocks of 41 as there are 40 test images and 10000 are asked for: " +
         "take a blockSize of at most that",

@@ -27,7 +27,7 @@ function measured(engine: Engine, kind: "full" | "quantized", options: Measureme
   const { subject, network } = tinySubject(engine, kind);
   const measuring = hessianTrace.start(subject, hessianTrace.options.parse(options));
   try {
-    return measuring.measure(network) as unknown as Values;
+    return measuring.measure(network, network) as unknown as Values;
   } finally {
     measuring.dispose();
     tf.dispose([network.params, network.state] as unknown as Tensor[]);

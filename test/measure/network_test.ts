@@ -94,3 +94,16 @@ Deno.test("measure leaves out trials on held-out images, and refuses those that 
       /^Cannot measure anything in .* as each of its finished runs is a trial on held-out images: name the --out folder /,
     );
   }));
+
+Deno.test("measure unaveraged finds plain LSQ to the bit under averaged weights", () =>
+  withRuns(async (out) => {
+    const plain = await train(out, { ...STUDENT, method: tinySpec("qat").method, arm: "qat" }, FP);
+    const averaged = readRecord(out, runId(STUDENT))!;
+    assert.equal((await command("--out", out, "--runs", runId(STUDENT), "--names", "unaveraged")).code, 0);
+    const { values } = readMeasurement(out, runId(STUDENT), "unaveraged")!;
+    assert.equal(values["top1Percent"], averaged.metrics!["top1Percent"]);
+    assert.equal(values["unaveragedTop1Percent"], plain.metrics!["top1Percent"]);
+    const loss = values["unaveragedLoss"] as number, expected = plain.metrics!["loss"]!;
+    assert.ok(Math.abs(loss - expected) <= 1e-6 * expected, `${loss} is not ${expected}`);
+    assert.notEqual(values["unaveragedLoss"], values["loss"]);
+  }));

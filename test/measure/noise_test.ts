@@ -16,7 +16,7 @@ type Tiny = ReturnType<typeof tinySubject>;
 function measured(definition: MeasurementDefinition, { subject, network }: Tiny, options: object): Values {
   const measuring = definition.start(subject, definition.options.parse(options));
   try {
-    return measuring.measure(network) as Values;
+    return measuring.measure(network, network) as Values;
   } finally {
     measuring.dispose();
   }

@@ -1,48 +1,21 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor } from "@tensorflow/tfjs-core";
 import { normRecalibration } from "../../src/measure/norm_recalibration.ts";
 import type { Subject } from "../../src/measure/types.ts";
 import type { NetworkTensors } from "../../src/methods/types.ts";
 import { applyLayer } from "../../src/nn/layers.ts";
-import { forward, normaliseImages } from "../../src/train/forward.ts";
 import { testOnEngines } from "../support/engines.ts";
-import { LAYERS, tinySubject } from "./tiny_network.ts";
+import { everything, LAYERS, scores, tinySubject } from "./tiny_network.ts";
 
 /** @param options One batch without augmentation in place of the defaults, and what is given. */
 function recalibrated(subject: Subject, network: NetworkTensors, options: object = {}): Record<string, number> {
   const given = { batches: 1, augmentation: "none", ...options };
   const measuring = normRecalibration.start(subject, normRecalibration.options.parse(given));
   try {
-    return measuring.measure(network) as Record<string, number>;
+    return measuring.measure(network, network) as Record<string, number>;
   } finally {
     measuring.dispose();
   }
-}
-
-/** All images, normalised, and their labels. */
-function everything({ dataset }: Subject): { images: Tensor; labels: Uint8Array } {
-  const { images, labels, count } = dataset.train;
-  const bytes = tf.tensor(Int32Array.from(images), [count, ...dataset.imageShape], "int32");
-  return { images: normaliseImages(bytes, dataset), labels: Uint8Array.from(labels) };
-}
-
-/** Mean cross-entropy and accuracy in percent, from the definitions. */
-function scores(subject: Subject, network: NetworkTensors): { loss: number; top1Percent: number } {
-  const { images, labels } = everything(subject);
-  const { logits } = forward(subject.model, subject.quantization, {
-    network,
-    images,
-    training: false,
-    quantized: true,
-  });
-  const rows = logits.arraySync() as number[][];
-  let loss = 0, hits = 0;
-  rows.forEach((row, i) => {
-    loss += Math.log(row.reduce((sum, value) => sum + Math.exp(value), 0)) - row[labels[i]!]!;
-    if (row.indexOf(Math.max(...row)) === labels[i]) hits++;
-  });
-  return { loss: loss / rows.length, top1Percent: 100 * hits / rows.length };
 }
 
 function near(actual: number, expected: number, tolerance = 1e-5): void {

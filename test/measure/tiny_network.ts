@@ -11,6 +11,7 @@ import type { TensorData } from "../../src/nn/initialise.ts";
 import { applyLayer, normActivationLayer } from "../../src/nn/layers.ts";
 import type { Model, ModelQuantization } from "../../src/nn/types.ts";
 import { lsq } from "../../src/quant/lsq.ts";
+import { forward, normaliseImages } from "../../src/train/forward.ts";
 import { toTensors } from "../../src/train/tensors.ts";
 import { goldenJson } from "../support/golden.ts";
 
@@ -116,4 +117,29 @@ export function tinySubject(engine: Engine, kind: "full" | "quantized"): { subje
     subject: { engine, dataset, model, quantization, trainingIndices: indices, testIndices: indices },
     network: { params: toTensors(params), state: toTensors(state) },
   };
+}
+
+/** All images, normalised, and their labels. */
+export function everything({ dataset }: Subject): { images: Tensor; labels: Uint8Array } {
+  const { images, labels, count } = dataset.train;
+  const bytes = tf.tensor(Int32Array.from(images), [count, ...dataset.imageShape], "int32");
+  return { images: normaliseImages(bytes, dataset), labels: Uint8Array.from(labels) };
+}
+
+/** Mean cross-entropy and accuracy in percent, from the definitions. */
+export function scores(subject: Subject, network: NetworkTensors): { loss: number; top1Percent: number } {
+  const { images, labels } = everything(subject);
+  const { logits } = forward(subject.model, subject.quantization, {
+    network,
+    images,
+    training: false,
+    quantized: true,
+  });
+  const rows = logits.arraySync() as number[][];
+  let loss = 0, hits = 0;
+  rows.forEach((row, i) => {
+    loss += Math.log(row.reduce((sum, value) => sum + Math.exp(value), 0)) - row[labels[i]!]!;
+    if (row.indexOf(Math.max(...row)) === labels[i]) hits++;
+  });
+  return { loss: loss / rows.length, top1Percent: 100 * hits / rows.length };
 }

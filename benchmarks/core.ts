@@ -26,9 +26,10 @@ export const CORE: CoreTable = {
     "Full precision has the epochs that every quantized run starts from; a quantized run has more epochs than that, at a " +
     "restarted learning rate. So a gap to own full precision is what quantization costs less what those epochs gain; full " +
     "precision trained on as long tells what they gain alone",
-    "LSQ with averaged weights is evaluated on averaged batch norm statistics, which at two " +
-    "bits cost it what findings.md tells of one seed, while CR-like is evaluated on its student: being above this control is not yet a gain " +
-    "from consistency",
+    "LSQ with averaged weights is evaluated on averaged batch norm statistics, which at two bits cost it what findings.md " +
+    "tells, while CR-like is evaluated on its student: being above this control is not yet a gain from consistency",
+    "Some runs are a GPU's and some a CPU's, marked below: a pair of both holds one more training's chance, of which " +
+    "docs/reproducibility.md tells what is known",
     "Intervals hold for the number of seeds that was planned (3; 5 for LSQ, FPQ, CR-like and MEC at W2A2). Rows before " +
     "their last seed are work in progress and decide nothing",
   ],

@@ -1,5 +1,6 @@
 /** The page of a measurement, from its JSON document. */
 import { type Block, type Column, heading, paragraph } from "../../src/report/blocks.ts";
+import { counted } from "../../src/report/labels.ts";
 import { toMarkdown } from "../../src/report/markdown.ts";
 import type { PeerMeasurement, SideName } from "./measurement.ts";
 import { CORE_SHARE, type PeerRow, type Range, summarise } from "./result.ts";
@@ -17,7 +18,7 @@ const SIDE_TITLES: Readonly<Record<SideName, string>> = {
 /** A column of the first table; those of processor time say nothing of a GPU. */
 interface PeerColumn extends Column {
   readonly cpuAlone?: true;
-  cell(row: PeerRow): string;
+  cell(row: PeerRow, rounds: number): string;
 }
 
 const COLUMNS: readonly PeerColumn[] = [
@@ -31,14 +32,17 @@ const COLUMNS: readonly PeerColumn[] = [
   {
     title: "Lowest to highest",
     align: "right",
-    cell: ({ imagesPerSecondRange: range }) => range ? `${range[0].toFixed(0)} to ${range[1].toFixed(0)}` : "",
+    cell: ({ imagesPerSecondRange: range }, rounds) => {
+      if (!range) return "";
+      return rounds === 1 ? "one round" : `${range[0].toFixed(0)} to ${range[1].toFixed(0)}`;
+    },
   },
   { title: "Requant / side, clock", align: "right", cell: clockRatio },
   {
     title: "Requant / side, processor time",
     align: "right",
     cpuAlone: true,
-    cell: (row) => withRange(row.cpuSpeedRatio, row.cpuSpeedRatioRange),
+    cell: (row, rounds) => withRange(row.cpuSpeedRatio, row.cpuSpeedRatioRange, rounds),
   },
   { title: "Share of the core", align: "right", cpuAlone: true, cell: (row) => percent(row.cpuShare) },
   { title: "Peak memory, MiB", align: "right", cpuAlone: true, cell: (row) => row.peakMib?.toFixed(0) ?? "" },
@@ -69,12 +73,14 @@ function times(ratio: number | null): string {
   return ratio === null ? "" : `${ratio.toFixed(2)}x`;
 }
 
-function withRange(ratio: number | null, range: Range | null): string {
-  return ratio === null || range === null ? "" : `${times(ratio)}, ${range[0].toFixed(2)} to ${range[1].toFixed(2)}`;
+/** Of one round there is no spread to tell. */
+function withRange(ratio: number | null, range: Range | null, rounds: number): string {
+  if (ratio === null || range === null) return "";
+  return rounds === 1 ? times(ratio) : `${times(ratio)}, ${range[0].toFixed(2)} to ${range[1].toFixed(2)}`;
 }
 
-function clockRatio({ speedRatio, speedRatioRange, clockCounts }: PeerRow): string {
-  const text = withRange(speedRatio, speedRatioRange);
+function clockRatio({ speedRatio, speedRatioRange, clockCounts }: PeerRow, rounds: number): string {
+  const text = withRange(speedRatio, speedRatioRange, rounds);
   return clockCounts === false ? `(${text})` : text;
 }
 
@@ -96,18 +102,18 @@ function losses(row: PeerRow): string {
   }`;
 }
 
-function costCells(row: CostRow): string[] {
+function costCells(row: CostRow, rounds: number): string[] {
   return [
     `${row.model}, ${ARMS[row.arm].title}`,
     SIDE_TITLES[row.side],
-    withRange(row.overLsq, row.overLsqRange),
-    withRange(row.overParts, row.overPartsRange),
+    withRange(row.overLsq, row.overLsqRange, rounds),
+    withRange(row.overParts, row.overPartsRange, rounds),
   ];
 }
 
 /** The second table, where methods' steps were measured. */
 function costs(measurement: PeerMeasurement): Block[] {
-  const rows = methodCosts(measurement).map(costCells);
+  const rows = methodCosts(measurement).map((row) => costCells(row, measurement.rounds));
   if (rows.length === 0) return [];
   const kind = measurement.environment.gpu === undefined ? "Processor time" : "Time by the clock";
   return [
@@ -139,7 +145,9 @@ function circumstances({ environment, rounds, rule, cases }: PeerMeasurement): s
       cores === 1 ? "One process" : `${cores} processes`
     } of a side at a time, one thread each, ${place}, the same for all`,
     `Environment of all sides: ${variables}; malloc is the system's as it comes, MALLOC_ variables are removed`,
-    `${rounds} rounds, the sides in turn, each round a new process of each: ${rule.warmupSteps} steps to warm up` +
+    `${
+      counted(rounds, "round")
+    }, the sides in turn, each round a new process of each: ${rule.warmupSteps} steps to warm up` +
     `${
       environment.gpu === undefined ? " (torch.compile's cache was filled before)" : ""
     }, then the median of ${rule.leastSteps} to ${rule.mostSteps} steps`,
@@ -174,7 +182,7 @@ export function peerPage(measurement: PeerMeasurement): string {
       kind: "table",
       caption: gpu ? "Images a second" : "Images a second and memory",
       columns: columns.map(({ title, align }) => ({ title, align })),
-      rows: summarise(measurement).map((row) => columns.map(({ cell }) => cell(row))),
+      rows: summarise(measurement).map((row) => columns.map(({ cell }) => cell(row, measurement.rounds))),
     },
     ...costs(measurement),
     heading(2, "How to read it"),

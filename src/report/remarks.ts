@@ -51,7 +51,19 @@ export function comparisonRemarks(
     ...runsRemarks(own),
     ...(difference !== null && difference.n < seeds ? [`only ${difference.n} of ${seeds} seeds are common`] : []),
     ...(other === null ? [] : runsRemarks(other).map((remark) => `${other.title}: ${remark}`)),
+    ...(other === null ? [] : deviceRemarks(own.done, other)),
   ];
+}
+
+/** Pairs of two kinds of device: rounding alone parts two trainings, so such a difference holds the device's too. */
+export function deviceRemarks(
+  own: readonly RunRecord[],
+  { done, title }: { readonly done: readonly RunRecord[]; readonly title: string },
+): string[] {
+  const devices = new Map(done.map(({ spec, environment }) => [spec.seed, environment.device]));
+  const pairs = own.filter(({ spec }) => devices.has(spec.seed));
+  const across = pairs.filter(({ spec, environment }) => devices.get(spec.seed) !== environment.device).length;
+  return across > 0 ? [`${across} of ${counted(pairs.length, "pair")} with ${title} are of a GPU and a CPU`] : [];
 }
 
 function runsRemarks({ done, notDone }: Runs): string[] {

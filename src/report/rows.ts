@@ -6,7 +6,7 @@ import { MINIMUM_SEEDS } from "./decision.ts";
 import { modelTitle } from "./labels.ts";
 import { differenceTo, likeRuns, type Partner } from "./pairs.ts";
 import { top1Percent } from "./records.ts";
-import { comparisonRemarks, type ControlDifference, flagsOf } from "./remarks.ts";
+import { comparisonRemarks, type ControlDifference, deviceRemarks, flagsOf } from "./remarks.ts";
 import { mean, type PairedDifference, standardDeviation } from "./statistics.ts";
 import { holm } from "./statistics/holm.ts";
 import type { TaskScores } from "./statistics/suite.ts";
@@ -85,18 +85,21 @@ export function scoredRows(
     differenceToLsq !== null && differenceToLsq.n >= MINIMUM_SEEDS ? differenceToLsq.tTestP : null
   );
   const adjusted = holm(tested), holmRows = tested.filter((p) => p !== null).length;
-  return drafts.map(({ input, scores, remarks, ...differences }, index) => ({
-    row: judgedRow(input, { differences: { ...differences, holmP: adjusted[index]!, holmRows }, remarks }),
+  return drafts.map(({ input, scores, remarks, devices, ...differences }, index) => ({
+    row: judgedRow(input, { differences: { ...differences, holmP: adjusted[index]!, holmRows }, remarks, devices }),
     scores,
   }));
 }
 
 type Differences = Pick<ReportRow, "differenceToLsq" | "differencesToControls" | "gapToFp">;
 
-/** A row's differences, with what is not of the row: paired scores, and what weakens the comparison with LSQ. */
+/** A row's differences, with what is not of the row: paired scores, and what weakens the comparisons. */
 interface Compared extends Differences {
   readonly scores: TaskScores | null;
+  /** Of the comparison with LSQ. */
   readonly remarks: readonly string[];
+  /** Pairs of two devices, also with the controls. */
+  readonly devices: readonly string[];
 }
 
 function compared(
@@ -104,22 +107,26 @@ function compared(
   { byKey, ownFp }: { readonly byKey: Aggregate["byKey"]; readonly ownFp: Partner },
 ): Compared {
   if (cell === null) {
-    return { differenceToLsq: null, differencesToControls: [], gapToFp: null, scores: null, remarks: [] };
+    return { differenceToLsq: null, differencesToControls: [], gapToFp: null, scores: null, remarks: [], devices: [] };
   }
   const { done } = cell;
   const lsq = isCompared(key) ? likeRuns(cell, { arm: BASELINE, byKey }) : null;
   const lsqCell = lsq && byKey.get(keyText({ ...cell, arm: BASELINE }));
   const difference = lsq && differenceTo(done, lsq);
-  const controls = done.length === 0 ? [] : armOf(page, key.arm).controls ?? [];
+  const controls = (done.length === 0 ? [] : armOf(page, key.arm).controls ?? []).map((id) => armOf(page, id));
+  const others = [...(lsq ? [armOf(page, BASELINE)] : []), ...controls];
   return {
     differenceToLsq: difference,
     differencesToControls: controls.map((control) => ({
-      control: armOf(page, control),
-      difference: differenceTo(done, likeRuns(cell, { arm: control, byKey })),
+      control,
+      difference: differenceTo(done, likeRuns(cell, { arm: control.id, byKey })),
     })),
     gapToFp: differenceTo(done, ownFp),
     scores: lsq && pairedScores(done, lsq),
     remarks: comparisonRemarks(cell, { other: lsqCell ? { ...lsqCell, title: "LSQ" } : null, difference }),
+    devices: others.flatMap(({ id, title }) =>
+      deviceRemarks(done, { title, done: byKey.get(keyText({ ...cell, arm: id }))?.done ?? [] })
+    ),
   };
 }
 
@@ -134,7 +141,7 @@ function pairedScores(done: readonly RunRecord[], partner: Partner): TaskScores 
 
 function judgedRow(
   { page, table, key, cell, published, modelIsPapers }: RowInput,
-  { differences, remarks }: Pick<Compared, "remarks"> & {
+  { differences, remarks, devices }: Pick<Compared, "remarks" | "devices"> & {
     readonly differences: Differences & Pick<ReportRow, "holmP" | "holmRows">;
   },
 ): ReportRow {
@@ -176,7 +183,7 @@ function judgedRow(
     ...differences,
     verdict,
     anomalies: published ? touching(page, published) : [],
-    flags: flagsOf(done),
+    flags: [...flagsOf(done), ...devices],
   };
 }
 

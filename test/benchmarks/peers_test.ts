@@ -253,7 +253,21 @@ Deno.test("parsePeerOptions() takes other models on a GPU, one process, and TF32
   ) assert.throws(() => parsePeerOptions(args), new InputError(message));
 });
 
-for (const [cores, name] of [[1, "peers"], [2, "peers_2_cores"]] as const) {
+Deno.test("peerPage() of one round tells no spread", () => {
+  const three = measurement(AGREES), one = { ...three, rounds: 1 };
+  one.cases = three.cases.map((item) => ({
+    ...item,
+    sides: item.sides.map(({ name, rounds, notRun }) => ({ name, rounds: rounds.slice(0, 1), notRun })),
+  }));
+  const page = peerPage(one);
+  assert.deepEqual(tableOf(page).slice(0, 2), [
+    "| resnet20, LSQ W4A4, batch 128 | Requant | 100 | one round | | | 50 % | 1024 | | |",
+    "| resnet20, LSQ W4A4, batch 128 | PyTorch eager, channels_last | 50 | one round | (2.00x) | 2.00x | 50 % | 1024 | 1.00x | agree, differ by 0.0e+0 |",
+  ]);
+  assert.match(page, /^- 1 round, the sides in turn/m);
+});
+
+for (const [cores, name] of [[1, "peers"], [2, "peers_2_cores"], [1, "peers_gpu"]] as const) {
   Deno.test(`the committed ${name}.md and summary are what ${name}.json gives`, () => {
     const json = Deno.readTextFileSync(join(ROOT, `reports/${name}.json`));
     const { summary: _, costs: __, ...committed } = JSON.parse(json) as PeerMeasurement & {

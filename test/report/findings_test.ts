@@ -1,17 +1,24 @@
 import assert from "node:assert/strict";
+import { parseMeasurements } from "../../src/report/measurements.ts";
 import { parseRecords } from "../../src/report/mod.ts";
 
 const REPORTS = new URL("../../reports/", import.meta.url);
 const read = (path: string) => Deno.readTextFileSync(new URL(path, REPORTS));
 
-Deno.test("every accuracy and difference in the findings is one of the tables or of a record", () => {
+Deno.test("every accuracy and difference in the findings is one of the tables, of a record or of a measurement", () => {
   const records = ["records/", "records/replaced/"].flatMap((folder) =>
     [...Deno.readDirSync(new URL(folder, REPORTS))].filter(({ name }) => name.endsWith(".jsonl"))
       .flatMap(({ name }) => parseRecords(read(folder + name), name))
   );
+  const measurements = [...Deno.readDirSync(new URL("measurements/", REPORTS))].filter(({ name }) =>
+    name.endsWith(".jsonl")
+  ).flatMap(({ name }) => parseMeasurements(read(`measurements/${name}`), name));
   const known = new Set([
     ...["core.md", "fpq.md", "mec.md", "cr.md"].flatMap((page) => read(page).match(/\d+\.\d\d\b/g) ?? []),
     ...records.flatMap(({ curve }) => curve.map(({ testTop1Percent }) => testTop1Percent.toFixed(2))),
+    ...measurements.flatMap(({ values }) =>
+      Object.entries(values).flatMap(([name, value]) => /top1Percent$/i.test(name) ? [Number(value).toFixed(2)] : [])
+    ),
   ]);
   const told = read("findings.md").replaceAll(/\d{4}\.\d{5}/g, "").match(/\d+\.\d\d\b/g) ?? [];
   assert.ok(told.length > 0);

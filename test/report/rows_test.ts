@@ -130,11 +130,12 @@ Deno.test("a row marks runs before the revision of their quantizer that the code
   assert.deepEqual(rowOf(revised({ quantizer: name!, quantizerRevision: revision }), "good").flags, []);
 });
 
-Deno.test("a row marks runs on a GPU", () => {
+Deno.test("a row marks runs on a GPU, and pairs of a GPU and a CPU, and its verdict says so", () => {
   const onGpu = (run: RunRecord) => ({ ...run, environment: { ...run.environment, device: "gpu" } });
-  assert.deepEqual(rowOf([...LSQ, ...GOOD.map((run, i) => i === 0 ? onGpu(run) : run)], "good").flags, [
-    `1 of ${GOOD.length} runs on a GPU`,
-  ]);
+  const mixed = rowOf([...LSQ, ...GOOD.map((run, i) => i === 0 ? onGpu(run) : run)], "good");
+  assert.deepEqual(mixed.flags, ["1 of 3 runs on a GPU", "1 of 3 pairs with LSQ are of a GPU and a CPU"]);
+  assert.match(mixed.verdict.reason, /; 1 of 3 runs on a GPU; 1 of 3 pairs with LSQ are of a GPU and a CPU$/);
+  assert.deepEqual(rowOf([...LSQ, ...GOOD].map(onGpu), "good").flags, ["3 of 3 runs on a GPU"]);
 });
 
 Deno.test("a row marks uncommitted changes, unknown commits and several commits, and its verdict says so", () => {

@@ -51,11 +51,14 @@ export function comparisonRemarks(
     ...runsRemarks(own),
     ...(difference !== null && difference.n < seeds ? [`only ${difference.n} of ${seeds} seeds are common`] : []),
     ...(other === null ? [] : runsRemarks(other).map((remark) => `${other.title}: ${remark}`)),
-    ...(other === null ? [] : deviceRemarks(own.done, other)),
+    ...(other === null || difference === null ? [] : deviceRemarks(own.done, other)),
   ];
 }
 
-/** Pairs of two kinds of device: rounding alone parts two trainings, so such a difference holds the device's too. */
+/**
+ * Pairs of two kinds of device: rounding alone parts two trainings, so such a difference holds the device's too. Asked only
+ * of arms that there is a difference to: runs of another recipe are no pair.
+ */
 export function deviceRemarks(
   own: readonly RunRecord[],
   { done, title }: { readonly done: readonly RunRecord[]; readonly title: string },

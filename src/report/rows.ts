@@ -113,14 +113,15 @@ function compared(
   const lsq = isCompared(key) ? likeRuns(cell, { arm: BASELINE, byKey }) : null;
   const lsqCell = lsq && byKey.get(keyText({ ...cell, arm: BASELINE }));
   const difference = lsq && differenceTo(done, lsq);
-  const controls = (done.length === 0 ? [] : armOf(page, key.arm).controls ?? []).map((id) => armOf(page, id));
-  const others = [...(lsq ? [armOf(page, BASELINE)] : []), ...controls];
+  const controls = (done.length === 0 ? [] : armOf(page, key.arm).controls ?? []).map((id) => ({
+    control: armOf(page, id),
+    difference: differenceTo(done, likeRuns(cell, { arm: id, byKey })),
+  }));
+  const all = [...(lsq ? [{ control: armOf(page, BASELINE), difference }] : []), ...controls];
+  const others = all.filter((item) => item.difference !== null).map(({ control }) => control);
   return {
     differenceToLsq: difference,
-    differencesToControls: controls.map((control) => ({
-      control,
-      difference: differenceTo(done, likeRuns(cell, { arm: control.id, byKey })),
-    })),
+    differencesToControls: controls,
     gapToFp: differenceTo(done, ownFp),
     scores: lsq && pairedScores(done, lsq),
     remarks: comparisonRemarks(cell, { other: lsqCell ? { ...lsqCell, title: "LSQ" } : null, difference }),

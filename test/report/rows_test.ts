@@ -136,6 +136,9 @@ Deno.test("a row marks runs on a GPU, and pairs of a GPU and a CPU, and its verd
   assert.deepEqual(mixed.flags, ["1 of 3 runs on a GPU", "1 of 3 pairs with LSQ are of a GPU and a CPU"]);
   assert.match(mixed.verdict.reason, /; 1 of 3 runs on a GPU; 1 of 3 pairs with LSQ are of a GPU and a CPU$/);
   assert.deepEqual(rowOf([...LSQ, ...GOOD].map(onGpu), "good").flags, ["3 of 3 runs on a GPU"]);
+  const otherData = GOOD.map((run) => ({ ...onGpu(run), dataSha256: "other" }));
+  const apart = rowOf([...LSQ.map((run) => ({ ...run, dataSha256: "one" })), ...otherData], "good");
+  assert.deepEqual([apart.differenceToLsq, apart.flags], [null, ["3 of 3 runs on a GPU"]]);
 });
 
 Deno.test("a row marks uncommitted changes, unknown commits and several commits, and its verdict says so", () => {

@@ -48,7 +48,7 @@ export interface ClaimResult {
   readonly evidence: readonly ClaimEvidence[];
 }
 
-const PROTOCOL_ORDER: readonly ProtocolName[] = ["paper", "reduced"];
+const PROTOCOL_ORDER: readonly ProtocolName[] = ["paper", "full", "reduced"];
 
 /**
  * Tests every claim of a page.

@@ -31,7 +31,7 @@ export interface ReportSection {
   readonly runs: readonly RunRecord[];
 }
 
-const SECTION_ORDER: readonly ProtocolName[] = ["paper", "reduced", "smoke"];
+const SECTION_ORDER: readonly ProtocolName[] = ["paper", "full", "reduced", "smoke"];
 
 /**
  * Lays a paper's published cells and the runs of its tables side by side, a section a protocol: paper, reduced, smoke.

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { InputError } from "../errors.ts";
 
 /** The protocols: how much of a paper's recipe is run. */
-export const PROTOCOLS = ["smoke", "reduced", "paper"] as const;
+export const PROTOCOLS = ["smoke", "reduced", "full", "paper"] as const;
 export type ProtocolName = typeof PROTOCOLS[number];
 
 const count = z.int().nonnegative();

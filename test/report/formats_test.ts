@@ -152,7 +152,7 @@ Deno.test("parseImport() says which line and column is wrong", () => {
       "demo,t1,cifar10,resnet18,lsq,2,,1,80,MQ,paper,\n",
       /line 3 of mq\.csv as w_bits and a_bits must both be given or both be empty$/,
     ],
-    ["demo,t1,cifar10,resnet18,lsq,2,2,1,80,MQ,full,\n", /as protocol: .*current value is "full"/],
+    ["demo,t1,cifar10,resnet18,lsq,2,2,1,80,MQ,whole,\n", /as protocol: .*current value is "whole"/],
     ["demo,t1,cifar10,resnet18,lsq,2,2,1,80,,paper,\n", /as tool: .*current value is ""/],
     ["demo,t1\n", /^Cannot import mq\.csv as it is not well-formed CSV: .* on line 3$/],
   ];

@@ -1,5 +1,5 @@
-import type { ProtocolName } from "../src/runs/spec.ts";
-import type { Protocol } from "./types.ts";
+import type { ProtocolName } from "../src/record/spec.ts";
+import type { Protocol } from "../src/catalog/grid.ts";
 
 /** Raised when the code changes what a run computes. */
 const RECIPE_VERSION = 1;

@@ -8,7 +8,7 @@ import { MEASUREMENTS } from "../../src/measure/mod.ts";
 import { METHODS } from "../../src/methods/mod.ts";
 import { MODELS } from "../../src/nn/mod.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
-import { REVISED } from "../../src/runs/revisions.ts";
+import { REVISED } from "../../src/catalog/revisions.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
 

@@ -60,7 +60,9 @@ function reportWith(options: ReportOptions, { pages: own, deviations, core, stdo
   const ids = pages.map(({ id }) => id);
   const measurements = readMeasurements(options);
   const files = renderReports({ pages, records, deviations, ...(core ? { core } : {}), measurements, imported }).filter(
-    ({ path }) => ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
+    ({ path }) =>
+      (options.site || !path.startsWith("site/")) &&
+      ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
   );
   return options.check ? checkFiles(files, { out, stdout, stderr }) : writeFiles(files, { out, stdout, stderr });
 }

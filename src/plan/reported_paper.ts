@@ -1,5 +1,5 @@
 import { movedFrom, onQuantizer } from "../catalog/moved_arm.ts";
-import type { Arm, ArmTitle, Paper, Table } from "../catalog/paper.ts";
+import type { ArmTitle, Paper, Table } from "../catalog/paper.ts";
 import type { Suite } from "../catalog/suite.ts";
 import type { RunRecord } from "../record/record.ts";
 

@@ -40,6 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "datasets": ["src/errors.ts", "src/data", "src/random"],
   "benchmarks": ["src/record", "src/catalog", "src/report"],
   "perf": ["src", "benchmarks", "datasets", "test"],
+  "test": ["src", "benchmarks", "datasets", "perf"],
 };
 
 function sourceFiles(folder: string): string[] {

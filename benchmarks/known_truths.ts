@@ -1,8 +1,10 @@
+import { type Bits, W2A2, W4A4 } from "../src/catalog/bits.ts";
+
 /** A range that a run of protocol `full` must reach, fixed on 2026-11-29 before the first run. */
 export interface Tolerance {
   readonly arm: string;
   /** Null: full precision. */
-  readonly bits: { readonly weights: number; readonly activations: number } | null;
+  readonly bits: Bits | null;
   /** `top1`: accuracy in percent; `gap`: points below the full precision that the run started from. */
   readonly quantity: "top1" | "gap";
   readonly least: number;
@@ -12,8 +14,6 @@ export interface Tolerance {
   /** Where the range comes from. */
   readonly source: string;
 }
-
-const W2A2 = { weights: 2, activations: 2 }, W4A4 = { weights: 4, activations: 4 };
 
 /**
  * Tolerances for ResNet-20 on CIFAR-10 at the literature's length. Published: full precision 91.25 (He et al.,

@@ -1,13 +1,10 @@
 /** What FPQ, arXiv:2503.11159v1, claims, in a form that runs can test. Sizes are computed from the published cells. */
+import { W2A2, W2A4, W4A4 } from "../../src/catalog/bits.ts";
 import { bitsTitle, datasetTitle, modelTitle, points } from "../../src/report/labels.ts";
 import type { Claim, PublishedCell } from "../../src/catalog/paper.ts";
 import { PUBLISHED } from "./published.ts";
 
 const ARXIV = "arXiv:2503.11159v1";
-
-const W4A4 = { weights: 4, activations: 4 } as const;
-const W2A4 = { weights: 2, activations: 4 } as const;
-const W2A2 = { weights: 2, activations: 2 } as const;
 
 const NAMES: Readonly<Record<string, string>> = {
   fpq: "FPQ",

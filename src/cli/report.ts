@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { withMovedArms } from "../plan/moved_arms.ts";
+import { SUITE } from "../../benchmarks/mod.ts";
+import { reportedPaper } from "../plan/reported_paper.ts";
 import { InputError } from "../errors.ts";
 import { bitsTitle, counted } from "../report/labels.ts";
 import { movedCells, parseImport, parseRecords, renderReports, type ReportInput, runsOf } from "../report/mod.ts";
@@ -48,7 +49,7 @@ function reportWith(options: ReportOptions, { pages: own, deviations, core, stdo
     if (measurements > 0) stdout(`Added ${measurements} measurements of ${options.collect} to ${files.join(", ")}\n`);
   }
   const records = readRecords(options);
-  const pages = own.map((page) => withMovedArms(page, records));
+  const pages = own.map((page) => reportedPaper(page, { records, suite: SUITE }));
   if (options.diff !== null) {
     const wanted = pages.filter(({ id }) => isWantedPaper(id, options));
     const before = recordsAt(options.diff, options.records);

@@ -6,8 +6,9 @@ import type { RunRecord } from "../record/record.ts";
 import { aggregate } from "./judge/aggregate.ts";
 import { type Block, heading } from "./pages/blocks.ts";
 import { claimResults } from "./judge/claims.ts";
+import type { CoreTable } from "../catalog/suite.ts";
 import { claimsPageBlocks } from "./pages/claims.ts";
-import { coreReport, type CoreTable } from "./pages/core.ts";
+import { coreReport } from "./pages/core.ts";
 import { toCsv } from "./render/csv.ts";
 import type { ImportedRun } from "./read/imported.ts";
 import { importedSections, requirePapers } from "./judge/imported_sections.ts";
@@ -20,7 +21,7 @@ import { overviewBlocks } from "./pages/overview.ts";
 import { pageBlocks } from "./pages/paper.ts";
 import { siteFiles } from "./render/html/site.ts";
 import { reportSections } from "./judge/tables.ts";
-import type { PaperPage } from "../catalog/paper.ts";
+import type { ArmTitle, Paper } from "../catalog/paper.ts";
 
 export { type ImportedRun, parseImport } from "./read/imported.ts";
 export { movedCells } from "./pages/moved_cells.ts";
@@ -30,7 +31,7 @@ export { runsOf } from "./judge/tables.ts";
 /** What a report is made from. */
 export interface ReportInput {
   /** The papers to render, one page each. */
-  readonly pages: readonly PaperPage[];
+  readonly pages: readonly Paper<ArmTitle>[];
   /** All runs; those that belong to no table of a page are left out of it. */
   readonly records: readonly RunRecord[];
   /** What each protocol changes of the paper's recipe, by protocol name. */
@@ -99,7 +100,7 @@ function underSite(file: ReportFile): ReportFile {
 
 /** A paper's cells in the formats of other tools, relative to the root of the site. */
 function dataFiles(
-  page: PaperPage,
+  page: Paper<ArmTitle>,
   { sections, imported, claims }: JsonParts,
 ): (ReportFile & { readonly title: string })[] {
   return [

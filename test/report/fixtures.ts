@@ -1,5 +1,6 @@
 /** Records and pages made by hand, for the tests of the report. */
-import type { PaperPage } from "../../src/catalog/paper.ts";
+import { W2A2, W4A4 } from "../../src/catalog/bits.ts";
+import type { ArmTitle, Paper } from "../../src/catalog/paper.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
 
@@ -147,8 +148,18 @@ function published(arm: string, bits: readonly [number, number] | null, top1Perc
   };
 }
 
+const ARMS: readonly ArmTitle[] = [
+  { id: "fp", title: "Full precision", label: null },
+  { id: "lsq", title: "LSQ", label: null },
+  { id: "good", title: "Good", label: null },
+  { id: "bad", title: "Bad", label: null },
+  { id: "wide", title: "Wide", label: null },
+  { id: "torn", title: "Torn", label: null },
+  { id: "copy", title: "Copy", label: "stand-in" },
+];
+
 /** An invented paper with every kind of cell: known, unknown, with an anomaly, of a stand-in. */
-export const PAGE: PaperPage = {
+export const PAGE: Paper<ArmTitle> = {
   id: "demo",
   title: "Demo: an invented paper",
   citation: "A. Nobody, Nothing, 2026",
@@ -158,18 +169,11 @@ export const PAGE: PaperPage = {
     id: "t1",
     title: "Table 1: CIFAR-10",
     dataset: "cifar10",
-    arms: ["fp", "lsq", "good", "bad", "wide", "torn", "copy"],
-    bits: [{ weights: 4, activations: 4 }, { weights: 2, activations: 2 }],
+    models: ["resnet18"],
+    bits: [W4A4, W2A2],
+    arms: ARMS,
   }],
-  arms: [
-    { id: "fp", title: "Full precision", label: null },
-    { id: "lsq", title: "LSQ", label: null },
-    { id: "good", title: "Good", label: null },
-    { id: "bad", title: "Bad", label: null },
-    { id: "wide", title: "Wide", label: null },
-    { id: "torn", title: "Torn", label: null },
-    { id: "copy", title: "Copy", label: "stand-in" },
-  ],
+  arms: ARMS,
   published: [
     published("fp", null, 90),
     published("lsq", [4, 4], 88.5),

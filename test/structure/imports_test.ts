@@ -32,7 +32,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/engine",
     "src/nn",
     "src/store",
-    "benchmarks",
   ],
   "src/pool": ["src/errors.ts", "src/record", "src/data", "src/engine", "src/store", "src/plan"],
   "src/queue": ["src/errors.ts", "src/record", "src/engine", "src/store", "src/plan", "src/pool"],

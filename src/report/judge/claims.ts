@@ -12,7 +12,7 @@ import { top1Percent } from "../read/records.ts";
 import { comparisonRemarks, type ControlDifference, controlRemarks } from "./remarks.ts";
 import { armOf } from "./rows.ts";
 import type { PairedDifference } from "./statistics/paired.ts";
-import type { Claim, PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Claim, Paper } from "../../catalog/paper.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The baseline of a claim about the full-precision run that each run started from. */
@@ -67,7 +67,7 @@ const PROTOCOL_ORDER: readonly ProtocolName[] = ["paper", "full", "reduced"];
  * @throws {InputError} If a measurement lacks the number of a claim.
  */
 export function claimResults(
-  page: PaperPage,
+  page: Paper<ArmTitle>,
   { aggregate, measurements }: { readonly aggregate: Aggregate; readonly measurements: readonly Measurement[] },
 ): ClaimResult[] {
   const byArm = Map.groupBy(aggregate.cells, ({ arm }) => arm);
@@ -120,7 +120,7 @@ interface EvidenceInput {
   readonly numbers: NumberOfRun;
 }
 
-function evidenceOf(page: PaperPage, { claim, cell, aggregate, numbers }: EvidenceInput): ClaimEvidence {
+function evidenceOf(page: Paper<ArmTitle>, { claim, cell, aggregate, numbers }: EvidenceInput): ClaimEvidence {
   const to = (arm: string) => {
     const partner: Partner = arm === OWN_FP
       ? teachers(aggregate.cells.filter(({ protocol }) => protocol === cell.protocol))
@@ -178,7 +178,7 @@ export function numberText({ quantity }: Pick<Claim, "quantity">): (value: numbe
   return (value) => `${value < 0 ? "" : "+"}${Number(value.toPrecision(4))}`;
 }
 
-function verdictOf(page: PaperPage, claim: Claim, { evidence }: Pick<ClaimResult, "evidence">): Verdict {
+function verdictOf(page: Paper<ArmTitle>, claim: Claim, { evidence }: Pick<ClaimResult, "evidence">): Verdict {
   if (evidence.length === 0) return { name: "not_run", reason: "no run of a cell of this claim" };
   const obstacles = obstaclesTo(page, claim, { evidence });
   const words = evidence.map((item) => evidenceWords(claim, item));
@@ -186,7 +186,7 @@ function verdictOf(page: PaperPage, claim: Claim, { evidence }: Pick<ClaimResult
   return { name: nameOf(claim, evidence.filter(({ isPapers }) => isPapers)), reason: words.join("; ") };
 }
 
-function obstaclesTo(page: PaperPage, claim: Claim, { evidence }: Pick<ClaimResult, "evidence">): string[] {
+function obstaclesTo(page: Paper<ArmTitle>, claim: Claim, { evidence }: Pick<ClaimResult, "evidence">): string[] {
   const { label } = armOf(page, claim.arm);
   return [
     ...(label === null ? [] : [`the method is a ${label}`]),

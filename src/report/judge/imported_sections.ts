@@ -4,7 +4,7 @@ import type { RunRecord } from "../../record/record.ts";
 import type { ProtocolName } from "../../record/spec.ts";
 import { aggregate } from "./aggregate.ts";
 import { reportSections, type ReportTable } from "./tables.ts";
-import type { PageTable, PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper, Table } from "../../catalog/paper.ts";
 import type { ImportedRun } from "../read/imported.ts";
 
 /** One tool's cells of one table under one protocol. */
@@ -21,7 +21,7 @@ export interface ImportedSection {
  *
  * @throws {InputError} If a run's table or data set is not the page's, or a seed is there twice in a cell.
  */
-export function importedSections(page: PaperPage, imported: readonly ImportedRun[]): ImportedSection[] {
+export function importedSections(page: Paper<ArmTitle>, imported: readonly ImportedRun[]): ImportedSection[] {
   const own = imported.filter(({ paper }) => paper === page.id);
   for (const run of own) requireTable(page, run);
   requireDistinctSeeds(own);
@@ -43,7 +43,7 @@ export function importedSections(page: PaperPage, imported: readonly ImportedRun
 }
 
 /** @throws {InputError} If a run is of a paper that has no page. */
-export function requirePapers(pages: readonly PaperPage[], imported: readonly ImportedRun[]): void {
+export function requirePapers(pages: readonly Paper<ArmTitle>[], imported: readonly ImportedRun[]): void {
   const ids = pages.map(({ id }) => id);
   for (const { paper, place } of imported) {
     if (ids.includes(paper)) continue;
@@ -51,7 +51,7 @@ export function requirePapers(pages: readonly PaperPage[], imported: readonly Im
   }
 }
 
-function requireTable(page: PaperPage, { table, dataset, place }: ImportedRun): void {
+function requireTable(page: Paper<ArmTitle>, { table, dataset, place }: ImportedRun): void {
   const found = page.tables.find(({ id }) => id === table);
   if (found === undefined) {
     const ids = page.tables.map(({ id }) => id).join(", ");
@@ -79,17 +79,19 @@ function requireDistinctSeeds(runs: readonly ImportedRun[]): void {
 }
 
 /** The page with this table alone, wide enough for what was imported. */
-function widened(page: PaperPage, { table, runs }: { table: PageTable; runs: readonly ImportedRun[] }): PaperPage {
+function widened(
+  page: Paper<ArmTitle>,
+  { table, runs }: { table: Table<ArmTitle>; runs: readonly ImportedRun[] },
+): Paper<ArmTitle> {
   const known = new Set(page.arms.map(({ id }) => id));
-  const methods = [...new Set(runs.map(({ method }) => method))];
+  const methods = [...new Set(runs.map(({ method }) => method))].map((id) =>
+    page.arms.find((arm) => arm.id === id) ?? { id, title: id, label: null }
+  );
   const bits = runs.flatMap(({ w_bits, a_bits }) => w_bits === null ? [] : [{ weights: w_bits, activations: a_bits! }]);
   return {
     ...page,
-    tables: [{ ...table, arms: [...new Set([...table.arms, ...methods])], bits: [...table.bits, ...bits] }],
-    arms: [
-      ...page.arms,
-      ...methods.filter((id) => !known.has(id)).map((id) => ({ id, title: id, label: null })),
-    ],
+    tables: [{ ...table, arms: [...table.arms, ...methods], bits: [...table.bits, ...bits] }],
+    arms: [...page.arms, ...methods.filter(({ id }) => !known.has(id))],
   };
 }
 

@@ -10,7 +10,7 @@ import { comparisonRemarks, type ControlDifference, deviceRemarks, flagsOf } fro
 import { mean, type PairedDifference, standardDeviation } from "./statistics/paired.ts";
 import { holm } from "./statistics/holm.ts";
 import type { TaskScores } from "./statistics/suite.ts";
-import type { ArmTitle, PageTable, PaperPage, PublishedCell } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper, PublishedCell, Table } from "../../catalog/paper.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
 /** What the other arms are compared with. */
@@ -54,8 +54,8 @@ export interface ReportRow {
 
 /** What a row is made from. */
 export interface RowInput {
-  readonly page: PaperPage;
-  readonly table: PageTable;
+  readonly page: Paper<ArmTitle>;
+  readonly table: Table<ArmTitle>;
   readonly key: CellKey;
   readonly cell: Cell | null;
   readonly published: PublishedCell | null;
@@ -189,12 +189,12 @@ function judgedRow(
 }
 
 /** The arm's title on a page; an arm that the page does not know is its own title. */
-export function armOf(page: PaperPage, id: string): ArmTitle {
+export function armOf(page: Paper<ArmTitle>, id: string): ArmTitle {
   return page.arms.find((arm) => arm.id === id) ?? { id, title: id, label: null };
 }
 
 /** To the LSQ cell of the same table, else of any table of the paper with the same model and bits. */
-function publishedDifferenceToLsq(page: PaperPage, cell: PublishedCell): number | null {
+function publishedDifferenceToLsq(page: Paper<ArmTitle>, cell: PublishedCell): number | null {
   if (cell.top1Percent === null || !isCompared(cell)) return null;
   const baselines = page.published.filter((other) =>
     other.arm === BASELINE && other.dataset === cell.dataset && other.model === cell.model &&
@@ -206,7 +206,7 @@ function publishedDifferenceToLsq(page: PaperPage, cell: PublishedCell): number 
   return lsq === null ? null : Math.round(100 * (cell.top1Percent - lsq)) / 100;
 }
 
-function touching(page: PaperPage, cell: PublishedCell): number[] {
+function touching(page: Paper<ArmTitle>, cell: PublishedCell): number[] {
   return page.anomalies.flatMap(({ touches }, index) =>
     touches.some((fields) =>
         Object.entries(fields).every(([name, value]) => cell[name as keyof PublishedCell] === value)

@@ -4,7 +4,7 @@ import { type Aggregate, type Cell, cellKey, keyText, type RowKey } from "./aggr
 import { teachers } from "./pairs.ts";
 import { type ReportRow, type ScoredRow, scoredRows } from "./rows.ts";
 import { type SuiteSummary, suiteSummary } from "./statistics/suite.ts";
-import type { ArmTitle, PageTable, PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper, Table } from "../../catalog/paper.ts";
 
 export type { ControlDifference } from "./remarks.ts";
 export type { ReportRow } from "./rows.ts";
@@ -17,7 +17,7 @@ export interface ArmSuite {
 
 /** A table of one protocol. */
 export interface ReportTable {
-  readonly table: PageTable;
+  readonly table: Table<ArmTitle>;
   readonly rows: readonly ReportRow[];
   /** In the order of the page's arms. */
   readonly suites: readonly ArmSuite[];
@@ -39,7 +39,7 @@ const SECTION_ORDER: readonly ProtocolName[] = ["paper", "full", "reduced", "smo
  * Published cells without a run stand in the section `paper`, which is always there (last, if it has no run); the other
  * sections hold only rows with runs, and are left out where there is none.
  */
-export function reportSections(page: PaperPage, { cells, byKey }: Aggregate): ReportSection[] {
+export function reportSections(page: Paper<ArmTitle>, { cells, byKey }: Aggregate): ReportSection[] {
   const sections = SECTION_ORDER.map((protocol) => section(page, { protocol, cells, byKey }));
   const [paper, ...others] = sections as [ReportSection, ...ReportSection[]];
   const filled = others.filter(({ runs }) => runs.length > 0);
@@ -52,7 +52,7 @@ interface Ground {
   readonly byKey: Aggregate["byKey"];
 }
 
-function section(page: PaperPage, { protocol, cells, byKey }: Ground): ReportSection {
+function section(page: Paper<ArmTitle>, { protocol, cells, byKey }: Ground): ReportSection {
   const ground = { protocol, byKey, cells: cells.filter((cell) => cell.protocol === protocol) };
   const tables = page.tables.map((table): ReportTable => {
     const scored = tableRows(page, table, ground);
@@ -66,18 +66,18 @@ function section(page: PaperPage, { protocol, cells, byKey }: Ground): ReportSec
 }
 
 /** The runs, or what was measured of them, that belong to a table of the page, of any protocol and model. */
-export function runsOf<T extends Pick<RunRecord, "spec">>(page: PaperPage, records: readonly T[]): T[] {
+export function runsOf<T extends Pick<RunRecord, "spec">>(page: Paper<ArmTitle>, records: readonly T[]): T[] {
   return records.filter(({ spec }) => page.tables.some((table) => belongs(table, cellKey(spec))));
 }
 
-function belongs(table: PageTable, { dataset, arm, weightBits, activationBits }: RowKey): boolean {
-  if (dataset !== table.dataset || !table.arms.includes(arm)) return false;
+function belongs(table: Table<ArmTitle>, { dataset, arm, weightBits, activationBits }: RowKey): boolean {
+  if (dataset !== table.dataset || !table.arms.some(({ id }) => id === arm)) return false;
   return weightBits === null ||
     table.bits.some(({ weights, activations }) => weights === weightBits && activations === activationBits);
 }
 
 /** Models as the paper has them; full precision first, then the wider bits; arms as the page has them. */
-function cellOrder(page: PaperPage): (a: RowKey, b: RowKey) => number {
+function cellOrder(page: Paper<ArmTitle>): (a: RowKey, b: RowKey) => number {
   const places = (ids: readonly string[]) => new Map([...new Set(ids)].map((id, index) => [id, index]));
   const models = places(page.published.map(({ model }) => model)), arms = places(page.arms.map(({ id }) => id));
   const place = (list: ReadonlyMap<string, number>, id: string) => list.get(id) ?? list.size;
@@ -87,7 +87,7 @@ function cellOrder(page: PaperPage): (a: RowKey, b: RowKey) => number {
     width(a) - width(b) || place(arms, a.arm) - place(arms, b.arm);
 }
 
-function tableRows(page: PaperPage, table: PageTable, { protocol, cells, byKey }: Ground): ScoredRow[] {
+function tableRows(page: Paper<ArmTitle>, table: Table<ArmTitle>, { protocol, cells, byKey }: Ground): ScoredRow[] {
   const published = page.published.filter((cell) => cell.table === table.id);
   const text = (key: RowKey) => keyText({ ...key, protocol });
   const publishedByKey = new Map(published.map((cell) => [text(cell), cell]));
@@ -112,7 +112,7 @@ function rowKey({ dataset, model, arm, weightBits, activationBits }: RowKey): Ro
 /** Of the stratified bootstrap: the same records give the same intervals. */
 const BOOTSTRAP_SEED = 0;
 
-function suites(page: PaperPage, scored: readonly ScoredRow[]): ArmSuite[] {
+function suites(page: Paper<ArmTitle>, scored: readonly ScoredRow[]): ArmSuite[] {
   return page.arms.flatMap((arm): ArmSuite[] => {
     const tasks = scored.flatMap(({ row, scores }) => row.arm.id === arm.id && scores ? [scores] : []);
     return tasks.length < 2 ? [] : [{ arm, summary: suiteSummary(tasks, { seed: BOOTSTRAP_SEED }) }];

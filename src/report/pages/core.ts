@@ -1,5 +1,4 @@
 /** One table over all papers: every method under the same budget, beside its baseline, its controls and full precision. */
-import type { ProtocolName } from "../../record/spec.ts";
 import type { RunRecord } from "../../record/record.ts";
 import { type Aggregate, cellKey, keyText } from "../judge/aggregate.ts";
 import { type Block, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
@@ -8,21 +7,8 @@ import { bitsTitle, counted, datasetTitle, modelTitle } from "../labels.ts";
 import { armTitle, differenceText, reproducedText } from "./result_table.ts";
 import { statisticsBlocks } from "./statistics.ts";
 import { type ReportRow, reportSections, type ReportTable } from "../judge/tables.ts";
-import type { ArmTitle, PageTable, PaperPage } from "../../catalog/paper.ts";
-
-/** What the table is of. */
-export interface CoreTable {
-  readonly title: string;
-  readonly protocol: ProtocolName;
-  readonly dataset: string;
-  readonly model: string;
-  /** In the order of the rows; full precision among them. */
-  readonly arms: readonly ArmTitle[];
-  /** The table's parts, in their order. */
-  readonly bits: PageTable["bits"];
-  /** What a reader must know of its columns and rows, a sentence each. */
-  readonly notes: readonly string[];
-}
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
+import type { CoreTable } from "../../catalog/suite.ts";
 
 /** The page and the drawing of its differences; null: nothing was compared yet. */
 export interface Core {
@@ -71,13 +57,13 @@ function ownTable(core: CoreTable, { cells, byKey }: Aggregate):
     "runs"
   > {
   const { title, dataset, arms, bits, protocol } = core;
-  const page: PaperPage = {
+  const page: Paper<ArmTitle> = {
     id: "core",
     title,
     citation: "",
     arxiv: "",
     caveat: null,
-    tables: [{ id: "core", title, dataset, arms: arms.map(({ id }) => id), bits }],
+    tables: [{ id: "core", title, dataset, models: [core.model], bits, arms }],
     arms,
     published: [],
     publishedDifferences: [],

@@ -5,13 +5,13 @@ import type { Aggregate } from "../judge/aggregate.ts";
 import { counted } from "../labels.ts";
 import { specRevision } from "../judge/newest.ts";
 import { runsOf } from "../judge/tables.ts";
-import type { PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 
 /** Between an arm and what replaced a part of it: `fpq@pact` is FPQ on PACT's quantizer. */
 const VARIANT_MARK = "@";
 
 /** An item a kind of run; nothing where there is none. */
-export function leftOutItems(page: PaperPage, { cells, heldOut, outdated }: Aggregate): string[] {
+export function leftOutItems(page: Paper<ArmTitle>, { cells, heldOut, outdated }: Aggregate): string[] {
   const trials = runsOf(page, heldOut), old = runsOf(page, outdated);
   const variants = cells.flatMap(({ done, notDone }) => [...done, ...notDone]).filter((run) => isVariant(page, run));
   const versions = [...new Set(old.map(({ spec }) => versionText(spec)))].sort().join("; ");
@@ -37,10 +37,10 @@ export function leftOutItems(page: PaperPage, { cells, heldOut, outdated }: Aggr
 }
 
 /** An arm of the page with a part replaced, which no table of the page lists. */
-function isVariant(page: PaperPage, { spec }: RunRecord): boolean {
+function isVariant(page: Paper<ArmTitle>, { spec }: RunRecord): boolean {
   const [base, part] = spec.arm.split(VARIANT_MARK);
   return part !== undefined && page.arms.some(({ id }) => id === base) &&
-    !page.tables.some(({ arms }) => arms.includes(spec.arm));
+    !page.tables.some(({ arms }) => arms.some(({ id }) => id === spec.arm));
 }
 
 function armsOf(runs: readonly RunRecord[]): string {

@@ -14,14 +14,14 @@ import {
 import { armTitle } from "./result_table.ts";
 import { armOf, BASELINE } from "../judge/rows.ts";
 import { runsOf } from "../judge/tables.ts";
-import type { PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { panelFigure } from "../render/figures/panel_figure.ts";
 
 /** A scale is logarithmic from this ratio of the largest to the smallest value on. */
 const LOGARITHMIC_FROM = 50;
 
 /** Nothing where nothing was measured of the page's runs. */
-export function measurementBlocks(page: PaperPage, measurements: readonly Measurement[]): Block[] {
+export function measurementBlocks(page: Paper<ArmTitle>, measurements: readonly Measurement[]): Block[] {
   const own = runsOf(page, measurements);
   const names = [...new Set(own.map(({ name }) => name))].sort();
   if (names.length === 0) return [];

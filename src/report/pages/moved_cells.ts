@@ -6,7 +6,7 @@ import { bitsTitle, counted, modelTitle, points, signed, verdictTitle } from "..
 import { toMarkdown } from "../render/markdown.ts";
 import { armTitle } from "./result_table.ts";
 import { type ReportRow, reportSections } from "../judge/tables.ts";
-import type { PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 
 /** The records of two moments, judged by the same rules: today's. */
 export interface Moments {
@@ -17,7 +17,7 @@ export interface Moments {
 }
 
 interface Move {
-  readonly page: PaperPage;
+  readonly page: Paper<ArmTitle>;
   /** Of the row in the later records, or of the one that is gone. */
   readonly row: ReportRow;
   readonly before: ReportRow | null;
@@ -30,7 +30,7 @@ interface Move {
  *
  * @throws {InputError} If the records of one cell do not belong together (see `aggregate`).
  */
-export function movedCells(pages: readonly PaperPage[], { since, before, now }: Moments): string {
+export function movedCells(pages: readonly Paper<ArmTitle>[], { since, before, now }: Moments): string {
   const earlier = aggregate(before), later = aggregate(now);
   const moves = pages.flatMap((page) => {
     const old = ranRows(page, earlier), fresh = ranRows(page, later);
@@ -55,7 +55,7 @@ export function movedCells(pages: readonly PaperPage[], { since, before, now }: 
   return toMarkdown(blocks);
 }
 
-function ranRows(page: PaperPage, all: ReturnType<typeof aggregate>): Map<string, ReportRow> {
+function ranRows(page: Paper<ArmTitle>, all: ReturnType<typeof aggregate>): Map<string, ReportRow> {
   const rows = reportSections(page, all).flatMap(({ tables }) => tables.flatMap(({ rows }) => rows));
   return new Map(rows.filter(({ n, notDone }) => n + notDone > 0).map((row) => [rowKey(row), row]));
 }

@@ -14,7 +14,7 @@ import { armTitle, resultBlocks } from "./result_table.ts";
 import { environmentBlocks, failureBlocks, runBlocks } from "./run_tables.ts";
 import { statisticsBlocks } from "./statistics.ts";
 import type { ReportSection } from "../judge/tables.ts";
-import type { PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICT_RULES } from "../judge/verdict.ts";
 
 const SMOKE_BANNER = "Smoke protocol: this page proves that the plumbing works and says nothing about the paper.";
@@ -29,7 +29,7 @@ const LEGEND =
 
 /** What a page is made from. */
 export interface PageInput {
-  readonly page: PaperPage;
+  readonly page: Paper<ArmTitle>;
   readonly sections: readonly ReportSection[];
   readonly aggregate: Aggregate;
   readonly deviations: Readonly<Record<string, readonly string[]>>;
@@ -82,7 +82,7 @@ export function pageBlocks(
 }
 
 interface SectionContext {
-  readonly page: PaperPage;
+  readonly page: Paper<ArmTitle>;
   readonly deviations: PageInput["deviations"];
   readonly isSmokeOnly: boolean;
 }
@@ -118,7 +118,7 @@ function sectionTitle(protocol: ProtocolName, runs: number): string {
   return runs === 0 ? `Protocol ${protocol}: not run` : `Protocol ${protocol}`;
 }
 
-function publishedDifferenceBlocks(page: PaperPage): Block[] {
+function publishedDifferenceBlocks(page: Paper<ArmTitle>): Block[] {
   if (page.publishedDifferences.length === 0) return [];
   return [heading(2, "Published differences"), {
     kind: "table",

@@ -4,7 +4,7 @@ import { type Block, cellText } from "../../../src/report/pages/blocks.ts";
 import { leftOutItems } from "../../../src/report/pages/left_out.ts";
 import { statisticsBlocks } from "../../../src/report/pages/statistics.ts";
 import { reportSections, type ReportTable } from "../../../src/report/judge/tables.ts";
-import type { PaperPage } from "../../../src/catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../../src/catalog/paper.ts";
 import { REVISED, revisionOf } from "../../../src/catalog/revisions.ts";
 import type { RunRecord } from "../../../src/record/record.ts";
 import { PAGE, record, runs } from "../fixtures.ts";
@@ -12,11 +12,11 @@ import { PAGE, record, runs } from "../fixtures.ts";
 const LSQ = runs({ arm: "lsq" }, [88, 88.3, 87.9]);
 const GOOD = runs({ arm: "good" }, [89.4, 89.9, 89.4]);
 
-function tableOf(records: readonly RunRecord[], page: PaperPage = PAGE): ReportTable {
+function tableOf(records: readonly RunRecord[], page: Paper<ArmTitle> = PAGE): ReportTable {
   return reportSections(page, aggregate(records)).find(({ protocol }) => protocol === "paper")!.tables[0]!;
 }
 
-function rowOf(records: readonly RunRecord[], arm: string, page?: PaperPage) {
+function rowOf(records: readonly RunRecord[], arm: string, page?: Paper<ArmTitle>) {
   return tableOf(records, page).rows.find((row) => row.arm.id === arm && row.weightBits === 2)!;
 }
 

@@ -5,7 +5,7 @@ import { type Block, heading, paragraph, type TableCell } from "../../pages/bloc
 import { bitsTitle, counted, datasetTitle, modelTitle, points } from "../../labels.ts";
 import { armTitle } from "../../pages/result_table.ts";
 import { runsOf } from "../../judge/tables.ts";
-import type { PaperPage } from "../../../catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../../catalog/paper.ts";
 import { pageHtml, type SiteLink } from "./frame.ts";
 import { runHref, runPageBlocks } from "../../pages/run.ts";
 import SCRIPT from "./site.js" with { type: "text" };
@@ -13,7 +13,7 @@ import STYLE from "./style.css" with { type: "text" };
 
 /** A finished page of a paper. */
 export interface PaperBlocks {
-  readonly page: PaperPage;
+  readonly page: Paper<ArmTitle>;
   readonly blocks: readonly Block[];
 }
 
@@ -72,12 +72,12 @@ function latestById(records: readonly RunRecord[]): RunRecord[] {
 
 function runFiles(
   runs: readonly RunRecord[],
-  { pages, links }: { readonly pages: readonly PaperPage[]; readonly links: readonly SiteLink[] },
+  { pages, links }: { readonly pages: readonly Paper<ArmTitle>[]; readonly links: readonly SiteLink[] },
 ): { path: string; text: string }[] {
   const ids = new Set(runs.map(({ id }) => id));
   const titles = armTitles(pages);
   const titleOf = ({ spec }: RunRecord) => titles.get(spec.arm) ?? spec.arm;
-  const papersOf = new Map<RunRecord, PaperPage[]>();
+  const papersOf = new Map<RunRecord, Paper<ArmTitle>[]>();
   for (const page of pages) {
     for (const run of runsOf(page, runs)) papersOf.set(run, [...(papersOf.get(run) ?? []), page]);
   }
@@ -99,7 +99,7 @@ function runFiles(
   ];
 }
 
-function armTitles(pages: readonly PaperPage[]): Map<string, string> {
+function armTitles(pages: readonly Paper<ArmTitle>[]): Map<string, string> {
   const titles = new Map<string, string>();
   for (const arm of pages.flatMap(({ arms }) => arms)) {
     if (!titles.has(arm.id)) titles.set(arm.id, armTitle({ arm }));

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { LSQ } from "../../benchmarks/arms.ts";
+import { SUITE } from "../../benchmarks/mod.ts";
+import type { ArmTitle } from "../../src/catalog/paper.ts";
+import { reportedPaper } from "../../src/plan/reported_paper.ts";
+import type { RunRecord } from "../../src/record/record.ts";
+import { renderReports } from "../../src/report/mod.ts";
+import { PAGE, record, RECORDS } from "../report/fixtures.ts";
+
+const reported = (records: readonly RunRecord[]) => reportedPaper(PAGE, { records, suite: SUITE });
+
+const MOVED = [
+  record({ arm: "good@pact", top1Percent: 71.5 }),
+  record({ arm: "copy@dorefa", bits: [4, 4], top1Percent: 72.5 }),
+  record({ arm: "qat@dorefa", top1Percent: 73.5 }),
+  record({ arm: "other@pact", top1Percent: 74.5 }),
+];
+
+/** Titles of `MOVED`, but of the arm that the paper does not have. */
+const ARMS: readonly ArmTitle[] = [
+  { id: "copy@dorefa", title: "Copy, on quantizer dorefa", label: "stand-in", controls: ["qat@dorefa"] },
+  { id: "good@pact", title: "Good, on quantizer pact", label: null, controls: ["pact"] },
+  { id: "qat@dorefa", title: "Plain training, on quantizer dorefa", label: null },
+];
+
+Deno.test("reportedPaper() gives arms on another quantizer a table of their own, with the base's label and plain training as control", () => {
+  const page = reported([...RECORDS, ...MOVED]);
+  assert.deepEqual(page.tables.slice(0, -1), PAGE.tables);
+  assert.deepEqual(page.tables.at(-1), {
+    id: "demo-quantizers-cifar10",
+    title: "demo-quantizers: methods on another quantizer than their own (ours: no published cells), cifar10",
+    dataset: "cifar10",
+    models: ["resnet18"],
+    bits: [{ weights: 4, activations: 4 }, { weights: 2, activations: 2 }],
+    arms: [LSQ, ...ARMS],
+  });
+  assert.deepEqual(page.arms.slice(PAGE.arms.length), ARMS);
+});
+
+Deno.test("reportedPaper() leaves a page without such runs as it is", () => {
+  assert.deepEqual(reported(RECORDS), PAGE);
+});
+
+Deno.test("a report shows arms on another quantizer below the paper's tables, and in none of its cells", () => {
+  const render = (records: typeof MOVED) =>
+    renderReports({ pages: [reported(records)], records, deviations: {} }).find(({ path }) => path === "demo.md")!.text;
+  const text = render([...RECORDS, ...MOVED]), [papers, own] = text.split("demo-quantizers");
+  assert.ok(own, text.slice(0, 500));
+  for (const number of ["71.50", "72.50", "73.50"]) {
+    assert.ok(own.includes(number), number);
+    assert.ok(!papers!.includes(number), number);
+  }
+  assert.ok(!text.includes("74.50"), "an arm whose base is not on the page is on no table of it");
+});

@@ -1,7 +1,7 @@
 /** The sources of Fashion-MNIST, in the order in which they are tried. */
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { gunzipAtMost } from "../../src/data/archive.ts";
 import { download } from "../../src/data/download.ts";
 import { decodeIdx } from "../../src/data/idx.ts";
 import { type DecodedParts, emptyParts, PARTS, sizesOf } from "../../src/data/manifest.ts";
@@ -16,6 +16,8 @@ import {
 import type { DatasetDefinition } from "../../src/data/types.ts";
 import { DEBIAN_FOLDER, FILES, MANIFEST, OFFICIAL_FOLDER } from "./manifest.ts";
 
+const IDX_HEADER_BYTES = 1024;
+
 /** All parts from their official files. @param read Gives the bytes of a file by its name. */
 async function decodeFiles(
   { manifest }: SourceContext,
@@ -25,7 +27,7 @@ async function decodeFiles(
   for (const part of PARTS) {
     const file = FILES[part], bytes = await read(file);
     await ofFile(file, () => {
-      const { values } = decodeIdx(gunzipSync(bytes));
+      const { values } = decodeIdx(gunzipAtMost(bytes, parts[part].length + IDX_HEADER_BYTES));
       if (values.length !== parts[part].length) {
         throw new Error(`it holds ${values.length} values instead of ${parts[part].length}`);
       }

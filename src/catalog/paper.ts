@@ -63,6 +63,25 @@ export interface Table<Row extends ArmTitle = Arm> {
   readonly modelsAreUnknown?: true;
 }
 
+/** A row of a table, whatever its protocol. Null bits: full precision. */
+export interface RowKey {
+  readonly dataset: string;
+  readonly model: string;
+  readonly arm: string;
+  readonly weightBits: number | null;
+  readonly activationBits: number | null;
+}
+
+/** True if runs of this row fill a cell of the table. Any model may. */
+export function isInTable(
+  table: Table<ArmTitle>,
+  { dataset, arm, weightBits, activationBits }: Omit<RowKey, "model">,
+): boolean {
+  if (dataset !== table.dataset || !table.arms.some(({ id }) => id === arm)) return false;
+  return weightBits === null ||
+    table.bits.some(({ weights, activations }) => weights === weightBits && activations === activationBits);
+}
+
 /** One published number, or the statement that it is unknown. */
 export interface PublishedCell {
   /** Id of the paper's table, such as `table4` or `mec-bits`. */

@@ -38,7 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/report": ["src/errors.ts", "src/random", "src/record", "src/catalog"],
   "src/cli": ["src", "benchmarks", "datasets"],
   "datasets": ["src/errors.ts", "src/data", "src/random"],
-  "benchmarks": ["src/record", "src/catalog", "src/report"],
+  "benchmarks": ["src/record", "src/catalog"],
   "perf": ["src", "benchmarks", "datasets", "test"],
   "test": [],
 };

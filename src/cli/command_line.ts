@@ -76,7 +76,7 @@ export async function runCommand<Values>(
     part.exitOverride().configureOutput({ writeOut: stdout, writeErr: () => {}, getOutHelpWidth: () => WIDTH });
   }
   line.hook("preAction", (_line, called) => requireOptions(called));
-  if (act !== undefined) line.action(async (values: Values) => void (code = await act(values)));
+  if (act !== undefined) line.action(async () => void (code = await act(line.opts() as Values)));
   try {
     const part = line.commands.find((item) => item.name() === args[0]) ?? line;
     checkOptions(args, part);

@@ -1,6 +1,5 @@
 import { InputError } from "../errors.ts";
 import { dataCache, DATASET_FAMILIES, DATASETS, loadDataset } from "../../datasets/mod.ts";
-import { makeFolder } from "../store/files.ts";
 import { commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
 

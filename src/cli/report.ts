@@ -6,7 +6,6 @@ import { bitsTitle, counted } from "../report/labels.ts";
 import { movedCells, parseImport, parseRecords, renderReports, type ReportInput, runsOf } from "../report/mod.ts";
 import { parseMeasurements } from "../report/judge/measurements.ts";
 import { readTextIfThere } from "../store/files.ts";
-import type { Measurement } from "../record/measurement.ts";
 import type { RunRecord } from "../record/record.ts";
 import { choice, commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";

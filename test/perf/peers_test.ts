@@ -275,7 +275,7 @@ for (const [cores, name] of [[1, "peers"], [2, "peers_2_cores"], [1, "peers_gpu"
   });
 }
 
-Deno.test("deno task peer refuses steps that none of the models is measured in, in one sentence", async () => {
+Deno.test("deno task dev:peer refuses steps that none of the models is measured in, in one sentence", async () => {
   const main = join(ROOT, "perf/peers/main.ts");
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", main, "--models", "resnet18", "--arms", "mec_w4a4"],

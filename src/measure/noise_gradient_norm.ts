@@ -9,10 +9,15 @@ import { scaleGradient } from "../quant/step_size.ts";
 import { noiseState } from "../random/stream.ts";
 import { valueAndGradients } from "../train/gradients.ts";
 import { type Leaves, mapTree } from "../tree.ts";
-import { disposeImages, type MeasuredBatch, type MeasuredImages, measuredImages } from "./batches.ts";
-import { weightedLoss } from "./loss.ts";
+import {
+  disposeImages,
+  meanAndError,
+  type MeasuredBatch,
+  type MeasuredImages,
+  measuredImages,
+  weightedLoss,
+} from "./batches.ts";
 import { withChangedWeights } from "./probed.ts";
-import { meanAndError } from "./statistics.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
 /** Images of one pass: features are perturbed by the root mean square of a pass. */

@@ -5,8 +5,7 @@ import type { NetworkTensors } from "../methods/types.ts";
 import { stream } from "../random/stream.ts";
 import { forward, normaliseImages } from "../train/forward.ts";
 import type { Leaves } from "../tree.ts";
-import { disposeImages, measuredImages } from "./batches.ts";
-import { meanAndError } from "./statistics.ts";
+import { disposeImages, meanAndError, measuredImages } from "./batches.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
 const BATCH = 128;

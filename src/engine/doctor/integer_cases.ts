@@ -24,9 +24,10 @@ export function integerCases(): Case[] {
       "Conv2D: 8-bit integers, exact": convolution(x!, filter!, { stride: 1, depthwise: false }),
       "MatMul: 8-bit integers, exact": tf.matMul(a!, b!),
     }),
-    expected: {
-      "Conv2D: 8-bit integers, exact": reference.convolve(x, filter, { stride: 1, padding: 1, depthwise: false }),
-      "MatMul: 8-bit integers, exact": reference.multiply(a, b),
-    },
+    spreads: true,
+    expected: ({ x, filter, a, b }) => ({
+      "Conv2D: 8-bit integers, exact": reference.convolve(x!, filter!, { stride: 1, padding: 1, depthwise: false }),
+      "MatMul: 8-bit integers, exact": reference.multiply(a!, b!),
+    }),
   }];
 }

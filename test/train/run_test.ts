@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
+import type { Dataset } from "../../src/data/types.ts";
 import type { Engine } from "../../src/engine/types.ts";
 import { InputError } from "../../src/errors.ts";
 import type { Epoch } from "../../src/record/record.ts";
@@ -208,6 +209,25 @@ testOnEngines(
     assert.deepEqual(outcome.curve, []);
   },
 );
+
+testOnEngines("trainRun() refuses a batch norm that sees one value a channel, by the layer's name", async (engine) => {
+  const one = { ...tinySpec("fp").recipe, batchSize: 1 }, shouldStop = () => true;
+  // ResNet-8 ends with maps of a quarter of the image's side
+  const dataset: Dataset = { ...DATASET, imageShape: [4, 4, 3] };
+  await assert.rejects(run(engine, tinySpec("fp", { recipe: one }), { dataset }), {
+    name: "InputError",
+    message:
+      'Cannot train batch norm "stage3/block0/norm1" as a batch has one value a channel there (1 x 1 x 1 x 64): ' +
+      "take a larger batch, or larger images",
+  });
+  const teacherCheckpoint = `${(await run(engine, tinySpec("fp"))).folder}/checkpoint.safetensors`;
+  for (const method of ["fp", "qat"]) {
+    const spec = tinySpec(method, { recipe: one }), request = method === "fp" ? {} : { teacherCheckpoint };
+    assert.equal((await run(engine, spec, { shouldStop, ...request })).outcome.status, "stopped");
+  }
+  const two = tinySpec("fp", { recipe: { ...one, batchSize: 2 } });
+  assert.equal((await run(engine, two, { shouldStop, dataset })).outcome.status, "stopped");
+});
 
 testOnEngines("trainRun() refuses another run's checkpoint, and a method without its quantizer", async (engine) => {
   const { folder } = await run(engine, tinySpec("fp"));

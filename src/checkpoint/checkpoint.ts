@@ -1,4 +1,4 @@
-/** What a checkpoint holds, and its files. */
+/** Contents of a checkpoint, and its files. */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { InputError, messageOf } from "../errors.ts";
@@ -11,9 +11,9 @@ const SCHEMA = "requant-checkpoint-1";
 /** Data and teacher of a run's numbers. Checkpoints of older code name the run alone. */
 export interface Origin {
   readonly runId: string;
-  /** Of the decoded bytes of the data set. */
+  /** SHA-256 of the decoded bytes of the data set. */
   readonly dataSha256?: string;
-  /** Of the network that the run started from; absent too where it has no teacher. */
+  /** SHA-256 of the network that the run started from; absent too where it has no teacher. */
   readonly teacherSha256?: string;
 }
 
@@ -21,7 +21,7 @@ export interface Origin {
 export interface Position extends Origin {
   /** Steps done. */
   readonly step: number;
-  /** Of the whole run; absent in checkpoints of older code. */
+  /** Steps of the whole run; absent in checkpoints of older code. */
   readonly steps?: number;
   /** Sums over the steps of the current epoch, by metric. */
   readonly sums: Record<string, number>;

@@ -14,13 +14,13 @@ import {
 
 /** The network that a checkpoint must hold. */
 export interface WantedNetwork {
-  /** Of the run. */
+  /** Id of its run. */
   readonly id: string;
-  /** Of that run; null: not at hand, and only the checkpoint is asked. */
+  /** Record of that run; null: not at hand, so the checkpoint alone is checked. */
   readonly record: RunRecord | null;
   /** @default the last one */
   readonly epoch?: number;
-  /** Of the data set that the network is used with; left out: not compared. */
+  /** Digest of the data set that the network is used with; left out: not compared. */
   readonly dataSha256?: string;
   /** Start of an error: `Cannot measure run 0123`. */
   readonly purpose: string;

@@ -48,7 +48,7 @@ export interface DoctorOptions {
   /** @default Every kernel that the suite uses */
   readonly cases?: readonly Case[];
   /**
-   * Whether the speed is measured.
+   * True: the speed is measured.
    * @default true
    */
   readonly speed?: boolean;

@@ -23,9 +23,9 @@ const optionsSchema = z.strictObject({
   probes: z.int().min(2).default(16),
   /** r: ε is r times the root mean square of all weights. */
   relativeStep: z.number().positive().default(0.03),
-  /** Which weights are moved: those that are learned, or what their quantizers make of them. */
+  /** The weights that are moved: those that are learned, or their quantized values. */
   moved: z.enum(WEIGHT_SIDES).default("quantized"),
-  /** Of the probes' stream: the same probes for every run. */
+  /** Seed of the probes: the same probes for every run. */
   seed: z.int().nonnegative().default(0),
 });
 type Options = z.infer<typeof optionsSchema>;
@@ -125,7 +125,7 @@ function start(subject: Subject, options: Options): Measuring {
   };
 }
 
-/** @param parts Of each probe, a number a layer. */
+/** @param parts One number per layer, of each probe. */
 function summary(
   parts: readonly (readonly number[])[],
   { layers, counts, squares }: {
@@ -150,7 +150,7 @@ function summary(
   };
 }
 
-/** Of a layer's weight as it is where it is moved. */
+/** Squared norm of a layer's weight, learned or quantized as `moved` says. */
 function squaredNorm(
   { quantization }: Subject,
   moved: WeightSide,
@@ -175,7 +175,7 @@ function squaredNorm(
  * w: weights of all convolutions and of the dense layer; biases, batch norm's γ and β, step sizes and offsets are held fixed.
  * L: mean cross-entropy of training images without augmentation, batch norm in inference mode.
  *
- * Of a quantized network. A rounding has no second derivative, so what is differenced is the straight-through gradient, and
+ * In a quantized network a rounding has no second derivative: the straight-through gradient is differenced instead, and
  * the displacement passes the weights' quantizers straight through too: `moved: "quantized"` takes ŵ ± ε v, the weights that
  * the network computes with, where the estimator's own ∂ŵ/∂w = 1 says that they are. (Weights beyond the clip, whose
  * ∂ŵ/∂w is 0, count as well.) `moved: "latent"` takes quantize(w ± ε v): a weight either stays or jumps by a whole step s,

@@ -33,7 +33,7 @@ const optionsSchema = z.strictObject({
   draws: z.int().min(2).default(4),
   /** σ: standard deviation of the noise, relative to the root mean square of the tensor that it is added to. */
   sigmas: z.array(z.number().positive()).min(1).default([0.01, 0.03, 0.1, 0.3]),
-  /** Of the noise: the same for every run. */
+  /** Seed of the noise: the same for every run. */
   seed: z.int().nonnegative().default(0),
 });
 type Options = z.infer<typeof optionsSchema>;

@@ -15,9 +15,9 @@ const BATCH = 128;
 const optionsSchema = z.strictObject({
   /** Batches of training images, of 128 or of all where there are fewer. */
   batches: z.int().positive().default(40),
-  /** What is done to them: what the training did, as black borders of a crop shift the statistics. */
+  /** Augmentation of them: the training's, as black borders of a crop shift the statistics. */
   augmentation: z.enum(["none", "crop_flip"]).default("crop_flip"),
-  /** Of their order and crops: the same for every run. */
+  /** Seed of their order and crops: the same for every run. */
   seed: z.int().nonnegative().default(0),
   /** Test images of the accuracies; all where there are fewer. */
   testImages: z.int().positive().default(10_000),
@@ -114,7 +114,7 @@ function start(subject: Subject, options: Options): Measuring {
 }
 
 /**
- * What a network loses by the running statistics of its batch norms: accuracy and loss with them, and with statistics that
+ * Loss of a network by the running statistics of its batch norms: accuracy and loss with them, and with statistics that
  * are taken again from training images.
  *
  *   μ = mean over batches of the batch's mean,  σ² = mean over batches of its variance (Bessel-corrected),

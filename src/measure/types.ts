@@ -10,7 +10,7 @@ export interface Subject {
   readonly engine: Engine;
   readonly dataset: Dataset;
   readonly model: Model;
-  /** Of full precision: `identityQuantization`. */
+  /** In full precision `identityQuantization`. */
   readonly quantization: ModelQuantization;
   /** False: full precision. */
   readonly quantized: boolean;

@@ -24,7 +24,7 @@ export const paths = {
   variance: (norm: { path: string }) => `${norm.path}/variance`,
 } as const;
 
-/** Whether a path is under a layer's `weight_quantizer/` or `input_quantizer/`. */
+/** True for a path under a layer's `weight_quantizer/` or `input_quantizer/`. */
 export function isQuantizerPath(path: string): boolean {
   return /\/(weight|input)_quantizer\/[^/]+$/.test(path);
 }

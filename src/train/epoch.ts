@@ -77,7 +77,7 @@ function isGuess(top1Percent: number, classes: number): boolean {
 }
 
 /**
- * The end of a run that lost what it knew; null: it goes on.
+ * The end of a run that lost what it knew; null: it continues.
  *
  * Its last epochs are at chance, all after the warm-up, and an epoch before them, or its teacher, was better. A run that
  * has not learned yet is no collapse: some need tens of epochs.

@@ -32,7 +32,7 @@ export interface Setup extends StepSource {
   readonly quantization: ModelQuantization | null;
   /** The images whose accuracy counts: of the test set, or held out of the training set. */
   readonly evaluated: { readonly split: Dataset["test"]; readonly indices: Uint32Array };
-  /** Of the whole run. */
+  /** Number of steps of the whole run. */
   readonly steps: number;
   /** Network that the run starts from; null: initial values. */
   readonly teacher: NetworkData | null;

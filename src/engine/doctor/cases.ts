@@ -19,7 +19,7 @@ export interface Case {
   readonly inputs: Readonly<Record<string, Values>>;
   /** Inputs that are int32. */
   readonly integers?: readonly string[];
-  /** Whether the results must be without any error. */
+  /** True: the results must be without any error. */
   readonly exact?: boolean;
   readonly program: (inputs: Record<string, Tensor>) => Record<string, Tensor>;
   /** The results that must come of inputs, which may hold NaN and infinities: by kernel and, after a colon, its part. */
@@ -28,7 +28,7 @@ export interface Case {
   readonly plain?: readonly string[];
   /** Results that may turn a NaN into another number: an order of values has no place for it. */
   readonly orders?: readonly string[];
-  /** Whether a NaN or an infinity may spread to results that are finite by the formula: by a product with 0, say. */
+  /** True: a NaN or an infinity may spread to results that are finite by the formula: by a product with 0, say. */
   readonly spreads?: boolean;
 }
 

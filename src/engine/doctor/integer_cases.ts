@@ -1,4 +1,4 @@
-/** What a quantized layer computes with integers in both operands: exact in float32, and in TF32, which holds them too. */
+/** Products of a quantized layer, integers in both operands: exact in float32, and in TF32, which holds them too. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { convolution } from "../ops.ts";

@@ -1,7 +1,7 @@
 /** Results of other tools as blocks: beside ours, then each tool's own differences and verdicts. */
-import { type Block, type Column, heading, listSection, paragraph, type TableCell } from "./blocks.ts";
-import { bitsTitle, modelTitle, points } from "../labels.ts";
-import { armTitle, resultBlocks } from "./results.ts";
+import { type Block, heading, listSection, numbers, paragraph, tableOf } from "./blocks.ts";
+import { points } from "../labels.ts";
+import { meanText, NAMES, resultBlocks } from "./results.ts";
 import type { ReportRow, ReportSection } from "../judge/tables.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
 
@@ -35,33 +35,22 @@ function besideOurs(sections: readonly ImportedSection[], ours: readonly ReportS
   );
   const rows = new Map(sections.flatMap((section) => section.table.rows).map((row) => [cellName(row), row]));
   const find = (all: readonly ReportRow[], row: ReportRow) => all.find((other) => cellName(other) === cellName(row));
-  return {
-    kind: "table",
-    caption: `${table.title}, protocol ${protocol}: other tools beside ours`,
-    columns: [
-      { title: "Model", align: "left" },
-      { title: "Bits", align: "left" },
-      { title: "Method", align: "left", names: true },
-      { title: "Published", align: "right" },
-      { title: "Requant, mean ± sd (n)", align: "right" },
-      ...sections.map(({ tool }): Column => ({ title: `${tool}, mean ± sd (n)`, align: "right" })),
+  return tableOf(`${table.title}, protocol ${protocol}: other tools beside ours`, [...rows.values()], {
+    fields: [
+      ...NAMES,
+      numbers("Published", ({ published }) => published?.top1Percent == null ? "" : points(published.top1Percent)),
+      numbers("Requant, mean ± sd (n)", (row) => textOf(find(own, row))),
+      ...sections.map((section) =>
+        numbers<ReportRow>(`${section.tool}, mean ± sd (n)`, (row) => textOf(find(section.table.rows, row)))
+      ),
     ],
-    rows: [...rows.values()].map((row): TableCell[] => [
-      modelTitle(row.model),
-      bitsTitle(row),
-      armTitle(row),
-      row.published?.top1Percent == null ? "" : points(row.published.top1Percent),
-      meanText(find(own, row)),
-      ...sections.map((section) => meanText(find(section.table.rows, row))),
-    ]),
-  };
+  });
 }
 
 function cellName({ model, arm, weightBits, activationBits }: ReportRow): string {
   return `${model} ${arm.id} ${weightBits} ${activationBits}`;
 }
 
-function meanText(row: ReportRow | undefined): string {
-  if (row === undefined || row.mean === null) return "";
-  return row.sd === null ? `${points(row.mean)} (${row.n})` : `${points(row.mean)} ± ${points(row.sd)} (${row.n})`;
+function textOf(row: ReportRow | undefined): string {
+  return row === undefined ? "" : meanText(row);
 }

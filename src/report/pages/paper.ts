@@ -1,7 +1,7 @@
 import type { Measurement } from "../../record/measurement.ts";
 import type { ProtocolName } from "../../record/spec.ts";
 import type { Aggregate } from "../judge/aggregate.ts";
-import { type Block, heading, listSection, paragraph } from "./blocks.ts";
+import { type Block, heading, listSection, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import type { ClaimResult } from "../judge/claims.ts";
 import { claimBlocks } from "./claims.ts";
 import { figureBlocks, type RecordsById } from "./figures.ts";
@@ -121,30 +121,22 @@ function sectionTitle(protocol: ProtocolName, runs: number): string {
 
 function publishedDifferenceBlocks(page: Paper<ArmTitle>): Block[] {
   if (page.publishedDifferences.length === 0) return [];
-  return [heading(2, "Published differences"), {
-    kind: "table",
-    caption: "Differences that the paper states without the numbers they are made of",
-    columns: [
-      { title: "Data set", align: "left" },
-      { title: "Model", align: "left", names: true },
-      { title: "Bits", align: "left" },
-      { title: "Baseline", align: "left" },
-      { title: "Published difference", align: "right" },
-      { title: "Source", align: "left" },
-      { title: "Verdict", align: "left" },
-      { title: "Because", align: "left" },
-    ],
-    rows: page.publishedDifferences.map((item) => [
-      datasetTitle(item.dataset),
-      modelTitle(item.model),
-      item.weightBits === null ? "unknown" : bitsTitle(item),
-      item.baseline ?? "unknown",
-      signed(item.differencePoints),
-      item.source,
-      { text: verdictTitle("not_comparable"), verdict: "not_comparable" },
-      item.reason ?? "",
-    ]),
-  }];
+  const caption = "Differences that the paper states without the numbers they are made of";
+  return [
+    heading(2, "Published differences"),
+    tableOf(caption, page.publishedDifferences, {
+      fields: [
+        words("Data set", ({ dataset }) => datasetTitle(dataset)),
+        naming("Model", ({ model }) => modelTitle(model)),
+        words("Bits", (item) => item.weightBits === null ? "unknown" : bitsTitle(item)),
+        words("Baseline", ({ baseline }) => baseline ?? "unknown"),
+        numbers("Published difference", ({ differencePoints }) => signed(differencePoints)),
+        words("Source", ({ source }) => source),
+        words("Verdict", () => ({ text: verdictTitle("not_comparable"), verdict: "not_comparable" })),
+        words("Because", ({ reason }) => reason ?? ""),
+      ],
+    }),
+  ];
 }
 
 /** Between an arm and what replaced a part of it: `fpq@pact` is FPQ on PACT's quantizer. */

@@ -6,12 +6,11 @@ import type { ClaimResult } from "../judge/claims.ts";
 import { claimBlocks } from "./claims.ts";
 import { figureBlocks, type RecordsById } from "./figures.ts";
 import { measurementBlocks } from "./measurements.ts";
-import { importedBlocks } from "./imported.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
-import { bitsTitle, counted, datasetTitle, modelTitle, signed, verdictTitle } from "../labels.ts";
-import { armTitle, resultBlocks, statisticsBlocks } from "./results.ts";
+import { bitsTitle, counted, datasetTitle, modelTitle, points, signed, verdictTitle } from "../labels.ts";
+import { armTitle, meanText, NAMES, resultBlocks, statisticsBlocks } from "./results.ts";
 import { environmentBlocks, failureBlocks, runBlocks } from "./runs.ts";
-import { type ReportSection, runsOf } from "../judge/tables.ts";
+import { type ReportRow, type ReportSection, runsOf } from "../judge/tables.ts";
 import { armOf } from "../judge/rows.ts";
 import type { Result } from "../read/result.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
@@ -137,6 +136,56 @@ function publishedDifferenceBlocks(page: Paper<ArmTitle>): Block[] {
       ],
     }),
   ];
+}
+
+/** Results of other tools beside ours, then each tool's own; nothing where nothing was imported. */
+function importedBlocks(imported: readonly ImportedSection[], ours: readonly ReportSection[]): Block[] {
+  if (imported.length === 0) return [];
+  const groups = Map.groupBy(imported, ({ table, protocol }) => `${table.table.id} ${protocol}`);
+  return [
+    heading(2, "Results of other tools"),
+    paragraph(
+      "Imported with --import, not run by Requant and in no mean of ours. The rules are the same: mean over seeds, " +
+        "differences paired by seed to the tool's own LSQ and full precision, verdicts from them. What the tool did is as its " +
+        "file says.",
+    ),
+    ...[...groups.values()].map((sections) => besideOurs(sections, ours)),
+    ...imported.flatMap(({ tool, protocol, table, notes }) => [
+      ...resultBlocks({
+        ...table,
+        table: { ...table.table, title: `${tool}: ${table.table.title}, protocol ${protocol}` },
+      }),
+      ...listSection(paragraph(`Notes of ${tool}:`), { items: notes }),
+    ]),
+  ];
+}
+
+/** Our mean of the same cell and protocol, then a column a tool. */
+function besideOurs(sections: readonly ImportedSection[], ours: readonly ReportSection[]): Block {
+  const { protocol, table: { table } } = sections[0]!;
+  const own = ours.filter((section) => section.protocol === protocol).flatMap(({ tables }) =>
+    tables.filter((candidate) => candidate.table.id === table.id).flatMap(({ rows }) => rows)
+  );
+  const rows = new Map(sections.flatMap((section) => section.table.rows).map((row) => [cellName(row), row]));
+  const find = (all: readonly ReportRow[], row: ReportRow) => all.find((other) => cellName(other) === cellName(row));
+  return tableOf(`${table.title}, protocol ${protocol}: other tools beside ours`, [...rows.values()], {
+    fields: [
+      ...NAMES,
+      numbers("Published", ({ published }) => published?.top1Percent == null ? "" : points(published.top1Percent)),
+      numbers("Requant, mean ± sd (n)", (row) => textOf(find(own, row))),
+      ...sections.map((section) =>
+        numbers<ReportRow>(`${section.tool}, mean ± sd (n)`, (row) => textOf(find(section.table.rows, row)))
+      ),
+    ],
+  });
+}
+
+function cellName({ model, arm, weightBits, activationBits }: ReportRow): string {
+  return `${model} ${arm.id} ${weightBits} ${activationBits}`;
+}
+
+function textOf(row: ReportRow | undefined): string {
+  return row === undefined ? "" : meanText(row);
 }
 
 /** Between an arm and what replaced a part of it: `fpq@pact` is FPQ on PACT's quantizer. */

@@ -14,6 +14,8 @@ export interface Layer {
   /** Side of the square kernel; 1 for dense. */
   readonly kernelSize: number;
   readonly stride: number;
+  /** Image pixels along one side for each pixel of the layer's input: 4 behind two strides of 2. */
+  readonly reduction: number;
   /** The first and the last layer of a network keep more bits. */
   readonly position: "first" | "inner" | "last";
   /** Whether its input takes negative values (the image, or what no relu came before). */

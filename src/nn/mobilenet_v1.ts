@@ -109,16 +109,32 @@ export const mobilenetV1 = definition(
   "CIFAR form: stem of stride 1, otherwise table 1 of the paper, width 1.0",
 );
 
+/** timm's name of a layer or norm; its stages begin with the blocks of stride 2. */
+function timmName(path: string): string {
+  const outer: Record<string, string> = { "stem/conv": "conv_stem", "stem/norm": "bn1", classifier: "classifier" };
+  const inner: Record<string, string> = {
+    depthwise: "conv_dw",
+    depthwise_norm: "bn1",
+    pointwise: "conv_pw",
+    pointwise_norm: "bn2",
+  };
+  if (path in outer) return outer[path]!;
+  const [, block, part] = path.match(/^block(\d+)\/(\w+)$/)!, before = BLOCKS.slice(0, Number(block) + 1);
+  const stage = before.filter(({ stride }) => stride === 2).length;
+  const place = before.length - 1 - Math.max(0, before.findLastIndex(({ stride }) => stride === 2));
+  return `blocks.${stage}.${place}.${inner[part!]}`;
+}
+
 /**
- * MobileNetV1 with the paper's stem of stride 2. torchvision has no MobileNetV1.
+ * MobileNetV1 with the paper's stem of stride 2. torchvision has no MobileNetV1; timm's `mobilenetv1_100` has the same layers,
+ * but relu6 where the paper and this file have relu. timm's names beside ours:
  *
- * timm's `mobilenetv1_100` has the same layers, but relu6 where the paper and this file have relu. Names: `stem/conv` is timm's
- * `conv_stem`, `stem/norm` is `bn1`; blocks 0 to 12 are `blocks.0.0`, `blocks.1.0`, `blocks.1.1`, .. by output size, with
- * `depthwise` = `conv_dw`, `depthwise_norm` = `bn1`, `pointwise` = `conv_pw`, `pointwise_norm` = `bn2`; `classifier` is the same.
+ *   stem/conv conv_stem, stem/norm bn1, classifier classifier;  block0/ to block12/: blocks.0.0., blocks.1.0., blocks.1.1., ..
+ *   depthwise conv_dw, depthwise_norm bn1, pointwise conv_pw, pointwise_norm bn2
  *
  * @see Howard et al. 2017, arXiv:1704.04861, table 1; timm 1.0.31, timm/models/efficientnet.py, `_gen_mobilenet_v1`
  */
-export const mobilenetV1ImageNet = definition(
-  { name: "mobilenetv1_imagenet", stemStride: 2 },
-  "ImageNet form: table 1 of the paper, width 1.0",
-);
+export const mobilenetV1ImageNet: ModelDefinition = {
+  ...definition({ name: "mobilenetv1_imagenet", stemStride: 2 }, "ImageNet form: table 1 of the paper, width 1.0"),
+  foreign: { source: "timm 1.0.31, mobilenetv1_100 with relu", module: timmName },
+};

@@ -180,18 +180,38 @@ export const mobilenetV2Narrow = definition(
   "CIFAR form: stem and stage 2 of stride 1, width 0.35 (the last convolution keeps 1,280 channels)",
 );
 
+/** torchvision's name of a layer or norm: its blocks are numbered through, behind the stem. */
+function torchvisionName(path: string): string {
+  const outer: Record<string, string> = {
+    "stem/conv": "features.0.0",
+    "stem/norm": "features.0.1",
+    "head/conv": "features.18.0",
+    "head/norm": "features.18.1",
+    classifier: "classifier.1",
+  };
+  if (path in outer) return outer[path]!;
+  const [, stage, block, part] = path.match(/^stage(\d+)\/block(\d+)\/(\w+)$/)!;
+  const before = STAGES.slice(0, Number(stage) - 1).reduce((sum, { repeats }) => sum + repeats, 0);
+  // layers with a relu6 behind their norm are pairs of their own, the projection and its norm are not
+  const pairs = stage === "1" ? ["depthwise"] : ["expand", "depthwise"],
+    pair = pairs.indexOf(part!.replace("_norm", ""));
+  const isNorm = part!.endsWith("_norm") ? 1 : 0;
+  return `features.${1 + before + Number(block)}.conv.${pair < 0 ? pairs.length + isNorm : `${pair}.${isNorm}`}`;
+}
+
 /**
- * MobileNetV2 as torchvision has it, the strides of the paper; without its dropout, as above.
+ * MobileNetV2 as torchvision has it, with the strides of the paper; without its dropout, as above. torchvision's names:
  *
- * Names: `stem/conv` and `stem/norm` are torchvision's `features.0.0` and `features.0.1`. Blocks are `features.1` to
- * `features.17`, with `expand` = `conv.0.0`, `depthwise` = `conv.1.0`, `project` = `conv.2` and their norms `conv.0.1`, `conv.1.1`,
- * `conv.3`; in `stage1/block0`, which has no expansion, these are `conv.0.0`, `conv.1` and `conv.0.1`, `conv.2`. `head/conv` and
- * `head/norm` are `features.18.0` and `features.18.1`; `classifier` is `classifier.1`. A depthwise weight is [k, k, c, 1] here and
- * [c, 1, k, k] there.
+ *   stem/conv features.0.0, stem/norm features.0.1, head/conv features.18.0, head/norm features.18.1, classifier classifier.1
+ *   the 17 blocks: features.1.conv. to features.17.conv.; in the first, without expansion, the numbers are one lower
+ *   expand 0.0, expand_norm 0.1, depthwise 1.0, depthwise_norm 1.1, project 2, project_norm 3
  *
  * @see Sandler et al., CVPR 2018, arXiv:1801.04381, table 2; torchvision 0.28, torchvision/models/mobilenetv2.py
  */
-export const mobilenetV2ImageNet = definition(
-  { name: "mobilenetv2_imagenet", width: 1, earlyStride: 2 },
-  "ImageNet form: table 2 of the paper, width 1.0",
-);
+export const mobilenetV2ImageNet: ModelDefinition = {
+  ...definition(
+    { name: "mobilenetv2_imagenet", width: 1, earlyStride: 2 },
+    "ImageNet form: table 2 of the paper, width 1.0",
+  ),
+  foreign: { source: "torchvision 0.28, mobilenet_v2", module: torchvisionName },
+};

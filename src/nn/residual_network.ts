@@ -26,6 +26,14 @@ export const IMAGENET_STEM: Stem = { kernelSize: 7, stride: 2, pooled: true };
 
 const POOLING = { size: 3, stride: 2, padding: 1 } as const;
 
+/** torchvision's name of a layer or norm: `stage2/block0/norm1` is `layer2.0.bn1`. */
+export function torchvisionName(path: string): string {
+  const outer: Record<string, string> = { "stem/conv": "conv1", "stem/norm": "bn1", classifier: "fc" };
+  const inner: Record<string, string> = { shortcut: "downsample.0", shortcut_norm: "downsample.1" };
+  const [, stage, block, part] = path.match(/^stage(\d+)\/block(\d+)\/(\w+)$/) ?? [];
+  return outer[path] ?? `layer${stage}.${block}.${inner[part!] ?? part!.replace("norm", "bn")}`;
+}
+
 /** Where a block stands. */
 export interface BlockShape {
   readonly inChannels: number;

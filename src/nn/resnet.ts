@@ -11,6 +11,7 @@ import {
   shortcutOf,
   type Stage,
   type Stem,
+  torchvisionName,
 } from "./residual_network.ts";
 import type { ModelDefinition } from "./types.ts";
 
@@ -79,16 +80,20 @@ export const resnet18 = definition(
 );
 
 /**
- * ResNet-18 as torchvision has it.
+ * ResNet-18 as torchvision has it, with these names beside ours:
  *
- * Names: `stem/conv` is torchvision's `conv1`, `stem/norm` is `bn1`; `stage2/block0/conv1` is `layer2.0.conv1`, `norm1` is
- * `bn1` there, `shortcut` is `downsample.0`, `shortcut_norm` is `downsample.1`; `classifier` is `fc`. Weights are
- * [k, k, in, out] here and [out, in, k, k] there; gamma, beta, mean and variance are weight, bias, running_mean, running_var.
+ *   stem/conv conv1, stem/norm bn1, classifier fc;  stage2/block0/: layer2.0.
+ *   conv1 conv1, norm1 bn1, conv2 conv2, norm2 bn2, shortcut downsample.0, shortcut_norm downsample.1
+ *
+ * Below them, gamma is `weight`, beta `bias`, mean `running_mean` and variance `running_var` (`torch_network.ts`).
  *
  * @see He et al., CVPR 2016, arXiv:1512.03385, table 1; torchvision 0.28, torchvision/models/resnet.py
  */
-export const resnet18ImageNet = definition(
-  "resnet18_imagenet",
-  "ImageNet stem (7 x 7, stride 2, max pooling), 2 blocks a stage, 64-128-256-512 channels",
-  { stem: IMAGENET_STEM, stages: STAGES_18 },
-);
+export const resnet18ImageNet: ModelDefinition = {
+  ...definition(
+    "resnet18_imagenet",
+    "ImageNet stem (7 x 7, stride 2, max pooling), 2 blocks a stage, 64-128-256-512 channels",
+    { stem: IMAGENET_STEM, stages: STAGES_18 },
+  ),
+  foreign: { source: "torchvision 0.28, resnet18", module: torchvisionName },
+};

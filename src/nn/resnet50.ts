@@ -10,6 +10,7 @@ import {
   type ResidualBlock,
   shortcutOf,
   type Stem,
+  torchvisionName,
 } from "./residual_network.ts";
 import type { ModelDefinition } from "./types.ts";
 
@@ -81,8 +82,11 @@ export const resnet50 = definition(
  *
  * @see He et al., CVPR 2016, arXiv:1512.03385, table 1; torchvision 0.28, torchvision/models/resnet.py
  */
-export const resnet50ImageNet = definition(
-  "resnet50_imagenet",
-  "ImageNet stem (7 x 7, stride 2, max pooling), 3-4-6-3 bottlenecks of 64-128-256-512 channels, expansion 4",
-  IMAGENET_STEM,
-);
+export const resnet50ImageNet: ModelDefinition = {
+  ...definition(
+    "resnet50_imagenet",
+    "ImageNet stem (7 x 7, stride 2, max pooling), 3-4-6-3 bottlenecks of 64-128-256-512 channels, expansion 4",
+    IMAGENET_STEM,
+  ),
+  foreign: { source: "torchvision 0.28, resnet50", module: torchvisionName },
+};

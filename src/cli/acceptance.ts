@@ -9,7 +9,7 @@ import { type RunRecord, startedFrom } from "../record/record.ts";
 import { runId, type RunSpec } from "../record/spec.ts";
 import { FP, LSQ } from "../../benchmarks/arms.ts";
 import { gridSpecs } from "../plan/grid_specs.ts";
-import { formatBits } from "../plan/tables.ts";
+import { formatBits } from "../catalog/bits.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 
 const SEED = 0;

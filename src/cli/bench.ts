@@ -11,12 +11,11 @@ import { redact } from "../queue/url.ts";
 import { checkOut, readableRecords } from "../store/store.ts";
 import { type BenchServices, type Estimator, leavePlan, runPlan, tellOutcome } from "./bench_runs.ts";
 import { askedOnce, requireFit, type SizesOf } from "../plan/fit.ts";
-import { withMovedArms } from "../plan/moved_arms.ts";
 import { type BenchOptions, helpText, parseOptions } from "./bench_options.ts";
-import { pageOf } from "../plan/page_of.ts";
+import { reportedPapers } from "../plan/reported_papers.ts";
 import { planCells, planRuns } from "../plan/tables.ts";
 import { planDocument, planText } from "./plan_text.ts";
-import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
+import { SUITE } from "../../benchmarks/mod.ts";
 import { planResources } from "../plan/resources.ts";
 import { describeTeacher, findTeachers, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 
@@ -40,7 +39,7 @@ export async function bench(args: readonly string[], services: BenchServices): P
 }
 
 async function benchWith(options: BenchOptions, services: BenchServices): Promise<number> {
-  const protocol = PROTOCOL_DEFINITIONS[options.protocol];
+  const protocol = SUITE.protocols[options.protocol];
   const out = resolve(options.out);
   const engine = await services.resolveEngine(options.engine);
   services.stderr(engineLine(engine) + "\n");
@@ -48,7 +47,8 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
     const { quantizerNamed } = await import("../quant/mod.ts"); // tensor code, only where it is asked for
     quantizerNamed(options.quantizer);
   }
-  const request = { ...options, protocol, engine };
+  const suite = { ...SUITE, papers: services.papers };
+  const request = { ...options, suite, protocol, engine };
   const runs = planRuns(request);
   const artefacts = await fetchRecords(runs, { out, store: options.store });
   const teachers = options.teachers === null ? null : await findTeachers(resolve(options.teachers), runs);
@@ -84,7 +84,7 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
   const stopped = outcome.unfinished.length > 0;
   const files = options.report && !stopped
     ? await services.renderReports({
-      pages: options.papers.map((paper) => withMovedArms(pageOf(paper), outcome.records)),
+      pages: reportedPapers(options.papers, { records: outcome.records, suite }),
       records: outcome.records,
       deviations: { [protocol.name]: protocol.deviations },
     })

@@ -6,7 +6,8 @@ import { parseQueueUrl, type QueueAddress } from "../queue/url.ts";
 import { type ProtocolName, PROTOCOLS } from "../record/spec.ts";
 import { LIMIT_OPTIONS, type Option, optionLines, parseJobs, parseLimits, readFlags } from "./flags.ts";
 import { unknownValue } from "../plan/tables.ts";
-import type { Bits, Paper } from "../catalog/grid.ts";
+import type { Bits } from "../catalog/bits.ts";
+import type { Paper } from "../catalog/paper.ts";
 
 /** What a user asks of `deno task bench`. */
 export interface BenchOptions {
@@ -50,8 +51,8 @@ const OF_WORKERS = ["jobs", ...LIMIT_OPTIONS.map(({ name }) => name)];
 
 /** The one table of options: parsing and help are made from it. */
 function optionTable(papers: readonly Paper[]): readonly Option[] {
-  const tables = papers.map(({ id, grids }) => `${id}: ${grids.map((grid) => grid.id).join(", ")}`).join("; ");
-  const arms = [...new Set(papers.flatMap(({ grids }) => grids.flatMap((grid) => grid.arms.map(({ id }) => id))))];
+  const tables = papers.map((paper) => `${paper.id}: ${paper.tables.map(({ id }) => id).join(", ")}`).join("; ");
+  const arms = [...new Set(papers.flatMap(({ tables }) => tables.flatMap(({ arms }) => arms.map(({ id }) => id))))];
   return [
     { name: "paper", value: paperIds(papers).join("|"), help: "which paper's tables to run (required)" },
     { name: "table", value: "ID", help: `one table of the paper (${tables}); default: all of the protocol` },

@@ -14,7 +14,7 @@ import type { RunSpec } from "../record/spec.ts";
 import { logFile } from "../store/store.ts";
 import type { SizesOf } from "../plan/fit.ts";
 import type { BenchOptions } from "./bench_options.ts";
-import type { Paper } from "../catalog/grid.ts";
+import type { Paper } from "../catalog/paper.ts";
 
 /** What a run is expected to take; null: not known. */
 export type Estimator = (spec: RunSpec) => Estimate | null;

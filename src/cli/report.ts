@@ -1,9 +1,10 @@
 import { join } from "node:path";
-import { withMovedArms } from "../plan/moved_arms.ts";
+import { SUITE } from "../../benchmarks/mod.ts";
+import { reportedPapers } from "../plan/reported_papers.ts";
 import { InputError } from "../errors.ts";
 import { bitsTitle, counted } from "../report/labels.ts";
 import { movedCells, parseImport, parseRecords, renderReports, type ReportInput, runsOf } from "../report/mod.ts";
-import { parseMeasurements } from "../report/judge/measurements.ts";
+import { parseMeasurements } from "../report/read/records.ts";
 import { readTextIfThere } from "../store/files.ts";
 import type { Measurement } from "../record/measurement.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -48,7 +49,7 @@ function reportWith(options: ReportOptions, { pages: own, deviations, core, stdo
     if (measurements > 0) stdout(`Added ${measurements} measurements of ${options.collect} to ${files.join(", ")}\n`);
   }
   const records = readRecords(options);
-  const pages = own.map((page) => withMovedArms(page, records));
+  const pages = reportedPapers(own, { records, suite: SUITE });
   if (options.diff !== null) {
     const wanted = pages.filter(({ id }) => isWantedPaper(id, options));
     const before = recordsAt(options.diff, options.records);
@@ -60,7 +61,9 @@ function reportWith(options: ReportOptions, { pages: own, deviations, core, stdo
   const ids = pages.map(({ id }) => id);
   const measurements = readMeasurements(options);
   const files = renderReports({ pages, records, deviations, ...(core ? { core } : {}), measurements, imported }).filter(
-    ({ path }) => ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
+    ({ path }) =>
+      (options.site || !path.startsWith("site/")) &&
+      ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
   );
   return options.check ? checkFiles(files, { out, stdout, stderr }) : writeFiles(files, { out, stdout, stderr });
 }

@@ -9,6 +9,8 @@ export interface ReportOptions {
   /** Whether the records folder was named: then it must be there. */
   readonly recordsGiven: boolean;
   readonly out: string;
+  /** Write the site too: only outside the committed folder. */
+  readonly site: boolean;
   /** Folder of a finished `deno task bench`, whose runs are added to the records first; null: none. */
   readonly collect: string | null;
   /** CSV files with results of other tools. */
@@ -27,7 +29,7 @@ export function helpText(papers: readonly string[]): string {
   const rows: readonly (readonly [option: string, meaning: string])[] = [
     [`--paper ${[...papers, ALL_PAPERS].join("|")}`, `which paper's files to write; default: ${ALL_PAPERS}`],
     ["--records DIR", `folder of *.jsonl, one run a line; default: ${DEFAULT_RECORDS}`],
-    ["--out DIR", `folder to write; default: ${DEFAULT_OUT}`],
+    ["--out DIR", `folder to write, with the site in DIR/site; default: ${DEFAULT_OUT}, without the site`],
     ["--collect DIR", "first add the ended runs of this folder of `deno task bench` to the records"],
     ["--import FILE.csv", "show results of another tool in rows of their own; needs --out; may be repeated"],
     ["--check", "write nothing; name each file that is not what the records give"],
@@ -67,6 +69,7 @@ export function parseOptions(args: readonly string[], papers: readonly string[])
     records: given.records ?? DEFAULT_RECORDS,
     recordsGiven: given.records !== undefined,
     out: given.out ?? DEFAULT_OUT,
+    site: given.out !== undefined,
     collect: given.collect ?? null,
     imports: given.import ?? [],
     check: given.check ?? false,

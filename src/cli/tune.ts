@@ -9,14 +9,16 @@ import type { EngineName } from "../engine/types.ts";
 import type { RunRecord } from "../record/record.ts";
 import { runId, type RunSpec } from "../record/spec.ts";
 import { FP, LSQ } from "../../benchmarks/arms.ts";
-import { CR } from "../../benchmarks/cr/arms.ts";
+import { CR } from "../../benchmarks/cr/paper.ts";
 import { FPQ } from "../../benchmarks/fpq/paper.ts";
 import { gridSpecs } from "../plan/grid_specs.ts";
 import { MEC } from "../../benchmarks/mec/paper.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
-import type { Arm, Protocol } from "../catalog/grid.ts";
+import { W2A2 } from "../catalog/bits.ts";
+import type { Arm } from "../catalog/paper.ts";
+import type { Protocol } from "../catalog/protocol.ts";
 
-const SEED = 100, W2A2 = { weights: 2, activations: 2 };
+const SEED = 100;
 
 /** Protocol reduced, shorter, and evaluated on held-out images. */
 const TRIALS: Protocol = {

@@ -1,3 +1,4 @@
+import { bitsTitle } from "../catalog/bits.ts";
 import { InputError } from "../errors.ts";
 import type { RunRecord } from "../record/record.ts";
 import { runId, type RunSpec } from "../record/spec.ts";
@@ -74,8 +75,6 @@ export function statePlan(
 
 /** A run in a few words, such as `lsq resnet20 W2A4 seed 0`. */
 export function describeRun(spec: RunSpec): string {
-  const bits = spec.quantization === null
-    ? ""
-    : ` W${spec.quantization.weightBits}A${spec.quantization.activationBits}`;
+  const bits = spec.quantization === null ? "" : ` ${bitsTitle(spec.quantization)}`;
   return `${spec.arm} ${spec.model}${bits} seed ${spec.seed}`;
 }

@@ -90,8 +90,8 @@ Deno.test("bench --dry-run lists every cell of every table, and says where there
     const args = ["--paper", "all", "--protocol", "paper", "--out", out, "--dry-run"];
     const { stdout, code } = await cli(args);
     assert.equal(code, 0);
-    for (const { id, grids } of PAPERS) {
-      for (const grid of grids) {
+    for (const { id, tables } of PAPERS) {
+      for (const grid of tables) {
         assert.ok(stdout.includes(`Cells of ${id} ${grid.id}, ${grid.dataset}: hours`), grid.id);
       }
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PAPERS } from "../../benchmarks/mod.ts";
+import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
 import { knownModels } from "../../src/plan/tables.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
 import type { ReportInput } from "../../src/report/mod.ts";
@@ -14,9 +14,9 @@ const KNOWN_OPTIONS =
   "--memory, --retries, --fail-fast, --keep-epochs, --teachers, --out, " +
   "--dry-run, --json, --no-report, --help";
 
-const GRIDS_OF_FPQ = PAPERS.find(({ id }) => id === "fpq")!.grids.map(({ id }) => id).join(", ");
+const TABLES_OF_FPQ = PAPERS.find(({ id }) => id === "fpq")!.tables.map(({ id }) => id).join(", ");
 /** Of the table that smoke runs. */
-const ARMS_OF_MEC = PAPERS.find(({ id }) => id === "mec")!.grids[0]!.arms.map(({ id }) => id).join(", ");
+const ARMS_OF_MEC = PAPERS.find(({ id }) => id === "mec")!.tables[0]!.arms.map(({ id }) => id).join(", ");
 
 const IDS = [...PAPERS.map(({ id }) => id), "all"];
 
@@ -25,7 +25,7 @@ const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
   ["--paper lsq", `Cannot use paper "lsq" as it is not known: choose one of ${IDS.join(", ")}`],
   [
     "--paper fpq --table table9",
-    'Cannot use table of paper fpq "table9" as it is not known: choose one of ' + GRIDS_OF_FPQ,
+    'Cannot use table of paper fpq "table9" as it is not known: choose one of ' + TABLES_OF_FPQ,
   ],
   ["--paper all --table table4", "Cannot use --table table4 together with --paper all: name the paper of the table"],
   [
@@ -40,7 +40,7 @@ const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
   ],
   [
     "--paper mec --models vgg",
-    'Cannot use model "vgg" as it is not known: choose one of ' + knownModels().join(", "),
+    'Cannot use model "vgg" as it is not known: choose one of ' + knownModels(SUITE).join(", "),
   ],
   ["--paper mec --bits W9A0", 'Cannot use bits "W9A0" as they must be W1A1 to W8A8: write them such as W2A4'],
   ["--paper mec --bits W4A4,", 'Cannot use --bits "W4A4," as a value between its commas is empty: leave the comma out'],

@@ -49,14 +49,14 @@ Deno.test("--jobs is a whole number from 1 to 1024", () => {
 
 /** Commands that begin to work at once, and what each tells of that. */
 const COMMANDS = [
-  ["acceptance", "It starts training at once: about an hour and a half"],
-  ["tuning", "It starts training at once: about an hour and a half"],
-  ["engine_speed", "JSON on stdout"],
-  ["peers", "It starts measuring at once"],
+  ["src/cli/acceptance_main.ts", "It starts training at once: about an hour and a half"],
+  ["src/cli/tune_main.ts", "It starts training at once: about an hour and a half"],
+  ["perf/engine_speed/main.ts", "JSON on stdout"],
+  ["perf/peers/main.ts", "It starts measuring at once"],
 ] as const;
 
 async function command(name: string, args: readonly string[]) {
-  const main = fileURLToPath(new URL(`../../benchmarks/${name}/main.ts`, import.meta.url));
+  const main = fileURLToPath(new URL(`../../${name}`, import.meta.url));
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", main, ...args],
   }).output();
@@ -64,7 +64,7 @@ async function command(name: string, args: readonly string[]) {
 }
 
 for (const [name, told] of COMMANDS) {
-  Deno.test(`benchmarks/${name}/main.ts has a help, and refuses what it does not know in one sentence`, async () => {
+  Deno.test(`${name} has a help, and refuses what it does not know in one sentence`, async () => {
     const help = await command(name, ["--help"]);
     assert.deepEqual([help.code, help.stderr], [0, ""]);
     for (const text of [told, "  --help ", "Exit codes: 0 "]) assert.ok(help.stdout.includes(text), help.stdout);
@@ -75,12 +75,12 @@ for (const [name, told] of COMMANDS) {
 }
 
 Deno.test("the fixed runs and the peers refuse a count below 1 in one sentence", async () => {
-  assert.deepEqual(await command("acceptance", ["--jobs", "-1"]), {
+  assert.deepEqual(await command("src/cli/acceptance_main.ts", ["--jobs", "-1"]), {
     code: 2,
     stdout: "",
     stderr: 'Cannot use --jobs "-1" as it must be a whole number from 1 to 1024: leave it out for one a core\n',
   });
-  assert.deepEqual(await command("peers", ["--rounds", "-1"]), {
+  assert.deepEqual(await command("perf/peers/main.ts", ["--rounds", "-1"]), {
     code: 2,
     stdout: "",
     stderr: "Cannot use --rounds -1 as it must be a whole number from 1 to 100: leave it out for the default\n",

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { bench } from "../../src/cli/bench.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import { checkpointMiB, datasetSizes, renderReports } from "../../src/cli/services.ts";
-import type { Paper } from "../../src/catalog/grid.ts";
+import type { Paper } from "../../src/catalog/paper.ts";
 import { DATASETS } from "../../datasets/mod.ts";
 import { METHODS } from "../../src/methods/mod.ts";
 import { MODELS } from "../../src/nn/mod.ts";
@@ -180,8 +180,8 @@ Deno.test("the commands of docs/extending.md run as they are printed, learn, and
 
 Deno.test("without its changes the paper of docs/extending.md is refused before anything runs, in a dry run too", () =>
   withExamples(async (folder) => {
-    const paper = PAPERS.at(-1)!, { changes: _, ...grid } = paper.grids[0]!;
-    const papers = [{ ...paper, grids: [grid] }], out = join(folder, "out");
+    const paper = PAPERS.at(-1)!, { changes: _, ...table } = paper.tables[0]!;
+    const papers = [{ ...paper, tables: [table] }], out = join(folder, "out");
     const remedy = "give the paper's table `changes` of heldOut, trainExamples, batchSize or testExamples " +
       "(docs/extending.md)\n";
     for (

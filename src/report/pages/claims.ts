@@ -3,9 +3,9 @@ import { type Block, heading, paragraph, type TableCell } from "./blocks.ts";
 import { type ClaimEvidence, type ClaimResult, numberText, OWN_FP } from "../judge/claims.ts";
 import { differenceWords } from "../judge/decision.ts";
 import { bitsTitle, counted, modelTitle, verdictTitle } from "../labels.ts";
-import { armTitle } from "./result_table.ts";
+import { armTitle } from "./results.ts";
 import { armOf } from "../judge/rows.ts";
-import type { Claim, PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Claim, Paper } from "../../catalog/paper.ts";
 
 const LEGEND =
   "Each claim is tested on differences of runs of the same seed, by the t 95 % interval. A size is compared only under " +
@@ -13,14 +13,14 @@ const LEGEND =
   "or is undecided for that model and budget, and no more.";
 
 /** The claims of a page; nothing where it has none. */
-export function claimBlocks(page: PaperPage, results: readonly ClaimResult[]): Block[] {
+export function claimBlocks(page: Paper<ArmTitle>, results: readonly ClaimResult[]): Block[] {
   if (results.length === 0) return [];
   return [heading(2, "Claims"), paragraph(LEGEND), ...claimTables(page, results)];
 }
 
 /** All claims of all papers. */
 export function claimsPageBlocks(
-  papers: readonly { readonly page: PaperPage; readonly claims: readonly ClaimResult[] }[],
+  papers: readonly { readonly page: Paper<ArmTitle>; readonly claims: readonly ClaimResult[] }[],
 ): Block[] {
   return [
     heading(1, "Claims of the papers"),
@@ -33,7 +33,7 @@ export function claimsPageBlocks(
   ];
 }
 
-function claimTables(page: PaperPage, results: readonly ClaimResult[]): Block[] {
+function claimTables(page: Paper<ArmTitle>, results: readonly ClaimResult[]): Block[] {
   const lines = results.flatMap(({ claim, evidence }) => evidence.map((item) => ({ claim, item })));
   return [
     {
@@ -57,7 +57,7 @@ function claimTables(page: PaperPage, results: readonly ClaimResult[]): Block[] 
 }
 
 function evidenceTable(
-  page: PaperPage,
+  page: Paper<ArmTitle>,
   lines: readonly { readonly claim: Claim; readonly item: ClaimEvidence }[],
 ): Block {
   return {
@@ -89,7 +89,7 @@ function evidenceTable(
   };
 }
 
-function comparedText(page: PaperPage, { arm, baseline, quantity }: Claim): string {
+function comparedText(page: Paper<ArmTitle>, { arm, baseline, quantity }: Claim): string {
   const other = baseline === OWN_FP ? "own full precision" : armTitle({ arm: armOf(page, baseline) });
   const what = quantity.kind === "top1" ? "top-1" : quantity.quantity;
   return `${what}: ${armTitle({ arm: armOf(page, arm) })} less ${other}`;

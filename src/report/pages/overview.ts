@@ -1,15 +1,14 @@
 import { type Block, type Column, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
-import { bitsTitle, counted, modelTitle, verdictTitle } from "../labels.ts";
-import { armTitle } from "./result_table.ts";
-import { VERDICT_SYMBOLS } from "../render/html/block_html.ts";
-import { paperHref } from "../render/html/site.ts";
-import type { ReportRow, ReportSection, ReportTable } from "../judge/tables.ts";
-import type { PaperPage } from "../../catalog/paper.ts";
+import { bitsTitle, counted, modelTitle, VERDICT_SYMBOLS, verdictTitle } from "../labels.ts";
+import { armTitle } from "./results.ts";
+import { paperHref } from "./paper.ts";
+import type { ReportSection, ReportTable } from "../judge/tables.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICTS } from "../judge/verdict.ts";
 
 /** A page with its sections. */
 export interface PaperSections {
-  readonly page: PaperPage;
+  readonly page: Paper<ArmTitle>;
   readonly sections: readonly ReportSection[];
 }
 
@@ -62,7 +61,7 @@ function countTable(papers: readonly PaperSections[]): TableBlock {
 }
 
 /** Tables of which nothing ran are one sentence and not a matrix of dots. */
-function sectionMatrices({ protocol, tables }: ReportSection, page: PaperPage): Block[] {
+function sectionMatrices({ protocol, tables }: ReportSection, page: Paper<ArmTitle>): Block[] {
   const filled = tables.filter(({ rows }) => rows.some(({ n, notDone }) => n + notDone > 0));
   const empty = tables.filter((table) => !filled.includes(table) && table.rows.length > 0);
   return [
@@ -78,14 +77,10 @@ function sectionMatrices({ protocol, tables }: ReportSection, page: PaperPage): 
 /** Methods across, models and bits down. */
 function verdictMatrix(
   { table, rows }: ReportTable,
-  { page, protocol }: { readonly page: PaperPage; readonly protocol: string },
+  { page, protocol }: { readonly page: Paper<ArmTitle>; readonly protocol: string },
 ): TableBlock {
   const arms = [...new Map(rows.map(({ arm }) => [arm.id, arm])).values()];
-  const lines = new Map<string, ReportRow[]>();
-  for (const row of rows) {
-    const name = `${modelTitle(row.model)}, ${bitsTitle(row)}`;
-    lines.set(name, [...(lines.get(name) ?? []), row]);
-  }
+  const lines = Map.groupBy(rows, (row) => `${modelTitle(row.model)}, ${bitsTitle(row)}`);
   return {
     kind: "table",
     caption: `${page.id.toUpperCase()}, ${table.title}, protocol ${protocol}`,

@@ -1,7 +1,7 @@
 import type { ClaimResult } from "../judge/claims.ts";
 import { tidyRow } from "./csv.ts";
 import type { ReportRow, ReportSection } from "../judge/tables.ts";
-import type { PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
 
 /** Raised when a field changes its name or meaning; new fields do not raise it. */
@@ -20,7 +20,7 @@ export interface JsonParts {
  * are in `imported`, with the tool's name.
  */
 export function toJson(
-  page: PaperPage,
+  page: Paper<ArmTitle>,
   { sections, imported, claims }: JsonParts,
 ): string {
   const { id, title, citation, arxiv, caveat, anomalies, assumptions, deviations, publishedDifferences } = page;

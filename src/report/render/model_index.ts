@@ -1,15 +1,15 @@
 import { stringify } from "yaml";
 import { rounded } from "./csv.ts";
 import { bitsTitle, datasetTitle, modelTitle } from "../labels.ts";
-import { armTitle } from "../pages/result_table.ts";
+import { armTitle } from "../pages/results.ts";
 import type { ReportRow, ReportSection } from "../judge/tables.ts";
-import type { PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 
 /**
  * Our measured cells in the `model-index` form that model cards have in their metadata: an entry a model, width and
  * method, a result a table and protocol. Published numbers are not in it: they are not results of ours.
  */
-export function toModelIndex({ title, arxiv }: PaperPage, sections: readonly ReportSection[]): string {
+export function toModelIndex({ title, arxiv }: Paper<ArmTitle>, sections: readonly ReportSection[]): string {
   const entries = new Map<string, Result[]>();
   for (const row of sections.flatMap(({ tables }) => tables.flatMap(({ rows }) => rows))) {
     const result = resultOf(row, `${title}, ${arxiv}`);

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import axe from "axe-core";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import axe from "../../support/npm/axe_core.ts";
+import { type Browser, type BrowserContext, chromium, type Page } from "../../support/npm/playwright_core.ts";
 import { RECORDS } from "../fixtures.ts";
 import { BROKEN, renderedSite, writeSite } from "../sites.ts";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import fc from "fast-check";
+import fc from "../support/npm/fast_check.ts";
 import { poolWinners, valuesOf } from "../../src/engine/doctor/reference.ts";
 import { maxPool, pooledLength, type PoolingOptions } from "../../src/engine/ops.ts";
 import type { Engine } from "../../src/engine/types.ts";

@@ -81,7 +81,7 @@ export function networkFromTorch(
   const { params, state } = originsOf(model, module), all = [...params.values(), ...state.values()];
   const fromHead = ({ name }: Origin) => name.startsWith(`${module(head.path)}.`);
   const taken = all.filter((origin) => options.newHead === null || !fromHead(origin));
-  const missing = taken.filter(({ name }) => !(name in tensors)).map(({ name }) => name);
+  const missing = taken.filter(({ name }) => !Object.hasOwn(tensors, name)).map(({ name }) => name);
   const known = new Set(all.map(({ name }) => name));
   const extra = Object.keys(tensors).filter((name) => !known.has(name) && !name.endsWith(".num_batches_tracked"));
   if (missing.length > 0) {

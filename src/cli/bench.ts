@@ -139,7 +139,7 @@ export async function bench(
       const chosen = papersOf(options, papers);
       const { benchServices } = await import("./services.ts");
       const { runBench } = await import("./bench_runs.ts");
-      return await runBench({ ...options, papers: chosen }, { ...benchServices(papers), ...services });
+      return await runBench({ ...options, papers: chosen, args }, { ...benchServices(papers), ...services });
     },
   });
 }

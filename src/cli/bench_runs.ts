@@ -12,13 +12,13 @@ import type { RunSpec } from "../record/spec.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
 import { writeFileAtomic } from "../store/files.ts";
 import { checkOut, logFile } from "../store/store.ts";
-import { describeTeacher, findTeachers, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
+import { findTeachers, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
 import type { BenchOptions } from "./bench.ts";
 import { limitsOf } from "./command_line.ts";
 import { type Estimator, type GridServices, learnEstimates, leaveGrid, runGrid } from "./grid.ts";
-import { planDocument, planText } from "./plan_text.ts";
+import { describeTeacher, planDocument, planText } from "./plan_text.ts";
 
 /** Services of this machine that the command needs. */
 export interface BenchServices extends GridServices {
@@ -35,7 +35,11 @@ export interface BenchServices extends GridServices {
 }
 
 /** Options of a command line that can be run. */
-type ChosenOptions = BenchOptions & { readonly papers: readonly Paper[] };
+type ChosenOptions = BenchOptions & {
+  readonly papers: readonly Paper[];
+  /** Words of the command line. */
+  readonly args: readonly string[];
+};
 
 /** Runs what is not done of the papers' tables and reports it. @returns The exit code: 0 all done, 1 not. */
 export async function runBench(options: ChosenOptions, services: BenchServices): Promise<0 | 1> {
@@ -83,18 +87,27 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const outcome = queue === null || plan.todo.length === 0
     ? await runGrid(plan, { ...grid, command, jobs, limits, retries: retries ?? 0, failFast })
     : await leaveGrid(plan, { ...grid, engine, queue, store, artefacts, retries });
-  tellOutcome(outcome, { plan, out, services });
   const stopped = outcome.unfinished.length > 0;
+  const pages = reportedPapers(options.papers, { records: outcome.records, suite });
   const files = options.report && !stopped
     ? await services.renderReports({
-      pages: reportedPapers(options.papers, { records: outcome.records, suite }),
+      pages,
       records: outcome.records,
       deviations: { [protocol.name]: protocol.deviations },
     })
     : [];
   const reports = files.map(({ path, text }) => ({ path: join(out, "reports", path), text }));
   for (const { path, text } of reports) writeFileAtomic(path, text);
-  tellReports(reports, { options, outcome, engine, out, services });
+  if (services.screen !== null && !options.print && !options.json) {
+    const { benchScreen } = await import("./bench_screen.ts");
+    const site = reports.find(({ path }) => /site[\\/]index\.html$/.test(path))?.path ?? null;
+    services.paint(
+      benchScreen({ pages, options, args: options.args, outcome, planned: plan.runs.length, site }, services),
+    );
+  } else {
+    tellOutcome(outcome, { plan, out, services });
+    tellReports(reports, { options, outcome, engine, out, services });
+  }
   return !stopped && outcome.records.every(({ status }) => status === "done") ? 0 : 1;
 }
 

@@ -34,7 +34,7 @@ export function torchvisionName(path: string): string {
   return outer[path] ?? `layer${stage}.${block}.${inner[part!] ?? part!.replace("norm", "bn")}`;
 }
 
-/** Where a block stands. */
+/** Place of a block in its network. */
 export interface BlockShape {
   readonly inChannels: number;
   /** The stage's channels. */
@@ -53,7 +53,7 @@ export interface ResidualBlock {
 /** Lays out the layers and norms of one block under `path`. */
 export type BlockLayout = (builder: ModelBuilder, path: string, shape: BlockShape) => ResidualBlock;
 
-/** What tells one ResNet from another. */
+/** Shape of a ResNet. */
 export interface ResidualNetwork {
   readonly name: string;
   readonly stem: Stem;

@@ -6,7 +6,7 @@
  */
 import { InputError } from "../errors.ts";
 import { makeFolder } from "../store/files.ts";
-import { runIds } from "../store/folder.ts";
+import { runIds } from "../store/store.ts";
 import { openLocks } from "../store/locks.ts";
 import { describeRun, type PlannedRun } from "../plan/plan.ts";
 import type { RunRecord } from "../record/record.ts";

@@ -3,7 +3,7 @@ import process from "node:process";
 import { gpuExpected } from "../engine/locate.ts";
 import { outliveClosedPipe } from "../pool/closed_pipe.ts";
 import { listenForInterrupts } from "../pool/interrupts.ts";
-import { machineMemoryMiB } from "../pool/machine.ts";
+import { machineMemoryMiB } from "../pool/limits.ts";
 import { bench } from "./bench.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import {

@@ -4,7 +4,7 @@ import { parseMeasurements } from "../report/judge/measurements.ts";
 import { parseRecords } from "../report/mod.ts";
 import { readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { isOfNetwork, type Measurement } from "../record/measurement.ts";
-import { readMeasurements } from "../store/measurement_store.ts";
+import { readMeasurements } from "../store/store.ts";
 import { describeRun } from "../plan/plan.ts";
 import { describeEnd } from "../pool/progress.ts";
 import type { RunRecord } from "../record/record.ts";

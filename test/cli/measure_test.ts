@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { collectMeasurements } from "../../src/cli/report_collect.ts";
 import { MEASUREMENTS } from "../../src/measure/mod.ts";
 import { parseMeasurements } from "../../src/report/judge/measurements.ts";
-import { keptCheckpoints, measurementFile, readMeasurement } from "../../src/store/measurement_store.ts";
+import { keptCheckpoints, measurementFile, readMeasurement } from "../../src/store/store.ts";
 import { runId } from "../../src/record/spec.ts";
 import { checkpointFile, openRun, runFolder, writeRecord } from "../../src/store/store.ts";
 import { command, FP, STUDENT, train, withRuns } from "../support/measured_runs.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runChild } from "../../src/pool/child.ts";
-import { parseChildMessage } from "../../src/pool/messages.ts";
+import { parseChildMessage } from "../../src/pool/process.ts";
 import { runId } from "../../src/record/spec.ts";
 import { openRun, readRecord, runFolder, specFile } from "../../src/store/store.ts";
 import type { TrainRequest } from "../../src/record/trainer.ts";
@@ -32,7 +32,7 @@ Deno.test("runChild() tells progress, epochs and its end, each as a message of t
     assert.equal(code, 0);
     assert.deepEqual(messages, [
       { type: "progress", epoch: 1, epochs: 1, step: 0, steps: 3, loss: 1.5, imagesPerSecond: 100 },
-      { type: "epoch", epoch: fakeEpoch(1) },
+      { type: "epoch", epoch: fakeEpoch(1, { top1Percent: 40, metrics: { firstStep: 0 } }) },
       { type: "done", status: "done" },
     ]);
     assert.equal(readRecord(out, ID)!.status, "done");
@@ -105,7 +105,7 @@ Deno.test("runChild() refuses a spec that is missing, cut or does not fit", () =
     }
     assert.deepEqual(reasons, [
       `Cannot read the run spec ${path} as there is no such file`,
-      `Cannot read the run spec ${path} as it is no JSON: delete its folder and run it again`,
+      `Cannot read the run spec ${path} as it is no JSON: run the same command again`,
       `Cannot read the run spec in ${path} as schema: Invalid input: expected 1`,
     ]);
   }));

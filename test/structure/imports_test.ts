@@ -12,6 +12,7 @@ const TRAINING = [...NETWORK, "src/data", "src/catalog", "src/record", "src/chec
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/errors.ts": [],
   "src/tree.ts": [],
+  "src/terminal_text.ts": [],
   "src/random": [],
   "src/data": ["src/errors.ts", "src/random"],
   "src/engine": [...LEAVES, "src/random", "src/data"],
@@ -23,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/checkpoint": [...LEAVES, "src/nn", "src/record", "src/store", "src/plan", "src/train"],
   "src/train": TRAINING,
   "src/measure": [...TRAINING, "src/train"],
-  "src/store": ["src/errors.ts", "src/record", "src/plan"],
+  "src/store": ["src/errors.ts", "src/record"],
   "src/plan": [
     "src/errors.ts",
     "src/record",
@@ -33,7 +34,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/nn",
     "src/store",
   ],
-  "src/pool": ["src/errors.ts", "src/record", "src/data", "src/engine", "src/store", "src/plan"],
+  "src/pool": [
+    "src/errors.ts",
+    "src/terminal_text.ts",
+    "src/record",
+    "src/data",
+    "src/engine",
+    "src/store",
+    "src/plan",
+  ],
   "src/queue": ["src/errors.ts", "src/record", "src/engine", "src/store", "src/plan", "src/pool"],
   "src/report": ["src/errors.ts", "src/random", "src/record", "src/catalog"],
   "src/cli": ["src", "benchmarks", "datasets"],

@@ -4,7 +4,7 @@ import { reportedPaper } from "../plan/reported_paper.ts";
 import { InputError } from "../errors.ts";
 import { bitsTitle, counted } from "../report/labels.ts";
 import { movedCells, parseImport, parseRecords, renderReports, type ReportInput, runsOf } from "../report/mod.ts";
-import { parseMeasurements } from "../report/judge/measurements.ts";
+import { parseMeasurements } from "../report/read/records.ts";
 import { readTextIfThere } from "../store/files.ts";
 import type { Measurement } from "../record/measurement.ts";
 import type { RunRecord } from "../record/record.ts";

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { InputError } from "../errors.ts";
-import { parseMeasurements } from "../report/judge/measurements.ts";
+import { parseMeasurements } from "../report/read/records.ts";
 import { parseRecords } from "../report/mod.ts";
 import { readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { isOfNetwork, type Measurement } from "../record/measurement.ts";

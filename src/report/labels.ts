@@ -36,6 +36,15 @@ export function verdictTitle(name: string): string {
   return name.replaceAll("_", " ");
 }
 
+/** Verdicts as symbols: they differ by shape, not by colour alone. */
+export const VERDICT_SYMBOLS = {
+  reproduced: "✓",
+  not_reproduced: "✗",
+  inconclusive: "?",
+  not_comparable: "≁",
+  not_run: "·",
+} as const;
+
 /** Two decimals, as the papers print. */
 export function points(value: number): string {
   const text = value.toFixed(2);

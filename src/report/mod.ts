@@ -4,11 +4,14 @@
 import type { Measurement } from "../record/measurement.ts";
 import type { RunRecord } from "../record/record.ts";
 import { aggregate } from "./judge/aggregate.ts";
+import { resultsOf } from "./read/result.ts";
 import { type Block, heading } from "./pages/blocks.ts";
 import { claimResults } from "./judge/claims.ts";
-import type { CoreTable } from "../catalog/suite.ts";
 import { claimsPageBlocks } from "./pages/claims.ts";
-import { coreReport } from "./pages/core.ts";
+import type { CoreTable } from "../catalog/suite.ts";
+import { coreBlocks } from "./pages/core.ts";
+import { type Moments, movedCellBlocks } from "./pages/moved_cells.ts";
+import { standaloneSvg } from "./render/figures/figure_svg.ts";
 import { toCsv } from "./render/csv.ts";
 import type { ImportedRun } from "./read/imported.ts";
 import { importedSections, requirePapers } from "./judge/imported_sections.ts";
@@ -24,8 +27,7 @@ import { reportSections } from "./judge/tables.ts";
 import type { ArmTitle, Paper } from "../catalog/paper.ts";
 
 export { type ImportedRun, parseImport } from "./read/imported.ts";
-export { movedCells } from "./pages/moved_cells.ts";
-export { parseRecords } from "./read/records.ts";
+export { parseMeasurements, parseRecords } from "./read/records.ts";
 export { runsOf } from "./judge/tables.ts";
 
 /** What a report is made from. */
@@ -59,19 +61,29 @@ export interface ReportFile {
 export function renderReports(
   { pages, records, deviations, core, measurements = [], imported: others = [] }: ReportInput,
 ): ReportFile[] {
-  const all = aggregate(records);
+  const all = aggregate(resultsOf(records)), byId = new Map(records.map((record) => [record.id, record]));
   requirePapers(pages, others);
   const papers = pages.map((page) => {
     const sections = reportSections(page, all);
     const imported = importedSections(page, others);
     const claims = claimResults(page, { aggregate: all, measurements });
     const data = dataFiles(page, { sections, imported, claims });
-    const blocks = pageBlocks({ page, sections, aggregate: all, deviations, imported, measurements, claims });
+    const blocks = pageBlocks({
+      page,
+      sections,
+      aggregate: all,
+      records: byId,
+      deviations,
+      imported,
+      measurements,
+      claims,
+    });
     return { page, sections, claims, data, blocks: [...blocks, ...dataLinks(data)] };
   });
-  const over = core && coreReport(core, all);
+  const over = core && { title: core.title, blocks: coreBlocks(core, all, byId) };
+  const differences = over?.blocks.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
   const extras = [
-    ...(over ? [{ link: { href: "core.html", title: core.title }, blocks: over.blocks }] : []),
+    ...(over ? [{ link: { href: "core.html", title: over.title }, blocks: over.blocks }] : []),
     ...(papers.some(({ claims }) => claims.length > 0)
       ? [{ link: { href: "claims.html", title: "Claims" }, blocks: claimsPageBlocks(papers) }]
       : []),
@@ -83,9 +95,28 @@ export function renderReports(
       { path: `${page.id}.csv`, text: toCsv(page.id, sections) },
     ]),
     ...(over ? [{ path: "core.md", text: toMarkdown(over.blocks) }] : []),
-    ...(over?.svg ? [{ path: "core.svg", text: over.svg }] : []),
+    ...(differences?.kind === "figure" ? [{ path: "core.svg", text: standaloneSvg(differences) }] : []),
     ...[...site, ...papers.flatMap(({ data }) => data)].map(underSite),
   ];
+}
+
+/**
+ * Names the cells whose numbers or verdict moved between two sets of records, as Markdown.
+ *
+ * @throws {InputError} If the records of one cell do not belong together (see `aggregate`).
+ */
+export function movedCells(
+  pages: readonly Paper<ArmTitle>[],
+  { since, before, now }: Pick<Moments, "since"> & {
+    readonly before: readonly RunRecord[];
+    readonly now: readonly RunRecord[];
+  },
+): string {
+  const [then, today] = [before, now].map((records) => ({
+    aggregate: aggregate(resultsOf(records)),
+    runs: records.length,
+  }));
+  return toMarkdown(movedCellBlocks(pages, { since, before: then!, now: today! }));
 }
 
 /** The text stays unmade until it is asked for. */

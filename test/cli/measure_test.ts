@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { collectMeasurements } from "../../src/cli/report_collect.ts";
 import { MEASUREMENTS } from "../../src/measure/mod.ts";
-import { parseMeasurements } from "../../src/report/judge/measurements.ts";
+import { parseMeasurements } from "../../src/report/read/records.ts";
 import { keptCheckpoints, measurementFile, readMeasurement } from "../../src/store/store.ts";
 import { runId } from "../../src/record/spec.ts";
 import { checkpointFile, openRun, runFolder, writeRecord } from "../../src/store/store.ts";

@@ -2,6 +2,8 @@
 import { W2A2, W4A4 } from "../../src/catalog/bits.ts";
 import type { ArmTitle, Paper } from "../../src/catalog/paper.ts";
 import type { RunRecord } from "../../src/record/record.ts";
+import { type Aggregate, aggregate } from "../../src/report/judge/aggregate.ts";
+import { resultsOf } from "../../src/report/read/result.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
 
 /** What a test says of a run; the rest is the same for all. */
@@ -64,14 +66,14 @@ export function spec(choice: RunChoice): RunSpec {
   };
 }
 
-/** A curve whose test accuracy rises to this value. */
-function epochs(count: number, top1Percent: number): RunRecord["curve"] {
+/** A curve whose test accuracy rises to this value; each seed has losses of its own, as trainings have. */
+function epochs(count: number, top1Percent: number, seed: number): RunRecord["curve"] {
   return Array.from({ length: count }, (_, index) => {
     const rest = (count - 1 - index) / count;
     return {
       epoch: index + 1,
       learningRate: 0.01 * (rest + 1 / count),
-      trainLoss: 0.1 + rest,
+      trainLoss: 0.1 + rest + seed / 1000,
       trainTop1Percent: top1Percent + 2 - 30 * rest ** 2,
       testLoss: 0.2 + rest,
       testTop1Percent: top1Percent - 35 * rest ** 2,
@@ -88,7 +90,7 @@ export function record(choice: RunChoice = {}): RunRecord {
   const epoch = (index: number, top1: number) => ({
     epoch: index,
     learningRate: 0.01,
-    trainLoss: 1,
+    trainLoss: 1 + own.seed / 1000,
     trainTop1Percent: 60,
     testLoss: 1,
     testTop1Percent: top1,
@@ -105,7 +107,7 @@ export function record(choice: RunChoice = {}): RunRecord {
       ? [epoch(1, 50)]
       : choice.epochs === undefined
       ? [epoch(1, 50), epoch(2, top1Percent)]
-      : epochs(choice.epochs, top1Percent),
+      : epochs(choice.epochs, top1Percent, own.seed),
     startedAt: "2026-01-02T03:04:05.000Z",
     wallSeconds: 90,
     cpuSeconds: 88,
@@ -130,6 +132,11 @@ export function runs(choice: RunChoice, top1Percents: readonly number[], teacher
   return top1Percents.map((top1Percent, seed) =>
     record({ ...choice, seed, top1Percent, teacher: teachers[seed]?.id ?? null })
   );
+}
+
+/** The cells of records. */
+export function aggregateOf(records: readonly RunRecord[]): Aggregate {
+  return aggregate(resultsOf(records));
 }
 
 const SOURCE = "arXiv:0000.00000v1, Table 1";

@@ -8,6 +8,8 @@ const LEAVES = ["src/errors.ts", "src/tree.ts"];
 const NETWORK = [...LEAVES, "src/engine", "src/random", "src/quant", "src/nn", "src/methods"];
 const TRAINING = [...NETWORK, "src/data", "src/catalog", "src/record", "src/checkpoint"];
 
+const JUDGE = ["src/errors.ts", "src/random", "src/record", "src/catalog", "src/report/labels.ts"];
+
 /** What each part may import besides itself: design of docs/architecture.md, "Imports point one way". */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/errors.ts": [],
@@ -44,7 +46,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/plan",
   ],
   "src/queue": ["src/errors.ts", "src/record", "src/engine", "src/store", "src/plan", "src/pool"],
-  "src/report": ["src/errors.ts", "src/random", "src/record", "src/catalog"],
+  "src/report/labels.ts": [],
+  "src/report/read": ["src/errors.ts", "src/record"],
+  "src/report/judge": [...JUDGE, "src/report/read"],
+  "src/report/pages": [...JUDGE, "src/report/read", "src/report/judge"],
+  "src/report/render": [...JUDGE, "src/report/read", "src/report/judge", "src/report/pages"],
+  "src/report/mod.ts": ["src/record", "src/catalog", "src/report"],
   "src/cli": ["src", "benchmarks", "datasets"],
   "datasets": ["src/errors.ts", "src/data", "src/random"],
   "benchmarks": ["src/record", "src/catalog", "src/report"],
@@ -85,6 +92,13 @@ Deno.test("imports point one way", () => {
       if (!allowed) wrong.push(`${file} imports ${target}`);
     }
   }
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("judging sees results and no record, whoever made them", () => {
+  const wrong = FILES.filter((file) => file.startsWith("src/report/judge/")).filter((file) =>
+    importsOf(join(ROOT, file)).includes("src/record/record.ts")
+  );
   assert.deepEqual(wrong, []);
 });
 

@@ -1,14 +1,13 @@
 /** The claims of a paper, tested on runs. */
 import type { Measurement } from "../../record/measurement.ts";
-import type { RunRecord } from "../../record/record.ts";
 import { InputError } from "../../errors.ts";
 import { canonicalJson, type ProtocolName } from "../../record/spec.ts";
+import type { Finished } from "../read/result.ts";
 import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
 import { decide, type Decision, differenceWords } from "./decision.ts";
 import { bitsTitle, modelTitle, signed } from "../labels.ts";
-import { kindOf } from "./measurement_kinds.ts";
+import { kindOf } from "./measurements.ts";
 import { differenceTo, likeRuns, type Partner, teachers } from "./pairs.ts";
-import { top1Percent } from "../read/records.ts";
 import { comparisonRemarks, type ControlDifference, controlRemarks } from "./remarks.ts";
 import { armOf } from "./rows.ts";
 import type { PairedDifference } from "./statistics/paired.ts";
@@ -88,16 +87,16 @@ function isOf(claim: Claim, { protocol, dataset, model, weightBits, activationBi
     claim.bits.some(({ weights, activations }) => weights === weightBits && activations === activationBits);
 }
 
-/** A number of a run, and what it was measured with: only equal `options` compare. */
+/** A number of a run, and the options and data that it was measured with: only equal ones compare. */
 interface RunNumber {
   readonly value: number;
   readonly options: string;
 }
 
-type NumberOfRun = (run: RunRecord) => RunNumber | null;
+type NumberOfRun = (run: Finished) => RunNumber | null;
 
 function runNumbers({ id, quantity }: Claim, measurements: readonly Measurement[]): NumberOfRun {
-  if (quantity.kind === "top1") return (run) => ({ value: top1Percent(run), options: "" });
+  if (quantity.kind === "top1") return ({ top1 }) => ({ value: top1, options: "" });
   const kind = kindOf(quantity.name), found = new Map<string, RunNumber>();
   for (const measurement of measurements) {
     if (measurement.name !== quantity.name) continue;
@@ -108,7 +107,8 @@ function runNumbers({ id, quantity }: Claim, measurements: readonly Measurement[
           "measure it again with the default options",
       );
     }
-    found.set(measurement.run, { value: number.value, options: canonicalJson(measurement.options) });
+    const { options, dataSha256 } = measurement;
+    found.set(measurement.run, { value: number.value, options: canonicalJson({ options, dataSha256 }) });
   }
   return (run) => found.get(run.id) ?? null;
 }

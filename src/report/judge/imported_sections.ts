@@ -1,11 +1,10 @@
 /** Results of other tools under the rules that ours are judged by: each tool is a laboratory of its own. */
 import { InputError } from "../../errors.ts";
-import type { RunRecord } from "../../record/record.ts";
 import type { ProtocolName } from "../../record/spec.ts";
 import { aggregate } from "./aggregate.ts";
 import { reportSections, type ReportTable } from "./tables.ts";
 import type { ArmTitle, Paper, Table } from "../../catalog/paper.ts";
-import type { ImportedRun } from "../read/imported.ts";
+import { importedResults, type ImportedRun } from "../read/imported.ts";
 
 /** One tool's cells of one table under one protocol. */
 export interface ImportedSection {
@@ -29,7 +28,7 @@ export function importedSections(page: Paper<ArmTitle>, imported: readonly Impor
     page.tables.flatMap((table) => {
       const runs = own.filter((run) => run.tool === tool && run.table === table.id);
       if (runs.length === 0) return [];
-      const sections = reportSections(widened(page, { table, runs }), aggregate(asRecords(runs)));
+      const sections = reportSections(widened(page, { table, runs }), aggregate(importedResults(runs)));
       return sections.filter((section) => section.runs.length > 0).map(({ protocol, tables }) => ({
         tool,
         protocol,
@@ -93,64 +92,4 @@ function widened(
     tables: [{ ...table, arms: [...table.arms, ...methods], bits: [...table.bits, ...bits] }],
     arms: [...page.arms, ...methods.filter(({ id }) => !known.has(id))],
   };
-}
-
-/** Runs as records, so that the same code averages, pairs and judges them. What the file does not say is left blank. */
-function asRecords(runs: readonly ImportedRun[]): RunRecord[] {
-  const teacherOf = (run: ImportedRun) =>
-    runs.find((other) =>
-      other.w_bits === null && other.seed === run.seed && other.model === run.model && other.protocol === run.protocol
-    )?.place ?? null;
-  return runs.map((run): RunRecord => ({
-    schema: 1,
-    id: run.place,
-    spec: {
-      schema: 1,
-      protocol: run.protocol,
-      arm: run.method,
-      method: { name: run.method, options: {} },
-      model: run.model,
-      dataset: { name: run.dataset, trainExamples: null, heldOut: 0, testExamples: null, evaluateOn: "test" },
-      quantization: run.w_bits === null ? null : {
-        quantizer: run.tool,
-        weightBits: run.w_bits,
-        activationBits: run.a_bits!,
-        firstLastBits: 8,
-        calibrationExamples: 1,
-      },
-      recipe: {
-        version: 1,
-        epochs: 1,
-        batchSize: 1,
-        learningRate: 1,
-        momentum: 0,
-        weightDecay: 0,
-        warmupEpochs: 0,
-        augmentation: "none",
-      },
-      seed: run.seed,
-      engine: "tensorflow",
-      teacher: run.w_bits === null ? null : teacherOf(run),
-    },
-    status: "done",
-    reason: null,
-    metrics: { top1Percent: run.top1_percent, loss: 0 },
-    curve: [],
-    startedAt: "1970-01-01T00:00:00Z",
-    wallSeconds: 0,
-    cpuSeconds: 0,
-    imagesPerSecond: 0,
-    peakMemoryMiB: 0,
-    environment: {
-      commit: run.tool,
-      dirty: false,
-      engine: run.tool,
-      versions: {},
-      device: "",
-      threads: 1,
-      os: "",
-      cpu: "",
-    },
-    dataSha256: null,
-  }));
 }

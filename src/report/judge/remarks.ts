@@ -1,16 +1,15 @@
 /** What a reader must know beside a comparison, in words. It changes no verdict. */
-import type { RunRecord } from "../../record/record.ts";
 import { revisionOf } from "../../catalog/revisions.ts";
 import { decide, differenceWords } from "./decision.ts";
 import { counted } from "../labels.ts";
-import { specRevision } from "./newest.ts";
+import type { Finished, Result } from "../read/result.ts";
 import type { PairedDifference } from "./statistics/paired.ts";
 import type { ArmTitle } from "../../catalog/paper.ts";
 
 /** The ended runs of a cell. */
 interface Runs {
-  readonly done: readonly RunRecord[];
-  readonly notDone: readonly RunRecord[];
+  readonly done: readonly Finished[];
+  readonly notDone: readonly Result[];
 }
 
 /** A difference to one of an arm's controls. */
@@ -60,12 +59,12 @@ export function comparisonRemarks(
  * of arms that there is a difference to: runs of another recipe are no pair.
  */
 export function deviceRemarks(
-  own: readonly RunRecord[],
-  { done, title }: { readonly done: readonly RunRecord[]; readonly title: string },
+  own: readonly Result[],
+  { done, title }: { readonly done: readonly Result[]; readonly title: string },
 ): string[] {
-  const devices = new Map(done.map(({ spec, environment }) => [spec.seed, environment.device]));
-  const pairs = own.filter(({ spec }) => devices.has(spec.seed));
-  const across = pairs.filter(({ spec, environment }) => devices.get(spec.seed) !== environment.device).length;
+  const devices = new Map(done.map(({ seed, origin }) => [seed, origin?.device]));
+  const pairs = own.filter(({ seed }) => devices.has(seed));
+  const across = pairs.filter(({ seed, origin }) => devices.get(seed) !== origin?.device).length;
   return across > 0 ? [`${across} of ${counted(pairs.length, "pair")} with ${title} are of a GPU and a CPU`] : [];
 }
 
@@ -78,22 +77,22 @@ function runsRemarks({ done, notDone }: Runs): string[] {
 }
 
 /** What makes runs less than fully traceable or alike: `doubtsOf`, and several commits, which a long grid has by nature. */
-export function flagsOf(runs: readonly RunRecord[]): string[] {
-  const commits = new Set(runs.flatMap(({ environment }) => environment.commit ?? [])).size;
+export function flagsOf(runs: readonly Result[]): string[] {
+  const commits = new Set(runs.flatMap(({ origin }) => origin?.commit ?? [])).size;
   return [...doubtsOf(runs), ...(commits > 1 ? [`runs of ${commits} commits`] : [])];
 }
 
 /** Uncommitted changes, no commit, a GPU, a quantizer that the code has changed since. */
-function doubtsOf(runs: readonly RunRecord[]): string[] {
-  const environments = runs.map(({ environment }) => environment);
+function doubtsOf(runs: readonly Result[]): string[] {
+  const origins = runs.flatMap(({ origin }) => origin ?? []);
   const of = (count: number) => `${count} of ${counted(runs.length, "run")}`;
-  const dirty = environments.filter(({ dirty }) => dirty === true).length;
-  const unknown = environments.filter(({ commit }) => commit === null).length;
-  const old = new Set(runs.flatMap(({ spec }) => {
-    const name = spec.quantization?.quantizer;
-    return name !== undefined && specRevision(spec) < revisionOf(name) ? name : [];
+  const dirty = origins.filter(({ dirty }) => dirty === true).length;
+  const unknown = origins.filter(({ commit }) => commit === null).length;
+  const old = new Set(runs.flatMap(({ version }) => {
+    const name = version?.quantizer ?? null;
+    return name !== null && version!.revision < revisionOf(name) ? name : [];
   }));
-  const gpu = environments.filter(({ device }) => device === "gpu").length;
+  const gpu = origins.filter(({ device }) => device === "gpu").length;
   return [
     ...(dirty > 0 ? [`${of(dirty)} of a checkout with uncommitted changes`] : []),
     ...(unknown > 0 ? [`${of(unknown)} of no known commit`] : []),

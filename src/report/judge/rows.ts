@@ -1,14 +1,14 @@
 /** One row of a table: the runs of a cell beside what was published of it, compared and judged. */
-import type { RunRecord } from "../../record/record.ts";
 import type { ProtocolName } from "../../record/spec.ts";
-import { type Aggregate, type Cell, type CellKey, keyText, type RowKey } from "./aggregate.ts";
+import type { CellKey, Finished, RowKey } from "../read/result.ts";
+import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
 import { MINIMUM_SEEDS } from "./decision.ts";
 import { modelTitle } from "../labels.ts";
 import { differenceTo, likeRuns, type Partner } from "./pairs.ts";
-import { top1Percent } from "../read/records.ts";
 import { comparisonRemarks, type ControlDifference, deviceRemarks, flagsOf } from "./remarks.ts";
-import { mean, type PairedDifference, standardDeviation } from "./statistics/paired.ts";
-import { holm } from "./statistics/holm.ts";
+import { mean, standardDeviation } from "./statistics/basics.ts";
+import type { PairedDifference } from "./statistics/paired.ts";
+import { holm } from "./statistics/p_values.ts";
 import type { TaskScores } from "./statistics/suite.ts";
 import type { ArmTitle, Paper, PublishedCell, Table } from "../../catalog/paper.ts";
 import { judge, type Verdict } from "./verdict.ts";
@@ -131,13 +131,13 @@ function compared(
   };
 }
 
-function pairedScores(done: readonly RunRecord[], partner: Partner): TaskScores | null {
+function pairedScores(done: readonly Finished[], partner: Partner): TaskScores | null {
   const pairs = done.flatMap((run) => {
     const other = partner(run);
-    return other ? [[top1Percent(run), top1Percent(other)] as const] : [];
+    return other ? [{ arm: run.top1, baseline: other.top1 }] : [];
   });
   if (pairs.length === 0) return null;
-  return { arm: pairs.map(([own]) => own), baseline: pairs.map(([, other]) => other) };
+  return { arm: pairs.map(({ arm }) => arm), baseline: pairs.map(({ baseline }) => baseline) };
 }
 
 function judgedRow(
@@ -148,7 +148,7 @@ function judgedRow(
 ): ReportRow {
   const arm = armOf(page, key.arm);
   const done = cell?.done ?? [], notDone = cell?.notDone ?? [];
-  const seeds = done.map((run) => ({ seed: run.spec.seed, run: run.id, top1Percent: top1Percent(run) }));
+  const seeds = done.map(({ seed, id, top1 }) => ({ seed, run: id, top1Percent: top1 }));
   const values = seeds.map(({ top1Percent }) => top1Percent);
   const publishedDifference = published && publishedDifferenceToLsq(page, published);
   const verdict = judge({

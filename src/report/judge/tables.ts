@@ -1,6 +1,6 @@
-import type { RunRecord } from "../../record/record.ts";
-import type { ProtocolName } from "../../record/spec.ts";
-import { type Aggregate, type Cell, cellKey, keyText, type RowKey } from "./aggregate.ts";
+import type { ProtocolName, RunSpec } from "../../record/spec.ts";
+import { type CellKey, cellOf, type Result, type RowKey } from "../read/result.ts";
+import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
 import { teachers } from "./pairs.ts";
 import { type ReportRow, type ScoredRow, scoredRows } from "./rows.ts";
 import { type SuiteSummary, suiteSummary } from "./statistics/suite.ts";
@@ -28,7 +28,7 @@ export interface ReportSection {
   readonly protocol: ProtocolName;
   readonly tables: readonly ReportTable[];
   /** All runs of the tables, each once, in the order of the rows. */
-  readonly runs: readonly RunRecord[];
+  readonly runs: readonly Result[];
 }
 
 const SECTION_ORDER: readonly ProtocolName[] = ["paper", "full", "reduced", "smoke"];
@@ -61,13 +61,19 @@ function section(page: Paper<ArmTitle>, { protocol, cells, byKey }: Ground): Rep
   const shown = new Set(tables.flatMap(({ rows }) => rows.map((row) => keyText({ ...row, arm: row.arm.id }))));
   const runs = ground.cells.filter((cell) => shown.has(keyText(cell)))
     .sort(cellOrder(page))
-    .flatMap(({ done, notDone }) => [...done, ...notDone].sort((a, b) => a.spec.seed - b.spec.seed));
+    .flatMap(({ done, notDone }) => [...done, ...notDone].sort((a, b) => a.seed - b.seed));
   return { protocol, tables, runs };
 }
 
 /** The runs, or what was measured of them, that belong to a table of the page, of any protocol and model. */
-export function runsOf<T extends Pick<RunRecord, "spec">>(page: Paper<ArmTitle>, records: readonly T[]): T[] {
-  return records.filter(({ spec }) => page.tables.some((table) => belongs(table, cellKey(spec))));
+export function runsOf<T extends { readonly spec: RunSpec } | { readonly cell: CellKey }>(
+  page: Paper<ArmTitle>,
+  runs: readonly T[],
+): T[] {
+  return runs.filter((run) => {
+    const cell = "cell" in run ? run.cell : cellOf(run.spec);
+    return page.tables.some((table) => belongs(table, cell));
+  });
 }
 
 function belongs(table: Table<ArmTitle>, { dataset, arm, weightBits, activationBits }: RowKey): boolean {

@@ -35,14 +35,58 @@ export interface TableBlock {
   readonly aside?: boolean;
 }
 
-/** A picture for the site; its table says the same in numbers. */
+/** One row of a figure of intervals: a value of ours with its interval, and the published one. Units are those of the axis. */
+export interface IntervalRow {
+  /** Rows of one group stand under its name. */
+  readonly group: string;
+  readonly label: string;
+  readonly value: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+  /** Single seeds. */
+  readonly seeds: readonly number[];
+  readonly published: number | null;
+}
+
+/** A point of a line. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A method's lines, one a seed, all over the same x. */
+export interface Panel {
+  readonly label: string;
+  readonly lines: readonly (readonly Point[])[];
+}
+
+/** The contents of a picture, by its form. */
+export type Drawing =
+  | {
+    readonly kind: "intervals";
+    readonly rows: readonly IntervalRow[];
+    /** `zero`: where a line stands for "no difference"; null: nowhere. */
+    readonly axis: { readonly label: string; readonly zero: number | null };
+  }
+  | {
+    readonly kind: "panels";
+    readonly panels: readonly Panel[];
+    /** Its mean stands behind every panel; null: none. */
+    readonly baseline: Panel | null;
+    /** `whole`: x has no values between whole numbers; `logarithmic`: the scale of y, every y then being > 0. */
+    readonly axes: { readonly x: string; readonly whole?: boolean; readonly logarithmic?: boolean };
+  }
+  | { readonly kind: "curve"; readonly test: readonly number[]; readonly train: readonly number[] };
+
+/** A picture, and a table with the same in numbers. */
 export interface FigureBlock {
   readonly kind: "figure";
   /** Unique on its page. */
   readonly id: string;
   readonly caption: string;
-  /** An `<svg>` element whose title and description are inside. */
-  readonly svg: string;
+  /** In words, for readers who cannot see it. */
+  readonly description: string;
+  readonly drawing: Drawing;
   readonly data: Pick<TableBlock, "columns" | "rows">;
 }
 

@@ -3,7 +3,7 @@ import { type Block, heading, paragraph, type TableCell } from "./blocks.ts";
 import { type ClaimEvidence, type ClaimResult, numberText, OWN_FP } from "../judge/claims.ts";
 import { differenceWords } from "../judge/decision.ts";
 import { bitsTitle, counted, modelTitle, verdictTitle } from "../labels.ts";
-import { armTitle } from "./result_table.ts";
+import { armTitle } from "./results.ts";
 import { armOf } from "../judge/rows.ts";
 import type { ArmTitle, Claim, Paper } from "../../catalog/paper.ts";
 

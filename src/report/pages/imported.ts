@@ -1,22 +1,16 @@
 /** Results of other tools as blocks: beside ours, then each tool's own differences and verdicts. */
 import { type Block, type Column, heading, listSection, paragraph, type TableCell } from "./blocks.ts";
 import { bitsTitle, modelTitle, points } from "../labels.ts";
-import { armTitle, resultBlocks } from "./result_table.ts";
+import { armTitle, resultBlocks } from "./results.ts";
 import type { ReportRow, ReportSection } from "../judge/tables.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
-
-const HEADING = "Results of other tools";
 
 /** Nothing where nothing was imported. */
 export function importedBlocks(imported: readonly ImportedSection[], ours: readonly ReportSection[]): Block[] {
   if (imported.length === 0) return [];
-  const groups = new Map<string, ImportedSection[]>();
-  for (const section of imported) {
-    const key = `${section.table.table.id} ${section.protocol}`;
-    groups.set(key, [...(groups.get(key) ?? []), section]);
-  }
+  const groups = Map.groupBy(imported, ({ table, protocol }) => `${table.table.id} ${protocol}`);
   return [
-    heading(2, HEADING),
+    heading(2, "Results of other tools"),
     paragraph(
       "Imported with --import, not run by Requant and in no mean of ours. The rules are the same: mean over seeds, " +
         "differences paired by seed to the tool's own LSQ and full precision, verdicts from them. What the tool did is as its " +

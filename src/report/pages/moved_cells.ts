@@ -1,19 +1,22 @@
 /** What changed between two sets of records: the cells whose numbers or verdict moved. */
-import type { RunRecord } from "../../record/record.ts";
-import { aggregate } from "../judge/aggregate.ts";
+import type { Aggregate } from "../judge/aggregate.ts";
 import { type Block, heading, paragraph, type TableCell } from "./blocks.ts";
 import { bitsTitle, counted, modelTitle, points, signed, verdictTitle } from "../labels.ts";
-import { toMarkdown } from "../render/markdown.ts";
-import { armTitle } from "./result_table.ts";
+import { armTitle } from "./results.ts";
 import { type ReportRow, reportSections } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 
-/** The records of two moments, judged by the same rules: today's. */
+/** The runs of two moments, judged by the same rules: today's. */
 export interface Moments {
-  /** What the earlier one is called. */
+  /** Name of the earlier one. */
   readonly since: string;
-  readonly before: readonly RunRecord[];
-  readonly now: readonly RunRecord[];
+  readonly before: Moment;
+  readonly now: Moment;
+}
+
+interface Moment {
+  readonly aggregate: Aggregate;
+  readonly runs: number;
 }
 
 interface Move {
@@ -25,37 +28,36 @@ interface Move {
 }
 
 /**
- * The moved cells as Markdown. A cell has moved if its seeds, mean, spread, paired difference or verdict changed; a cell
- * that has no run in one of the two is new or gone.
- *
- * @throws {InputError} If the records of one cell do not belong together (see `aggregate`).
+ * Names the moved cells. A cell has moved if its seeds, mean, spread, paired difference or verdict changed; a cell that has
+ * no run in one of the two is new or gone.
  */
-export function movedCells(pages: readonly Paper<ArmTitle>[], { since, before, now }: Moments): string {
-  const earlier = aggregate(before), later = aggregate(now);
+export function movedCellBlocks(
+  pages: readonly Paper<ArmTitle>[],
+  { since, before: then, now: today }: Moments,
+): Block[] {
   const moves = pages.flatMap((page) => {
-    const old = ranRows(page, earlier), fresh = ranRows(page, later);
+    const old = ranRows(page, then.aggregate), fresh = ranRows(page, today.aggregate);
     return [...new Set([...fresh.keys(), ...old.keys()])].flatMap((key): Move[] => {
       const before = old.get(key) ?? null, now = fresh.get(key) ?? null;
       const isSame = before !== null && now !== null && told(before) === told(now);
       return isSame ? [] : [{ page, row: (now ?? before)!, before, now }];
     });
   });
-  const blocks: Block[] = [
+  return [
     heading(1, `Cells that moved since ${since}`),
     paragraph(
       moves.length === 0
-        ? `No cell moved: ${counted(before.length, "run")} then, ${counted(now.length, "run")} now.`
-        : `${counted(moves.length, "cell")} moved: ${counted(before.length, "run")} then, ${
-          counted(now.length, "run")
+        ? `No cell moved: ${counted(then.runs, "run")} then, ${counted(today.runs, "run")} now.`
+        : `${counted(moves.length, "cell")} moved: ${counted(then.runs, "run")} then, ${
+          counted(today.runs, "run")
         } now. ` +
           "Both are judged by today's rules.",
     ),
     ...(moves.length === 0 ? [] : [moveTable(moves)]),
   ];
-  return toMarkdown(blocks);
 }
 
-function ranRows(page: Paper<ArmTitle>, all: ReturnType<typeof aggregate>): Map<string, ReportRow> {
+function ranRows(page: Paper<ArmTitle>, all: Aggregate): Map<string, ReportRow> {
   const rows = reportSections(page, all).flatMap(({ tables }) => tables.flatMap(({ rows }) => rows));
   return new Map(rows.filter(({ n, notDone }) => n + notDone > 0).map((row) => [rowKey(row), row]));
 }

@@ -1,9 +1,8 @@
 import { type Block, type Column, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
-import { bitsTitle, counted, modelTitle, verdictTitle } from "../labels.ts";
-import { armTitle } from "./result_table.ts";
-import { VERDICT_SYMBOLS } from "../render/html/block_html.ts";
-import { paperHref } from "../render/html/site.ts";
-import type { ReportRow, ReportSection, ReportTable } from "../judge/tables.ts";
+import { bitsTitle, counted, modelTitle, VERDICT_SYMBOLS, verdictTitle } from "../labels.ts";
+import { armTitle } from "./results.ts";
+import { paperHref } from "./paper.ts";
+import type { ReportSection, ReportTable } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICTS } from "../judge/verdict.ts";
 
@@ -81,11 +80,7 @@ function verdictMatrix(
   { page, protocol }: { readonly page: Paper<ArmTitle>; readonly protocol: string },
 ): TableBlock {
   const arms = [...new Map(rows.map(({ arm }) => [arm.id, arm])).values()];
-  const lines = new Map<string, ReportRow[]>();
-  for (const row of rows) {
-    const name = `${modelTitle(row.model)}, ${bitsTitle(row)}`;
-    lines.set(name, [...(lines.get(name) ?? []), row]);
-  }
+  const lines = Map.groupBy(rows, (row) => `${modelTitle(row.model)}, ${bitsTitle(row)}`);
   return {
     kind: "table",
     caption: `${page.id.toUpperCase()}, ${table.title}, protocol ${protocol}`,

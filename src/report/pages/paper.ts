@@ -4,16 +4,16 @@ import type { Aggregate } from "../judge/aggregate.ts";
 import { type Block, heading, listSection, paragraph } from "./blocks.ts";
 import type { ClaimResult } from "../judge/claims.ts";
 import { claimBlocks } from "./claims.ts";
-import { figureBlocks, runsByCell } from "./figure_blocks.ts";
-import { measurementBlocks } from "./measurement_blocks.ts";
+import { figureBlocks, type RecordsById } from "./figures.ts";
+import { measurementBlocks } from "./measurements.ts";
 import { importedBlocks } from "./imported.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
-import { bitsTitle, datasetTitle, modelTitle, signed, verdictTitle } from "../labels.ts";
-import { leftOutItems } from "./left_out.ts";
-import { armTitle, resultBlocks } from "./result_table.ts";
-import { environmentBlocks, failureBlocks, runBlocks } from "./run_tables.ts";
-import { statisticsBlocks } from "./statistics.ts";
-import type { ReportSection } from "../judge/tables.ts";
+import { bitsTitle, counted, datasetTitle, modelTitle, signed, verdictTitle } from "../labels.ts";
+import { armTitle, resultBlocks, statisticsBlocks } from "./results.ts";
+import { environmentBlocks, failureBlocks, runBlocks } from "./runs.ts";
+import { type ReportSection, runsOf } from "../judge/tables.ts";
+import { armOf } from "../judge/rows.ts";
+import type { Result } from "../read/result.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICT_RULES } from "../judge/verdict.ts";
 
@@ -27,11 +27,17 @@ const LEGEND =
   "the full-precision run (FP) that the run started from. Intervals of differences are t intervals (95 %), which keep what " +
   "they promise for few seeds; bootstrap intervals stand beside them and are too short there (docs/reproducibility.md).";
 
-/** What a page is made from. */
+/** Where the page of a paper lies, relative to the root of the site. */
+export function paperHref(id: string): string {
+  return `${id}.html`;
+}
+
+/** Everything a page is made from. */
 export interface PageInput {
   readonly page: Paper<ArmTitle>;
   readonly sections: readonly ReportSection[];
   readonly aggregate: Aggregate;
+  readonly records: RecordsById;
   readonly deviations: Readonly<Record<string, readonly string[]>>;
   /** Of all runs; those of the page's tables are shown. */
   readonly measurements: readonly Measurement[];
@@ -43,7 +49,7 @@ export interface PageInput {
 
 /** A paper's page. A page whose only runs are of the smoke protocol says so in its first line. */
 export function pageBlocks(
-  { page, sections, aggregate, deviations, measurements, imported, claims }: PageInput,
+  { page, sections, aggregate, records, deviations, measurements, imported, claims }: PageInput,
 ): Block[] {
   const ran = sections.filter(({ runs }) => runs.length > 0);
   const isSmokeOnly = ran.length > 0 && ran.every(({ protocol }) => protocol === "smoke");
@@ -53,7 +59,7 @@ export function pageBlocks(
     paragraph(`${page.citation}. ${page.arxiv}.`),
     ...(page.caveat === null ? [] : [{ kind: "banner", text: page.caveat } satisfies Block]),
     paragraph(LEGEND),
-    ...sections.flatMap((section) => sectionBlocks(section, { page, deviations, isSmokeOnly })),
+    ...sections.flatMap((section) => sectionBlocks(section, { page, records, deviations, isSmokeOnly })),
     ...claimBlocks(page, claims),
     ...measurementBlocks(page, measurements),
     ...importedBlocks(imported, sections),
@@ -81,30 +87,25 @@ export function pageBlocks(
   ];
 }
 
-interface SectionContext {
-  readonly page: Paper<ArmTitle>;
-  readonly deviations: PageInput["deviations"];
+interface SectionContext extends Pick<PageInput, "page" | "records" | "deviations"> {
   readonly isSmokeOnly: boolean;
 }
 
 function sectionBlocks(
-  { protocol, tables, runs }: ReportSection,
-  { page, deviations, isSmokeOnly }: SectionContext,
+  { protocol, tables, runs: results }: ReportSection,
+  { page, records, deviations, isSmokeOnly }: SectionContext,
 ): Block[] {
-  const armTitleOf = (id: string) => {
-    const arm = page.arms.find((arm) => arm.id === id);
-    return arm ? armTitle({ arm }) : id;
-  };
-  const runsOfCells = runsByCell({ runs });
-  const results = tables.flatMap((table): Block[] => [
+  const armTitleOf = (id: string) => armTitle({ arm: armOf(page, id) });
+  const runs = results.map(({ id }) => records.get(id)!);
+  const shown = tables.flatMap((table): Block[] => [
     ...resultBlocks(table),
     ...statisticsBlocks(table),
-    ...figureBlocks(table, { runs: runsOfCells, idPrefix: protocol }),
+    ...figureBlocks(table, { records, idPrefix: protocol }),
   ]);
   return [
     heading(2, sectionTitle(protocol, runs.length)),
     ...(protocol === "smoke" && !isSmokeOnly ? [{ kind: "banner", text: SMOKE_SECTION_BANNER } satisfies Block] : []),
-    ...(results.length > 0 ? results : [paragraph("No published number and no run.")]),
+    ...(shown.length > 0 ? shown : [paragraph("No published number and no run.")]),
     ...failureBlocks(runs, armTitleOf),
     ...(runs.length === 0
       ? []
@@ -144,4 +145,49 @@ function publishedDifferenceBlocks(page: Paper<ArmTitle>): Block[] {
       item.reason ?? "",
     ]),
   }];
+}
+
+/** Between an arm and what replaced a part of it: `fpq@pact` is FPQ on PACT's quantizer. */
+const VARIANT_MARK = "@";
+
+/** An item a kind of run; nothing where there is none. */
+export function leftOutItems(page: Paper<ArmTitle>, { cells, heldOut, outdated }: Aggregate): string[] {
+  const trials = runsOf(page, heldOut), old = runsOf(page, outdated);
+  const variants = cells.flatMap(({ done, notDone }) => [...done, ...notDone]).filter((run) => isVariant(page, run));
+  const versions = [...new Set(old.map(versionText))].sort().join("; ");
+  return [
+    ...(trials.length > 0
+      ? [
+        `${counted(trials.length, "run")} on held-out training images, which choose hyper-parameters and are no result`,
+      ]
+      : []),
+    ...(old.length > 0
+      ? [
+        `${counted(old.length, "run")} of an older version (${versions}): the code has changed what they compute`,
+      ]
+      : []),
+    ...(variants.length > 0
+      ? [
+        `${counted(variants.length, "run")} of an arm with a part replaced (${
+          armsOf(variants)
+        }), which is not the paper's`,
+      ]
+      : []),
+  ];
+}
+
+/** An arm of the page with a part replaced, which no table of the page lists. */
+function isVariant(page: Paper<ArmTitle>, { cell }: Result): boolean {
+  const [base, part] = cell.arm.split(VARIANT_MARK);
+  return part !== undefined && page.arms.some(({ id }) => id === base) &&
+    !page.tables.some(({ arms }) => arms.some(({ id }) => id === cell.arm));
+}
+
+function armsOf(runs: readonly Result[]): string {
+  return [...new Set(runs.map(({ cell }) => cell.arm))].sort().join(", ");
+}
+
+function versionText({ version }: Result): string {
+  const { recipe, quantizer, revision } = version!;
+  return `recipe ${recipe}${quantizer === null ? "" : `, ${quantizer} ${revision}`}`;
 }

@@ -1,10 +1,9 @@
 /** The page of one run: what was asked, what came out, what computed it. */
 import type { Epoch, RunRecord } from "../../record/record.ts";
 import type { RunSpec } from "../../record/spec.ts";
-import { cellKey } from "../judge/aggregate.ts";
+import { cellOf } from "../read/result.ts";
 import { type Block, type FigureBlock, heading, paragraph, type TableCell } from "./blocks.ts";
-import { spread } from "../render/figures/panel_figure.ts";
-import { runCurveDrawing } from "../render/figures/run_curve.ts";
+import { spread } from "./figures.ts";
 import { bitsTitle, datasetTitle, modelTitle, points } from "../labels.ts";
 
 /** Epochs in the table under the curve. */
@@ -26,7 +25,7 @@ export interface RunPageContext {
 
 /** `LSQ, ResNet-20, W2A2, seed 0`. */
 export function runTitle({ spec }: RunRecord, armTitle: string): string {
-  return `${armTitle}, ${modelTitle(spec.model)}, ${bitsTitle(cellKey(spec))}, seed ${spec.seed}`;
+  return `${armTitle}, ${modelTitle(spec.model)}, ${bitsTitle(cellOf(spec))}, seed ${spec.seed}`;
 }
 
 /** The page of one run. */
@@ -122,7 +121,7 @@ function numberText(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 
-function curveFigure({ id, curve, spec }: RunRecord): Block[] {
+function curveFigure({ curve, spec }: RunRecord): Block[] {
   if (curve.length === 0) return [];
   const images = spec.dataset.evaluateOn === "test" ? "test" : "held-out";
   const caption = `Top-1 by epoch, percent. Full line: ${images} images; dashed grey line: training images`;
@@ -135,7 +134,12 @@ function curveFigure({ id, curve, spec }: RunRecord): Block[] {
       kind: "figure",
       id: "run-curve",
       caption,
-      svg: runCurveDrawing(curve, { id: `run-${id}`, title: caption, description }),
+      description,
+      drawing: {
+        kind: "curve",
+        test: curve.map(({ testTop1Percent }) => testTop1Percent),
+        train: curve.map(({ trainTop1Percent }) => trainTop1Percent),
+      },
       data: curveTable(curve),
     },
   ];

@@ -1,4 +1,5 @@
 import { InputError } from "../../errors.ts";
+import { type Measurement, parseMeasurement } from "../../record/measurement.ts";
 import { parseRunRecord, type RunRecord } from "../../record/record.ts";
 
 /**
@@ -9,25 +10,40 @@ import { parseRunRecord, type RunRecord } from "../../record/record.ts";
  * and the line are named.
  */
 export function parseRecords(text: string, source: string): RunRecord[] {
-  return text.split("\n").flatMap((line, index) => {
-    if (line.trim() === "") return [];
-    const place = `line ${index + 1} of ${source}`;
-    const record = parseRunRecord(parseLine(line, place), place);
+  return lines(text, { source, remedy: "copy the record again" }).map(({ value, place }) => {
+    const record = parseRunRecord(value, place);
     requireWholeCurve(record, place);
     requireLastEpoch(record, place);
-    return [record];
+    return record;
   });
 }
 
-function parseLine(line: string, place: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    const start = line.length > 40 ? `${line.slice(0, 40)}...` : line;
-    throw new InputError(
-      `Cannot read ${place} as it is not complete JSON (${start}): delete the line or copy the record again`,
-    );
-  }
+/**
+ * Reads measurements, one JSON document a line; empty lines are skipped.
+ *
+ * @param source The file's name, for messages.
+ * @throws {InputError} If a line is cut off, of another schema, or its run's id is not its spec's.
+ */
+export function parseMeasurements(text: string, source: string): Measurement[] {
+  return lines(text, { source, remedy: "measure again" }).map(({ value, place }) => parseMeasurement(value, place));
+}
+
+interface Line {
+  readonly value: unknown;
+  readonly place: string;
+}
+
+function lines(text: string, { source, remedy }: { readonly source: string; readonly remedy: string }): Line[] {
+  return text.split("\n").flatMap((line, index) => {
+    if (line.trim() === "") return [];
+    const place = `line ${index + 1} of ${source}`;
+    try {
+      return [{ value: JSON.parse(line), place }];
+    } catch {
+      const start = line.length > 40 ? `${line.slice(0, 40)}...` : line;
+      throw new InputError(`Cannot read ${place} as it is not complete JSON (${start}): delete the line or ${remedy}`);
+    }
+  });
 }
 
 /** A done run has every epoch of its recipe, in order: a run that was cut short where it was best is no result. */
@@ -55,11 +71,4 @@ function requireLastEpoch({ id, status, metrics, curve }: RunRecord, place: stri
         `epoch's is ${last.testTop1Percent}`,
     );
   }
-}
-
-/** Top-1 of a done run, in percent. @throws {RangeError} If the run is not done. */
-export function top1Percent(record: RunRecord): number {
-  const value = record.metrics?.["top1Percent"];
-  if (value === undefined) throw new RangeError(`Cannot take the top-1 of run ${record.id} as it is ${record.status}`);
-  return value;
 }

@@ -1,5 +1,5 @@
 import { bitsTitle, modelTitle, points, signed, verdictTitle } from "../labels.ts";
-import { armTitle } from "../pages/result_table.ts";
+import { armTitle } from "../pages/results.ts";
 import type { ReportRow, ReportSection, ReportTable } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 
@@ -106,7 +106,7 @@ const SPECIAL: Readonly<Record<string, string>> = {
   "^": "\\textasciicircum{}",
 };
 
-/** Characters that LaTeX would take for commands, made literal. */
+/** Text on one line, with characters literal that LaTeX would take for commands. */
 function escaped(text: string): string {
-  return text.replace(/[\\~^&%$#_{}]/g, (character) => SPECIAL[character] ?? `\\${character}`);
+  return text.replace(/\s+/g, " ").replace(/[\\~^&%$#_{}]/g, (character) => SPECIAL[character] ?? `\\${character}`);
 }

@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { rounded } from "./csv.ts";
 import { bitsTitle, datasetTitle, modelTitle } from "../labels.ts";
-import { armTitle } from "../pages/result_table.ts";
+import { armTitle } from "../pages/results.ts";
 import type { ReportRow, ReportSection } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 

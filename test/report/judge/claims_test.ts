@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { PAPERS } from "../../../benchmarks/mod.ts";
-import { aggregate } from "../../../src/report/judge/aggregate.ts";
 import { type ClaimResult, claimResults, OWN_FP } from "../../../src/report/judge/claims.ts";
 import { claimBlocks } from "../../../src/report/pages/claims.ts";
 import type { ArmTitle, Claim, Paper } from "../../../src/catalog/paper.ts";
 import type { Measurement } from "../../../src/record/measurement.ts";
 import type { RunRecord } from "../../../src/record/record.ts";
-import { PAGE, record, runs } from "../fixtures.ts";
+import { aggregateOf, PAGE, record, runs } from "../fixtures.ts";
 
 const W2A2 = { weights: 2, activations: 2 } as const;
 
@@ -33,7 +32,7 @@ interface Ground {
 
 function result(records: readonly RunRecord[], { claim, page, measurements = [] }: Ground = {}): ClaimResult {
   const own = { ...PAGE, ...page, claims: [{ ...CLAIM, ...claim }] };
-  return claimResults(own, { aggregate: aggregate(records), measurements })[0]!;
+  return claimResults(own, { aggregate: aggregateOf(records), measurements })[0]!;
 }
 
 const LSQ = runs({ arm: "lsq" }, [88, 88.3, 87.9]);
@@ -194,6 +193,15 @@ Deno.test("claimResults() pairs no measurements of different options", () => {
   assert.match(verdict.reason, /, no run, measured alike, of lsq with a common seed$/);
 });
 
+Deno.test("claimResults() pairs no measurements on different data", () => {
+  const elsewhere = GAIN.map((item) => ({ ...traced(item, 700), dataSha256: "11" }));
+  const { verdict } = result([...LSQ, ...GAIN], {
+    claim: FLATTER,
+    measurements: [...LSQ.map((item) => traced(item, 1000)), ...elsewhere],
+  });
+  assert.match(verdict.reason, /, no run, measured alike, of lsq with a common seed$/);
+});
+
 Deno.test("claimResults() refuses a measurement without the number of the claim", () => {
   const claim = { ...FLATTER, quantity: { ...FLATTER.quantity, quantity: "Tr K" } };
   assert.throws(() => result([...LSQ, ...GAIN], { claim, measurements: [traced(GAIN[0]!, 1)] }), {
@@ -204,7 +212,7 @@ Deno.test("claimResults() refuses a measurement without the number of the claim"
 
 Deno.test("claimBlocks() has a row a claim and a row an evidence", () => {
   const page = { ...PAGE, claims: [CLAIM] };
-  const blocks = claimBlocks(page, claimResults(page, { aggregate: aggregate([...LSQ, ...GAIN]), measurements: [] }));
+  const blocks = claimBlocks(page, claimResults(page, { aggregate: aggregateOf([...LSQ, ...GAIN]), measurements: [] }));
   const tables = blocks.flatMap((block) => block.kind === "table" ? [block.rows] : []);
   assert.deepEqual(tables[0]![0]!.slice(0, 2), ["Good beats LSQ by 1.50", "Table 1"]);
   assert.deepEqual(tables[1], [[

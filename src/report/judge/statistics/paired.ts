@@ -1,10 +1,8 @@
 /** What is computed over seeds. All functions are pure; what is drawn is drawn from a seeded stream. */
 import { type Interval, mean, standardDeviation } from "./basics.ts";
 import { bcaInterval } from "./bootstrap.ts";
-import { signFlipP } from "./sign_flip.ts";
-import { tInterval, tTestP } from "./student.ts";
-
-export { type Interval, mean, quantile, standardDeviation } from "./basics.ts";
+import { signFlipP, tTestP } from "./p_values.ts";
+import { tInterval } from "./student.ts";
 
 /** One seed that two arms share. */
 export interface SeedDifference {

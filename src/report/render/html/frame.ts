@@ -1,6 +1,6 @@
 import type { Block } from "../../pages/blocks.ts";
 import { anchor, blockHtml } from "./block_html.ts";
-import { escaped } from "../escape.ts";
+import { escaped } from "../figures/drawing.ts";
 
 /** A link of the site's navigation; `href` is relative to the root of the site. */
 export interface SiteLink {

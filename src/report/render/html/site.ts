@@ -1,13 +1,13 @@
 /** The static site: an overview, a page a paper, a page a run; linked, and whole without a network. */
 import type { RunRecord } from "../../../record/record.ts";
-import { cellKey } from "../../judge/aggregate.ts";
-import { type Block, heading, paragraph, type TableCell } from "../../pages/blocks.ts";
-import { bitsTitle, counted, datasetTitle, modelTitle, points } from "../../labels.ts";
-import { armTitle } from "../../pages/result_table.ts";
+import type { Block } from "../../pages/blocks.ts";
+import { paperHref } from "../../pages/paper.ts";
+import { armTitle } from "../../pages/results.ts";
 import { runsOf } from "../../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../../catalog/paper.ts";
 import { pageHtml, type SiteLink } from "./frame.ts";
 import { runHref, runPageBlocks } from "../../pages/run.ts";
+import { runIndexBlocks } from "../../pages/runs.ts";
 import SCRIPT from "./site.js" with { type: "text" };
 import STYLE from "./style.css" with { type: "text" };
 
@@ -28,11 +28,6 @@ export interface SiteInput {
 
 const OVERVIEW: SiteLink = { href: "index.html", title: "Overview" };
 const RUNS: SiteLink = { href: "runs/index.html", title: "Runs" };
-
-/** Where the page of a paper lies, relative to the root of the site. */
-export function paperHref(id: string): string {
-  return `${id}.html`;
-}
 
 /** All files of the site, relative to its root. */
 export function siteFiles({ overview, papers, extras, records }: SiteInput): { path: string; text: string }[] {
@@ -105,46 +100,4 @@ function armTitles(pages: readonly Paper<ArmTitle>[]): Map<string, string> {
     if (!titles.has(arm.id)) titles.set(arm.id, armTitle({ arm }));
   }
   return titles;
-}
-
-function runIndexBlocks(runs: readonly RunRecord[], titleOf: (run: RunRecord) => string): Block[] {
-  return [
-    heading(1, "Runs"),
-    paragraph(
-      `${
-        counted(runs.length, "run")
-      } with a record, those on held-out images (which choose hyper-parameters) and those ` +
-        "that did not finish among them. Each has a page with its spec, environment and curve.",
-    ),
-    {
-      kind: "table",
-      caption: "All runs",
-      columns: [
-        { title: "Run", align: "left", names: true },
-        { title: "Protocol", align: "left" },
-        { title: "Method", align: "left" },
-        { title: "Data set", align: "left" },
-        { title: "Model", align: "left" },
-        { title: "Bits", align: "left" },
-        { title: "Seed", align: "right" },
-        { title: "Images", align: "left" },
-        { title: "Top-1", align: "right" },
-        { title: "Status", align: "left" },
-        { title: "Engine", align: "left" },
-      ],
-      rows: runs.map((run): TableCell[] => [
-        { text: run.id, href: runHref(run.id) },
-        run.spec.protocol,
-        titleOf(run),
-        datasetTitle(run.spec.dataset.name),
-        modelTitle(run.spec.model),
-        bitsTitle(cellKey(run.spec)),
-        String(run.spec.seed),
-        run.spec.dataset.evaluateOn === "test" ? "test" : "held out",
-        run.metrics === null ? "" : points(run.metrics["top1Percent"]!),
-        run.status,
-        run.spec.engine,
-      ]),
-    },
-  ];
 }

@@ -1,49 +1,38 @@
 /** The figures of a paper's table: intervals and learning curves, each with its numbers. */
 import type { RunRecord } from "../../record/record.ts";
-import { cellKey, keyText } from "../judge/aggregate.ts";
-import type { Block, FigureBlock } from "./blocks.ts";
+import type { Block, Drawing, FigureBlock, IntervalRow, Panel, Point } from "./blocks.ts";
 import { bitsTitle, modelTitle, points, signed } from "../labels.ts";
-import { armTitle } from "./result_table.ts";
+import { armTitle } from "./results.ts";
 import { BASELINE } from "../judge/rows.ts";
-import type { ReportRow, ReportSection, ReportTable } from "../judge/tables.ts";
-import { type IntervalAxis, intervalDrawing, type IntervalRow } from "../render/figures/intervals.ts";
-import { panelFigure } from "../render/figures/panel_figure.ts";
+import { mean } from "../judge/statistics/basics.ts";
+import type { ReportRow, ReportTable } from "../judge/tables.ts";
 
 /** A drawing of more rows than this would be longer than its table is useful. */
 const MAXIMUM_ROWS = 40;
 /** Drawings of learning curves a table, one a model and width; the pages of the runs have the others. */
 const MAXIMUM_CURVE_FIGURES = 6;
 
+/** More methods than this are left to the table. */
+const MAXIMUM_PANELS = 16;
+/** Places of the x axis in the table under a figure of panels. */
+const MAXIMUM_COLUMNS = 10;
+
 const MARKS = "Filled circle: our mean; line: its 95 % interval; open diamond: published";
 
-/** The runs of a section by cell. */
-export type RunsByCell = ReadonlyMap<string, readonly RunRecord[]>;
-
-/** Groups the done runs of a section. */
-export function runsByCell({ runs }: Pick<ReportSection, "runs">): RunsByCell {
-  const groups = new Map<string, RunRecord[]>();
-  for (const run of runs) {
-    if (run.status !== "done") continue;
-    const key = keyText(cellKey(run.spec));
-    const group = groups.get(key);
-    if (group) group.push(run);
-    else groups.set(key, [run]);
-  }
-  return groups;
-}
+/** The records behind the results that a page shows. */
+export type RecordsById = ReadonlyMap<string, RunRecord>;
 
 /** All figures of one table; none where nothing ran. */
 export function figureBlocks(
   { table, rows }: ReportTable,
-  { runs, idPrefix }: { readonly runs: RunsByCell; readonly idPrefix: string },
+  { records, idPrefix }: { readonly records: RecordsById; readonly idPrefix: string },
 ): Block[] {
   const ran = rows.filter(({ n }) => n > 0);
-  const runsOfRow = (row: ReportRow) => runs.get(keyText({ ...row, arm: row.arm.id })) ?? [];
   const id = `${idPrefix}-${table.id}`;
   return [
     ...differenceFigure(ran, { id: `${id}-difference`, title: table.title }),
     ...accuracyFigure(ran, { id: `${id}-top1`, title: table.title }),
-    ...curveFigures(ran, { id: `${id}-curves`, title: table.title, runsOfRow }),
+    ...curveFigures(ran, { id: `${id}-curves`, title: table.title, records }),
   ];
 }
 
@@ -69,12 +58,6 @@ function differenceFigure(ran: readonly ReportRow[], { id, title }: { id: string
   });
 }
 
-interface RunContext {
-  readonly id: string;
-  readonly title: string;
-  readonly runsOfRow: (row: ReportRow) => readonly RunRecord[];
-}
-
 function accuracyFigure(ran: readonly ReportRow[], { id, title }: { id: string; title: string }): FigureBlock[] {
   const rows = ran.map((row): IntervalRow => ({
     group: groupTitle(row),
@@ -96,7 +79,7 @@ function accuracyFigure(ran: readonly ReportRow[], { id, title }: { id: string; 
 interface IntervalFigure {
   readonly id: string;
   readonly caption: string;
-  readonly axis: IntervalAxis;
+  readonly axis: Extract<Drawing, { kind: "intervals" }>["axis"];
   readonly write: (value: number) => string;
 }
 
@@ -110,7 +93,8 @@ function intervalFigure(all: readonly IntervalRow[], { id, caption, axis, write 
     kind: "figure",
     id,
     caption: told,
-    svg: intervalDrawing(rows, { axis, text: { id, title: told, description: described(rows, write) } }),
+    description: described(rows, write),
+    drawing: { kind: "intervals", rows, axis },
     data: {
       columns: [
         { title: "Model and bits", align: "left" },
@@ -145,33 +129,88 @@ function described(rows: readonly IntervalRow[], write: (value: number) => strin
   }. All numbers are in the table below.`;
 }
 
-function curveFigures(ran: readonly ReportRow[], { id, title, runsOfRow }: RunContext): FigureBlock[] {
-  const groups = new Map<string, ReportRow[]>();
-  for (const row of ran) groups.set(groupTitle(row), [...(groups.get(groupTitle(row)) ?? []), row]);
-  return [...groups].slice(0, MAXIMUM_CURVE_FIGURES).flatMap(([group, rows], index) =>
-    curveFigure(rows.map((row) => ({ row, runs: runsOfRow(row) })), {
-      id: `${id}-${index + 1}`,
-      caption: `${title}, ${group}: test accuracy by epoch, percent`,
-    })
+function curveFigures(
+  ran: readonly ReportRow[],
+  { id, title, records }: { readonly id: string; readonly title: string; readonly records: RecordsById },
+): FigureBlock[] {
+  return [...Map.groupBy(ran, groupTitle)].slice(0, MAXIMUM_CURVE_FIGURES).flatMap(([group, rows], index) =>
+    panelFigure(
+      rows.map((row) => ({
+        arm: row.arm.id,
+        label: armTitle(row),
+        lines: row.seeds.map(({ run }) =>
+          records.get(run)!.curve.map(({ testTop1Percent }, index) => ({ x: index + 1, y: testTop1Percent }))
+        ).filter(({ length }) => length > 0),
+      })),
+      {
+        id: `${id}-${index + 1}`,
+        caption: `${title}, ${group}: test accuracy by epoch, percent`,
+        axes: { x: "Epoch", whole: true },
+        place: (epoch) => `Epoch ${epoch}`,
+        write: points,
+      },
+    )
   );
 }
 
-function curveFigure(
-  all: readonly { row: ReportRow; runs: readonly RunRecord[] }[],
-  { id, caption }: { id: string; caption: string },
+/** Everything of a figure of panels but its lines. */
+export interface PanelFigure {
+  readonly id: string;
+  readonly caption: string;
+  readonly axes: Extract<Drawing, { kind: "panels" }>["axes"];
+  /** How the table says where a column is: `Epoch 3`. */
+  readonly place: (x: number) => string;
+  readonly write: (y: number) => string;
+}
+
+/** Makes a figure of panels with its numbers, LSQ behind the others; nothing where there is no line. */
+export function panelFigure(
+  all: readonly (Panel & { readonly arm: string })[],
+  { id, caption, axes, place, write }: PanelFigure,
 ): FigureBlock[] {
-  const panels = all.map(({ row, runs }) => ({
-    arm: row.arm.id,
-    label: armTitle(row),
-    lines: runs.map(({ curve }) => curve.map(({ testTop1Percent }, index) => ({ x: index + 1, y: testTop1Percent })))
-      .filter(({ length }) => length > 0),
-  }));
-  return panelFigure(panels, {
+  const panels = all.filter(({ lines }) => lines.some(({ length }) => length > 0)).slice(0, MAXIMUM_PANELS);
+  if (panels.length === 0) return [];
+  const behind = panels.length > 1 ? panels.find(({ arm }) => arm === BASELINE) ?? null : null;
+  const title = `${caption}. Bold: mean over seeds; thin: single seeds` +
+    (behind === null ? "" : "; dashed grey: our LSQ's mean");
+  const means = panels.map(({ lines }) => meanLine(lines));
+  const last = panels.map(({ label }, index) => `${label} ${write(means[index]!.at(-1)!.y)}`);
+  return [{
+    kind: "figure",
     id,
-    caption,
-    axes: { x: "Epoch", whole: true },
-    baseline: { arm: BASELINE, title: "our LSQ's mean" },
-    place: (epoch) => `Epoch ${epoch}`,
-    write: points,
-  });
+    caption: title,
+    description: `Means at the right end: ${last.join("; ")}. More are in the table below.`,
+    drawing: { kind: "panels", panels, baseline: behind, axes },
+    data: {
+      columns: [
+        { title: "Method", align: "left", names: true },
+        ...spread(longest(means).length, MAXIMUM_COLUMNS).map((number) => ({
+          title: place(longest(means)[number - 1]!.x),
+          align: "right" as const,
+        })),
+      ],
+      rows: panels.map(({ label }, index) => [
+        label,
+        ...spread(longest(means).length, MAXIMUM_COLUMNS).map((number) => {
+          const point = means[index]![number - 1];
+          return point === undefined ? "" : write(point.y);
+        }),
+      ]),
+    },
+  }];
+}
+
+/** Takes at each place the mean over the lines that reach it. */
+export function meanLine(lines: readonly (readonly Point[])[]): Point[] {
+  return longest(lines).map(({ x }, index) => ({ x, y: mean(lines.flatMap((line) => line[index]?.y ?? [])) }));
+}
+
+function longest<T>(lists: readonly (readonly T[])[]): readonly T[] {
+  return lists.reduce((a, b) => b.length > a.length ? b : a, []);
+}
+
+/** Up to `count` of 1 .. `last`, evenly spread, the last always among them. */
+export function spread(last: number, count: number): number[] {
+  const step = Math.ceil(last / count);
+  return Array.from({ length: Math.ceil(last / step) }, (_, index) => last - index * step).reverse();
 }

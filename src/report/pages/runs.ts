@@ -1,9 +1,9 @@
-/** Tables over single runs: all of them, those that did not finish, and what computed them. */
+/** Tables over runs: those of a page, those that did not finish, their environments, and the list of all. */
 import type { RunRecord } from "../../record/record.ts";
 import { canonicalJson } from "../../record/spec.ts";
-import { cellKey } from "../judge/aggregate.ts";
-import { type Block, heading } from "./blocks.ts";
-import { bitsTitle, modelTitle, points } from "../labels.ts";
+import { bitsTitle, counted, datasetTitle, modelTitle, points } from "../labels.ts";
+import { cellOf } from "../read/result.ts";
+import { type Block, heading, paragraph, type TableCell } from "./blocks.ts";
 import { runHref } from "./run.ts";
 
 /** A line a run, whatever its status. */
@@ -32,7 +32,7 @@ export function runBlocks(runs: readonly RunRecord[], armTitleOf: (arm: string) 
         { text: run.id, href: runHref(run.id) },
         armTitleOf(run.spec.arm),
         modelTitle(run.spec.model),
-        bitsTitle(cellKey(run.spec)),
+        bitsTitle(cellOf(run.spec)),
         String(run.spec.seed),
         run.status === "done" ? points(run.metrics!["top1Percent"]!) : run.status,
         run.curve.length === run.spec.recipe.epochs
@@ -50,7 +50,7 @@ export function runBlocks(runs: readonly RunRecord[], armTitleOf: (arm: string) 
 export function failureBlocks(runs: readonly RunRecord[], armTitleOf: (arm: string) => string): Block[] {
   const items = runs.filter(({ status }) => status !== "done").map(({ id, spec, status, reason }) =>
     `${id} (${armTitleOf(spec.arm)}, ${modelTitle(spec.model)}, ${
-      bitsTitle(cellKey(spec))
+      bitsTitle(cellOf(spec))
     }, seed ${spec.seed}): ${status}, ` +
     (reason ?? "no reason given")
   );
@@ -61,11 +61,6 @@ export function failureBlocks(runs: readonly RunRecord[], armTitleOf: (arm: stri
 /** Each environment with the number of its runs. */
 export function environmentBlocks(runs: readonly RunRecord[]): Block[] {
   if (runs.length === 0) return [];
-  const counts = new Map<string, { environment: RunRecord["environment"]; count: number }>();
-  for (const { environment } of runs) {
-    const key = canonicalJson(environment);
-    counts.set(key, { environment, count: (counts.get(key)?.count ?? 0) + 1 });
-  }
   return [
     heading(3, "Environment"),
     {
@@ -82,16 +77,19 @@ export function environmentBlocks(runs: readonly RunRecord[]): Block[] {
         { title: "Versions", align: "left" },
         { title: "Runs", align: "right" },
       ],
-      rows: [...counts.values()].map(({ environment, count }) => [
-        commitText(environment),
-        environment.engine,
-        environment.device,
-        environment.cpu,
-        String(environment.threads),
-        environment.os,
-        Object.entries(environment.versions).map(([name, version]) => `${name} ${version}`).join(", "),
-        String(count),
-      ]),
+      rows: [...Map.groupBy(runs, ({ environment }) => canonicalJson(environment)).values()].map((alike) => {
+        const { environment } = alike[0]!;
+        return [
+          commitText(environment),
+          environment.engine,
+          environment.device,
+          environment.cpu,
+          String(environment.threads),
+          environment.os,
+          Object.entries(environment.versions).map(([name, version]) => `${name} ${version}`).join(", "),
+          String(alike.length),
+        ];
+      }),
     },
   ];
 }
@@ -100,4 +98,47 @@ export function environmentBlocks(runs: readonly RunRecord[]): Block[] {
 function commitText({ commit, dirty }: RunRecord["environment"]): string {
   if (commit === null) return "unknown, not a git checkout";
   return dirty ? `${commit.slice(0, 12)} with uncommitted changes` : commit.slice(0, 12);
+}
+
+/** The list of all runs. */
+export function runIndexBlocks(runs: readonly RunRecord[], titleOf: (run: RunRecord) => string): Block[] {
+  return [
+    heading(1, "Runs"),
+    paragraph(
+      `${
+        counted(runs.length, "run")
+      } with a record, those on held-out images (which choose hyper-parameters) and those ` +
+        "that did not finish among them. Each has a page with its spec, environment and curve.",
+    ),
+    {
+      kind: "table",
+      caption: "All runs",
+      columns: [
+        { title: "Run", align: "left", names: true },
+        { title: "Protocol", align: "left" },
+        { title: "Method", align: "left" },
+        { title: "Data set", align: "left" },
+        { title: "Model", align: "left" },
+        { title: "Bits", align: "left" },
+        { title: "Seed", align: "right" },
+        { title: "Images", align: "left" },
+        { title: "Top-1", align: "right" },
+        { title: "Status", align: "left" },
+        { title: "Engine", align: "left" },
+      ],
+      rows: runs.map((run): TableCell[] => [
+        { text: run.id, href: runHref(run.id) },
+        run.spec.protocol,
+        titleOf(run),
+        datasetTitle(run.spec.dataset.name),
+        modelTitle(run.spec.model),
+        bitsTitle(cellOf(run.spec)),
+        String(run.spec.seed),
+        run.spec.dataset.evaluateOn === "test" ? "test" : "held out",
+        run.metrics === null ? "" : points(run.metrics["top1Percent"]!),
+        run.status,
+        run.spec.engine,
+      ]),
+    },
+  ];
 }

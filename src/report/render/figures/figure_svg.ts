@@ -1,27 +1,54 @@
-/**
- * The curve of one run, by d3's scales alone: a site has a page a run, and Plot, which needs a document, would
- * take minutes for ten thousand of them.
- */
+/** The picture of a figure as an `<svg>` element. */
 // @ts-types="npm:@types/d3-scale@4.0.9"
 import { scaleLinear } from "d3-scale";
-import type { Epoch } from "../../../record/record.ts";
+import type { Drawing, FigureBlock } from "../../pages/blocks.ts";
 import { COLOURS, type DrawingText, FIGURE_WIDTH, named } from "./drawing.ts";
+import { intervalDrawing } from "./intervals.ts";
+import { panelDrawing } from "./panels.ts";
 
 const HEIGHT = 220;
 const LEFT = 44, RIGHT = FIGURE_WIDTH - 54, TOP = 14, BOTTOM = HEIGHT - 40;
 
-/** Top-1 by epoch: on the test images as a full line, on the training images as a dashed one. */
-export function runCurveDrawing(curve: readonly Epoch[], text: DrawingText): string {
-  const tests = curve.map(({ testTop1Percent }) => testTop1Percent);
-  const trains = curve.map(({ trainTop1Percent }) => trainTop1Percent);
-  const x = scaleLinear([0, curve.length], [LEFT, RIGHT]);
+/** Draws a figure; its title and description are inside. */
+export function figureSvg({ id, caption, description, drawing }: FigureBlock): string {
+  const text = { id, title: caption, description };
+  switch (drawing.kind) {
+    case "intervals":
+      return intervalDrawing(drawing, text);
+    case "panels":
+      return panelDrawing(drawing, text);
+    case "curve":
+      return curveDrawing(drawing, text);
+  }
+}
+
+/** Draws a figure as a file of its own: on white, with the colours that the site's style sheet has for it. */
+export function standaloneSvg(figure: FigureBlock): string {
+  const style = "svg { --page: #ffffff; --ours: #0062a3; --published: #b34700; --reference: #767d86; color: #1b1f24; " +
+    "background: #ffffff; font: 13px system-ui, sans-serif; }";
+  const svg = figureSvg(figure);
+  const named = svg.includes("xmlns=") ? svg : svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ');
+  return named.replace(/^(<svg [^>]*>)/, `$1<style>${style}</style>`) + "\n";
+}
+
+/**
+ * Draws the curve of one run by d3's scales alone: a site has a page a run, and Plot, which needs a document, would take
+ * minutes for ten thousand of them.
+ *
+ * Top-1 by epoch: on the test images as a full line, on the training images as a dashed one.
+ */
+export function curveDrawing(
+  { test: tests, train: trains }: Extract<Drawing, { kind: "curve" }>,
+  text: DrawingText,
+): string {
+  const x = scaleLinear([0, tests.length], [LEFT, RIGHT]);
   const y = scaleLinear([Math.min(...tests, ...trains), Math.max(...tests, ...trains)], [BOTTOM, TOP]).nice(5);
   const at = (value: number) => Math.round(value * 10) / 10;
   const rows = y.ticks(5).map((tick) =>
     `<path d="M${LEFT},${at(y(tick))}H${RIGHT}" stroke="currentColor" stroke-opacity=".12"/>` +
     `<text x="${LEFT - 6}" y="${at(y(tick))}" dy=".32em" text-anchor="end">${tick}</text>`
   );
-  const columns = x.ticks(Math.min(6, curve.length)).filter(Number.isInteger).map((tick) =>
+  const columns = x.ticks(Math.min(6, tests.length)).filter(Number.isInteger).map((tick) =>
     `<text x="${at(x(tick))}" y="${BOTTOM + 18}" text-anchor="middle">${tick}</text>`
   );
   const series = (values: readonly number[], radius: number, style: string) =>

@@ -1,7 +1,16 @@
+/** P-values of "the mean is 0", and their correction for many rows. */
+import { tTwoSided } from "./distributions.ts";
+import type { Sample } from "./student.ts";
+
 /** 2^20 sign patterns take some milliseconds; no table has more seeds. */
 const MAXIMUM_VALUES = 20;
 /** Sums this near each other, relative to the sum of magnitudes, count as equal: they were rounded. */
 const TIE = 1e-12;
+
+/** Two-sided p-value of "the mean is 0"; null where there is no spread. */
+export function tTestP({ n, mean, sd }: Sample): number | null {
+  return sd === 0 ? null : tTwoSided(mean / (sd / Math.sqrt(n)), n - 1);
+}
 
 /**
  * Two-sided p-value of the exact sign-flip test (Fisher's randomization test of paired differences): the share of all 2^n
@@ -27,4 +36,23 @@ export function signFlipP(differences: readonly number[]): number | null {
     if (Math.abs(total) >= observed) extreme++;
   }
   return extreme / 2 ** (n - 1);
+}
+
+/**
+ * Holm's step-down adjustment of a family of p-values (Holm 1979): the i-th smallest of m becomes the largest of
+ * (m - j + 1) p_(j) over j <= i, at most 1. An adjusted p-value of at most 0.05 keeps the chance of any false finding in
+ * the family below 5 %, whatever the dependence.
+ *
+ * @param pValues Null: not tested, and no member of the family.
+ * @returns In the same order.
+ */
+export function holm(pValues: readonly (number | null)[]): (number | null)[] {
+  const family = pValues.flatMap((p, index) => p === null ? [] : [{ p, index }]).sort((a, b) => a.p - b.p);
+  const adjusted: (number | null)[] = pValues.map(() => null);
+  let largest = 0;
+  family.forEach(({ p, index }, rank) => {
+    largest = Math.max(largest, Math.min(1, (family.length - rank) * p));
+    adjusted[index] = largest;
+  });
+  return adjusted;
 }

@@ -1,21 +1,24 @@
 /** What was measured of the networks: flatness, noise, spectra. A table a measurement, and its lines as figures. */
 import type { Measurement } from "../../record/measurement.ts";
-import { type Block, type FigureBlock, heading, paragraph } from "./blocks.ts";
+import { type Block, type FigureBlock, heading, paragraph, type TableBlock } from "./blocks.ts";
 import { bitsTitle, modelTitle } from "../labels.ts";
 import {
+  cellQuantities,
+  type CellQuantity,
+  kindOf,
   type MeasuredCell,
   measuredCells,
-  measurementTable,
   measurementTitle,
   type Series,
   seriesOf,
   withError,
 } from "../judge/measurements.ts";
-import { armTitle } from "./result_table.ts";
-import { armOf, BASELINE } from "../judge/rows.ts";
+import { armTitle } from "./results.ts";
+import { armOf } from "../judge/rows.ts";
+import { panelFigure } from "./figures.ts";
+import { InputError } from "../../errors.ts";
 import { runsOf } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
-import { panelFigure } from "../render/figures/panel_figure.ts";
 
 /** A scale is logarithmic from this ratio of the largest to the smallest value on. */
 const LOGARITHMIC_FROM = 50;
@@ -47,11 +50,10 @@ interface FigureContext {
 
 /** A figure a protocol, model, width and series; a panel an arm. */
 function figures(cells: readonly MeasuredCell[], { name, armTitleOf }: FigureContext): FigureBlock[] {
-  const groups = new Map<string, MeasuredCell[]>();
-  for (const cell of cells) {
-    const key = `${modelTitle(cell.model)}, ${bitsTitle(cell)}, protocol ${cell.protocol}`;
-    groups.set(key, [...(groups.get(key) ?? []), cell]);
-  }
+  const groups = Map.groupBy(
+    cells,
+    (cell) => `${modelTitle(cell.model)}, ${bitsTitle(cell)}, protocol ${cell.protocol}`,
+  );
   return [...groups].flatMap(([group, members], groupIndex) => {
     const titles = new Map(
       members.flatMap(({ measurements }) => measurements.flatMap(seriesOf)).map((series) => [series.title, series]),
@@ -91,8 +93,55 @@ function seriesFigure(
     id,
     caption: `${caption}. Vertical: ${series.yTitle.toLowerCase()}${logarithmic ? ", logarithmic" : ""}`,
     axes: { x: series.xTitle, logarithmic },
-    baseline: { arm: BASELINE, title: "our LSQ's mean" },
     place: (x) => `${series.xTitle.split(",")[0]} ${x}`,
     write: (y) => withError(y, null),
   });
+}
+
+function requireOneHead(rows: readonly { cell: MeasuredCell; quantities: readonly CellQuantity[] }[]): void {
+  const headOf = (row: typeof rows[number]) => row.quantities.map(({ title }) => title).join("; ");
+  const first = rows[0]!, other = rows.find((row) => headOf(row) !== headOf(first));
+  if (!other) return;
+  const [left, right] = [first, other].map(({ cell }) => cell.measurements[0]!);
+  throw new InputError(
+    `Cannot put ${left!.name} of runs ${left!.run} and ${right!.run} into one table as one has ${
+      headOf(first)
+    } and the ` +
+      `other ${headOf(other)}: measure one of them again with \`deno task measure --force\``,
+  );
+}
+
+/**
+ * A table of one measurement: a row a cell. Null: nothing of that name was measured.
+ * @throws {InputError} If its cells were measured at different values, such as σ.
+ */
+export function measurementTable(
+  measurements: readonly Measurement[],
+  name: string,
+  armTitleOf: (arm: string) => string,
+): TableBlock | null {
+  const cells = measuredCells(measurements, name);
+  if (cells.length === 0) return null;
+  const rows = cells.map((cell) => ({ cell, quantities: cellQuantities(cell) }));
+  requireOneHead(rows);
+  return {
+    kind: "table",
+    caption: `${kindOf(name).title}: mean over seeds ± its standard error; of a single run ± that of the measurement`,
+    columns: [
+      { title: "Method", align: "left", names: true },
+      { title: "Model", align: "left" },
+      { title: "Bits", align: "left" },
+      { title: "Protocol", align: "left" },
+      { title: "Runs", align: "right" },
+      ...rows[0]!.quantities.map(({ title }) => ({ title, align: "right" as const })),
+    ],
+    rows: rows.map(({ cell, quantities }) => [
+      armTitleOf(cell.arm),
+      modelTitle(cell.model),
+      bitsTitle(cell),
+      cell.protocol,
+      String(cell.measurements.length),
+      ...quantities.map(({ mean, error }) => withError(mean, error)),
+    ]),
+  };
 }

@@ -133,3 +133,13 @@ Deno.test("writeFileAtomic() leaves the old file intact when it fails", () =>
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["target"]);
     assert.deepEqual([...Deno.readDirSync(target)].map(({ name }) => name), ["full"]);
   }));
+
+Deno.test("readRecord() and readEvents() pass over a byte order mark", () =>
+  withFolder((out) => {
+    openRun(out, fpSpec());
+    const written = writeRecord(out, record());
+    Deno.writeTextFileSync(recordPath(out), `\ufeff${JSON.stringify(written)}`);
+    assert.deepEqual(readRecord(out, ID), written);
+    Deno.writeTextFileSync(join(runFolder(out, ID), "events.jsonl"), `\ufeff${JSON.stringify(fakeEpoch(1))}\n`);
+    assert.deepEqual(readEvents(out, ID), [fakeEpoch(1)]);
+  }));

@@ -164,13 +164,14 @@ export async function fakeTrain(request: TrainRequest, behaviour: Behaviour): Pr
     await new Promise((resolve) => setTimeout(resolve, STEP_MS));
   }
   const top1Percent = 40 + spec.seed, metrics = { firstStep: first };
-  const epoch = fakeEpoch(1, { top1Percent, metrics }), diverged = behaviour === "diverge";
-  request.onEpoch?.(epoch);
+  const epochs = Array.from({ length: spec.recipe.epochs }, (_, i) => fakeEpoch(i + 1, { top1Percent, metrics }));
+  const diverged = behaviour === "diverge";
+  for (const epoch of epochs) request.onEpoch?.(epoch);
   return {
     status: diverged ? "diverged" : "done",
     reason: diverged ? "the loss is NaN" : null,
     metrics: diverged ? null : { top1Percent, loss: 1, ...metrics },
-    curve: [epoch],
+    curve: epochs,
     imagesPerSecond: 100,
     networkSha256: diverged ? null : "a".repeat(64),
     teacherSha256: spec.teacher === null ? null : "b".repeat(64),

@@ -37,3 +37,6 @@ export const LSQ_PLUS = plain("lsq_plus", "LSQ+");
 
 /** FPQ's own base quantizer without FPQ: tells what the quantizer adds from what the method adds. */
 export const LSQ_ASYMMETRIC = plain("lsq_asymmetric", "LSQ, asymmetric (FPQ's own quantizer, no FPQ)");
+
+/** DoReFa (Zhou et al. 2016, arXiv:1606.06160): weights by tanh, activations clipped to [0, 1]. */
+export const DOREFA = plain("dorefa", "DoReFa");

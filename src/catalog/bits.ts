@@ -12,3 +12,11 @@ export const W2A2: Bits = { weights: 2, activations: 2 };
 export function formatBits(bits: Bits): string {
   return `W${bits.weights}A${bits.activations}`;
 }
+
+/** Bits of a cell or a run: `FP` or `W2A4`. */
+export function bitsTitle({ weightBits, activationBits }: {
+  readonly weightBits: number | null;
+  readonly activationBits: number | null;
+}): string {
+  return weightBits === null ? "FP" : formatBits({ weights: weightBits, activations: activationBits! });
+}

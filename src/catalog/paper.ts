@@ -2,7 +2,7 @@
  * A paper as plain data: its tables, the arms in them, and its published numbers. Planning makes runs of it, reporting
  * compares them with it. Papers are filled in under `benchmarks/<paper>/`.
  */
-import type { RunSpec } from "../record/spec.ts";
+import type { ProtocolName, RunSpec } from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
 import type { Protocol } from "./protocol.ts";
 
@@ -59,8 +59,29 @@ export interface Table<Row extends ArmTitle = Arm> {
    * @default none
    */
   readonly changes?: TableChanges;
+  /** Protocols that run it without being asked for by `--table`; left out: all. */
+  readonly protocols?: readonly ProtocolName[];
   /** True where the paper's models are not known to us, so that no run can be of another one. */
   readonly modelsAreUnknown?: true;
+}
+
+/** A row of a table, whatever its protocol. Null bits: full precision. */
+export interface RowKey {
+  readonly dataset: string;
+  readonly model: string;
+  readonly arm: string;
+  readonly weightBits: number | null;
+  readonly activationBits: number | null;
+}
+
+/** True if runs of this row fill a cell of the table. Any model may. */
+export function isInTable(
+  table: Table<ArmTitle>,
+  { dataset, arm, weightBits, activationBits }: Omit<RowKey, "model">,
+): boolean {
+  if (dataset !== table.dataset || !table.arms.some(({ id }) => id === arm)) return false;
+  return weightBits === null ||
+    table.bits.some(({ weights, activations }) => weights === weightBits && activations === activationBits);
 }
 
 /** One published number, or the statement that it is unknown. */
@@ -140,6 +161,22 @@ export interface Claim {
   readonly open: string | null;
 }
 
+/** A range that the mean of a cell's runs must reach, or, for a control, must miss. Fixed before the first run. */
+export interface Tolerance extends Pick<RowKey, "dataset" | "model" | "arm"> {
+  readonly protocol: ProtocolName;
+  /** Null: full precision. */
+  readonly bits: Bits | null;
+  /** `top1`: accuracy in percent; `gap`: points below the full precision that each run started from. */
+  readonly quantity: "top1" | "gap";
+  /** Null: no bound. */
+  readonly least: number | null;
+  readonly most: number;
+  /** False: a control, which must fall outside, or the tolerance could not fail. */
+  readonly inside: boolean;
+  /** Where the range comes from. */
+  readonly source: string;
+}
+
 /** A paper. One folder under `benchmarks/` and one line in `benchmarks/mod.ts`. */
 export interface Paper<Row extends ArmTitle = Arm> {
   readonly id: string;
@@ -156,6 +193,8 @@ export interface Paper<Row extends ArmTitle = Arm> {
   readonly anomalies: readonly Anomaly[];
   /** Left out: none. */
   readonly claims?: readonly Claim[];
+  /** Left out: none. */
+  readonly tolerances?: readonly Tolerance[];
   /** What the paper does not say and what we took, numbered for print. */
   readonly assumptions: readonly string[];
   /** Where we knowingly differ from what the paper says. */

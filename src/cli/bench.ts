@@ -12,7 +12,7 @@ import { checkOut, readableRecords } from "../store/store.ts";
 import { type BenchServices, type Estimator, leavePlan, runPlan, tellOutcome } from "./bench_runs.ts";
 import { askedOnce, requireFit, type SizesOf } from "../plan/fit.ts";
 import { type BenchOptions, helpText, parseOptions } from "./bench_options.ts";
-import { reportedPaper } from "../plan/reported_paper.ts";
+import { reportedPapers } from "../plan/reported_papers.ts";
 import { planCells, planRuns } from "../plan/tables.ts";
 import { planDocument, planText } from "./plan_text.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
@@ -84,7 +84,7 @@ async function benchWith(options: BenchOptions, services: BenchServices): Promis
   const stopped = outcome.unfinished.length > 0;
   const files = options.report && !stopped
     ? await services.renderReports({
-      pages: options.papers.map((paper) => reportedPaper(paper, { records: outcome.records, suite })),
+      pages: reportedPapers(options.papers, { records: outcome.records, suite }),
       records: outcome.records,
       deviations: { [protocol.name]: protocol.deviations },
     })

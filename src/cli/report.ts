@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { SUITE } from "../../benchmarks/mod.ts";
-import { reportedPaper } from "../plan/reported_paper.ts";
+import { reportedPapers } from "../plan/reported_papers.ts";
 import { InputError } from "../errors.ts";
 import { bitsTitle, counted } from "../report/labels.ts";
 import { movedCells, parseImport, parseRecords, renderReports, type ReportInput, runsOf } from "../report/mod.ts";
@@ -49,7 +49,7 @@ function reportWith(options: ReportOptions, { pages: own, deviations, core, stdo
     if (measurements > 0) stdout(`Added ${measurements} measurements of ${options.collect} to ${files.join(", ")}\n`);
   }
   const records = readRecords(options);
-  const pages = own.map((page) => reportedPaper(page, { records, suite: SUITE }));
+  const pages = reportedPapers(own, { records, suite: SUITE });
   if (options.diff !== null) {
     const wanted = pages.filter(({ id }) => isWantedPaper(id, options));
     const before = recordsAt(options.diff, options.records);

@@ -82,6 +82,7 @@ interface PlacedSpec extends GridSpec {
 
 function placedSpecs(request: PlanRequest): PlacedSpec[] {
   const tables = request.papers.flatMap((paper) => tablesOf(paper, request).map((table) => ({ paper, table })));
+  requireTables(request, tables.length);
   checkMethods(request, tables.map(({ table }) => table));
   checkModels(request);
   return tables.flatMap(({ paper, table }) => tableRuns(paper, table, request));
@@ -96,6 +97,15 @@ export function knownModels({ protocols, papers }: Suite): string[] {
 function checkModels({ models, suite }: PlanRequest): void {
   const known = knownModels(suite), unknown = models?.find((model) => !known.includes(model));
   if (unknown !== undefined) throw unknownValue("model", unknown, known);
+}
+
+function requireTables({ papers, protocol }: PlanRequest, count: number): void {
+  if (count > 0) return;
+  const tables = papers.flatMap((paper) => paper.tables.map(({ id }) => `--paper ${paper.id} --table ${id}`));
+  throw new InputError(
+    `Cannot plan protocol ${protocol.name} as ${papers.map(({ id }) => id).join(", ")} has no table that it runs unasked: ` +
+      `give another --protocol, or one of ${tables.join(", ")}`,
+  );
 }
 
 function hasRow({ arms }: Table, method: string): boolean {
@@ -122,7 +132,9 @@ function checkMethods({ methods, papers, suite }: PlanRequest, tables: readonly 
 function tablesOf(paper: Paper, { table, protocol }: PlanRequest): readonly Table[] {
   if (table === null) {
     if (protocol.name === "smoke") return paper.tables.slice(0, 1);
-    return paper.tables.filter(({ dataset }) => protocol.datasets?.includes(dataset) ?? true);
+    return paper.tables.filter(({ dataset, protocols }) =>
+      (protocol.datasets?.includes(dataset) ?? true) && (protocols?.includes(protocol.name) ?? true)
+    );
   }
   const found = paper.tables.filter(({ id }) => id === table);
   if (found.length === 0) throw unknownValue(`table of paper ${paper.id}`, table, paper.tables.map(({ id }) => id));

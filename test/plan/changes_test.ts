@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { requireFit } from "../../src/plan/fit.ts";
 import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
-import { reportedPaper } from "../../src/plan/reported_paper.ts";
+import { reportedPapers } from "../../src/plan/reported_papers.ts";
 import { type PlanRequest, planRuns } from "../../src/plan/tables.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import type { Paper, TableChanges } from "../../src/catalog/paper.ts";
@@ -55,8 +55,8 @@ Deno.test("tables on one data set have the same changes, as they share their ful
   }
 });
 
-Deno.test("reportedPaper() prints the changes of a table among the paper's deviations, and adds nothing else", () => {
-  const reported = (paper: Paper) => reportedPaper(paper, { records: [], suite: SUITE });
+Deno.test("reportedPapers() prints the changes of a table among the paper's deviations, and adds nothing else", () => {
+  const reported = (paper: Paper) => reportedPapers([paper], { records: [], suite: SUITE })[0];
   const [paper] = withChanges({ dataset: { heldOut: 0, trainExamples: null }, recipe: { batchSize: 16 } }).papers;
   assert.deepEqual(reported(paper!), {
     ...paper!,

@@ -4,7 +4,7 @@ import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
 import { teachers } from "./pairs.ts";
 import { type ReportRow, type ScoredRow, scoredRows } from "./rows.ts";
 import { type SuiteSummary, suiteSummary } from "./statistics/suite.ts";
-import type { ArmTitle, Paper, Table } from "../../catalog/paper.ts";
+import { type ArmTitle, isInTable, type Paper, type Table } from "../../catalog/paper.ts";
 
 export type { ControlDifference } from "./remarks.ts";
 export type { ReportRow } from "./rows.ts";
@@ -72,14 +72,8 @@ export function runsOf<T extends { readonly spec: RunSpec } | { readonly cell: C
 ): T[] {
   return runs.filter((run) => {
     const cell = "cell" in run ? run.cell : cellOf(run.spec);
-    return page.tables.some((table) => belongs(table, cell));
+    return page.tables.some((table) => isInTable(table, cell));
   });
-}
-
-function belongs(table: Table<ArmTitle>, { dataset, arm, weightBits, activationBits }: RowKey): boolean {
-  if (dataset !== table.dataset || !table.arms.some(({ id }) => id === arm)) return false;
-  return weightBits === null ||
-    table.bits.some(({ weights, activations }) => weights === weightBits && activations === activationBits);
 }
 
 /** Models as the paper has them; full precision first, then the wider bits; arms as the page has them. */
@@ -97,7 +91,9 @@ function tableRows(page: Paper<ArmTitle>, table: Table<ArmTitle>, { protocol, ce
   const published = page.published.filter((cell) => cell.table === table.id);
   const text = (key: RowKey) => keyText({ ...key, protocol });
   const publishedByKey = new Map(published.map((cell) => [text(cell), cell]));
-  const keys = new Map<string, RowKey>(cells.filter((cell) => belongs(table, cell)).map((cell) => [text(cell), cell]));
+  const keys = new Map<string, RowKey>(
+    cells.filter((cell) => isInTable(table, cell)).map((cell) => [text(cell), cell]),
+  );
   if (protocol === "paper") { for (const cell of published) keys.set(text(cell), cell); }
   const models = new Set(published.map(({ model }) => model));
   const inputs = [...keys.values()].sort(cellOrder(page)).map((key) => ({

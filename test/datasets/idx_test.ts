@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decodeIdx } from "../../src/data/idx.ts";
+import { decodeIdx } from "../../datasets/fashion_mnist/load.ts";
 
 Deno.test("decodeIdx() reads big-endian dimensions and the values behind them", () => {
   const file = Uint8Array.of(0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6);

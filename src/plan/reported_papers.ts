@@ -1,0 +1,105 @@
+import { movedFrom, onQuantizer } from "../catalog/moved_arm.ts";
+import { type ArmTitle, isInTable, type Paper, type Table } from "../catalog/paper.ts";
+import type { Suite } from "../catalog/suite.ts";
+import type { RunRecord } from "../record/record.ts";
+
+/** A run, and the row that it has in a table. */
+interface Extra {
+  readonly spec: RunRecord["spec"];
+  readonly arm: ArmTitle;
+}
+
+/**
+ * The papers as a report shows them: with the changes of their tables among their deviations, and with tables of their own for
+ * runs that are in no table of theirs: arms on another quantizer, other bits, arms of another paper. Such runs fill no cell
+ * of a paper.
+ *
+ * Every run of a plan is then in a table. A run that stays out has an arm that no paper of the suite knows, or is a trial on
+ * held-out images.
+ */
+export function reportedPapers(
+  papers: readonly Paper<ArmTitle>[],
+  { records, suite }: { readonly records: readonly Pick<RunRecord, "spec">[]; readonly suite: Suite },
+): Paper<ArmTitle>[] {
+  const tables = papers.flatMap(({ tables }) => tables);
+  const outside = records.filter(({ spec: { dataset, arm, quantization } }) => {
+    const { weightBits, activationBits } = quantization ?? { weightBits: null, activationBits: null };
+    const row = { dataset: dataset.name, arm, weightBits, activationBits };
+    return dataset.evaluateOn === "test" && !tables.some((table) => isInTable(table, row));
+  });
+  return papers.map((paper) => {
+    const runs = outside.flatMap(({ spec }): Extra[] => {
+      const arm = rowOf(spec.arm, paper, { papers, suite });
+      return arm ? [{ spec, arm }] : [];
+    });
+    const known = new Set(paper.arms.map(({ id }) => id));
+    return {
+      ...paper,
+      tables: [...paper.tables, ...extraTables(paper, runs, suite)],
+      arms: [...paper.arms, ...rowsOf(runs).filter(({ id }) => !known.has(id))],
+      deviations: [...paper.deviations, ...paper.tables.flatMap((table) => changesText(table) ?? [])],
+    };
+  });
+}
+
+/** The changes of a table in the words of a run's spec, as each run's page has them too; null: nothing is changed. */
+function changesText({ id, changes }: Table<ArmTitle>): string | null {
+  const values = Object.entries({ ...changes?.dataset, ...changes?.recipe });
+  const texts = values.map(([name, value]) => `${name} ${value ?? "all"}`);
+  return texts.length === 0 ? null : `Table ${id}, in place of the protocol's: ${texts.join(", ")}`;
+}
+
+/**
+ * The row that an arm has on the paper's page: its own, or on another quantizer its base's. A row that no paper of the page
+ * has is on each page. Null: it is another paper's, or nobody's.
+ */
+function rowOf(
+  id: string,
+  paper: Paper<ArmTitle>,
+  { papers, suite }: { readonly papers: readonly Paper<ArmTitle>[]; readonly suite: Suite },
+): ArmTitle | null {
+  const moved = movedFrom(id, suite.baseline.id), isBase = (arm: ArmTitle) => arm.id === (moved?.base ?? id);
+  const isElsewhere = papers.some(({ arms }) => arms.some(isBase));
+  const base = paper.arms.find(isBase) ??
+    (isElsewhere ? undefined : suite.papers.flatMap(({ arms }) => arms).find(isBase));
+  if (base === undefined) return null;
+  if (moved === null) return base;
+  const plain = onQuantizer(suite.baseline, { quantizer: moved.quantizer, suite });
+  if (plain.id === id) return { id, title: plain.title, label: plain.label };
+  // a gain of the method is one over plain training on the same quantizer
+  return { id, title: `${base.title}, on quantizer ${moved.quantizer}`, label: base.label, controls: [plain.id] };
+}
+
+function rowsOf(runs: readonly Extra[]): ArmTitle[] {
+  return [...new Map(runs.map(({ arm }) => [arm.id, arm])).values()].sort((a, b) => a.id < b.id ? -1 : 1);
+}
+
+/** One table for each data set and each reason to be in no other table. */
+function extraTables({ id }: Paper<ArmTitle>, runs: readonly Extra[], { baseline }: Suite): Table<ArmTitle>[] {
+  const isMoved = ({ arm }: Extra) => movedFrom(arm.id, baseline.id) !== null;
+  const kinds = [
+    { kind: "quantizers", words: "methods on another quantizer than their own", runs: runs.filter(isMoved) },
+    { kind: "beyond", words: "runs that are in no other table", runs: runs.filter((run) => !isMoved(run)) },
+  ];
+  return kinds.flatMap(({ kind, words, runs }) => {
+    const datasets = [...Map.groupBy(runs, ({ spec }) => spec.dataset.name)].sort(([a], [b]) => a < b ? -1 : 1);
+    return datasets.map(([dataset, own]): Table<ArmTitle> => ({
+      id: `${id}-${kind}-${dataset}`,
+      title: `${id}-${kind}: ${words} (ours: no published cells), ${dataset}`,
+      dataset,
+      models: [...new Set(own.map(({ spec }) => spec.model))],
+      bits: bitsOf(own),
+      arms: rowsOf(own),
+    }));
+  });
+}
+
+/** The widest first. */
+function bitsOf(runs: readonly Extra[]): Table["bits"] {
+  const bits = new Map(runs.flatMap(({ spec: { quantization } }) => {
+    if (quantization === null) return [];
+    const { weightBits: weights, activationBits: activations } = quantization;
+    return [[10 * weights + activations, { weights, activations }] as const];
+  }));
+  return [...bits].sort(([a], [b]) => b - a).map(([, pair]) => pair);
+}

@@ -14,10 +14,10 @@ import { askedOnce, requireFit, type SizesOf } from "../plan/fit.ts";
 import { type BenchOptions, helpText, parseOptions } from "./bench_options.ts";
 import { reportedPapers } from "../plan/reported_papers.ts";
 import { planCells, planRuns } from "../plan/tables.ts";
-import { planDocument, planText } from "./plan_text.ts";
+import { describeTeacher, planDocument, planText } from "./plan_text.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
 import { planResources } from "../plan/resources.ts";
-import { describeTeacher, findTeachers, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
+import { findTeachers, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 
 export type { BenchServices } from "./bench_runs.ts";
 

@@ -7,7 +7,8 @@ import { describeRun } from "../plan/plan.ts";
 import { redact } from "../queue/url.ts";
 import { logFile, runIds } from "../store/store.ts";
 import { type Option, optionLines, readFlags } from "./flags.ts";
-import { allTeachers, describeTeacher, placeTeachers } from "../checkpoint/teachers.ts";
+import { allTeachers, placeTeachers } from "../checkpoint/teachers.ts";
+import { describeTeacher } from "./plan_text.ts";
 import { listText, showText, stateDocument } from "./runs_text.ts";
 
 /** What the command needs from outside. */

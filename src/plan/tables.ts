@@ -103,7 +103,9 @@ function requireTables({ papers, protocol }: PlanRequest, count: number): void {
   if (count > 0) return;
   const tables = papers.flatMap((paper) => paper.tables.map(({ id }) => `--paper ${paper.id} --table ${id}`));
   throw new InputError(
-    `Cannot plan protocol ${protocol.name} as ${papers.map(({ id }) => id).join(", ")} has no table that it runs unasked: ` +
+    `Cannot plan protocol ${protocol.name} as ${
+      papers.map(({ id }) => id).join(", ")
+    } has no table that it runs unasked: ` +
       `give another --protocol, or one of ${tables.join(", ")}`,
   );
 }

@@ -1,7 +1,8 @@
 /** One run, computed in processes of its own: how it ended, if it is tried again, and the record of its failure. */
 import { RECORD_SCHEMA, type RunRecord } from "../record/record.ts";
 import { describeRun, type PlannedRun } from "../record/spec.ts";
-import { type Locks, LostRunError } from "../store/locks.ts";
+import { LostRunError } from "../record/trainer.ts";
+import type { Locks } from "../store/locks.ts";
 import { readEvents, readRecord, writeRecord } from "../store/store.ts";
 import { environmentWithoutEngine } from "./environment.ts";
 import { type LimitWatch, NO_LIMITS, type RunLimits, watchLimits } from "./limits.ts";

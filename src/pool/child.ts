@@ -5,9 +5,9 @@ import type { Engine, EngineName } from "../engine/types.ts";
 import { InputError, messageOf } from "../errors.ts";
 import { epochSchema, joinEnvironments, RECORD_SCHEMA, type RunRecord } from "../record/record.ts";
 import { describeRun, parseRunSpec, runId, type RunSpec } from "../record/spec.ts";
-import { type Spent, together, type Trainer, type TrainOutcome } from "../record/trainer.ts";
+import { LostRunError, type Spent, together, type Trainer, type TrainOutcome } from "../record/trainer.ts";
 import { readJsonIfThere } from "../store/files.ts";
-import { LostRunError, requireLock } from "../store/locks.ts";
+import { requireLock } from "../store/locks.ts";
 import {
   appendEvent,
   checkpointFile,

@@ -61,7 +61,7 @@ export function bucketArtefacts(out: string, bucket: Bucket): Artefacts {
     const bytes = await bucket.get(keyOf(id, name));
     if (bytes === null) return;
     const path = runFile(out, id, name);
-    writeFileAtomic(path, bytes);
+    writeFileAtomic(path, [bytes]);
     stored.set(keyOf(id, name), stampOf(path)!);
   }
 

@@ -7,7 +7,8 @@ import { type ChildEnd, type ChildMessage, type RunningChild, startChild } from 
 import { describeEnd } from "../pool/progress.ts";
 import { isFinal, type RunRecord } from "../record/record.ts";
 import { describeRun, type PlannedRun } from "../record/spec.ts";
-import { type Locks, LostRunError } from "../store/locks.ts";
+import { LostRunError } from "../record/trainer.ts";
+import type { Locks } from "../store/locks.ts";
 import { readRecord } from "../store/store.ts";
 import { type Artefacts, TEACHER_FILES } from "./artefacts.ts";
 import { MOST_LOST_WORKERS, MOST_STARTS, parseRunJob } from "./jobs.ts";

@@ -186,6 +186,11 @@ export function sealed(record: RunRecord): RunRecord {
   return record.schema === RECORD_SCHEMA ? { ...record, checksum: checksumOf(record) } : record;
 }
 
+/** Keeps each environment once, in order. */
+export function distinctEnvironments(environments: readonly Environment[]): Environment[] {
+  return [...new Map(environments.map((environment) => [canonicalJson(environment), environment])).values()];
+}
+
 /**
  * Joins the environments behind a run: the last process's, marked dirty if any was, and the others, each once.
  * @param others Environments of earlier processes and of the teacher's record.
@@ -194,13 +199,9 @@ export function joinEnvironments(
   last: Environment,
   others: readonly Environment[],
 ): Pick<RunRecord, "environment" | "otherEnvironments"> {
-  const distinct = new Map(others.map((environment) => [canonicalJson(environment), environment]));
-  distinct.delete(canonicalJson(last));
+  const otherEnvironments = distinctEnvironments([last, ...others]).slice(1);
   const dirty = others.some((environment) => environment.dirty) ? true : last.dirty;
-  return {
-    environment: { ...last, dirty },
-    ...(distinct.size === 0 ? {} : { otherEnvironments: [...distinct.values()] }),
-  };
+  return { environment: { ...last, dirty }, ...(otherEnvironments.length === 0 ? {} : { otherEnvironments }) };
 }
 
 /**

@@ -33,6 +33,15 @@ export function together(before: Spent | undefined, since: Spent): Spent {
   };
 }
 
+/** Refusal to write to a run that another process has by now, or is further with. */
+export class LostRunError extends Error {
+  override readonly name = "LostRunError";
+
+  constructor(id: string, why = "another process has taken it over") {
+    super(`Cannot write to run ${id} as ${why}: nothing was written`);
+  }
+}
+
 /** Input of a trainer. */
 export interface TrainRequest {
   readonly spec: RunSpec;

@@ -73,43 +73,56 @@ export function makeFolder(path: string): void {
   }
 }
 
+/** Options of `writeFileAtomic`. */
+export interface AtomicOptions {
+  /** Called when the new bytes are safe: if it throws, the old file stays. */
+  readonly beforeRename?: (() => void) | undefined;
+  /** Makes the error of a write that the system refused. @default writeError */
+  readonly refusal?: (error: unknown, path: string) => InputError;
+}
+
 /**
  * Writes a whole file: to a temporary name beside it, flushed to the disk, then renamed, so that a reader sees the old
  * bytes or the new ones and never a part.
- * @param beforeRename Called when the new bytes are safe; if it throws, the old file stays and the error passes on.
+ * @param content Text, or bytes in parts.
  * @throws {InputError} If the system refuses; an old file of that name is then intact.
  */
 export function writeFileAtomic(
   path: string,
-  content: string | Uint8Array,
-  { beforeRename }: { readonly beforeRename?: (() => void) | undefined } = {},
+  content: string | readonly Uint8Array[],
+  { beforeRename, refusal = writeError }: AtomicOptions = {},
 ): void {
+  // Two processes may write the same file for a moment: each has a name of its own.
   const temporary = `${path}.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     Deno.mkdirSync(dirname(path), { recursive: true });
     const file = Deno.openSync(temporary, { write: true, createNew: true });
     try {
-      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-      for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+      for (const bytes of typeof content === "string" ? [new TextEncoder().encode(content)] : content) {
+        for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+      }
       file.syncSync();
     } finally {
       file.close();
     }
-  } catch (error) {
-    removeIfThere(temporary);
-    throw writeError(error, path);
-  }
-  try {
     beforeRename?.();
-  } catch (error) {
-    removeIfThere(temporary);
-    throw error;
-  }
-  try {
     Deno.renameSync(temporary, path);
+    flushFolder(dirname(path));
   } catch (error) {
     removeIfThere(temporary);
-    throw writeError(error, path);
+    // Only errors of the system have a code.
+    throw typeof (error as { code?: unknown }).code === "string" ? refusal(error, path) : error;
+  }
+}
+
+/** Flushes the names of a folder, so that a power cut does not undo a rename; some systems flush no folders. */
+function flushFolder(path: string): void {
+  if (Deno.build.os === "windows") return;
+  const folder = Deno.openSync(path);
+  try {
+    folder.syncSync();
+  } finally {
+    folder.close();
   }
 }
 

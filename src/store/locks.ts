@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { z } from "zod";
+import { LostRunError } from "../record/trainer.ts";
 import { createExclusive, makeFolder, namesIn, pathBelow } from "./files.ts";
 import { readTextIfThere, removeIfThere, writeFileAtomic } from "./files.ts";
 import { runFile, runFolder } from "./store.ts";
@@ -65,15 +66,6 @@ export interface Locks {
   /** Gives a run back; does nothing if it was lost. */
   release(id: string): void;
   close(): void;
-}
-
-/** Refusal to write to a run that another scheduler has by now. */
-export class LostRunError extends Error {
-  override readonly name = "LostRunError";
-
-  constructor(id: string) {
-    super(`Cannot write to run ${id} as another process has taken it over: nothing was written`);
-  }
 }
 
 /**

@@ -29,7 +29,7 @@ const smoke: Protocol = {
   ],
 };
 
-/** By `deno task tune`, as the learning rate of protocol reduced: a test compares with the records of the trials. */
+/** By `deno task dev:tune`, as the learning rate of protocol reduced: a test compares with the records of the trials. */
 const CHOSEN = { csdWeight: 10, weight: 1, beta: 0.03 };
 
 const reduced: Protocol = {

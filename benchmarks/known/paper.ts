@@ -71,7 +71,8 @@ const TOLERANCES: readonly Tolerance[] = [
 export const knownTruths: Paper = {
   id: "known",
   title: "Known truths: ResNet-20 on CIFAR-10 at the length of the literature",
-  citation: "Published numbers of well-known methods, and a control that must miss them: they tell whether the training " +
+  citation:
+    "Published numbers of well-known methods, and a control that must miss them: they tell whether the training " +
     "stack is right before any paper is judged",
   arxiv: "arXiv:1512.03385, arXiv:1902.08153, arXiv:1805.06085, arXiv:1909.13144",
   caveat: null,

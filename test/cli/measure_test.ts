@@ -90,7 +90,7 @@ Deno.test("measure ends bad input with one sentence and exit code 2", () =>
     writeRecord(out, { ...record, id: runId(failed), spec: failed, status: "failed", reason: "a test", metrics: null });
     assert.ok(folder);
     const cases: [string[], RegExp][] = [
-      [[], /^Cannot measure without --out: give the folder/],
+      [["--force"], /^Cannot run `deno task measure` without --out: give --out DIR\n$/],
       [
         ["--out", out, "--names", "sharpness"],
         /^Cannot use measurement "sharpness" as it is not known: choose one of hessian_trace, /,
@@ -126,7 +126,10 @@ Deno.test("measure ends bad input with one sentence and exit code 2", () =>
         /^Cannot set probes to 1 in measurement hessian_trace as it must be at least 2: /,
       ],
       [["--out", out, "--engine", "torch"], /^Cannot use engine "torch" as it is not known: /],
-      [["--out", out, "--nams", "x"], /^Cannot use option --nams as it is not known: choose among --out, --names, /],
+      [
+        ["--out", out, "--nams", "x"],
+        /^Cannot use option --nams as it is not known, perhaps --names was meant: choose among --out, --names, /,
+      ],
     ];
     for (const [args, message] of cases) {
       const { code, stdout, stderr } = await command(...args);

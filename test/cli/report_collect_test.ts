@@ -8,14 +8,14 @@ import { withFolder } from "../support/fakes/specs.ts";
 import { PAGE, record } from "../report/fixtures.ts";
 
 /** A folder with these records, collected; gives what the command printed of the records. */
-function collect(folder: string, items: readonly RunRecord[]): string[] {
+async function collect(folder: string, items: readonly RunRecord[]): Promise<string[]> {
   const bench = join(folder, "bench"), records = join(folder, "records");
   for (const item of items) {
     openRun(bench, item.spec);
     writeRecord(bench, item);
   }
   let printed = "";
-  const code = report(["--collect", bench, "--records", records, "--out", folder], {
+  const code = await report(["--collect", bench, "--records", records, "--out", folder], {
     pages: [PAGE],
     deviations: {},
     stdout: (text) => void (printed += text),
@@ -32,11 +32,11 @@ function name({ id, spec }: RunRecord): string {
 const DONE = record({ arm: "good", top1Percent: 81 }), FAILED = record({ arm: "good", seed: 1, top1Percent: null });
 
 Deno.test("report --collect never replaces a done record by one that is not, and tells every replacement", () =>
-  withFolder((folder) => {
-    assert.match(collect(folder, [DONE, FAILED]).join(), /^Added 2 runs of [^,]*$/);
+  withFolder(async (folder) => {
+    assert.match((await collect(folder, [DONE, FAILED])).join(), /^Added 2 runs of [^,]*$/);
     const timeout = record({ arm: "good", top1Percent: null, status: "timeout", reason: "too slow" });
     const again = record({ arm: "good", seed: 1, top1Percent: 79 });
-    const [added, ...told] = collect(folder, [timeout, again]).sort();
+    const [added, ...told] = (await collect(folder, [timeout, again])).sort();
     assert.match(added!, /^Added 1 run of /);
     assert.deepEqual(told, [
       `Left out ${name(timeout)}, timeout: too slow; the record that is there stays, done, 81.00 % top-1, 2 min`,
@@ -47,5 +47,5 @@ Deno.test("report --collect never replaces a done record by one that is not, and
     assert.deepEqual(kept.map(({ metrics }) => metrics.top1Percent).sort(), [79, 81]);
     assert.throws(() => Deno.statSync(join(folder, "records", "replaced")), Deno.errors.NotFound);
     // what is there already replaces nothing
-    assert.equal(collect(folder, []).filter((line) => line.startsWith("Replaced")).length, 0);
+    assert.equal((await collect(folder, [])).filter((line) => line.startsWith("Replaced")).length, 0);
   }));

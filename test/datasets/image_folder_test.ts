@@ -271,7 +271,7 @@ Deno.test("deno task data folder:NAME@SIDE decodes a folder of REQUANT_DATA", as
   await withFolder(async (root) => {
     await writeFlowers(root);
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", join(import.meta.dirname!, "../../src/cli/data_main.ts"), "folder:flowers@8"],
+      args: ["run", "-A", "--quiet", join(import.meta.dirname!, "../../src/cli/main.ts"), "data", "folder:flowers@8"],
       env: { REQUANT_DATA: root, REQUANT_CACHE: join(root, "cache") },
     }).output();
     const { sha256 } = await load(root);

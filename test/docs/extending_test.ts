@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { bench } from "../../src/cli/bench.ts";
+import { PLAIN } from "../support/bench_cli.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import { checkpointMiB, datasetSizes, renderReports } from "../../src/cli/services.ts";
 import type { Paper } from "../../src/catalog/paper.ts";
@@ -127,7 +128,7 @@ function writeChild(folder: string): string[] {
     };\nimport { ${name} } from "./${path}";\n(${listName} as unknown[]).push(${name});`
   );
   const main = join(folder, "child.ts");
-  Deno.writeTextFileSync(main, [...added, `await import(${url("src/cli/child_main.ts")});`].join("\n"));
+  Deno.writeTextFileSync(main, [...added, `await import(${url("src/cli/child.ts")});`].join("\n"));
   return [Deno.execPath(), "run", "-A", "--quiet", "--no-check", "--config", join(ROOT, "deno.json"), main];
 }
 
@@ -152,8 +153,7 @@ async function run(
     listenForInterrupts: () => ({ stop: signal, kill: signal, dispose: () => {} }),
     stdout: (text) => void (stdout += text),
     stderr: (text) => void (stderr += text),
-    terminal: false,
-    columns: 80,
+    ...PLAIN,
   });
   return { code, stdout, stderr };
 }

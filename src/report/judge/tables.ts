@@ -6,7 +6,7 @@ import { type ReportRow, type ScoredRow, scoredRows } from "./rows.ts";
 import { type SuiteSummary, suiteSummary } from "./statistics/suite.ts";
 import { type ArmTitle, isInTable, type Paper, type Table } from "../../catalog/paper.ts";
 
-export type { ControlDifference } from "./remarks.ts";
+export type { ControlDifference } from "./decision.ts";
 export type { ReportRow } from "./rows.ts";
 
 /** An arm over all models and widths of a table that it shares with LSQ, at least 2; only seeds that both have. */

@@ -1,11 +1,14 @@
-/** The process of one run: `[--keep-epochs] --spec FILE --out DIR [--library FILE]`; JSON lines on stdout, text for people on stderr. */
+/**
+ * The process of one run: `[--keep-epochs] --spec FILE --out DIR [--library FILE]`; JSON lines on stdout, text for people on
+ * stderr. It has fewer rights than `main.ts`: see `childRights`.
+ */
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { loadDataset } from "../../datasets/mod.ts";
 import { openEngine } from "../engine/mod.ts";
 import { runChild } from "../pool/child.ts";
 import { trainRun } from "../train/run.ts";
-import { loadDataset } from "./services.ts";
 
 const { values } = parseArgs({
   options: {
@@ -21,7 +24,7 @@ if (values.library !== undefined) Deno.env.set("REQUANT_LIBTENSORFLOW", values.l
 const exitCode = await runChild(values, {
   train: (request) => trainRun({ ...request, keepEpochs: values["keep-epochs"] }),
   openEngine: (name) => openEngine(name),
-  loadDataset,
+  loadDataset: (name, log) => loadDataset(name, { log }),
   write: (line) => void writeSync(1, line),
   log: (line) => void writeSync(2, line + "\n"),
 });

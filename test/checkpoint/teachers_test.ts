@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findTeachers, placeTeachers } from "../../src/checkpoint/teachers.ts";
 import { parseRecords } from "../../src/report/mod.ts";
-import { runIds } from "../../src/store/folder.ts";
+import { runIds } from "../../src/store/store.ts";
 import { openLocks } from "../../src/store/locks.ts";
 import { orderRuns } from "../../src/plan/plan.ts";
 import type { RunRecord } from "../../src/record/record.ts";

@@ -12,7 +12,9 @@ import {
   type Decision,
   differenceWords,
 } from "./decision.ts";
-import { bitsTitle, modelTitle, signed } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { signed } from "../labels.ts";
 import { kindOf } from "./measurements.ts";
 import { differenceTo, likeRuns, type Partner, teachers } from "./pairs.ts";
 import { armOf } from "./rows.ts";

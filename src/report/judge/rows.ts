@@ -3,7 +3,7 @@ import type { ProtocolName } from "../../record/spec.ts";
 import type { CellKey, Finished, RowKey } from "../read/result.ts";
 import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
 import { comparisonRemarks, type ControlDifference, deviceRemarks, flagsOf, MINIMUM_SEEDS } from "./decision.ts";
-import { modelTitle } from "../labels.ts";
+import { modelTitle } from "../../catalog/titles.ts";
 import { differenceTo, likeRuns, type Partner } from "./pairs.ts";
 import { mean, standardDeviation } from "./statistics/basics.ts";
 import { holm, type PairedDifference } from "./statistics/paired.ts";

@@ -2,7 +2,9 @@
 import { type Block, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import { type ClaimEvidence, type ClaimResult, numberText, OWN_FP } from "../judge/claims.ts";
 import { differenceWords } from "../judge/decision.ts";
-import { bitsTitle, counted, modelTitle, verdictTitle } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { counted, verdictTitle } from "../labels.ts";
 import { armTitle } from "./results.ts";
 import { armOf } from "../judge/rows.ts";
 import type { ArmTitle, Claim, Paper } from "../../catalog/paper.ts";

@@ -12,7 +12,9 @@ import {
   tableOf,
   words,
 } from "./blocks.ts";
-import { bitsTitle, modelTitle, points, signed } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { points, signed } from "../labels.ts";
 import { armTitle } from "./results.ts";
 import { BASELINE } from "../judge/rows.ts";
 import { mean } from "../judge/statistics/basics.ts";

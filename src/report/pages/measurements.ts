@@ -11,7 +11,8 @@ import {
   tableOf,
   words,
 } from "./blocks.ts";
-import { bitsTitle, modelTitle } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
 import {
   cellQuantities,
   type CellQuantity,

@@ -1,7 +1,9 @@
 /** What changed between two sets of records: the cells whose numbers or verdict moved. */
 import type { Aggregate } from "../judge/aggregate.ts";
 import { type Block, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
-import { bitsTitle, counted, modelTitle, signed, verdictTitle } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { counted, signed, verdictTitle } from "../labels.ts";
 import { armTitle, meanText } from "./results.ts";
 import { type ReportRow, reportSections } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";

@@ -1,5 +1,7 @@
 import { type Block, heading, naming, numbers, paragraph, type TableBlock, tableOf, words } from "./blocks.ts";
-import { bitsTitle, counted, modelTitle, VERDICT_SYMBOLS, verdictTitle } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { counted, VERDICT_SYMBOLS, verdictTitle } from "../labels.ts";
 import { armTitle } from "./results.ts";
 import { paperHref } from "./paper.ts";
 import type { ReportSection, ReportTable } from "../judge/tables.ts";

@@ -7,12 +7,16 @@ import { claimBlocks } from "./claims.ts";
 import { figureBlocks, type RecordsById } from "./figures.ts";
 import { measurementBlocks } from "./measurements.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
-import { bitsTitle, counted, datasetTitle, modelTitle, points, signed, verdictTitle } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { counted, points, signed, verdictTitle } from "../labels.ts";
 import { armTitle, meanText, NAMES, resultBlocks, statisticsBlocks } from "./results.ts";
 import { environmentBlocks, failureBlocks, runBlocks } from "./runs.ts";
 import { type ReportRow, type ReportSection, runsOf } from "../judge/tables.ts";
 import { armOf } from "../judge/rows.ts";
 import type { Result } from "../read/result.ts";
+import { toleranceResults } from "../judge/tolerances.ts";
+import { toleranceBlocks } from "./tolerances.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICT_RULES } from "../judge/verdict.ts";
 
@@ -58,6 +62,7 @@ export function pageBlocks(
     paragraph(`${page.citation}. ${page.arxiv}.`),
     ...(page.caveat === null ? [] : [{ kind: "banner", text: page.caveat } satisfies Block]),
     paragraph(LEGEND),
+    ...toleranceBlocks(page, toleranceResults(page, sections)),
     ...sections.flatMap((section) => sectionBlocks(section, { page, records, deviations, isSmokeOnly })),
     ...claimBlocks(page, claims),
     ...measurementBlocks(page, measurements),

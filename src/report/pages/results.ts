@@ -1,6 +1,8 @@
 /** A table of results as blocks, and what stands below it: verdicts with reasons, single seeds, tests, controls, the whole. */
 import { type Block, type Field, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
-import { bitsTitle, counted, modelTitle, noteMark, points, signed, verdictTitle } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { counted, noteMark, points, signed, verdictTitle } from "../labels.ts";
 import { differenceWords, MINIMUM_SEEDS } from "../judge/decision.ts";
 import type { Interval } from "../judge/statistics/basics.ts";
 import type { PairedDifference } from "../judge/statistics/paired.ts";

@@ -14,7 +14,9 @@ import {
   words,
 } from "./blocks.ts";
 import { spread } from "./figures.ts";
-import { bitsTitle, datasetTitle, modelTitle, points } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { points } from "../labels.ts";
 
 /** Epochs in the table under the curve. */
 const MAXIMUM_EPOCHS = 20;

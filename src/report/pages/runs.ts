@@ -1,7 +1,9 @@
 /** Tables over runs: those of a page, those that did not finish, their environments, and the list of all. */
 import type { RunRecord } from "../../record/record.ts";
 import { canonicalJson } from "../../record/spec.ts";
-import { bitsTitle, counted, datasetTitle, modelTitle, points } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { counted, points } from "../labels.ts";
 import { cellOf } from "../read/result.ts";
 import { type Block, type Field, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import { runHref } from "./run.ts";

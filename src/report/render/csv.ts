@@ -1,6 +1,6 @@
 /** The cells of a paper as CSV: tidy, a row a cell; and wide, as the papers print them. */
 import * as aq from "arquero";
-import { bitsTitle } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
 import type { ReportRow, ReportSection } from "../judge/tables.ts";
 
 type Value = string | number | null;

@@ -9,27 +9,27 @@ export interface Estimate {
   readonly memoryMiB: number | null;
 }
 
-/** Training images that the spec leaves open: the size of the data set's training split; null: not known. */
+/** Counts the training images of a data set, which a spec may leave open; null: not known. */
 export type TrainSize = (dataset: string) => number | null;
 
-/** Processor that computed a run, or will: the GPU where there is one, else the CPU. Other processors take other times. */
+/** Names the processor that computed a run: the GPU if it used one, else the CPU. Others take other times. */
 export function processorOf({ device, cpu, versions }: Pick<Environment, "device" | "cpu" | "versions">): string {
   return device === "gpu" ? (versions["gpu"] ?? "unknown GPU").split(", driver")[0]! : cpu.replace(/, \d+ cores$/, "");
 }
 
-/** Kinds of runs that take alike, the closest first: the arm of a table, then its method. */
+/** Lists the kinds that a run is of, the closest first: runs of one arm, or of one method, take alike. */
 function kindsOf({ engine, model, arm, method }: RunSpec): string[] {
   return [`${engine} ${model} arm ${arm}`, `${engine} ${model} method ${method.name}`];
 }
 
-/** Training images that a run looks at in one epoch; null: not known. */
+/** Counts the training images of one epoch of a run; null: not known. */
 export function imagesPerEpoch(spec: RunSpec, trainSize: TrainSize): number | null {
   if (spec.dataset.trainExamples !== null) return spec.dataset.trainExamples;
   const all = trainSize(spec.dataset.name);
   return all === null ? null : all - spec.dataset.heldOut;
 }
 
-/** Training images of a record, and the seconds that each took, evaluation included; null: not known. */
+/** Computes the training images of a record, and the seconds that each took, evaluation included; null: not known. */
 function paceOf(record: RunRecord, trainSize: TrainSize): Pick<Known, "secondsPerImage" | "images"> | null {
   const inEpoch = imagesPerEpoch(record.spec, trainSize);
   if (record.imagesPerSecond <= 0 || inEpoch === null || inEpoch === 0) return null;
@@ -98,7 +98,7 @@ function memoized(work: (spec: RunSpec) => number): (spec: RunSpec) => number {
 /** Counts full precision beside quantized training as far apart as twice the work. */
 const OTHER_KIND = Math.log(2);
 
-/** Seconds for each image by the record of the closest work, of these by the longest; null: none is of engine and data set. */
+/** Scales the pace of the record of the closest work, of equal ones the longest; null: none is of engine and data set. */
 function scaled(
   spec: RunSpec,
   { known, work }: { readonly known: readonly Known[]; readonly work: (spec: RunSpec) => number },
@@ -114,7 +114,7 @@ function scaled(
   return closest ? closest.secondsPerImage * closest.ratio : null;
 }
 
-/** Memory that a grid may take: that of the `jobs` runs that take most; runs without an estimate count nothing. */
+/** Adds up the memory of the `jobs` runs that take most; runs without an estimate count nothing. */
 export function peakMemoryMiB(estimates: readonly (Estimate | null)[], jobs: number): number {
   const sorted = estimates.map((estimate) => estimate?.memoryMiB ?? 0).sort((a, b) => b - a);
   return sorted.slice(0, jobs).reduce((sum, memory) => sum + memory, 0);
@@ -140,7 +140,7 @@ export function jobsThatFit(
 }
 
 /**
- * Seconds until the last of the runs ends when `jobs` run at once: each goes to the process that is free first, and
+ * Computes the seconds until the last run ends when `jobs` run at once. Each goes to the process that is free first, and
  * a student waits for its teacher.
  * @param runs Teachers first.
  */
@@ -159,7 +159,7 @@ export function makespanSeconds(
   return Math.max(0, ...ends.values());
 }
 
-/** Seconds for people: `40 s`, `12 min`, `3 h 05 min`, `2 d 4 h`. */
+/** Writes seconds for people: `40 s`, `12 min`, `3 h 05 min`, `2 d 4 h`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);

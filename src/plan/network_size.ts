@@ -18,7 +18,7 @@ function weightsOf(spec: RunSpec): { readonly layers: number; readonly norms: nu
   };
 }
 
-/** Size of a checkpoint of a run, at most, in MiB; quantizers' own few values are left out. */
+/** Computes the size of a checkpoint of a run, at most, in MiB; quantizers' own few values are left out. */
 export function checkpointMiB(spec: RunSpec): number {
   const { layers, norms } = weightsOf(spec);
   return COPIES * BYTES_PER_VALUE * (layers + norms) / 2 ** 20;
@@ -28,8 +28,8 @@ export function checkpointMiB(spec: RunSpec): number {
 const BACKWARD = 2;
 
 /**
- * Forward passes that a training step is worth for each labelled image: the student forward and backward, the teacher
- * forward, and a second view, which an averaged copy of the network sees forward only.
+ * Counts the forward passes that a training step is worth for each labelled image: the student forward and backward, the
+ * teacher forward, and a second view. If there is an averaged copy of the network, it sees that view, forward only.
  */
 export function trainingPasses({ method }: Pick<RunSpec, "method">): number {
   const { views, usesTeacher, initialMemory, ascend, unlabelledRatio = 0 } = createMethod(method);
@@ -38,7 +38,7 @@ export function trainingPasses({ method }: Pick<RunSpec, "method">): number {
   return (student + secondView + (usesTeacher ? 1 : 0)) * (1 + unlabelledRatio);
 }
 
-/** Work of training on one image, in a unit that compares networks and methods on one data set. */
+/** Computes the work of training on one image, in a unit that compares networks and methods on one data set. */
 export function trainingWork(spec: RunSpec): number {
   return weightsOf(spec).layers * trainingPasses(spec);
 }

@@ -1,6 +1,8 @@
 import { createMethod } from "../methods/mod.ts";
 import { weightShape } from "../nn/initialise.ts";
 import { modelNamed } from "../nn/mod.ts";
+import { multiplyAccumulates } from "../nn/multiply_accumulates.ts";
+import type { Model } from "../nn/types.ts";
 import type { RunSpec } from "../record/spec.ts";
 
 const BYTES_PER_VALUE = 4;
@@ -9,19 +11,16 @@ const COPIES = 3;
 /** Mean and variance of a batch norm, beside its gamma and beta. */
 const VALUES_PER_CHANNEL = 4;
 
-function weightsOf(spec: RunSpec): { readonly layers: number; readonly norms: number } {
-  const model = modelNamed(spec.model).build({ classes: 10, imageChannels: 3 });
-  const sizes = model.layers.map((layer) => weightShape(layer).reduce((product, size) => product * size, 1));
-  return {
-    layers: sizes.reduce((sum, size) => sum + size, 0),
-    norms: model.norms.reduce((sum, { channels }) => sum + VALUES_PER_CHANNEL * channels, 0),
-  };
+function built({ model }: RunSpec): Model {
+  return modelNamed(model).build({ classes: 10, imageChannels: 3 });
 }
 
 /** Computes the size of a checkpoint of a run, at most, in MiB; quantizers' own few values are left out. */
 export function checkpointMiB(spec: RunSpec): number {
-  const { layers, norms } = weightsOf(spec);
-  return COPIES * BYTES_PER_VALUE * (layers + norms) / 2 ** 20;
+  const { layers, norms } = built(spec);
+  const weights = layers.map((layer) => weightShape(layer).reduce((product, size) => product * size, 1));
+  const values = [...weights, ...norms.map(({ channels }) => VALUES_PER_CHANNEL * channels)];
+  return COPIES * BYTES_PER_VALUE * values.reduce((sum, size) => sum + size, 0) / 2 ** 20;
 }
 
 /** A gradient by the weights and one by the inputs, each as much work as a forward pass. */
@@ -38,7 +37,10 @@ export function trainingPasses({ method }: Pick<RunSpec, "method">): number {
   return (student + secondView + (usesTeacher ? 1 : 0)) * (1 + unlabelledRatio);
 }
 
-/** Computes the work of training on one image, in a unit that compares networks and methods on one data set. */
+/** CIFAR's. Estimates compare runs on one data set, whose own size would change the ratio of two networks little. */
+const IMAGE = { height: 32, width: 32 };
+
+/** Computes the work of training on one image: multiply-accumulates of all passes. */
 export function trainingWork(spec: RunSpec): number {
-  return weightsOf(spec).layers * trainingPasses(spec);
+  return multiplyAccumulates(built(spec), IMAGE) * trainingPasses(spec);
 }

@@ -1,6 +1,6 @@
 import { InputError } from "../errors.ts";
 import type { EngineChoice } from "../engine/types.ts";
-import { PAPERS } from "../../benchmarks/mod.ts";
+import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
 import { type BucketAddress, parseStoreUrl } from "../queue/store_url.ts";
 import { parseQueueUrl, type QueueAddress } from "../queue/url.ts";
 import { type ProtocolName, PROTOCOLS } from "../record/spec.ts";
@@ -134,7 +134,8 @@ export async function bench(
       }
       if (options.list) {
         const { listText } = await import("./bench_list.ts");
-        return services.stdout(await listText(papers));
+        const { QUANTIZERS } = await import("../quant/mod.ts");
+        return services.stdout(listText({ ...SUITE, papers }, QUANTIZERS));
       }
       const chosen = papersOf(options, papers);
       const { benchServices } = await import("./services.ts");

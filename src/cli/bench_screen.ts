@@ -78,7 +78,14 @@ export function benchScreen(
   ];
   const printed = lines.map((line) => printLine(line, { columns, colours }));
   const page = site === null ? [] : [`Page  ${link(site, colours)}`];
-  return [...printed, ...page, ...nextLines(input, notDone).map((text) => terminalText(redact(text))), ""].join("\n");
+  const [advice, ...commands] = nextSteps(input, notDone);
+  return [
+    ...printed,
+    ...page,
+    printLine([{ text: advice }], { columns, colours }),
+    ...commands.map((words) => `  ${terminalText(redact(command(words)))}`), // whole, to be copied
+    "",
+  ].join("\n");
 }
 
 /** The first blocks that fit, and at least one. */
@@ -139,9 +146,8 @@ function block(
   { records, columns }: { records: readonly RunRecord[]; columns: number },
 ): Piece[][] {
   const { model, dataset } = rows[0]!, last = rows.at(-1)!;
-  const head = `${modelTitle(model)} on ${datasetTitle(dataset)}${
-    last.weightBits === null ? "" : `, ${bitsTitle(last)}`
-  }`;
+  const bits = last.weightBits === null ? [] : [bitsTitle(last)];
+  const head = [modelTitle(model), ...bits, datasetTitle(dataset)].join(" ");
   const cells = [
     [{ text: head, format: "bold" as const }, { text: "top-1" }, { text: "to LSQ [95 %]" }, { text: "n" }, {
       text: "verdict",
@@ -215,26 +221,24 @@ function causeLines(notDone: readonly RunRecord[]): Piece[][] {
   });
 }
 
-/** Commands to go on with. */
-function nextLines({ options, args, outcome }: ScreenInput, notDone: readonly RunRecord[]): string[] {
+/** Gives a sentence and the commands to continue with, as words. */
+function nextSteps({ options, args, outcome }: ScreenInput, notDone: readonly RunRecord[]): [string, ...string[][]] {
   const { paper, protocol, out } = options, again = ["bench", ...args];
   const outFlag = args.some((word) => word === "--out" || word.startsWith("--out=")) ? ["--out", out] : [];
-  if (outcome.unfinished.length > 0) {
-    return [`Stopped with ${counted(outcome.unfinished.length, "run")} to go. Next`, command(again)];
-  }
+  const left = outcome.unfinished.length;
+  if (left > 0) return [`Stopped with ${counted(left, "run")} to go. Next`, again];
   const failed = notDone.find(({ status }) => status !== "diverged");
   if (failed !== undefined) {
-    const show = command(["runs", "show", failed.id, ...outFlag]);
-    return ["Next: see why, then run those that failed again", show, command(again)];
+    return ["Next, see why, then run those that failed again", ["runs", "show", failed.id, ...outFlag], again];
   }
   if (protocol === "smoke" && paper !== undefined) {
     const real = ["bench", "--paper", paper, "--protocol", "reduced", "--dry-run", ...outFlag];
-    return ["Smoke proves the plumbing only. Next, see what real runs take", command(real)];
+    return ["Smoke proves the plumbing only. Next, see what real runs take", real];
   }
-  return ["Next, add the records to reports/records and write the pages", command(["report", "--collect", out])];
+  return ["Next, add the records to reports/records and write the pages", ["report", "--collect", out]];
 }
 
 function command(words: readonly string[]): string {
   const quoted = words.map((word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
-  return `  deno task ${quoted.join(" ")}`;
+  return `deno task ${quoted.join(" ")}`;
 }

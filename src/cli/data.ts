@@ -1,4 +1,3 @@
-import { InputError } from "../errors.ts";
 import { dataCache, DATASET_FAMILIES, DATASETS, loadDataset } from "../../datasets/mod.ts";
 import { commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";

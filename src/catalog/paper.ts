@@ -59,7 +59,7 @@ export interface Table<Row extends ArmTitle = Arm> {
    * @default none
    */
   readonly changes?: TableChanges;
-  /** Protocols that run it without being asked for by `--table`; left out: all. */
+  /** Protocols of its runs, the one of the published numbers first; left out: all, first `paper`. */
   readonly protocols?: readonly ProtocolName[];
   /** True where the paper's models are not known to us, so that no run can be of another one. */
   readonly modelsAreUnknown?: true;
@@ -77,8 +77,9 @@ export interface RowKey {
 /** True if runs of this row fill a cell of the table. Any model may. */
 export function isInTable(
   table: Table<ArmTitle>,
-  { dataset, arm, weightBits, activationBits }: Omit<RowKey, "model">,
+  { protocol, dataset, arm, weightBits, activationBits }: Omit<RowKey, "model"> & { readonly protocol: ProtocolName },
 ): boolean {
+  if (table.protocols?.includes(protocol) === false) return false;
   if (dataset !== table.dataset || !table.arms.some(({ id }) => id === arm)) return false;
   return weightBits === null ||
     table.bits.some(({ weights, activations }) => weights === weightBits && activations === activationBits);

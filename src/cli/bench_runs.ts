@@ -12,13 +12,13 @@ import type { RunSpec } from "../record/spec.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
 import { writeFileAtomic } from "../store/files.ts";
 import { checkOut, logFile } from "../store/store.ts";
-import { describeTeacher, findTeachers, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
+import { findTeachers, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
 import type { BenchOptions } from "./bench.ts";
 import { limitsOf } from "./command_line.ts";
 import { type Estimator, type GridServices, learnEstimates, leaveGrid, runGrid } from "./grid.ts";
-import { planDocument, planText } from "./plan_text.ts";
+import { describeTeacher, planDocument, planText } from "./plan_text.ts";
 
 /** Services of this machine that the command needs. */
 export interface BenchServices extends GridServices {

@@ -1,5 +1,6 @@
 import { type Estimate, formatSeconds, makespanSeconds } from "../plan/estimate.ts";
 import { describeRun, type PlannedRun, type PlanState } from "../plan/plan.ts";
+import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { formatBits } from "../catalog/bits.ts";
 import type { PlannedCell } from "../plan/tables.ts";
@@ -128,4 +129,9 @@ export function planDocument(view: PlanView): unknown {
     estimatedSeconds: unknown > 0 ? null : seconds,
     resources: { memoryMiB, machineMemoryMiB, diskMiB },
   };
+}
+
+/** A teacher in a few words: `fp resnet20 seed 0, 88.43 %`. */
+export function describeTeacher({ spec, metrics }: RunRecord): string {
+  return `${describeRun(spec)}, ${metrics!["top1Percent"]!.toFixed(2)} %`;
 }

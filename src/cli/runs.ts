@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { InputError } from "../errors.ts";
-import { allTeachers, describeTeacher, placeTeachers } from "../checkpoint/teachers.ts";
+import { describeTeacher } from "./plan_text.ts";
+import { allTeachers, placeTeachers } from "../checkpoint/teachers.ts";
 import { formatSeconds } from "../plan/estimate.ts";
 import { describeRun } from "../plan/plan.ts";
 import { listenForInterrupts } from "../pool/interrupts.ts";

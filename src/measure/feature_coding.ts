@@ -7,8 +7,7 @@ import { codingLength, normaliseRows } from "../methods/coding_length.ts";
 import type { NetworkTensors } from "../methods/types.ts";
 import { forward, normaliseImages } from "../train/forward.ts";
 import type { Leaves } from "../tree.ts";
-import { disposeImages, measuredImages } from "./batches.ts";
-import { meanAndError } from "./statistics.ts";
+import { disposeImages, meanAndError, measuredImages } from "./batches.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
 const optionsSchema = z.strictObject({

@@ -11,7 +11,7 @@ const optionsSchema = z.strictObject({});
 
 type Network = NetworkTensors & Record<string, Leaves<Tensor>>;
 
-/** Of integers whose last axis is the channels: highest - lowest + 1 of each channel. */
+/** Highest - lowest + 1 of each channel of integers; channels are the last axis. */
 function spans(levels: Tensor): Tensor {
   const rows = tf.reshape(levels, [-1, levels.shape.at(-1)!]);
   return tf.add(tf.sub(tf.max(rows, 0), tf.min(rows, 0)), 1);
@@ -40,7 +40,7 @@ function start({ engine, model, quantization }: Subject): Measuring {
 }
 
 /**
- * How much of its levels each output channel of a weight takes: of the first layer, and of all others.
+ * Share of its levels that each output channel of a weight takes: of the first layer, and of all others.
  *
  *   share of channel c = (max q(w_c) - min q(w_c) + 1) / 2^b,  q the levels of the weight quantizer;  1 in full precision
  *

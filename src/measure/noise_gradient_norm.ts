@@ -9,10 +9,15 @@ import { scaleGradient } from "../quant/step_size.ts";
 import { noiseState } from "../random/stream.ts";
 import { valueAndGradients } from "../train/gradients.ts";
 import { type Leaves, mapTree } from "../tree.ts";
-import { disposeImages, type MeasuredBatch, type MeasuredImages, measuredImages } from "./batches.ts";
-import { weightedLoss } from "./loss.ts";
+import {
+  disposeImages,
+  meanAndError,
+  type MeasuredBatch,
+  type MeasuredImages,
+  measuredImages,
+  weightedLoss,
+} from "./batches.ts";
 import { withChangedWeights } from "./probed.ts";
-import { meanAndError } from "./statistics.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
 /** Images of one pass: features are perturbed by the root mean square of a pass. */
@@ -28,7 +33,7 @@ const optionsSchema = z.strictObject({
   draws: z.int().min(2).default(4),
   /** σ: standard deviation of the noise, relative to the root mean square of the tensor that it is added to. */
   sigmas: z.array(z.number().positive()).min(1).default([0.01, 0.03, 0.1, 0.3]),
-  /** Of the noise: the same for every run. */
+  /** Seed of the noise: the same for every run. */
   seed: z.int().nonnegative().default(0),
 });
 type Options = z.infer<typeof optionsSchema>;

@@ -11,7 +11,7 @@ export interface Stage {
   readonly channels: number;
 }
 
-/** Where a block stands. */
+/** Place of a block in its network. */
 export interface BlockShape {
   readonly inChannels: number;
   /** The stage's channels. */
@@ -28,7 +28,7 @@ export interface ResidualBlock {
 /** Lays out the layers and norms of one block under `path`. */
 export type BlockLayout = (builder: ModelBuilder, path: string, shape: BlockShape) => ResidualBlock;
 
-/** What tells one ResNet from another. */
+/** Shape of a ResNet. */
 export interface ResidualNetwork {
   readonly name: string;
   readonly block: BlockLayout;

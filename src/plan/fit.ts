@@ -1,3 +1,4 @@
+import { requireBitsOfSpec } from "../catalog/least_bits.ts";
 import type { DatasetSizes } from "../data/types.ts";
 import { InputError } from "../errors.ts";
 import type { PlannedRun } from "./plan.ts";
@@ -18,10 +19,12 @@ export function askedOnce(sizesOf: SizesOf): SizesOf {
 
 /**
  * Every run of a plan would end with the same fault, hours of other runs later: so it is looked for first.
- * @throws {InputError} If a run asks for more images than its data set has, or a batch for more than are trained on.
+ * @throws {InputError} If a run asks for more images than its data set has, a batch for more than are trained on, or a
+ * quantizer for bits that its grid does not have.
  */
 export function requireFit(runs: readonly PlannedRun[], sizesOf: SizesOf): void {
   for (const { spec } of runs) {
+    requireBitsOfSpec(spec);
     const sizes = sizesOf(spec.dataset.name);
     if (sizes !== null && !fits(spec, sizes)) throw misfit(spec, sizes);
   }

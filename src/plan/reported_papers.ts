@@ -22,9 +22,9 @@ export function reportedPapers(
   { records, suite }: { readonly records: readonly Pick<RunRecord, "spec">[]; readonly suite: Suite },
 ): Paper<ArmTitle>[] {
   const tables = papers.flatMap(({ tables }) => tables);
-  const outside = records.filter(({ spec: { dataset, arm, quantization } }) => {
+  const outside = records.filter(({ spec: { protocol, dataset, arm, quantization } }) => {
     const { weightBits, activationBits } = quantization ?? { weightBits: null, activationBits: null };
-    const row = { dataset: dataset.name, arm, weightBits, activationBits };
+    const row = { protocol, dataset: dataset.name, arm, weightBits, activationBits };
     return dataset.evaluateOn === "test" && !tables.some((table) => isInTable(table, row));
   });
   return papers.map((paper) => {

@@ -1,8 +1,5 @@
 /** How values are written in a report. */
 
-export { bitsTitle } from "../catalog/bits.ts";
-export { datasetTitle, modelTitle } from "../catalog/titles.ts";
-
 /** `not_run` as people write it: `not run`. */
 export function verdictTitle(name: string): string {
   return name.replaceAll("_", " ");

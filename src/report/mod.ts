@@ -15,10 +15,7 @@ import { standaloneSvg } from "./render/figures/figure_svg.ts";
 import { toCsv } from "./render/csv.ts";
 import type { ImportedRun } from "./read/imported.ts";
 import { importedSections, requirePapers } from "./judge/imported_sections.ts";
-import { type JsonParts, toJson } from "./render/json.ts";
-import { toLatex } from "./render/latex.ts";
-import { toModelIndex } from "./render/model_index.ts";
-import { toWideCsv } from "./render/wide_csv.ts";
+import { dataFiles } from "./render/data.ts";
 import { toMarkdown } from "./render/markdown.ts";
 import { overviewBlocks } from "./pages/overview.ts";
 import { pageBlocks } from "./pages/paper.ts";
@@ -127,20 +124,6 @@ function underSite(file: ReportFile): ReportFile {
       return file.text;
     },
   };
-}
-
-/** A paper's cells in the formats of other tools, relative to the root of the site. */
-function dataFiles(
-  page: Paper<ArmTitle>,
-  { sections, imported, claims }: JsonParts,
-): (ReportFile & { readonly title: string })[] {
-  return [
-    { title: "Tidy CSV", path: `data/${page.id}.csv`, text: toCsv(page.id, sections) },
-    { title: "Wide CSV", path: `data/${page.id}_wide.csv`, text: toWideCsv(page.id, sections) },
-    { title: "JSON", path: `data/${page.id}.json`, text: toJson(page, { sections, imported, claims }) },
-    { title: "LaTeX", path: `data/${page.id}.tex`, text: toLatex(page, sections) },
-    { title: "Model index (YAML)", path: `data/${page.id}_model_index.yaml`, text: toModelIndex(page, sections) },
-  ];
 }
 
 function dataLinks(files: readonly { readonly title: string; readonly path: string }[]): Block[] {

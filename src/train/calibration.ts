@@ -26,7 +26,7 @@ export function weightStatistics(values: Float32Array, channels: number): Weight
   return { min, max, meanAbsolute: average(magnitude), mean, standardDeviation };
 }
 
-/** What calibration looks at: a full-precision pass at inference over `images` (int32 bytes). */
+/** Input of a calibration: a full-precision pass at inference over `images` (int32 bytes). */
 interface CalibrationPass {
   readonly network: NetworkTensors;
   readonly images: Tensor;

@@ -79,11 +79,11 @@ Deno.test("a network that is not of its record, cut or missing is refused in one
     await refused(/^Cannot read the checkpoint ".*" as .*: restore that file, or train that run again$/);
     Deno.removeSync(path);
     await refused(
-      /^Cannot start from run .* as its network .* is missing: restore that file, or train that run again$/,
+      /^Cannot start from run .* as its checkpoint .* is missing: restore that file, or train that run again$/,
     );
     await writeDone(out, OTHER);
     Deno.copyFileSync(checkpointFile(out, runId(OTHER)), path);
-    await refused(new RegExp(`as the network .* is of run ${runId(OTHER)}: restore that file, or train that run`));
+    await refused(new RegExp(`as the checkpoint .* is of run ${runId(OTHER)}: restore that file, or train that run`));
     await assert.rejects(findTeachers(join(out, "none"), orderRuns([SPEC])), {
       message: /^Cannot take teachers from .*none as it holds no runs: name an --out folder, or one that /,
     });

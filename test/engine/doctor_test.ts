@@ -81,7 +81,7 @@ Deno.test("diagnose() finds every kernel of engine wasm right and measures its s
 });
 
 Deno.test("the doctor's cases cover every kernel of ops.ts, each name once", () => {
-  const names = [...layerCases(), ...everydayCases()].flatMap(({ expected }) => Object.keys(expected));
+  const names = [...layerCases(), ...everydayCases()].flatMap(({ expected, inputs }) => Object.keys(expected(inputs)));
   assert.equal(new Set(names).size, names.length);
   for (const kernel of KERNELS) assert.ok(names.some((name) => name.split(":")[0] === kernel), kernel);
 });
@@ -132,6 +132,27 @@ Deno.test("diagnose() reports NaN, a wrong shape, an unsteady result and a kerne
     throw new Error("Kernel 'X' not found\nstack");
   });
   assert.deepEqual(thrown, ["RoundClip", "RoundClipGrad"].map((kernel) => `${kernel}: Kernel 'X' not found`));
+});
+
+Deno.test("diagnose() reports a kernel that hides NaN or an infinity, though its other values are right", async () => {
+  const problemOf = async (hide: (x: tf.Tensor) => tf.Tensor, cases = CASES) => {
+    const hiding = spoiled((tensor, name) => name === "Relu" || name === "ArgMax" ? hide(tensor) : tensor);
+    const { checks } = await diagnose(hiding, { cases, speed: false });
+    return checks.filter(({ ok }) => !ok).map(({ kernel, problem }) => `${kernel}: ${problem}`);
+  };
+  const zeroWhere = (odd: (x: tf.Tensor) => tf.Tensor) => (x: tf.Tensor) => tf.where(odd(x), tf.zerosLike(x), x);
+  assert.deepEqual(await problemOf(zeroWhere((x) => tf.isNaN(x))), ["Relu: it hides NaN: it gives 0"]);
+  assert.deepEqual(await problemOf(zeroWhere((x) => tf.isInf(x))), ["Relu: it hides Infinity: it gives 0"]);
+  const signed = (x: tf.Tensor) => {
+    const bits = new Uint32Array(Float32Array.from(x.dataSync()).buffer);
+    return tf.tensor(Array.from(bits, (word) => word === 0xffc00000), x.shape, "bool");
+  };
+  assert.deepEqual(await problemOf(zeroWhere(signed)), ["Relu: it hides -NaN: it gives 0"]);
+  const wrong = (x: tf.Tensor) => tf.where(tf.any(tf.isInf(x)), tf.add(x, 1), x);
+  assert.match((await problemOf(wrong)).join(), /^Relu: with Infinity in an input it gives \d+ instead of \d+$/);
+  // an order of values has no place for a NaN
+  const order = everydayCases().filter(({ orders }) => orders?.includes("ArgMax"));
+  assert.deepEqual(await problemOf((x) => x, order), []);
 });
 
 /** Runs the command from a folder that is not the checkout. */

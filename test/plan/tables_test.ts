@@ -131,9 +131,14 @@ Deno.test("planRuns() runs all arms of a table that was asked for", () => {
 });
 
 Deno.test("planRuns() puts every arm on the quantizer of --quantizer, under an id that no table of a paper has", () => {
-  const specs = plan(["fpq"], "smoke", { table: "table4", quantizer: "dorefa" });
-  assert.deepEqual(specs.map(({ arm }) => arm), ["fp", "qat@dorefa", "kd@dorefa", "fpq@dorefa"]);
-  for (const { quantization } of specs.slice(1)) assert.equal(quantization!.quantizer, "dorefa");
+  const specs = plan(["fpq"], "smoke", { table: "table4", quantizer: "lsq_plus_range" });
+  assert.deepEqual(specs.map(({ arm }) => arm), [
+    "fp",
+    "qat@lsq_plus_range",
+    "kd@lsq_plus_range",
+    "fpq@lsq_plus_range",
+  ]);
+  for (const { quantization } of specs.slice(1)) assert.equal(quantization!.quantizer, "lsq_plus_range");
   const known = PAPERS.flatMap(({ tables }) => tables.flatMap(({ arms }) => arms.map(({ id }) => id)));
   for (const { arm } of specs.slice(1)) assert.ok(!known.includes(arm), arm);
 });
@@ -152,6 +157,21 @@ Deno.test("planRuns() leaves tables on other data sets than the protocol's to --
   assert.deepEqual(datasets(plan(["fpq"], "reduced")), ["cifar10"]);
   assert.deepEqual(datasets(plan(["fpq"], "reduced", { table: "table5" })), ["cifar100"]);
   assert.deepEqual(datasets(plan(["fpq"], "paper")), ["cifar10", "cifar100"]);
+});
+
+Deno.test("planRuns() leaves tables of other protocols to --table, and says so where nothing is left", () => {
+  const ids = plan(["known"], "full", { engine: "tensorflow" }).map(runId);
+  assert.ok(ids.includes("a90f921d0568b3f4"), "full precision of protocol full, seed 0, keeps its id");
+  assert.equal(ids.length, 3 * (1 + 4 * 2), "FP, and four arms at W4A4 and W2A2, of three seeds");
+  assert.throws(() => plan(["known"], "reduced"), {
+    name: "InputError",
+    message:
+      "Cannot plan protocol reduced as known has no table that it runs unasked: give another --protocol, or one of " +
+      "--paper known --table known-lsq, --paper known --table known-pact, --paper known --table known-fp, --paper known " +
+      "--table known-apot",
+  });
+  assert.equal(plan(["known"], "reduced", { table: "known-fp" }).length, 3 * 2, "seeds and models of protocol reduced");
+  assert.ok(plan(["known", "mec"], "reduced").every(({ arm }) => arm !== "lsq_unscaled"));
 });
 
 for (

@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/methods": NETWORK,
   "src/record": ["src/errors.ts", "src/data", "src/engine"],
   "src/catalog": ["src/errors.ts", "src/record"],
-  "src/checkpoint": [...LEAVES, "src/nn", "src/record", "src/store", "src/plan", "src/train"],
+  "src/checkpoint": [...LEAVES, "src/nn", "src/record", "src/store"],
   "src/train": TRAINING,
   "src/measure": [...TRAINING, "src/train"],
   "src/store": ["src/errors.ts", "src/record", "src/plan"],

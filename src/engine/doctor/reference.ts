@@ -1,5 +1,5 @@
 /**
- * What the kernels must give, computed the slow and obvious way in float64: loops over the definition, no shared code
+ * The right results of the kernels, computed the slow and obvious way in float64: loops over the definition, no shared code
  * with any engine.
  */
 
@@ -19,7 +19,7 @@ export function mapValues(x: Values, f: (value: number, index: number) => number
   return { shape: x.shape, values: x.values.map(f) };
 }
 
-/** How images are convolved. */
+/** Options of a convolution. */
 export interface Convolution {
   readonly stride: number;
   /** TensorFlow's SAME or VALID, or as many zeros on every side. */

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { InputError } from "../../errors.ts";
 import { canonicalJson } from "../../record/spec.ts";
 import { type CellKey, type Finished, isFinished, type Result, type Subject } from "../read/result.ts";
-import { bitsTitle } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
 
 /** The runs of one cell: same spec but for seed and start. */
 export interface Cell extends CellKey {

@@ -4,11 +4,19 @@ import { InputError } from "../../errors.ts";
 import { canonicalJson, type ProtocolName } from "../../record/spec.ts";
 import type { Finished } from "../read/result.ts";
 import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
-import { decide, type Decision, differenceWords } from "./decision.ts";
-import { bitsTitle, modelTitle, signed } from "../labels.ts";
+import {
+  comparisonRemarks,
+  type ControlDifference,
+  controlRemarks,
+  decide,
+  type Decision,
+  differenceWords,
+} from "./decision.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { signed } from "../labels.ts";
 import { kindOf } from "./measurements.ts";
 import { differenceTo, likeRuns, type Partner, teachers } from "./pairs.ts";
-import { comparisonRemarks, type ControlDifference, controlRemarks } from "./remarks.ts";
 import { armOf } from "./rows.ts";
 import type { PairedDifference } from "./statistics/paired.ts";
 import type { ArmTitle, Claim, Paper } from "../../catalog/paper.ts";

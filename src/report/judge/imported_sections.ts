@@ -82,14 +82,14 @@ function widened(
   page: Paper<ArmTitle>,
   { table, runs }: { table: Table<ArmTitle>; runs: readonly ImportedRun[] },
 ): Paper<ArmTitle> {
-  const known = new Set(page.arms.map(({ id }) => id));
+  const { protocols: _, ...ofAnyProtocol } = table, known = new Set(page.arms.map(({ id }) => id));
   const methods = [...new Set(runs.map(({ method }) => method))].map((id) =>
     page.arms.find((arm) => arm.id === id) ?? { id, title: id, label: null }
   );
   const bits = runs.flatMap(({ w_bits, a_bits }) => w_bits === null ? [] : [{ weights: w_bits, activations: a_bits! }]);
   return {
     ...page,
-    tables: [{ ...table, arms: [...table.arms, ...methods], bits: [...table.bits, ...bits] }],
+    tables: [{ ...ofAnyProtocol, arms: [...table.arms, ...methods], bits: [...table.bits, ...bits] }],
     arms: [...page.arms, ...methods.filter(({ id }) => !known.has(id))],
   };
 }

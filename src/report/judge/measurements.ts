@@ -23,6 +23,10 @@ export interface Series {
   readonly points: readonly { readonly x: number; readonly y: number; readonly error: number | null }[];
 }
 
+function quantity(title: string, value: number, error: number | null = null): Quantity {
+  return { title, value, error };
+}
+
 interface Kind {
   readonly title: string;
   readonly quantities: (measurement: Measurement) => Quantity[];
@@ -62,12 +66,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
   hessian_trace: {
     title: "Trace of the Hessian",
     quantities: ({ values }) => [
-      { title: "Tr H", value: numberOf(values, "trace"), error: numberOf(values, "standardError") },
-      {
-        title: "Tr H by relative weights",
-        value: numberOf(values, "relativeTrace"),
-        error: numberOf(values, "relativeStandardError"),
-      },
+      quantity("Tr H", numberOf(values, "trace"), numberOf(values, "standardError")),
+      quantity(
+        "Tr H by relative weights",
+        numberOf(values, "relativeTrace"),
+        numberOf(values, "relativeStandardError"),
+      ),
     ],
     series: ({ epochs }) =>
       epochs.length === 0 ? [] : [{
@@ -88,7 +92,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
       const sigma = largest(measurement);
       return [
         { title: `Softmax, σ = ${sigma}`, ...ofLargest(measurement, "softmax") },
-        { title: `Logits, σ = ${sigma}`, value, error },
+        quantity(`Logits, σ = ${sigma}`, value, error),
         {
           title: `Logits / clean variance, σ = ${sigma}`,
           value: value / clean,
@@ -109,7 +113,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     quantities: (measurement) => [
       { title: `On features, σ = ${largest(measurement)}`, ...ofLargest(measurement, "features") },
       { title: `On weights, σ = ${largest(measurement)}`, ...ofLargest(measurement, "weights") },
-      { title: "Without noise", value: numberOf(measurement.values, "clean"), error: null },
+      quantity("Without noise", numberOf(measurement.values, "clean")),
     ],
     series: ({ options, values }) =>
       (["features", "weights"] as const).map((name) => ({
@@ -127,8 +131,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
         value: y,
         error,
       })),
-      { title: "Effective rank", value: numberOf(values, "effectiveRank"), error: null },
-      { title: "Effective rank, centred", value: numberOf(values, "centredEffectiveRank"), error: null },
+      quantity("Effective rank", numberOf(values, "effectiveRank")),
+      quantity("Effective rank, centred", numberOf(values, "centredEffectiveRank")),
     ],
     series: ({ values }) =>
       (["spectrum", "centredSpectrum"] as const).map((name) => ({
@@ -143,13 +147,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
     quantities: ({ values }) => {
       const again = numberOf(values, "recalibratedTop1Percent"), running = numberOf(values, "top1Percent");
       return [
-        { title: "Top-1 %, taken again", value: again, error: null },
-        { title: "Change, points", value: difference(again, running), error: null },
-        {
-          title: "Change of the loss",
-          value: difference(numberOf(values, "recalibratedLoss"), numberOf(values, "loss")),
-          error: null,
-        },
+        quantity("Top-1 %, taken again", again),
+        quantity("Change, points", difference(again, running)),
+        quantity("Change of the loss", difference(numberOf(values, "recalibratedLoss"), numberOf(values, "loss"))),
       ];
     },
     series: () => [],
@@ -159,9 +159,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
     quantities: ({ values }) => {
       const own = numberOf(values, "unaveragedTop1Percent"), evaluated = numberOf(values, "top1Percent");
       return [
-        { title: "Top-1 %, evaluated", value: evaluated, error: null },
-        { title: "Top-1 %, without averaging", value: own, error: null },
-        { title: "Averaging gains, points", value: difference(evaluated, own), error: null },
+        quantity("Top-1 %, evaluated", evaluated),
+        quantity("Top-1 %, without averaging", own),
+        quantity("Averaging gains, points", difference(evaluated, own)),
       ];
     },
     series: () => [],
@@ -171,14 +171,10 @@ const KINDS: Readonly<Record<string, Kind>> = {
     quantities: ({ values }) => {
       const first = listOf(values, "first"), others = listOf(values, "others");
       return [
-        {
-          title: "First layer, channels below 1/16",
-          value: first.filter((share) => share < 1 / 16).length,
-          error: null,
-        },
-        { title: "First layer, channels", value: first.length, error: null },
-        { title: "First layer, least share", value: Math.min(...first), error: null },
-        { title: "Other layers, least share", value: Math.min(...others), error: null },
+        quantity("First layer, channels below 1/16", first.filter((share) => share < 1 / 16).length),
+        quantity("First layer, channels", first.length),
+        quantity("First layer, least share", Math.min(...first)),
+        quantity("Other layers, least share", Math.min(...others)),
       ];
     },
     series: ({ values }) =>

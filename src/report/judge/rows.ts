@@ -2,13 +2,11 @@
 import type { ProtocolName } from "../../record/spec.ts";
 import type { CellKey, Finished, RowKey } from "../read/result.ts";
 import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
-import { MINIMUM_SEEDS } from "./decision.ts";
-import { modelTitle } from "../labels.ts";
+import { comparisonRemarks, type ControlDifference, deviceRemarks, flagsOf, MINIMUM_SEEDS } from "./decision.ts";
+import { modelTitle } from "../../catalog/titles.ts";
 import { differenceTo, likeRuns, type Partner } from "./pairs.ts";
-import { comparisonRemarks, type ControlDifference, deviceRemarks, flagsOf } from "./remarks.ts";
 import { mean, standardDeviation } from "./statistics/basics.ts";
-import type { PairedDifference } from "./statistics/paired.ts";
-import { holm } from "./statistics/p_values.ts";
+import { holm, type PairedDifference } from "./statistics/paired.ts";
 import type { TaskScores } from "./statistics/suite.ts";
 import type { ArmTitle, Paper, PublishedCell, Table } from "../../catalog/paper.ts";
 import { judge, type Verdict } from "./verdict.ts";

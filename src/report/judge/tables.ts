@@ -6,7 +6,7 @@ import { type ReportRow, type ScoredRow, scoredRows } from "./rows.ts";
 import { type SuiteSummary, suiteSummary } from "./statistics/suite.ts";
 import { type ArmTitle, isInTable, type Paper, type Table } from "../../catalog/paper.ts";
 
-export type { ControlDifference } from "./remarks.ts";
+export type { ControlDifference } from "./decision.ts";
 export type { ReportRow } from "./rows.ts";
 
 /** An arm over all models and widths of a table that it shares with LSQ, at least 2; only seeds that both have. */
@@ -34,16 +34,16 @@ export interface ReportSection {
 const SECTION_ORDER: readonly ProtocolName[] = ["paper", "full", "reduced", "smoke"];
 
 /**
- * Lays a paper's published cells and the runs of its tables side by side, a section a protocol: paper, reduced, smoke.
+ * Lays a paper's published cells and the runs of its tables side by side, one section for each protocol.
  *
- * Published cells without a run stand in the section `paper`, which is always there (last, if it has no run); the other
- * sections hold only rows with runs, and are left out where there is none.
+ * Published cells without a run stand in the section of their table's own protocol, which is always there; the other
+ * sections hold only rows with runs, and are left out where there is none. Sections without a run come last.
  */
 export function reportSections(page: Paper<ArmTitle>, { cells, byKey }: Aggregate): ReportSection[] {
   const sections = SECTION_ORDER.map((protocol) => section(page, { protocol, cells, byKey }));
-  const [paper, ...others] = sections as [ReportSection, ...ReportSection[]];
-  const filled = others.filter(({ runs }) => runs.length > 0);
-  return paper.runs.length > 0 ? [paper, ...filled] : [...filled, paper];
+  const homes = new Set(page.tables.map(homeOf));
+  const empty = sections.filter(({ protocol, runs }) => runs.length === 0 && homes.has(protocol));
+  return [...sections.filter(({ runs }) => runs.length > 0), ...empty];
 }
 
 interface Ground {
@@ -94,7 +94,7 @@ function tableRows(page: Paper<ArmTitle>, table: Table<ArmTitle>, { protocol, ce
   const keys = new Map<string, RowKey>(
     cells.filter((cell) => isInTable(table, cell)).map((cell) => [text(cell), cell]),
   );
-  if (protocol === "paper") { for (const cell of published) keys.set(text(cell), cell); }
+  if (protocol === homeOf(table)) { for (const cell of published) keys.set(text(cell), cell); }
   const models = new Set(published.map(({ model }) => model));
   const inputs = [...keys.values()].sort(cellOrder(page)).map((key) => ({
     page,
@@ -105,6 +105,11 @@ function tableRows(page: Paper<ArmTitle>, table: Table<ArmTitle>, { protocol, ce
     modelIsPapers: table.modelsAreUnknown ? null : models.has(key.model),
   }));
   return scoredRows(inputs, { byKey, ownFp: teachers(cells) });
+}
+
+/** The protocol that the published numbers of a table are compared with. */
+function homeOf({ protocols }: Table<ArmTitle>): ProtocolName {
+  return protocols?.[0] ?? "paper";
 }
 
 function rowKey({ dataset, model, arm, weightBits, activationBits }: RowKey): RowKey {

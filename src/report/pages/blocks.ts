@@ -114,6 +114,42 @@ export function listSection(title: Block, list: Omit<Extract<Block, { kind: "lis
   return list.items.length === 0 ? [] : [title, { kind: "list", ...list }];
 }
 
+/** A column and the text of its cells. */
+export interface Field<T> extends Column {
+  readonly cell: (item: T) => TableCell;
+}
+
+/** A column of words. */
+export function words<T>(title: string, cell: Field<T>["cell"]): Field<T> {
+  return { title, align: "left", cell };
+}
+
+/** The column of words that names its row. */
+export function naming<T>(title: string, cell: Field<T>["cell"]): Field<T> {
+  return { title, align: "left", names: true, cell };
+}
+
+/** A column of numbers. */
+export function numbers<T>(title: string, cell: Field<T>["cell"]): Field<T> {
+  return { title, align: "right", cell };
+}
+
+/** Makes a table with a row for each item. */
+export function tableOf<T>(
+  caption: string,
+  items: readonly T[],
+  { fields, ...options }: { readonly fields: readonly Field<T>[] } & Pick<TableBlock, "ordered" | "aside">,
+): TableBlock {
+  const columns = fields.map(({ cell: _cell, ...column }) => column);
+  return {
+    kind: "table",
+    caption,
+    columns,
+    rows: items.map((item) => fields.map(({ cell }) => cell(item))),
+    ...options,
+  };
+}
+
 /** The text of a cell. */
 export function cellText(cell: TableCell): string {
   return typeof cell === "string" ? cell : cell.text;

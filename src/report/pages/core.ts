@@ -2,7 +2,9 @@
 import { type Aggregate, keyText } from "../judge/aggregate.ts";
 import { type Block, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
 import { figureBlocks, type RecordsById } from "./figures.ts";
-import { bitsTitle, counted, datasetTitle, modelTitle } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { counted } from "../labels.ts";
 import { armTitle, differenceText, reproducedText, statisticsBlocks } from "./results.ts";
 import { type ReportRow, reportSections, type ReportTable } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";

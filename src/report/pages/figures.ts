@@ -1,7 +1,20 @@
 /** The figures of a paper's table: intervals and learning curves, each with its numbers. */
 import type { RunRecord } from "../../record/record.ts";
-import type { Block, Drawing, FigureBlock, IntervalRow, Panel, Point } from "./blocks.ts";
-import { bitsTitle, modelTitle, points, signed } from "../labels.ts";
+import {
+  type Block,
+  type Drawing,
+  type FigureBlock,
+  type IntervalRow,
+  naming,
+  numbers,
+  type Panel,
+  type Point,
+  tableOf,
+  words,
+} from "./blocks.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { points, signed } from "../labels.ts";
 import { armTitle } from "./results.ts";
 import { BASELINE } from "../judge/rows.ts";
 import { mean } from "../judge/statistics/basics.ts";
@@ -95,26 +108,18 @@ function intervalFigure(all: readonly IntervalRow[], { id, caption, axis, write 
     caption: told,
     description: described(rows, write),
     drawing: { kind: "intervals", rows, axis },
-    data: {
-      columns: [
-        { title: "Model and bits", align: "left" },
-        { title: "Method", align: "left", names: true },
-        { title: "Ours", align: "right" },
-        withSeeds ? { title: "Seeds", align: "left" } : { title: "95 % interval", align: "left" },
-        { title: "Published", align: "right" },
-      ],
-      rows: rows.map((row) => [
-        row.group,
-        row.label,
-        valueText(row.value),
+    data: tableOf(told, rows, {
+      fields: [
+        words("Model and bits", ({ group }) => group),
+        naming("Method", ({ label }) => label),
+        numbers("Ours", ({ value }) => valueText(value)),
         withSeeds
-          ? row.seeds.map(write).join(", ")
-          : row.low === null || row.high === null
-          ? ""
-          : `${write(row.low)} to ${write(row.high)}`,
-        valueText(row.published),
-      ]),
-    },
+          ? words("Seeds", ({ seeds }) => seeds.map(write).join(", "))
+          : words("95 % interval", ({ low, high }) =>
+            low === null || high === null ? "" : `${write(low)} to ${write(high)}`),
+        numbers("Published", ({ published }) => valueText(published)),
+      ],
+    }),
   }];
 }
 
@@ -181,22 +186,17 @@ export function panelFigure(
     caption: title,
     description: `Means at the right end: ${last.join("; ")}. More are in the table below.`,
     drawing: { kind: "panels", panels, baseline: behind, axes },
-    data: {
-      columns: [
-        { title: "Method", align: "left", names: true },
-        ...spread(longest(means).length, MAXIMUM_COLUMNS).map((number) => ({
-          title: place(longest(means)[number - 1]!.x),
-          align: "right" as const,
-        })),
+    data: tableOf(title, panels.map(({ label }, index) => ({ label, points: means[index]! })), {
+      fields: [
+        naming("Method", ({ label }) => label),
+        ...spread(longest(means).length, MAXIMUM_COLUMNS).map((number) =>
+          numbers<{ points: readonly Point[] }>(
+            place(longest(means)[number - 1]!.x),
+            ({ points }) => points[number - 1] === undefined ? "" : write(points[number - 1]!.y),
+          )
+        ),
       ],
-      rows: panels.map(({ label }, index) => [
-        label,
-        ...spread(longest(means).length, MAXIMUM_COLUMNS).map((number) => {
-          const point = means[index]![number - 1];
-          return point === undefined ? "" : write(point.y);
-        }),
-      ]),
-    },
+    }),
   }];
 }
 

@@ -1,7 +1,18 @@
 /** What was measured of the networks: flatness, noise, spectra. A table a measurement, and its lines as figures. */
 import type { Measurement } from "../../record/measurement.ts";
-import { type Block, type FigureBlock, heading, paragraph, type TableBlock } from "./blocks.ts";
-import { bitsTitle, modelTitle } from "../labels.ts";
+import {
+  type Block,
+  type FigureBlock,
+  heading,
+  naming,
+  numbers,
+  paragraph,
+  type TableBlock,
+  tableOf,
+  words,
+} from "./blocks.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
 import {
   cellQuantities,
   type CellQuantity,
@@ -104,10 +115,8 @@ function requireOneHead(rows: readonly { cell: MeasuredCell; quantities: readonl
   if (!other) return;
   const [left, right] = [first, other].map(({ cell }) => cell.measurements[0]!);
   throw new InputError(
-    `Cannot put ${left!.name} of runs ${left!.run} and ${right!.run} into one table as one has ${
-      headOf(first)
-    } and the ` +
-      `other ${headOf(other)}: measure one of them again with \`deno task measure --force\``,
+    `Cannot put ${left!.name} of runs ${left!.run} and ${right!.run} into one table as one has ` +
+      `${headOf(first)} and the other ${headOf(other)}: measure one of them again with \`deno task measure --force\``,
   );
 }
 
@@ -124,24 +133,22 @@ export function measurementTable(
   if (cells.length === 0) return null;
   const rows = cells.map((cell) => ({ cell, quantities: cellQuantities(cell) }));
   requireOneHead(rows);
-  return {
-    kind: "table",
-    caption: `${kindOf(name).title}: mean over seeds ± its standard error; of a single run ± that of the measurement`,
-    columns: [
-      { title: "Method", align: "left", names: true },
-      { title: "Model", align: "left" },
-      { title: "Bits", align: "left" },
-      { title: "Protocol", align: "left" },
-      { title: "Runs", align: "right" },
-      ...rows[0]!.quantities.map(({ title }) => ({ title, align: "right" as const })),
+  const caption = `${
+    kindOf(name).title
+  }: mean over seeds ± its standard error; of a single run ± that of the measurement`;
+  return tableOf(caption, rows, {
+    fields: [
+      naming("Method", ({ cell }) => armTitleOf(cell.arm)),
+      words("Model", ({ cell }) => modelTitle(cell.model)),
+      words("Bits", ({ cell }) => bitsTitle(cell)),
+      words("Protocol", ({ cell }) => cell.protocol),
+      numbers("Runs", ({ cell }) => String(cell.measurements.length)),
+      ...rows[0]!.quantities.map(({ title }, index) =>
+        numbers<typeof rows[number]>(
+          title,
+          ({ quantities }) => withError(quantities[index]!.mean, quantities[index]!.error),
+        )
+      ),
     ],
-    rows: rows.map(({ cell, quantities }) => [
-      armTitleOf(cell.arm),
-      modelTitle(cell.model),
-      bitsTitle(cell),
-      cell.protocol,
-      String(cell.measurements.length),
-      ...quantities.map(({ mean, error }) => withError(mean, error)),
-    ]),
-  };
+  });
 }

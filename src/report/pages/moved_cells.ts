@@ -1,8 +1,10 @@
 /** What changed between two sets of records: the cells whose numbers or verdict moved. */
 import type { Aggregate } from "../judge/aggregate.ts";
-import { type Block, heading, paragraph, type TableCell } from "./blocks.ts";
-import { bitsTitle, counted, modelTitle, points, signed, verdictTitle } from "../labels.ts";
-import { armTitle } from "./results.ts";
+import { type Block, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { counted, signed, verdictTitle } from "../labels.ts";
+import { armTitle, meanText } from "./results.ts";
 import { type ReportRow, reportSections } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 
@@ -72,42 +74,28 @@ function told({ n, notDone, mean, sd, differenceToLsq, gapToFp, verdict }: Repor
 }
 
 function moveTable(moves: readonly Move[]): Block {
-  return {
-    kind: "table",
-    caption: "Top-1 in percent, mean ± sd (n)",
-    columns: [
-      { title: "Paper", align: "left" },
-      { title: "Table", align: "left" },
-      { title: "Protocol", align: "left" },
-      { title: "Model", align: "left" },
-      { title: "Bits", align: "left" },
-      { title: "Method", align: "left", names: true },
-      { title: "Then", align: "right" },
-      { title: "Now", align: "right" },
-      { title: "Change", align: "right" },
-      { title: "Verdict", align: "left" },
+  return tableOf("Top-1 in percent, mean ± sd (n)", moves, {
+    fields: [
+      words("Paper", ({ page }) => page.id),
+      words("Table", ({ row }) => row.table),
+      words("Protocol", ({ row }) => row.protocol),
+      words("Model", ({ row }) => modelTitle(row.model)),
+      words("Bits", ({ row }) => bitsTitle(row)),
+      naming("Method", ({ row }) => armTitle(row)),
+      numbers("Then", ({ before }) => resultText(before)),
+      numbers("Now", ({ now }) => resultText(now)),
+      numbers(
+        "Change",
+        ({ before, now }) => before?.mean == null || now?.mean == null ? "" : signed(now.mean - before.mean),
+      ),
+      words("Verdict", ({ before, now }) => verdictText(before, now)),
     ],
-    rows: moves.map(({ page, row, before, now }): TableCell[] => [
-      page.id,
-      row.table,
-      row.protocol,
-      modelTitle(row.model),
-      bitsTitle(row),
-      armTitle(row),
-      resultText(before),
-      resultText(now),
-      before === null || now === null || before.mean === null || now.mean === null
-        ? ""
-        : signed(now.mean - before.mean),
-      verdictText(before, now),
-    ]),
-  };
+  });
 }
 
 function resultText(row: ReportRow | null): string {
   if (row === null) return "no run";
-  if (row.mean === null) return `none of ${row.notDone} finished`;
-  return `${points(row.mean)}${row.sd === null ? "" : ` ± ${points(row.sd)}`} (${row.n})`;
+  return row.mean === null ? `none of ${row.notDone} finished` : meanText(row);
 }
 
 function verdictText(before: ReportRow | null, now: ReportRow | null): string {

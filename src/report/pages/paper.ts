@@ -1,19 +1,22 @@
 import type { Measurement } from "../../record/measurement.ts";
 import type { ProtocolName } from "../../record/spec.ts";
 import type { Aggregate } from "../judge/aggregate.ts";
-import { type Block, heading, listSection, paragraph } from "./blocks.ts";
+import { type Block, heading, listSection, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import type { ClaimResult } from "../judge/claims.ts";
 import { claimBlocks } from "./claims.ts";
 import { figureBlocks, type RecordsById } from "./figures.ts";
 import { measurementBlocks } from "./measurements.ts";
-import { importedBlocks } from "./imported.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
-import { bitsTitle, counted, datasetTitle, modelTitle, signed, verdictTitle } from "../labels.ts";
-import { armTitle, resultBlocks, statisticsBlocks } from "./results.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { counted, points, signed, verdictTitle } from "../labels.ts";
+import { armTitle, meanText, NAMES, resultBlocks, statisticsBlocks } from "./results.ts";
 import { environmentBlocks, failureBlocks, runBlocks } from "./runs.ts";
-import { type ReportSection, runsOf } from "../judge/tables.ts";
+import { type ReportRow, type ReportSection, runsOf } from "../judge/tables.ts";
 import { armOf } from "../judge/rows.ts";
 import type { Result } from "../read/result.ts";
+import { toleranceResults } from "../judge/tolerances.ts";
+import { toleranceBlocks } from "./tolerances.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICT_RULES } from "../judge/verdict.ts";
 
@@ -59,6 +62,7 @@ export function pageBlocks(
     paragraph(`${page.citation}. ${page.arxiv}.`),
     ...(page.caveat === null ? [] : [{ kind: "banner", text: page.caveat } satisfies Block]),
     paragraph(LEGEND),
+    ...toleranceBlocks(page, toleranceResults(page, sections)),
     ...sections.flatMap((section) => sectionBlocks(section, { page, records, deviations, isSmokeOnly })),
     ...claimBlocks(page, claims),
     ...measurementBlocks(page, measurements),
@@ -121,30 +125,72 @@ function sectionTitle(protocol: ProtocolName, runs: number): string {
 
 function publishedDifferenceBlocks(page: Paper<ArmTitle>): Block[] {
   if (page.publishedDifferences.length === 0) return [];
-  return [heading(2, "Published differences"), {
-    kind: "table",
-    caption: "Differences that the paper states without the numbers they are made of",
-    columns: [
-      { title: "Data set", align: "left" },
-      { title: "Model", align: "left", names: true },
-      { title: "Bits", align: "left" },
-      { title: "Baseline", align: "left" },
-      { title: "Published difference", align: "right" },
-      { title: "Source", align: "left" },
-      { title: "Verdict", align: "left" },
-      { title: "Because", align: "left" },
-    ],
-    rows: page.publishedDifferences.map((item) => [
-      datasetTitle(item.dataset),
-      modelTitle(item.model),
-      item.weightBits === null ? "unknown" : bitsTitle(item),
-      item.baseline ?? "unknown",
-      signed(item.differencePoints),
-      item.source,
-      { text: verdictTitle("not_comparable"), verdict: "not_comparable" },
-      item.reason ?? "",
+  const caption = "Differences that the paper states without the numbers they are made of";
+  return [
+    heading(2, "Published differences"),
+    tableOf(caption, page.publishedDifferences, {
+      fields: [
+        words("Data set", ({ dataset }) => datasetTitle(dataset)),
+        naming("Model", ({ model }) => modelTitle(model)),
+        words("Bits", (item) => item.weightBits === null ? "unknown" : bitsTitle(item)),
+        words("Baseline", ({ baseline }) => baseline ?? "unknown"),
+        numbers("Published difference", ({ differencePoints }) => signed(differencePoints)),
+        words("Source", ({ source }) => source),
+        words("Verdict", () => ({ text: verdictTitle("not_comparable"), verdict: "not_comparable" })),
+        words("Because", ({ reason }) => reason ?? ""),
+      ],
+    }),
+  ];
+}
+
+/** Results of other tools beside ours, then each tool's own; nothing where nothing was imported. */
+function importedBlocks(imported: readonly ImportedSection[], ours: readonly ReportSection[]): Block[] {
+  if (imported.length === 0) return [];
+  const groups = Map.groupBy(imported, ({ table, protocol }) => `${table.table.id} ${protocol}`);
+  return [
+    heading(2, "Results of other tools"),
+    paragraph(
+      "Imported with --import, not run by Requant and in no mean of ours. The rules are the same: mean over seeds, " +
+        "differences paired by seed to the tool's own LSQ and full precision, verdicts from them. What the tool did is as its " +
+        "file says.",
+    ),
+    ...[...groups.values()].map((sections) => besideOurs(sections, ours)),
+    ...imported.flatMap(({ tool, protocol, table, notes }) => [
+      ...resultBlocks({
+        ...table,
+        table: { ...table.table, title: `${tool}: ${table.table.title}, protocol ${protocol}` },
+      }),
+      ...listSection(paragraph(`Notes of ${tool}:`), { items: notes }),
     ]),
-  }];
+  ];
+}
+
+/** Our mean of the same cell and protocol, then a column a tool. */
+function besideOurs(sections: readonly ImportedSection[], ours: readonly ReportSection[]): Block {
+  const { protocol, table: { table } } = sections[0]!;
+  const own = ours.filter((section) => section.protocol === protocol).flatMap(({ tables }) =>
+    tables.filter((candidate) => candidate.table.id === table.id).flatMap(({ rows }) => rows)
+  );
+  const rows = new Map(sections.flatMap((section) => section.table.rows).map((row) => [cellName(row), row]));
+  const find = (all: readonly ReportRow[], row: ReportRow) => all.find((other) => cellName(other) === cellName(row));
+  return tableOf(`${table.title}, protocol ${protocol}: other tools beside ours`, [...rows.values()], {
+    fields: [
+      ...NAMES,
+      numbers("Published", ({ published }) => published?.top1Percent == null ? "" : points(published.top1Percent)),
+      numbers("Requant, mean ± sd (n)", (row) => textOf(find(own, row))),
+      ...sections.map((section) =>
+        numbers<ReportRow>(`${section.tool}, mean ± sd (n)`, (row) => textOf(find(section.table.rows, row)))
+      ),
+    ],
+  });
+}
+
+function cellName({ model, arm, weightBits, activationBits }: ReportRow): string {
+  return `${model} ${arm.id} ${weightBits} ${activationBits}`;
+}
+
+function textOf(row: ReportRow | undefined): string {
+  return row === undefined ? "" : meanText(row);
 }
 
 /** Between an arm and what replaced a part of it: `fpq@pact` is FPQ on PACT's quantizer. */

@@ -1,25 +1,18 @@
 /** A table of results as blocks, and what stands below it: verdicts with reasons, single seeds, tests, controls, the whole. */
-import { type Block, type Column, paragraph, type TableCell } from "./blocks.ts";
-import { bitsTitle, counted, modelTitle, noteMark, points, signed, verdictTitle } from "../labels.ts";
+import { type Block, type Field, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { counted, noteMark, points, signed, verdictTitle } from "../labels.ts";
 import { differenceWords, MINIMUM_SEEDS } from "../judge/decision.ts";
 import type { Interval } from "../judge/statistics/basics.ts";
 import type { PairedDifference } from "../judge/statistics/paired.ts";
 import type { ArmSuite, ReportRow, ReportTable } from "../judge/tables.ts";
 
-const NAMES: readonly Column[] = [
-  { title: "Model", align: "left" },
-  { title: "Bits", align: "left" },
-  { title: "Method", align: "left", names: true },
-];
-
-const COLUMNS: readonly Column[] = [
-  ...NAMES,
-  { title: "Published", align: "right" },
-  { title: "Reproduced, mean ± sd (n)", align: "right" },
-  { title: "Published difference to LSQ", align: "right" },
-  { title: "Our difference to LSQ [95 %]", align: "right" },
-  { title: "Our gap to own FP [95 %]", align: "right" },
-  { title: "Verdict", align: "left" },
+/** The columns that name a row. */
+export const NAMES: readonly Field<ReportRow>[] = [
+  words("Model", ({ model }) => modelTitle(model)),
+  words("Bits", bitsTitle),
+  naming("Method", armTitle),
 ];
 
 /** The rows with runs as one table, the published cells without a run as a second one, wide, as the papers print them. */
@@ -50,21 +43,24 @@ function unknownReasons(rows: readonly ReportRow[]): string {
 function comparison(caption: string, rows: readonly ReportRow[]): Block[] {
   const reasons = [...new Set(rows.map(({ verdict }) => verdict.reason))];
   return [
-    { kind: "table", caption, columns: COLUMNS, rows: rows.map((row) => resultCells(row, reasons)) },
+    tableOf(caption, rows, {
+      fields: [
+        ...NAMES,
+        numbers("Published", publishedText),
+        numbers("Reproduced, mean ± sd (n)", reproducedText),
+        numbers(
+          "Published difference to LSQ",
+          ({ publishedDifference }) => publishedDifference === null ? "" : signed(publishedDifference),
+        ),
+        numbers("Our difference to LSQ [95 %]", ({ differenceToLsq, n }) => differenceText(differenceToLsq, n)),
+        numbers("Our gap to own FP [95 %]", ({ gapToFp, n }) => differenceText(gapToFp, n)),
+        words("Verdict", ({ verdict: { name, reason } }) => ({
+          text: `${verdictTitle(name)} (${noteMark(reasons.indexOf(reason))})`,
+          verdict: name,
+        })),
+      ],
+    }),
     { kind: "list", items: reasons.map((reason, index) => `(${noteMark(index)}) ${reason}`) },
-  ];
-}
-
-function resultCells(row: ReportRow, reasons: readonly string[]): TableCell[] {
-  const { verdict } = row;
-  return [
-    ...nameCells(row),
-    publishedText(row),
-    reproducedText(row),
-    row.publishedDifference === null ? "" : signed(row.publishedDifference),
-    differenceText(row.differenceToLsq, row.n),
-    differenceText(row.gapToFp, row.n),
-    { text: `${verdictTitle(verdict.name)} (${noteMark(reasons.indexOf(verdict.reason))})`, verdict: verdict.name },
   ];
 }
 
@@ -80,11 +76,17 @@ function publishedText({ published, anomalies }: ReportRow): string {
   return [points(published.top1Percent), ...anomalies.map((number) => `†${number}`)].join(" ");
 }
 
-/** `88.43 ± 0.12 (3)`: mean, standard deviation and number of seeds. */
+/** `88.43 ± 0.12 (3 of 4)`: mean, standard deviation and number of seeds, and of runs where some did not finish. */
 export function reproducedText({ mean, sd, n, notDone }: ReportRow): string {
   if (mean === null) return `none of ${notDone} finished`;
-  const lost = notDone === 0 ? `${n}` : `${n} of ${n + notDone}`;
-  return sd === null ? `${points(mean)} (${lost})` : `${points(mean)} ± ${points(sd)} (${lost})`;
+  return meanText({ mean, sd, n: notDone === 0 ? n : `${n} of ${n + notDone}` });
+}
+
+/** `88.43 ± 0.12 (3)`; empty where there is no mean. */
+export function meanText(
+  { mean, sd, n }: { readonly mean: number | null; readonly sd: number | null; readonly n: number | string },
+): string {
+  return mean === null ? "" : `${points(mean)}${sd === null ? "" : ` ± ${points(sd)}`} (${n})`;
 }
 
 /** `+0.50 [-0.10, +1.10]`; with ` (2 seeds)` where fewer are common than the row has; empty where there is none. */
@@ -97,25 +99,19 @@ export function differenceText(difference: PairedDifference | null, seeds: numbe
 /** Methods by bits down, models across. */
 function publishedTable(caption: string, rows: readonly ReportRow[]): Block {
   const models = [...new Set(rows.map(({ model }) => model))];
-  const lines = Map.groupBy(rows, (row) => `${bitsTitle(row)} ${row.arm.id}`);
-  const ofModel = (line: readonly ReportRow[], model: string) => line.find((row) => row.model === model);
-  return {
-    kind: "table",
-    caption,
-    columns: [
-      { title: "Bits", align: "left" },
-      { title: "Method", align: "left", names: true },
-      ...models.map((model): Column => ({ title: modelTitle(model), align: "right" })),
+  const lines = [...Map.groupBy(rows, (row) => `${bitsTitle(row)} ${row.arm.id}`).values()];
+  return tableOf(caption, lines as [ReportRow, ...ReportRow[]][], {
+    fields: [
+      words("Bits", ([row]) => bitsTitle(row)),
+      naming("Method", ([row]) => armTitle(row)),
+      ...models.map((model) =>
+        numbers<readonly ReportRow[]>(modelTitle(model), (line) => {
+          const row = line.find((member) => member.model === model);
+          return row ? publishedText(row) : "";
+        })
+      ),
     ],
-    rows: [...lines.values()].map((line) => [
-      bitsTitle(line[0]!),
-      armTitle(line[0]!),
-      ...models.map((model) => {
-        const row = ofModel(line, model);
-        return row ? publishedText(row) : "";
-      }),
-    ]),
-  };
+  });
 }
 
 /** Nothing where nothing ran. */
@@ -129,39 +125,28 @@ export function statisticsBlocks({ table, rows, suites }: ReportTable): Block[] 
   ];
 }
 
-function nameCells(row: ReportRow): TableCell[] {
-  return [modelTitle(row.model), bitsTitle(row), armTitle(row)];
-}
-
 function seedBlocks(title: string, rows: readonly ReportRow[]): Block[] {
   if (rows.length === 0) return [];
-  return [{
-    kind: "table",
-    caption: `${title}: single seeds, and tests of the difference to LSQ`,
+  const toLsq = (write: (difference: PairedDifference) => string) => ({ differenceToLsq }: ReportRow) =>
+    differenceToLsq === null ? "" : write(differenceToLsq);
+  return [tableOf(`${title}: single seeds, and tests of the difference to LSQ`, rows, {
     aside: true,
-    columns: [
+    fields: [
       ...NAMES,
-      { title: "Top-1 by seed", align: "left" },
-      { title: "Difference to LSQ by seed", align: "left" },
-      { title: "BCa bootstrap 95 %", align: "right" },
-      { title: "Sign-flip p", align: "right" },
-      { title: "t-test p", align: "right" },
-      { title: "Holm's p", align: "right" },
+      words(
+        "Top-1 by seed",
+        ({ seeds }) => seeds.map(({ seed, top1Percent }) => `${seed}: ${points(top1Percent)}`).join(", "),
+      ),
+      words(
+        "Difference to LSQ by seed",
+        toLsq(({ pairs }) => pairs.map(({ seed, difference }) => `${seed}: ${signed(difference)}`).join(", ")),
+      ),
+      numbers("BCa bootstrap 95 %", toLsq(({ bootstrap }) => intervalText(bootstrap))),
+      numbers("Sign-flip p", toLsq(signFlipText)),
+      numbers("t-test p", toLsq(({ tTestP }) => pText(tTestP))),
+      numbers("Holm's p", ({ holmP }) => pText(holmP)),
     ],
-    rows: rows.map((row) => [
-      ...nameCells(row),
-      row.seeds.map(({ seed, top1Percent }) => `${seed}: ${points(top1Percent)}`).join(", "),
-      bySeed(row.differenceToLsq),
-      intervalText(row.differenceToLsq?.bootstrap ?? null),
-      signFlipText(row.differenceToLsq),
-      pText(row.differenceToLsq?.tTestP ?? null),
-      pText(row.holmP),
-    ]),
-  }];
-}
-
-function bySeed(difference: PairedDifference | null): string {
-  return difference?.pairs.map(({ seed, difference }) => `${seed}: ${signed(difference)}`).join(", ") ?? "";
+  })];
 }
 
 function intervalText(interval: Interval | null, write: (value: number) => string = signed): string {
@@ -175,66 +160,47 @@ function pText(p: number | null): string {
 }
 
 /** Empty for so few seeds that no p could be small: p = 1 of one seed is not "no difference". */
-function signFlipText(difference: PairedDifference | null): string {
-  return difference === null || difference.n < MINIMUM_SEEDS ? "" : pText(difference.signFlipP);
+function signFlipText({ n, signFlipP }: PairedDifference): string {
+  return n < MINIMUM_SEEDS ? "" : pText(signFlipP);
 }
 
 function controlBlocks(title: string, rows: readonly ReportRow[]): Block[] {
   const lines = rows.flatMap((row) => row.differencesToControls.map((item) => ({ row, ...item })));
   if (lines.length === 0) return [];
-  return [{
-    kind: "table",
-    caption:
-      `${title}: differences to the control arms, which have a part of the method; a gain counts only against them too`,
-    columns: [
-      ...NAMES,
-      { title: "Control", align: "left" },
-      { title: "Common seeds", align: "right" },
-      { title: "Difference [95 %]", align: "right" },
-      { title: "BCa bootstrap 95 %", align: "right" },
-      { title: "Sign-flip p", align: "right" },
+  const caption =
+    `${title}: differences to the control arms, which have a part of the method; a gain counts only against them too`;
+  const names = NAMES.map((field) => ({ ...field, cell: ({ row }: typeof lines[number]) => field.cell(row) }));
+  return [tableOf(caption, lines, {
+    fields: [
+      ...names,
+      words("Control", ({ control }) => armTitle({ arm: control })),
+      numbers("Common seeds", ({ difference }) => String(difference?.n ?? 0)),
+      numbers("Difference [95 %]", ({ difference }) => difference === null ? "" : differenceWords(difference)),
+      numbers("BCa bootstrap 95 %", ({ difference }) => intervalText(difference?.bootstrap ?? null)),
+      numbers("Sign-flip p", ({ difference }) => difference === null ? "" : signFlipText(difference)),
     ],
-    rows: lines.map(({ row, control, difference }) => [
-      ...nameCells(row),
-      armTitle({ arm: control }),
-      String(difference?.n ?? 0),
-      difference === null ? "" : differenceWords(difference),
-      intervalText(difference?.bootstrap ?? null),
-      signFlipText(difference),
-    ]),
-  }];
+  })];
 }
 
 function suiteBlocks(title: string, suites: readonly ArmSuite[]): Block[] {
   if (suites.length === 0) return [];
-  return [{
-    kind: "table",
-    caption:
-      `${title}: over all models and widths that an arm shares with LSQ, seeds of both only; mean and interquartile mean of ` +
-      "the paired differences to LSQ in points, and probability that a run is above a run of LSQ, with stratified bootstrap " +
-      "95 % intervals, which are too short for few seeds; the interquartile mean leaves a quarter out at each end, so also a " +
-      "collapse",
-    columns: [
-      { title: "Method", align: "left", names: true },
-      { title: "Cells", align: "right" },
-      { title: "Runs", align: "right" },
-      { title: "Mean difference", align: "right" },
-      { title: "Interquartile mean (IQM)", align: "right" },
-      { title: "IQM, 95 %", align: "right" },
-      { title: "Probability of improvement", align: "right" },
-      { title: "Probability, 95 %", align: "right" },
+  const caption =
+    `${title}: over all models and widths that an arm shares with LSQ, seeds of both only; mean and interquartile mean of ` +
+    "the paired differences to LSQ in points, and probability that a run is above a run of LSQ, with stratified bootstrap " +
+    "95 % intervals, which are too short for few seeds; the interquartile mean leaves a quarter out at each end, so also a " +
+    "collapse";
+  return [tableOf(caption, suites, {
+    fields: [
+      naming("Method", armTitle),
+      numbers("Cells", ({ summary }) => String(summary.tasks)),
+      numbers("Runs", ({ summary }) => String(summary.runs)),
+      numbers("Mean difference", ({ summary }) => signed(summary.meanDifference)),
+      numbers("Interquartile mean (IQM)", ({ summary }) => signed(summary.iqm)),
+      numbers("IQM, 95 %", ({ summary }) => intervalText(summary.iqmInterval)),
+      numbers("Probability of improvement", ({ summary }) => points(summary.probabilityOfImprovement)),
+      numbers("Probability, 95 %", ({ summary }) => intervalText(summary.probabilityInterval, points)),
     ],
-    rows: suites.map(({ arm, summary }) => [
-      armTitle({ arm }),
-      String(summary.tasks),
-      String(summary.runs),
-      signed(summary.meanDifference),
-      signed(summary.iqm),
-      intervalText(summary.iqmInterval),
-      points(summary.probabilityOfImprovement),
-      intervalText(summary.probabilityInterval, points),
-    ]),
-  }];
+  })];
 }
 
 /** Rows of code that nobody can look up. */

@@ -2,9 +2,21 @@
 import type { Epoch, RunRecord } from "../../record/record.ts";
 import type { RunSpec } from "../../record/spec.ts";
 import { cellOf } from "../read/result.ts";
-import { type Block, type FigureBlock, heading, paragraph, type TableCell } from "./blocks.ts";
+import {
+  type Block,
+  type FigureBlock,
+  heading,
+  naming,
+  numbers,
+  paragraph,
+  type TableCell,
+  tableOf,
+  words,
+} from "./blocks.ts";
 import { spread } from "./figures.ts";
-import { bitsTitle, datasetTitle, modelTitle, points } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { points } from "../labels.ts";
 
 /** Epochs in the table under the curve. */
 const MAXIMUM_EPOCHS = 20;
@@ -71,13 +83,8 @@ function logTail({ log }: RunRecord): Block[] {
 type Fact = readonly [name: string, value: TableCell];
 
 function facts(caption: string, rows: readonly Fact[]): Block {
-  return {
-    kind: "table",
-    caption,
-    columns: [{ title: "Name", align: "left", names: true }, { title: "Value", align: "left" }],
-    rows,
-    ordered: true,
-  };
+  const fields = [naming<Fact>("Name", ([name]) => name), words<Fact>("Value", ([, value]) => value)];
+  return tableOf(caption, rows, { fields, ordered: true });
 }
 
 function resultFacts(run: RunRecord): Fact[] {
@@ -147,27 +154,18 @@ function curveFigure({ curve, spec }: RunRecord): Block[] {
 
 /** Of long curves every k-th epoch, and always the last. */
 function curveTable(curve: readonly Epoch[]): FigureBlock["data"] {
-  const metrics = Object.keys(curve.at(-1)!.metrics);
-  const titles = ["Learning rate", "Training loss", "Training top-1", "Test loss", "Test top-1", ...metrics];
-  return {
-    columns: [
-      { title: "Epoch", align: "right", names: true },
-      ...titles.map((title) => ({ title, align: "right" as const })),
+  const shown = spread(curve.length, MAXIMUM_EPOCHS).map((number) => ({ number, ...curve[number - 1]! }));
+  return tableOf("", shown, {
+    fields: [
+      { ...numbers("Epoch", ({ number }) => String(number)), names: true },
+      numbers("Learning rate", ({ learningRate }) => numberText(learningRate)),
+      numbers("Training loss", ({ trainLoss }) => numberText(trainLoss)),
+      numbers("Training top-1", ({ trainTop1Percent }) => points(trainTop1Percent)),
+      numbers("Test loss", ({ testLoss }) => numberText(testLoss)),
+      numbers("Test top-1", ({ testTop1Percent }) => points(testTop1Percent)),
+      ...Object.keys(curve.at(-1)!.metrics).map((name) =>
+        numbers<Epoch>(name, ({ metrics }) => metrics[name] === undefined ? "" : numberText(metrics[name]))
+      ),
     ],
-    rows: spread(curve.length, MAXIMUM_EPOCHS).map((number) => {
-      const epoch = curve[number - 1]!;
-      return [
-        String(number),
-        numberText(epoch.learningRate),
-        numberText(epoch.trainLoss),
-        points(epoch.trainTop1Percent),
-        numberText(epoch.testLoss),
-        points(epoch.testTop1Percent),
-        ...metrics.map((name) => {
-          const value = epoch.metrics[name];
-          return value === undefined ? "" : numberText(value);
-        }),
-      ];
-    }),
-  };
+  });
 }

@@ -1,48 +1,48 @@
 /** Tables over runs: those of a page, those that did not finish, their environments, and the list of all. */
 import type { RunRecord } from "../../record/record.ts";
 import { canonicalJson } from "../../record/spec.ts";
-import { bitsTitle, counted, datasetTitle, modelTitle, points } from "../labels.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { counted, points } from "../labels.ts";
 import { cellOf } from "../read/result.ts";
-import { type Block, heading, paragraph, type TableCell } from "./blocks.ts";
+import { type Block, type Field, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import { runHref } from "./run.ts";
+
+const RUN_FIELD: Field<RunRecord> = naming("Run", ({ id }) => ({ text: id, href: runHref(id) }));
+const SPEC_FIELDS: readonly Field<RunRecord>[] = [
+  words("Model", ({ spec }) => modelTitle(spec.model)),
+  words("Bits", ({ spec }) => bitsTitle(cellOf(spec))),
+  numbers("Seed", ({ spec }) => String(spec.seed)),
+];
+
+function epochsText({ curve, spec }: RunRecord): string {
+  const { epochs } = spec.recipe;
+  return curve.length === epochs ? String(epochs) : `${curve.length} of ${epochs}`;
+}
 
 /** A line a run, whatever its status. */
 export function runBlocks(runs: readonly RunRecord[], armTitleOf: (arm: string) => string): Block[] {
   if (runs.length === 0) return [];
   return [
     heading(3, "Runs"),
-    {
-      kind: "table",
-      // records cannot be mended: until 26 November 2026 a run that went on told the time of its last process alone
-      caption: "All runs of these tables, each once; minutes of runs before 27 November 2026 are of their last process",
-      aside: true,
-      columns: [
-        { title: "Run", align: "left", names: true },
-        { title: "Method", align: "left" },
-        { title: "Model", align: "left" },
-        { title: "Bits", align: "left" },
-        { title: "Seed", align: "right" },
-        { title: "Top-1", align: "right" },
-        { title: "Epochs", align: "right" },
-        { title: "Minutes", align: "right" },
-        { title: "Images/s", align: "right" },
-        { title: "Engine", align: "left" },
-      ],
-      rows: runs.map((run) => [
-        { text: run.id, href: runHref(run.id) },
-        armTitleOf(run.spec.arm),
-        modelTitle(run.spec.model),
-        bitsTitle(cellOf(run.spec)),
-        String(run.spec.seed),
-        run.status === "done" ? points(run.metrics!["top1Percent"]!) : run.status,
-        run.curve.length === run.spec.recipe.epochs
-          ? String(run.spec.recipe.epochs)
-          : `${run.curve.length} of ${run.spec.recipe.epochs}`,
-        (run.wallSeconds / 60).toFixed(1),
-        run.imagesPerSecond.toFixed(0),
-        run.spec.engine,
-      ]),
-    },
+    // records cannot be mended: until 26 November 2026 a run that went on recorded the time of its last process alone
+    tableOf(
+      "All runs of these tables, each once; minutes of runs before 27 November 2026 are of their last process",
+      runs,
+      {
+        aside: true,
+        fields: [
+          RUN_FIELD,
+          words("Method", ({ spec }) => armTitleOf(spec.arm)),
+          ...SPEC_FIELDS,
+          numbers("Top-1", (run) => run.status === "done" ? points(run.metrics!["top1Percent"]!) : run.status),
+          numbers("Epochs", epochsText),
+          numbers("Minutes", ({ wallSeconds }) => (wallSeconds / 60).toFixed(1)),
+          numbers("Images/s", ({ imagesPerSecond }) => imagesPerSecond.toFixed(0)),
+          words("Engine", ({ spec }) => spec.engine),
+        ],
+      },
+    ),
   ];
 }
 
@@ -61,36 +61,29 @@ export function failureBlocks(runs: readonly RunRecord[], armTitleOf: (arm: stri
 /** Each environment with the number of its runs. */
 export function environmentBlocks(runs: readonly RunRecord[]): Block[] {
   if (runs.length === 0) return [];
+  const alike = Map.groupBy(runs, ({ environment }) => canonicalJson(environment)) as Map<
+    string,
+    [RunRecord, ...RunRecord[]]
+  >;
   return [
     heading(3, "Environment"),
-    {
-      kind: "table",
-      caption: "What computed these runs",
+    tableOf("What computed these runs", [...alike.values()], {
       aside: true,
-      columns: [
-        { title: "Commit", align: "left", names: true },
-        { title: "Engine", align: "left" },
-        { title: "Device", align: "left" },
-        { title: "CPU", align: "left" },
-        { title: "Threads", align: "right" },
-        { title: "System", align: "left" },
-        { title: "Versions", align: "left" },
-        { title: "Runs", align: "right" },
+      fields: [
+        naming("Commit", ([{ environment }]) => commitText(environment)),
+        words("Engine", ([{ environment }]) => environment.engine),
+        words("Device", ([{ environment }]) => environment.device),
+        words("CPU", ([{ environment }]) => environment.cpu),
+        numbers("Threads", ([{ environment }]) => String(environment.threads)),
+        words("System", ([{ environment }]) => environment.os),
+        words(
+          "Versions",
+          ([{ environment }]) =>
+            Object.entries(environment.versions).map(([name, version]) => `${name} ${version}`).join(", "),
+        ),
+        numbers("Runs", ({ length }) => String(length)),
       ],
-      rows: [...Map.groupBy(runs, ({ environment }) => canonicalJson(environment)).values()].map((alike) => {
-        const { environment } = alike[0]!;
-        return [
-          commitText(environment),
-          environment.engine,
-          environment.device,
-          environment.cpu,
-          String(environment.threads),
-          environment.os,
-          Object.entries(environment.versions).map(([name, version]) => `${name} ${version}`).join(", "),
-          String(alike.length),
-        ];
-      }),
-    },
+    }),
   ];
 }
 
@@ -110,35 +103,18 @@ export function runIndexBlocks(runs: readonly RunRecord[], titleOf: (run: RunRec
       } with a record, those on held-out images (which choose hyper-parameters) and those ` +
         "that did not finish among them. Each has a page with its spec, environment and curve.",
     ),
-    {
-      kind: "table",
-      caption: "All runs",
-      columns: [
-        { title: "Run", align: "left", names: true },
-        { title: "Protocol", align: "left" },
-        { title: "Method", align: "left" },
-        { title: "Data set", align: "left" },
-        { title: "Model", align: "left" },
-        { title: "Bits", align: "left" },
-        { title: "Seed", align: "right" },
-        { title: "Images", align: "left" },
-        { title: "Top-1", align: "right" },
-        { title: "Status", align: "left" },
-        { title: "Engine", align: "left" },
+    tableOf("All runs", runs, {
+      fields: [
+        RUN_FIELD,
+        words("Protocol", ({ spec }) => spec.protocol),
+        words("Method", titleOf),
+        words("Data set", ({ spec }) => datasetTitle(spec.dataset.name)),
+        ...SPEC_FIELDS,
+        words("Images", ({ spec }) => spec.dataset.evaluateOn === "test" ? "test" : "held out"),
+        numbers("Top-1", ({ metrics }) => metrics === null ? "" : points(metrics["top1Percent"]!)),
+        words("Status", ({ status }) => status),
+        words("Engine", ({ spec }) => spec.engine),
       ],
-      rows: runs.map((run): TableCell[] => [
-        { text: run.id, href: runHref(run.id) },
-        run.spec.protocol,
-        titleOf(run),
-        datasetTitle(run.spec.dataset.name),
-        modelTitle(run.spec.model),
-        bitsTitle(cellOf(run.spec)),
-        String(run.spec.seed),
-        run.spec.dataset.evaluateOn === "test" ? "test" : "held out",
-        run.metrics === null ? "" : points(run.metrics["top1Percent"]!),
-        run.status,
-        run.spec.engine,
-      ]),
-    },
+    }),
   ];
 }

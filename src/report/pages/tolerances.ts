@@ -1,9 +1,10 @@
-import type { ArmTitle, Paper } from "../../catalog/paper.ts";
-import type { ToleranceResult } from "../judge/tolerances.ts";
-import { type Block, heading, paragraph } from "./blocks.ts";
 import { formatBits } from "../../catalog/bits.ts";
-import { modelTitle, points } from "../labels.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import type { ToleranceResult } from "../judge/tolerances.ts";
 import { armOf } from "../judge/rows.ts";
+import { points } from "../labels.ts";
+import { type Block, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 
 /** The tolerances of a page with what our runs say of them; nothing where it has none. */
 export function toleranceBlocks(page: Paper<ArmTitle>, results: readonly ToleranceResult[]): Block[] {
@@ -14,39 +15,25 @@ export function toleranceBlocks(page: Paper<ArmTitle>, results: readonly Toleran
       "Ranges that were fixed before the first run. The mean over our seeds must lie inside; that of a control must lie " +
         "outside, or the tolerance could not fail. A gap is the accuracy below the full precision that a run started from.",
     ),
-    {
-      kind: "table",
-      caption: `${page.id.toUpperCase()}: tolerances, top-1 in percent and gaps in points`,
-      columns: [
-        { title: "Method", align: "left", names: true },
-        { title: "Model", align: "left" },
-        { title: "Bits", align: "left" },
-        { title: "Protocol", align: "left" },
-        { title: "Quantity", align: "left" },
-        { title: "Range", align: "left" },
-        { title: "Must be", align: "left" },
-        { title: "Ours, mean (n)", align: "right" },
-        { title: "By seed", align: "left" },
-        { title: "Is", align: "left" },
-        { title: "Result", align: "left" },
-        { title: "Range from", align: "left" },
+    tableOf(`${page.id.toUpperCase()}: tolerances, top-1 in percent and gaps in points`, results, {
+      fields: [
+        naming("Method", ({ tolerance }) => armOf(page, tolerance.arm).title),
+        words("Model", ({ tolerance }) => modelTitle(tolerance.model)),
+        words("Bits", ({ tolerance: { bits } }) => bits === null ? "FP" : formatBits(bits)),
+        words("Protocol", ({ tolerance }) => tolerance.protocol),
+        words("Quantity", ({ tolerance }) => tolerance.quantity === "top1" ? "top-1" : "gap to own FP"),
+        words(
+          "Range",
+          ({ tolerance: { least, most } }) =>
+            least === null ? `at most ${points(most)}` : `${points(least)} to ${points(most)}`,
+        ),
+        words("Must be", ({ tolerance }) => tolerance.inside ? "inside" : "outside"),
+        numbers("Ours, mean (n)", ({ mean, values }) => mean === null ? "" : `${points(mean)} (${values.length})`),
+        words("By seed", ({ values }) => values.map(({ seed, value }) => `${seed}: ${points(value)}`).join(", ")),
+        words("Is", ({ place }) => place),
+        words("Result", ({ holds }) => holds === null ? "not run" : holds ? "holds" : "missed"),
+        words("Range from", ({ tolerance }) => tolerance.source),
       ],
-      rows: results.map(({ tolerance, values, mean, place, holds }) => [
-        armOf(page, tolerance.arm).title,
-        modelTitle(tolerance.model),
-        tolerance.bits === null ? "FP" : formatBits(tolerance.bits),
-        tolerance.protocol,
-        tolerance.quantity === "top1" ? "top-1" : "gap to own FP",
-        tolerance.least === null
-          ? `at most ${points(tolerance.most)}`
-          : `${points(tolerance.least)} to ${points(tolerance.most)}`,
-        tolerance.inside ? "inside" : "outside",
-        mean === null ? "" : `${points(mean)} (${values.length})`,
-        values.map(({ seed, value }) => `${seed}: ${points(value)}`).join(", "),
-        place,
-        holds === null ? "not run" : holds ? "holds" : "missed",
-        tolerance.source,
-      ]),
-    },
+    }),
   ];
 }

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { mean, standardDeviation } from "../../../src/report/judge/statistics/basics.ts";
-import { type PairedDifference, pairedDifference } from "../../../src/report/judge/statistics/paired.ts";
+import {
+  holm,
+  type PairedDifference,
+  pairedDifference,
+  signFlipP,
+} from "../../../src/report/judge/statistics/paired.ts";
 import { bcaInterval, bootstrapMeans } from "../../../src/report/judge/statistics/bootstrap.ts";
-import { holm, signFlipP } from "../../../src/report/judge/statistics/p_values.ts";
 import { seedsNeeded, seedsNeededToPredict, tFactor } from "../../../src/report/judge/statistics/student.ts";
 import {
   interquartileMean,

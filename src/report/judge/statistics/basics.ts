@@ -1,6 +1,7 @@
-/** What every other file of this folder starts from; means, spreads and quantiles are d3's. */
+/** What every other file of this folder starts from; means, spreads and quantiles are d3's, distributions jStat's. */
 // @ts-types="npm:@types/d3-array@3.2.1"
 import { deviation, mean as meanOf, quantileSorted } from "d3-array";
+import jStat from "jstat";
 
 // @ts-types="npm:@types/d3-array@3.2.1"
 export { bisectRight, sum } from "d3-array";
@@ -37,4 +38,42 @@ const DIGITS = 12;
 /** Takes a - b without the rounding of the subtraction: equal differences are equal numbers. */
 export function difference(a: number, b: number): number {
   return Number((a - b).toPrecision(DIGITS));
+}
+
+interface Distributions {
+  readonly normal: {
+    inv(probability: number, mean: number, sd: number): number;
+    cdf(value: number, mean: number, sd: number): number;
+  };
+  readonly studentt: {
+    inv(probability: number, freedom: number): number;
+    cdf(value: number, freedom: number): number;
+  };
+}
+
+const { normal, studentt } = jStat as Distributions;
+
+/** Of N(0, 1); `probability` in (0, 1). */
+export function normalQuantile(probability: number): number {
+  return normal.inv(probability, 0, 1);
+}
+
+/** P(X <= value) for X ~ N(0, 1). */
+export function normalCdf(value: number): number {
+  return normal.cdf(value, 0, 1);
+}
+
+const quantiles = new Map<string, number>();
+
+/** Of Student's t with `freedom` >= 1 degrees of freedom; `probability` in (0, 1). */
+export function tQuantile(probability: number, freedom: number): number {
+  const key = `${probability} ${freedom}`;
+  let value = quantiles.get(key);
+  if (value === undefined) quantiles.set(key, value = studentt.inv(probability, freedom));
+  return value;
+}
+
+/** P(|T| >= |value|) for Student's T with `freedom` degrees of freedom: the two-sided p-value; within 1e-7. */
+export function tTwoSided(value: number, freedom: number): number {
+  return Math.min(1, 2 * studentt.cdf(-Math.abs(value), freedom));
 }

@@ -1,7 +1,6 @@
 /** The bias-corrected and accelerated (BCa) bootstrap interval of a mean. */
 import { stream } from "../../../random/stream.ts";
-import { bisectRight, CONFIDENCE, type Interval, mean, quantile, sum } from "./basics.ts";
-import { normalCdf, normalQuantile } from "./distributions.ts";
+import { bisectRight, CONFIDENCE, type Interval, mean, normalCdf, normalQuantile, quantile, sum } from "./basics.ts";
 
 /** The means of all resamples. */
 export interface BootstrapDistribution {

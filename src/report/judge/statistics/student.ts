@@ -1,6 +1,5 @@
-/** Intervals of a mean by Student's t: exact for normally distributed differences, at any n >= 2. */
-import { CONFIDENCE, type Interval } from "./basics.ts";
-import { tQuantile } from "./distributions.ts";
+/** Intervals and tests of a mean by Student's t: exact for normally distributed differences, at any n >= 2. */
+import { CONFIDENCE, type Interval, tQuantile, tTwoSided } from "./basics.ts";
 
 /** What is known of a sample. */
 export interface Sample {
@@ -29,6 +28,11 @@ export function tInterval({ n, mean, sd }: Sample): Interval {
 export function predictionInterval({ n, mean, sd }: Sample): Interval {
   const margin = tFactor(n) * sd * Math.sqrt(1 + 1 / n);
   return { low: mean - margin, high: mean + margin };
+}
+
+/** Two-sided p-value of "the mean is 0"; null where there is no spread. */
+export function tTestP({ n, mean, sd }: Sample): number | null {
+  return sd === 0 ? null : tTwoSided(mean / (sd / Math.sqrt(n)), n - 1);
 }
 
 /**

@@ -83,7 +83,7 @@ function figureHtml(figure: FigureBlock, root: string): string {
     `<div class="drawing" role="region" tabindex="0" aria-label="${escaped(caption)}">${figureSvg(figure)}</div>`,
     `<figcaption>${escaped(caption)}</figcaption>`,
     `<details><summary>Numbers of this figure</summary>`,
-    tableHtml({ kind: "table", caption: `Numbers: ${caption}`, ...data, ordered: true }, root),
+    tableHtml({ ...data, kind: "table", caption: `Numbers: ${caption}`, ordered: true }, root),
     `</details>\n</figure>`,
   ].join("\n");
 }

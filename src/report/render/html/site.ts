@@ -5,11 +5,18 @@ import { paperHref } from "../../pages/paper.ts";
 import { armTitle } from "../../pages/results.ts";
 import { runsOf } from "../../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../../catalog/paper.ts";
-import { pageHtml, type SiteLink } from "./frame.ts";
+import { anchor, blockHtml } from "./block_html.ts";
+import { escaped } from "../figures/drawing.ts";
 import { runHref, runPageBlocks } from "../../pages/run.ts";
 import { runIndexBlocks } from "../../pages/runs.ts";
 import SCRIPT from "./site.js" with { type: "text" };
 import STYLE from "./style.css" with { type: "text" };
+
+/** A link of the site's navigation; `href` is relative to the root of the site. */
+export interface SiteLink {
+  readonly href: string;
+  readonly title: string;
+}
 
 /** A finished page of a paper. */
 export interface PaperBlocks {
@@ -17,7 +24,7 @@ export interface PaperBlocks {
   readonly blocks: readonly Block[];
 }
 
-/** What the site shows. */
+/** Everything that the site shows. */
 export interface SiteInput {
   readonly overview: readonly Block[];
   readonly papers: readonly PaperBlocks[];
@@ -100,4 +107,70 @@ function armTitles(pages: readonly Paper<ArmTitle>[]): Map<string, string> {
     if (!titles.has(arm.id)) titles.set(arm.id, armTitle({ arm }));
   }
   return titles;
+}
+
+/** Everything around a page's blocks. */
+interface Frame {
+  readonly title: string;
+  readonly links: readonly SiteLink[];
+  /** The link of this page, or of the page that it belongs to. */
+  readonly current: string;
+  /** From the page to the site's root: empty, or `../`. */
+  readonly root: "" | "../";
+}
+
+/**
+ * A page of the site: nothing is fetched from elsewhere, one style sheet and one script lie beside it, and without the
+ * script only sorting and filtering are missing.
+ */
+function framed(body: string, { title, links, current, root }: Frame): string {
+  const navigation = links.map(({ href, title }) =>
+    `<a href="${root}${escaped(href)}"${href === current ? ' aria-current="page"' : ""}>${escaped(title)}</a>`
+  ).join("\n");
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escaped(title)}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="${root}style.css">
+<script src="${root}site.js" defer></script>
+</head>
+<body>
+<a class="skip" href="#content">Skip to the content</a>
+<header><nav aria-label="Pages">
+${navigation}
+</nav></header>
+<main id="content" tabindex="-1">
+${body}
+</main>
+</body>
+</html>
+`;
+}
+
+/** From this many sections on, a page has a list of them. */
+const CONTENTS_FROM = 4;
+
+/** Links to the sections; none where there are few. */
+function contents(blocks: readonly Block[]): string[] {
+  const titles = blocks.flatMap((part) => part.kind === "heading" && part.level === 2 ? [part.text] : []);
+  if (titles.length < CONTENTS_FROM) return [];
+  const items = titles.map((title) => `<li><a href="#${anchor(title)}">${escaped(title)}</a></li>`);
+  return [`<nav aria-label="On this page" class="contents"><ul>\n${items.join("\n")}\n</ul></nav>`];
+}
+
+/** Blocks as a page of the site; figures that follow each other stand side by side where there is room. */
+function pageHtml(blocks: readonly Block[], frame: Frame): string {
+  const list = contents(blocks);
+  const parts = blocks.flatMap((part, index) => {
+    const html = blockHtml(part, frame.root);
+    if (part.kind === "heading" && part.level === 1) return [html, ...list];
+    if (part.kind !== "figure") return html;
+    const opening = blocks[index - 1]?.kind === "figure" ? "" : '<div class="figures">\n';
+    return opening + html + (blocks[index + 1]?.kind === "figure" ? "" : "\n</div>");
+  });
+  return framed(parts.join("\n"), frame);
 }

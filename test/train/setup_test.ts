@@ -1,31 +1,37 @@
 /** Which checkpoint a student starts from. */
 import assert from "node:assert/strict";
-import { initialise } from "../../src/nn/initialise.ts";
+import { initialise, type TensorData } from "../../src/nn/initialise.ts";
 import { modelNamed } from "../../src/nn/mod.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
 import type { RunRecord } from "../../src/record/record.ts";
-import { writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
-import { networkSha256 } from "../../src/checkpoint/network_digest.ts";
-import type { Position } from "../../src/train/position.ts";
-import { readTeacherNetwork } from "../../src/train/start.ts";
-import { checkpointTensors } from "../../src/train/tensors.ts";
+import { networkSha256, type Position, writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
+import { openTeacher } from "../../src/train/setup.ts";
+import { tinyDataset } from "../support/runs.ts";
 import { record as recordOf } from "../report/fixtures.ts";
 import { fpSpec, studentSpec, withFolder } from "../support/fakes/specs.ts";
 
 const TEACHER = fpSpec({ recipe: { ...fpSpec().recipe, epochs: 2 } }), STUDENT = studentSpec("lsq", TEACHER);
 const MODEL = modelNamed("resnet8").build({ classes: 10, imageChannels: 3 });
-const NETWORK = checkpointTensors(initialise(MODEL, 0)), OTHER = checkpointTensors(initialise(MODEL, 1));
+const NETWORK = networkOfSeed(0), OTHER = networkOfSeed(1), DATASET = tinyDataset();
 const RECORD: RunRecord = { ...recordOf({ bits: null }), id: runId(TEACHER), spec: TEACHER };
 /** Of older code: the run alone. */
 const OLD: Position = { runId: RECORD.id, step: 4, sums: {}, curve: RECORD.curve, trainSeconds: 1 };
 const FINISHED = { ...OLD, steps: 4 };
 
+function networkOfSeed(seed: number): Record<string, TensorData> {
+  const { params, state } = initialise(MODEL, seed);
+  const named = (kind: string, leaves: Record<string, TensorData>) =>
+    Object.entries(leaves).map(([path, data]) => [`${kind}/${path}`, data] as const);
+  return Object.fromEntries([...named("params", params), ...named("state", state)]);
+}
+
 async function read(
   position: Position,
-  { spec = STUDENT, record = null, tensors = NETWORK }: {
+  { spec = STUDENT, record = null, tensors = NETWORK, sha256 = "00" }: {
     spec?: RunSpec;
     record?: RunRecord | null;
     tensors?: typeof NETWORK;
+    sha256?: string;
   } = {},
 ): Promise<string> {
   let outcome = "";
@@ -33,8 +39,8 @@ async function read(
     const path = `${folder}/checkpoint.safetensors`;
     await writeCheckpoint(path, { tensors, position });
     try {
-      const { params } = await readTeacherNetwork(path, { spec, teacherRecord: record, model: MODEL });
-      outcome = `${Object.keys(params).length} tensors`;
+      const request = { spec, teacherRecord: record, model: MODEL, dataset: { ...DATASET, sha256 } };
+      outcome = `${Object.keys((await openTeacher(path, request)).tensors).length} tensors`;
     } catch (error) {
       assert.equal((error as Error).name, "InputError");
       outcome = (error as Error).message.replaceAll(folder, "DIR");
@@ -44,11 +50,11 @@ async function read(
 }
 
 function refused(why: string): string {
-  return `Cannot start from the checkpoint "DIR/checkpoint.safetensors" of teacher ${RECORD.id} as it is ${why}: restore ` +
+  return `Cannot start from teacher ${RECORD.id} as the checkpoint "DIR/checkpoint.safetensors" is ${why}: restore ` +
     "that file, or delete the folder DIR to train the teacher again";
 }
 
-const TENSORS = `${Object.keys(NETWORK).filter((path) => path.startsWith("params/")).length} tensors`;
+const TENSORS = `${Object.keys(NETWORK).length} tensors`;
 
 Deno.test("a student starts from the finished network of its teacher, of older code too", async () => {
   const record = { ...RECORD, networkSha256: networkSha256(NETWORK) };
@@ -86,13 +92,40 @@ Deno.test("a student refuses a checkpoint of another run, of an unfinished one, 
 
 Deno.test("a student whose teacher's checkpoint is damaged or missing is told to delete the teacher's whole folder", () =>
   withFolder(async (folder) => {
-    const path = `${folder}/checkpoint.safetensors`, request = { spec: STUDENT, model: MODEL };
+    const path = `${folder}/checkpoint.safetensors`, request = { spec: STUDENT, model: MODEL, dataset: DATASET };
     const remedy = `restore that file, or delete the folder ${folder} to train the teacher again`;
-    await assert.rejects(readTeacherNetwork(path, request), {
-      message: `Cannot start from the checkpoint "${path}" as it is not there: ${remedy}`,
+    await assert.rejects(openTeacher(path, request), {
+      message: `Cannot start from teacher ${RECORD.id} as its checkpoint "${path}" is missing: ${remedy}`,
     });
     Deno.writeTextFileSync(path, "cut");
-    await assert.rejects(readTeacherNetwork(path, request), {
+    await assert.rejects(openTeacher(path, request), {
       message: `Cannot read the checkpoint "${path}" as it is cut: it has 3 bytes: ${remedy}`,
     });
   }));
+
+Deno.test("a student refuses a teacher of other data, by its checkpoint and by its record, before training", async () => {
+  const why =
+    `Cannot start from teacher ${RECORD.id} as it was trained on data of SHA-256 old and the data set is now ` +
+    "new: restore the data set, or delete the folder DIR to train the teacher again";
+  const record = { ...RECORD, dataSha256: "old" };
+  assert.deepEqual(
+    await Promise.all([
+      read({ ...FINISHED, dataSha256: "old" }, { sha256: "new" }),
+      read(FINISHED, { record, sha256: "new" }),
+      read({ ...FINISHED, dataSha256: "old" }, { record, sha256: "old" }),
+      read(FINISHED, { sha256: "new" }), // of older code, and without a record: not known
+    ]),
+    [why, why, TENSORS, TENSORS],
+  );
+});
+
+Deno.test("a student refuses a teacher whose network is not finite, by the tensor's name", async () => {
+  const [path] = Object.keys(NETWORK).filter((name) => name.startsWith("state/")), { shape, values } = NETWORK[path!]!;
+  for (const odd of [NaN, Infinity, -Infinity]) {
+    const tensors = { ...NETWORK, [path!]: { shape, values: values.with(2, odd) } };
+    assert.equal(
+      await read(FINISHED, { tensors }),
+      refused(`no finite network: "${path}" holds ${odd} in place 2 of ${values.length}`),
+    );
+  }
+});

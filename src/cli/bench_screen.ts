@@ -20,9 +20,8 @@ import type { Console } from "./console.ts";
 /** Everything that the last screen of a grid shows. */
 export interface ScreenInput {
   readonly pages: readonly Paper<ArmTitle>[];
-  readonly options: Pick<BenchOptions, "paper" | "protocol" | "out">;
-  /** Arguments of the command, for the one that continues it. */
-  readonly args: readonly string[];
+  /** Options, and the words that gave them. */
+  readonly options: Pick<BenchOptions, "paper" | "protocol" | "out"> & { readonly args: readonly string[] };
   readonly outcome: PoolOutcome;
   /** Runs of the plan. */
   readonly planned: number;
@@ -54,13 +53,15 @@ const LEAST_TITLE = 16;
 /**
  * Writes what came of a grid on one screen: its rows, a line per cause of failure, the page and the next step.
  *
+ * @param console Without a screen, as in a log, nothing is cut.
  * @returns Lines with the escapes of colours and links, if the console has them; all else in them is `terminalText`.
  */
 export function benchScreen(
   input: ScreenInput,
   { screen, colours }: Pick<Console, "screen" | "colours">,
 ): string {
-  const { pages, options, outcome, planned, site } = input, { columns, rows } = screen ?? { columns: 80, rows: 24 };
+  const { pages, options, outcome, planned, site } = input,
+    { columns, rows } = screen ?? { columns: Infinity, rows: Infinity };
   const notDone = outcome.records.filter(({ status }) => status !== "done");
   const done = outcome.records.length - notDone.length;
   const title = pages.length === 1 ? pages[0]!.title : `Papers ${pages.map(({ id }) => id).join(", ")}`;
@@ -224,8 +225,8 @@ function causeLines(notDone: readonly RunRecord[]): Piece[][] {
 }
 
 /** Gives a sentence and the commands to continue with, as words. */
-function nextSteps({ options, args, outcome }: ScreenInput, notDone: readonly RunRecord[]): [string, ...string[][]] {
-  const { paper, protocol, out } = options, again = ["bench", ...args];
+function nextSteps({ options, outcome }: ScreenInput, notDone: readonly RunRecord[]): [string, ...string[][]] {
+  const { paper, protocol, out, args } = options, again = ["bench", ...args];
   const outFlag = args.some((word) => word === "--out" || word.startsWith("--out=")) ? ["--out", out] : [];
   const left = outcome.unfinished.length;
   if (left > 0) return [`Stopped with ${counted(left, "run")} to go. Next`, again];

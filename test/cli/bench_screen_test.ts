@@ -10,18 +10,23 @@ import { PAGE, record, runs } from "../report/fixtures.ts";
 const FP = runs({ arm: "fp", bits: null }, [90, 90.2, 89.9]);
 const LSQ = runs({ arm: "lsq" }, [80, 80.5, 80.2], FP), GOOD = runs({ arm: "good" }, [81.1, 81.4, 81.2], FP);
 
+const OPTIONS = { paper: "demo", protocol: "paper", out: "runs" } as const;
+
 function screen(
   records: readonly RunRecord[],
-  { columns = 80, rows = 24, colours = false, ...changes }: Partial<ScreenInput> & {
-    columns?: number;
-    rows?: number;
-    colours?: boolean;
-  } = {},
+  { columns = 80, rows = 24, colours = false, args = ["--paper", "demo"], options = OPTIONS, ...changes }:
+    & Partial<Omit<ScreenInput, "options">>
+    & {
+      options?: Omit<ScreenInput["options"], "args">;
+      args?: readonly string[];
+      columns?: number;
+      rows?: number;
+      colours?: boolean;
+    } = {},
 ): string {
   return benchScreen({
     pages: [PAGE],
-    options: { paper: "demo", protocol: "paper", out: "runs" },
-    args: ["--paper", "demo"],
+    options: { ...options, args },
     outcome: { records, unfinished: [] },
     planned: records.length,
     site: null,

@@ -60,7 +60,8 @@ export function exportedNetwork({ model, quantization, network, imageShape, scal
   try {
     const traced = trace(
       (bytes) =>
-        forward(model, null, { network, images: normaliseImages(bytes, scale), training: false, quantized: false }).logits,
+        forward(model, null, { network, images: normaliseImages(bytes, scale), training: false, quantized: false })
+          .logits,
       { images, named: { ...network.params, ...network.state } },
     );
     const weights = model.layers.map((layer): [string, LayerWeight] => {

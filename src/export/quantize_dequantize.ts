@@ -3,7 +3,7 @@
  *
  *   input x of a layer:  q = Clip(QuantizeLinear(x, s, z), low, high),  x̂ = DequantizeLinear(q, s, z)
  *   weight:              ŵ = DequantizeLinear(integers, s · a, z), a number an output channel
- *   layer:               Conv(x̂, ŵ, b), where a · y + b is the batch norm behind it
+ *   layer:               Conv(x̂, ŵ) + b, where a · y + b is the batch norm behind it
  *
  * The batch norm's a multiplies the step size and so never touches an integer; where its gamma is below 0, so is that scale.
  * A zero that is no integer becomes an Add: of LSQ+'s offset behind the input, of half a step behind DoReFa's weight.
@@ -37,7 +37,11 @@ export function quantizeDequantizeFile(network: ExportedNetwork, options: FileOp
   const model = new OnnxModel(), names: string[] = [], last = network.steps.length - 1;
   network.steps.forEach((step, index) => {
     const inputs = step.inputs.map((input) => names[input]!);
-    const output = index === last ? OUTPUT : step.kind === "layer" ? `${step.layer.path}/output` : `${step.kind}${index}`;
+    const output = index === last
+      ? OUTPUT
+      : step.kind === "layer"
+      ? `${step.layer.path}/output`
+      : `${step.kind}${index}`;
     names.push(
       step.kind === "layer"
         ? writeLayer(model, step, { input: inputs[0]!, output, weight: network.weights[step.layer.path]!, ...options })
@@ -99,23 +103,33 @@ function writeLayer(
   options: { input: string; output: string; weight: LayerWeight; packed?: boolean },
 ): string {
   const { layer } = step, { integers } = options.weight;
-  const input = integers ? quantizedInput(model, layer, { input: options.input, grid: integers.inputGrid }) : options.input;
+  const input = integers
+    ? quantizedInput(model, layer, { input: options.input, grid: integers.inputGrid })
+    : options.input;
   const weight = integers
     ? dequantizedWeight(model, step, { integers, shape: options.weight.shape, packed: options.packed ?? false })
     : model.constant(`${layer.path}/weight`, scaledWeight(step, options.weight), options.weight.shape);
   return writeProduct(model, step, { input, weight, output: options.output });
 }
 
-/** Conv or Gemm, with the bias that follows the layer. */
+/**
+ * Conv or Gemm, and the bias behind it as an Add of its own.
+ *
+ * As an input of Conv the bias would not stay what it is: before a QuantizeLinear, ONNX Runtime rounds it to multiples of
+ * s · scale (its WeightBiasQuantization, microsoft/onnxruntime#22889), which at 2 bits moves integers.
+ */
 function writeProduct(
   model: OnnxModel,
   { layer, padding, shift }: LayerStep,
   { input, weight, output }: { input: string; weight: string; output: string },
 ): string {
-  const bias = shift && model.constant(`${layer.path}/bias`, filled(shift, layer.outChannels), [layer.outChannels]);
-  const inputs = [input, weight, ...(bias ? [bias] : [])];
-  if (layer.kind === "dense") return model.node("Gemm", inputs, { output, attributes: { transB: 1 } });
-  return model.node("Conv", inputs, { output, attributes: convolutionAttributes(layer, padding) });
+  const dense = layer.kind === "dense", name = shift ? `${layer.path}/product` : output;
+  const attributes = dense ? { transB: 1 } : convolutionAttributes(layer, padding);
+  const product = model.node(dense ? "Gemm" : "Conv", [input, weight], { output: name, attributes });
+  if (!shift) return product;
+  const shape = dense ? [layer.outChannels] : [layer.outChannels, 1, 1];
+  const bias = model.constant(`${layer.path}/bias`, filled(shift, layer.outChannels), shape);
+  return model.node("Add", [product, bias], { output });
 }
 
 /** Attributes of Conv and its integer forms. */
@@ -159,7 +173,9 @@ function quantizedInput(
     model.constant(`${path}/input_zero_point`, bytesOf([whole ? zero! : 0], signed), []),
   ];
   const full = signed ? low === -128 && high === 127 : high === 255, integers = inputIntegers(path);
-  const rounded = model.node("QuantizeLinear", [shifted, ...grid], { output: full ? integers : `${path}/input_rounded` });
+  const rounded = model.node("QuantizeLinear", [shifted, ...grid], {
+    output: full ? integers : `${path}/input_rounded`,
+  });
   if (!full) {
     const bounds = [low, high].map((bound) => model.constant(`input_bound_${bound}`, bytesOf([bound], signed), []));
     model.node("Clip", [rounded, ...bounds], { output: integers });

@@ -59,7 +59,9 @@ export function trace(
       sources.set(result.id, [...new Set(given.flatMap(([, tensor]) => sources.get(tensor.id) ?? []))]);
       return;
     }
-    const operands = given.map(([name, tensor]): [string, Operand] => [name, indices.get(tensor.id) ?? constant(tensor)]);
+    const operands = given.map((
+      [name, tensor],
+    ): [string, Operand] => [name, indices.get(tensor.id) ?? constant(tensor)]);
     indices.set(result.id, operations.length);
     operations.push({
       kernel,

@@ -59,7 +59,9 @@ export class OnnxSession implements AsyncDisposable {
       failures.push(`${runtime}: ${answer.kind === "failed" ? answer.message : answer.kind}`);
     }
     throw new InputError(
-      `Cannot open the network in ONNX Runtime as it answers "${failures.join("; ")}": export it again, or take another ` +
+      `Cannot open the network in ONNX Runtime as it answers "${
+        failures.join("; ")
+      }": export it again, or take another ` +
         `--runtime among ${RUNTIMES.join(", ")}`,
     );
   }
@@ -72,7 +74,9 @@ export class OnnxSession implements AsyncDisposable {
     const answer = await exchange({ writer: this.#writer, reader: this.#reader }, { kind: "run", feeds, fetches });
     if (answer.kind === "ran") return answer;
     throw new InputError(
-      `Cannot compute the network as ONNX Runtime answers "${(answer as { message: string }).message}": export it again`,
+      `Cannot compute the network as ONNX Runtime answers "${
+        (answer as { message: string }).message
+      }": export it again`,
     );
   }
 

@@ -1,16 +1,12 @@
 /** The integers of each layer's input, by ONNX Runtime and by an engine of ours, image by image. */
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { ModelProtoSchema, TensorProto_DataType as DataType } from "onnx-buf";
 import type { Engine } from "../engine/types.ts";
 import type { NetworkTensors } from "../methods/types.ts";
 import type { Layer, Model, ModelQuantization } from "../nn/types.ts";
 import { ownLeaves, paths } from "../nn/layers.ts";
 import { forward, type ImageScale, normaliseImages } from "../train/forward.ts";
 import type { Leaves } from "../tree.ts";
-import { valueInfo } from "./onnx_model.ts";
-import { inputIntegers } from "./quantize_dequantize.ts";
 
 /**
  * An integer that lies on a rounding edge: the value before rounding is at most this far from halfway between two integers,
@@ -143,20 +139,4 @@ export function layerInputs(
     },
     dispose: () => program.dispose(),
   };
-}
-
-/** A model file that gives the integers of its layers' inputs too. */
-export function withLayerInputs(bytes: Uint8Array, layers: readonly Layer[]): Uint8Array<ArrayBuffer> {
-  const model = fromBinary(ModelProtoSchema, bytes), graph = model.graph!;
-  for (const { path } of layers) {
-    const name = inputIntegers(path), rounded = graph.node.find(({ output }) => output[0] === `${path}/input_rounded`);
-    const quantize = rounded ?? graph.node.find(({ output }) => output[0] === name)!;
-    const zeroPoint = graph.initializer.find((tensor) => tensor.name === quantize.input[2])!;
-    graph.output.push(valueInfo({ name, type: zeroPoint.dataType as DataType, shape: [] }));
-    graph.output.at(-1)!.type!.value = {
-      case: "tensorType",
-      value: { $typeName: "onnx.TypeProto.Tensor", elemType: zeroPoint.dataType },
-    };
-  }
-  return toBinary(ModelProtoSchema, model) as Uint8Array<ArrayBuffer>;
 }

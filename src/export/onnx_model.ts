@@ -37,8 +37,12 @@ export class OnnxModel {
   readonly #nodes: NodeProto[] = [];
   readonly #initializers = new Map<string, TensorProto>();
 
-  /** Adds a node with one output; returns the output's name. */
-  node(operator: string, inputs: readonly string[], options: { output: string; attributes?: Attributes }): string {
+  /** Adds a node with one output, after which it is named unless it has a name; returns the output's name. */
+  node(
+    operator: string,
+    inputs: readonly string[],
+    options: { output: string; name?: string; attributes?: Attributes },
+  ): string {
     const attribute = Object.entries(options.attributes ?? {}).map(([name, value]) =>
       create(AttributeProtoSchema, {
         name,
@@ -47,9 +51,9 @@ export class OnnxModel {
           : { type: AttributeType.INTS, ints: value.map(BigInt) }),
       })
     );
-    const { output } = options;
+    const { output, name = output } = options;
     this.#nodes.push(
-      create(NodeProtoSchema, { name: output, opType: operator, input: [...inputs], output: [output], attribute }),
+      create(NodeProtoSchema, { name, opType: operator, input: [...inputs], output: [output], attribute }),
     );
     return output;
   }
@@ -109,7 +113,7 @@ function typeOf(values: Float32Array | Int8Array | Uint8Array | Int32Array | Big
 }
 
 /** The form in which ONNX states the type of an input or output. */
-export function valueInfo({ name, type, shape }: Port): ValueInfoProto {
+function valueInfo({ name, type, shape }: Port): ValueInfoProto {
   const dim = shape.map((size) => ({
     value: typeof size === "number"
       ? { case: "dimValue" as const, value: BigInt(size) }

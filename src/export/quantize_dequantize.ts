@@ -123,9 +123,13 @@ function writeProduct(
   { layer, padding, shift }: LayerStep,
   { input, weight, output }: { input: string; weight: string; output: string },
 ): string {
-  const dense = layer.kind === "dense", name = shift ? `${layer.path}/product` : output;
+  const dense = layer.kind === "dense", { path: name } = layer;
   const attributes = dense ? { transB: 1 } : convolutionAttributes(layer, padding);
-  const product = model.node(dense ? "Gemm" : "Conv", [input, weight], { output: name, attributes });
+  const product = model.node(dense ? "Gemm" : "Conv", [input, weight], {
+    output: shift ? `${layer.path}/product` : output,
+    name,
+    attributes,
+  });
   if (!shift) return product;
   const shape = dense ? [layer.outChannels] : [layer.outChannels, 1, 1];
   const bias = model.constant(`${layer.path}/bias`, filled(shift, layer.outChannels), shape);

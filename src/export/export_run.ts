@@ -1,0 +1,133 @@
+/** The files of a finished run that need nothing of this suite. */
+import type { Dataset } from "../data/types.ts";
+import type { Engine } from "../engine/types.ts";
+import { InputError } from "../errors.ts";
+import { openNetwork, subjectOf } from "../measure/network.ts";
+import type { RunRecord } from "../runs/record.ts";
+import { quantizationOf } from "../train/quantization.ts";
+import { modelCard, type Origin } from "./card.ts";
+import { sha256Of } from "./digest.ts";
+import { type ExportedNetwork, exportedNetwork } from "./network.ts";
+import { OPSET } from "./onnx_model.ts";
+import { ownClasses } from "./own_evaluation.ts";
+import { filled, quantizeDequantizeFile } from "./quantize_dequantize.ts";
+import { safetensorsFile, type StoredTensor } from "./safetensors.ts";
+
+/** Names of the files. */
+export const FILES = { onnx: "network.onnx", safetensors: "network.safetensors", card: "card.md" } as const;
+
+/** The tensor with the class that our own evaluation gave to each test image. */
+export const OWN_CLASSES = "evaluation/classes";
+
+/** What is exported, and how. */
+export interface ExportRequest {
+  readonly record: RunRecord;
+  /** File of the run's checkpoint. */
+  readonly checkpoint: string;
+  readonly engine: Engine;
+  readonly dataset: Dataset;
+  readonly origin: Origin;
+  /** Store weights of at most 4 bits in 4 bits. */
+  readonly packed: boolean;
+}
+
+/** The bytes of all files, by name. */
+export type ExportedFiles = Readonly<Record<typeof FILES[keyof typeof FILES], Uint8Array<ArrayBuffer>>>;
+
+/**
+ * Makes all files of an export; nothing is written.
+ * @throws {InputError} If the run is not finished, its checkpoint is missing or of another training, or its data set differs.
+ */
+export async function exportRun(
+  { record, checkpoint, engine, dataset, origin, packed }: ExportRequest,
+): Promise<ExportedFiles> {
+  const { id, spec } = record;
+  if (record.dataSha256 !== null && record.dataSha256 !== dataset.sha256) {
+    throw new InputError(
+      `Cannot export run ${id} as its data set ${spec.dataset.name} had SHA-256 ${record.dataSha256}, but here it has ` +
+        `${dataset.sha256}: restore the data set that it was trained on`,
+    );
+  }
+  const { model, testIndices } = subjectOf(spec, { engine, dataset });
+  const quantization = quantizationOf(model, spec.quantization);
+  const opened = await openNetwork(checkpoint, record);
+  try {
+    const source = { model, quantization, network: opened.network, imageShape: dataset.imageShape, scale: dataset };
+    const network = exportedNetwork(source);
+    const classes = ownClasses(engine, opened.network, { model, quantization, dataset, count: testIndices.length });
+    const metadata = {
+      run: id,
+      spec: JSON.stringify(spec),
+      top1Percent: String(record.metrics!["top1Percent"]),
+      loss: String(record.metrics!["loss"]),
+      dataSha256: dataset.sha256,
+      networkSha256: opened.sha256,
+      engine: engine.description,
+      bits: JSON.stringify(bitsOf(network)),
+    };
+    const onnx = quantizeDequantizeFile(network, { metadata, packed });
+    const safetensors = safetensorsFile({
+      ...tensorsOf(network),
+      [OWN_CLASSES]: { shape: [classes.length], values: classes },
+    }, metadata);
+    const card = modelCard(record, {
+      origin,
+      facts: {
+        onnxSha256: sha256Of(onnx),
+        safetensorsSha256: sha256Of(safetensors),
+        onnxBytes: onnx.length,
+        form: quantization ? "QuantizeLinear and DequantizeLinear" : "float32",
+        opset: OPSET,
+      },
+    });
+    return {
+      [FILES.onnx]: onnx,
+      [FILES.safetensors]: safetensors,
+      [FILES.card]: new TextEncoder().encode(card),
+    };
+  } finally {
+    opened.dispose();
+  }
+}
+
+/** Bits of weight and input, by layer path; full precision: none. */
+function bitsOf({ weights }: ExportedNetwork): Record<string, { weight: number; input: number }> {
+  return Object.fromEntries(
+    Object.entries(weights).flatMap(([path, { integers }]) =>
+      integers ? [[path, { weight: integers.weightBits, input: integers.inputBits }]] : []
+    ),
+  );
+}
+
+/**
+ * Integers, step sizes, zero points and the batch norms as they are folded, by layer path:
+ *
+ *   ŵ = (weight - weight_zero_point) · weight_scale,  x̂ = (q - input_zero_point) · input_scale,  y = output_scale · z + bias
+ */
+function tensorsOf({ steps, weights }: ExportedNetwork): Record<string, StoredTensor> {
+  const tensors: Record<string, StoredTensor> = {};
+  const add = (name: string, values: readonly number[], channels = values.length) => {
+    tensors[name] = { shape: [channels], values: filled(values, channels) };
+  };
+  for (const [path, { shape, values, integers }] of Object.entries(weights)) {
+    if (!integers) {
+      tensors[`${path}/weight`] = { shape, values };
+      continue;
+    }
+    const { weight, weightGrid, inputGrid } = integers;
+    const stored = weightGrid.low < 0 ? Int8Array.from(weight) : Uint8Array.from(weight);
+    tensors[`${path}/weight`] = { shape, values: stored };
+    add(`${path}/weight_scale`, weightGrid.scale, shape[0]);
+    add(`${path}/weight_zero_point`, weightGrid.zero, shape[0]);
+    add(`${path}/input_scale`, inputGrid.scale);
+    add(`${path}/input_zero_point`, inputGrid.zero);
+    add(`${path}/input_range`, [inputGrid.low, inputGrid.high]);
+  }
+  for (const step of steps) {
+    if (step.kind !== "layer") continue;
+    const { path, outChannels } = step.layer;
+    if (step.scale) add(`${path}/output_scale`, step.scale, outChannels);
+    if (step.shift) add(`${path}/bias`, step.shift, outChannels);
+  }
+  return tensors;
+}

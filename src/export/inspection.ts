@@ -1,0 +1,254 @@
+/** The integers of an ONNX file, whoever made it: bits, symmetry, granularity, levels and bytes, layer by layer. */
+import { type GraphProto, type NodeProto, type TensorProto, TensorProto_DataType as DataType } from "onnx-buf";
+
+/** Quantization of one operand of a layer. */
+export interface OperandInspection {
+  /** Of the integers' range: that of a Clip, else of the type; of weights: of the integers that are there. */
+  readonly bits: number;
+  /** Whether every zero point is 0, and no offset is added. */
+  readonly symmetric: boolean;
+  readonly granularity: "tensor" | "channel";
+}
+
+/** A weight's integers. */
+export interface WeightInspection extends OperandInspection {
+  /** Different integers that are used. */
+  readonly levels: number;
+  readonly count: number;
+  /** In the file. */
+  readonly bytes: number;
+}
+
+/** One convolution or matrix product; null: that operand is float. */
+export interface LayerInspection {
+  readonly name: string;
+  readonly operator: string;
+  readonly input: OperandInspection | null;
+  readonly weight: WeightInspection | null;
+  /** Numbers of the weight, in integers or not. */
+  readonly weightShape: readonly number[];
+}
+
+/** Places of input, its zero point, weight and weight's zero point among the inputs of the integer operators. */
+const INTEGER_OPERATORS: Readonly<Record<string, readonly [number, number, number, number]>> = {
+  QLinearConv: [0, 2, 3, 5],
+  QLinearMatMul: [0, 2, 3, 5],
+  ConvInteger: [0, 2, 1, 3],
+  MatMulInteger: [0, 2, 1, 3],
+};
+
+const FLOAT_OPERATORS = ["Conv", "Gemm", "MatMul"];
+
+/** Whether an operator multiplies by a weight. */
+export function isProduct({ opType }: NodeProto): boolean {
+  return FLOAT_OPERATORS.includes(opType) || opType in INTEGER_OPERATORS;
+}
+
+/** Operators that move numbers and change none. */
+const MOVES = ["Identity", "Transpose", "Reshape", "Flatten", "Unsqueeze", "Squeeze", "MaxPool", "Cast"];
+
+/** Looks into one graph. */
+export class Inspection {
+  readonly #producers = new Map<string, NodeProto>();
+  readonly #constants = new Map<string, TensorProto>();
+  readonly #graph: GraphProto;
+
+  constructor(graph: GraphProto) {
+    this.#graph = graph;
+    for (const tensor of graph.initializer) this.#constants.set(tensor.name, tensor);
+    for (const node of graph.node) {
+      for (const output of node.output) this.#producers.set(output, node);
+      const value = node.opType === "Constant" ? node.attribute.find(({ name }) => name === "value")?.t : undefined;
+      if (value) this.#constants.set(node.output[0]!, value);
+    }
+  }
+
+  /** The products whose weight is a constant, in the order of the file. */
+  get layers(): LayerInspection[] {
+    return this.#graph.node.filter(isProduct).flatMap((node) => {
+      const [input, inputZero, weight, weightZero] = INTEGER_OPERATORS[node.opType] ?? [0, -1, 1, -1];
+      const integer = node.opType in INTEGER_OPERATORS;
+      const source = integer
+        ? this.#integers(node.input[weight]!, node.input[weightZero])
+        : this.#dequantized(node.input[weight]!);
+      const tensor = source?.tensor ?? this.#constants.get(this.#origin(node.input[weight]!));
+      if (!tensor) return []; // a product of two activations is no layer
+      return [{
+        name: node.name || node.output[0]!,
+        operator: node.opType,
+        input: this.#operand(
+          integer ? this.#integers(node.input[input]!, node.input[inputZero]) : this.#dequantized(node.input[input]!),
+        ),
+        weight: source && weightOf(source),
+        weightShape: tensor.dims.map(Number),
+      }];
+    });
+  }
+
+  #operand(source: Source | null): OperandInspection | null {
+    if (!source) return null;
+    const { bounds: [low, high], symmetric, granularity } = source;
+    return { bits: bitsOf(low, high), symmetric, granularity };
+  }
+
+  /** The name of what a tensor is moved from. */
+  #origin(name: string): string {
+    const node = this.#producers.get(name);
+    return node && MOVES.includes(node.opType) ? this.#origin(node.input[0]!) : name;
+  }
+
+  /** What is dequantized to a tensor; null: it is float. An offset that is added behind it counts as no zero point of 0. */
+  #dequantized(name: string): Source | null {
+    const node = this.#producers.get(this.#origin(name));
+    if (node?.opType === "Add" || node?.opType === "Sub") {
+      const [varying, constant] = node.input as [string, string];
+      const source = this.#constants.has(constant) ? this.#dequantized(varying) : null;
+      return source && { ...source, symmetric: false };
+    }
+    if (node?.opType !== "DequantizeLinear") return null;
+    const source = this.#integers(node.input[0]!, node.input[2]);
+    if (!source) return null;
+    const scale = this.#constants.get(node.input[1]!), count = scale ? sizeOf(scale) : 1;
+    return { ...source, granularity: count > 1 ? "channel" : "tensor" };
+  }
+
+  /** The integers under a name, where they are a constant or come out of QuantizeLinear, cut by a Clip or not. */
+  #integers(name: string, zeroName: string | undefined): Source | null {
+    const origin = this.#origin(name), tensor = this.#constants.get(origin), node = this.#producers.get(origin);
+    const zero = zeroName ? this.#constants.get(zeroName) : undefined, zeros = zero ? numbersOf(zero) : [0];
+    const symmetric = zeros.every((value) => value === 0);
+    const granularity = zeros.length > 1 ? "channel" : "tensor";
+    if (tensor && rangeOf(tensor.dataType)) {
+      return { tensor, integers: numbersOf(tensor), bounds: rangeOf(tensor.dataType)!, symmetric, granularity };
+    }
+    if (node?.opType === "Clip") {
+      const source = this.#integers(node.input[0]!, zeroName);
+      const [low, high] = [1, 2].map((i) => node.input[i] ? this.#constants.get(node.input[i]!) : undefined);
+      if (!source) return null;
+      const bounds: Bounds = [
+        low ? Math.max(numbersOf(low)[0]!, source.bounds[0]) : source.bounds[0],
+        high ? Math.min(numbersOf(high)[0]!, source.bounds[1]) : source.bounds[1],
+      ];
+      const integers = source.integers?.map((value) => Math.min(Math.max(value, bounds[0]), bounds[1])) ?? null;
+      return { ...source, integers, bounds };
+    }
+    if (node?.opType !== "QuantizeLinear" && node?.opType !== "QLinearConv") return null;
+    const typed = this.#constants.get(node.input[node.opType === "QLinearConv" ? 7 : 2] ?? "");
+    const range = rangeOf(typed?.dataType ?? DataType.UINT8);
+    if (!range) return null;
+    const values = node.opType === "QuantizeLinear" ? this.#constants.get(this.#origin(node.input[0]!)) : undefined;
+    return {
+      tensor: values ?? null,
+      integers: values ? this.#quantized(node, values, range) : null,
+      bounds: range,
+      symmetric,
+      granularity,
+    };
+  }
+
+  /** QuantizeLinear of a constant. */
+  #quantized(node: NodeProto, values: TensorProto, [low, high]: Bounds): number[] {
+    const scale = numbersOf(this.#constants.get(node.input[1]!)!);
+    const zero = this.#constants.has(node.input[2] ?? "") ? numbersOf(this.#constants.get(node.input[2]!)!) : [0];
+    const axis = Number(node.attribute.find(({ name }) => name === "axis")?.i ?? 1n);
+    const inner = values.dims.slice(axis + 1).reduce((product, dim) => product * Number(dim), 1);
+    return numbersOf(values).map((value, i) => {
+      const channel = Math.floor(i / inner) % scale.length;
+      return Math.min(Math.max(halfToEven(value / scale[channel]!) + zero[channel % zero.length]!, low), high);
+    });
+  }
+}
+
+type Bounds = readonly [number, number];
+
+interface Source {
+  /** Constant that the integers are, or are rounded from; null: an activation. */
+  readonly tensor: TensorProto | null;
+  readonly integers: readonly number[] | null;
+  readonly bounds: Bounds;
+  readonly symmetric: boolean;
+  readonly granularity: "tensor" | "channel";
+}
+
+function weightOf({ tensor, integers, symmetric, granularity }: Source): WeightInspection | null {
+  if (!tensor || !integers) return null;
+  const levels = [...new Set(integers)].sort((a, b) => a - b);
+  // DoReFa's weights are odd integers, as 0 is none of their levels: steps of 2 count as one
+  const step = levels.slice(1).reduce((common, level) => divisor(level - levels[0]!, common), 0) || 1;
+  return {
+    bits: bitsOf(levels[0]! / step, levels.at(-1)! / step),
+    symmetric,
+    granularity,
+    levels: levels.length,
+    count: integers.length,
+    bytes: tensor.rawData.length || integers.length,
+  };
+}
+
+function divisor(a: number, b: number): number {
+  return b === 0 ? a : divisor(b, a % b);
+}
+
+/** Bits of a range: 2 for -2 .. 1, for 0 .. 3 and for -1 .. 1. */
+function bitsOf(low: number, high: number): number {
+  return Math.max(1, Math.ceil(Math.log2(high - low + 1)));
+}
+
+function halfToEven(value: number): number {
+  const below = Math.floor(value), rest = value - below;
+  if (rest !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+}
+
+/** The range of an integer type; null: it is none. */
+function rangeOf(type: number): Bounds | null {
+  const ranges: Partial<Record<number, Bounds>> = {
+    [DataType.INT4]: [-8, 7],
+    [DataType.UINT4]: [0, 15],
+    [DataType.INT8]: [-128, 127],
+    [DataType.UINT8]: [0, 255],
+    [DataType.INT16]: [-32768, 32767],
+    [DataType.UINT16]: [0, 65535],
+  };
+  return ranges[type] ?? null;
+}
+
+function sizeOf({ dims }: TensorProto): number {
+  return dims.reduce((product, dim) => product * Number(dim), 1);
+}
+
+/** The values of a constant, whichever of ONNX's fields holds them. */
+export function numbersOf(tensor: TensorProto): number[] {
+  const { dataType, rawData, floatData, int32Data } = tensor, size = sizeOf(tensor);
+  if (rawData.length === 0) {
+    const values = dataType === DataType.FLOAT ? floatData : int32Data;
+    if (dataType !== DataType.INT4 && dataType !== DataType.UINT4) return [...values];
+    return unpacked(Uint8Array.from(values), { size, signed: dataType === DataType.INT4 });
+  }
+  const bytes = rawData.slice(), { buffer } = bytes;
+  switch (dataType) {
+    case DataType.FLOAT:
+      return [...new Float32Array(buffer)];
+    case DataType.INT8:
+      return [...new Int8Array(buffer)];
+    case DataType.UINT8:
+      return [...bytes];
+    case DataType.INT16:
+      return [...new Int16Array(buffer)];
+    case DataType.UINT16:
+      return [...new Uint16Array(buffer)];
+    case DataType.INT32:
+      return [...new Int32Array(buffer)];
+    case DataType.INT64:
+      return [...new BigInt64Array(buffer)].map(Number);
+    default:
+      return unpacked(bytes, { size, signed: dataType === DataType.INT4 });
+  }
+}
+
+function unpacked(bytes: Uint8Array, { size, signed }: { size: number; signed: boolean }): number[] {
+  return Array.from({ length: size }, (_, i) => {
+    const half = (bytes[i >> 1]! >> (4 * (i & 1))) & 15;
+    return signed && half > 7 ? half - 16 : half;
+  });
+}

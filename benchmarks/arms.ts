@@ -1,5 +1,5 @@
-import { canonicalJson } from "../src/runs/spec.ts";
-import type { Arm } from "./types.ts";
+import { canonicalJson } from "../src/record/spec.ts";
+import type { Arm } from "../src/catalog/grid.ts";
 
 /** Full precision: the teacher and starting point of every other arm, shared by all papers. */
 export const FP = {

@@ -1,5 +1,5 @@
-import type { CoreTable } from "../src/report/core.ts";
-import type { ArmTitle } from "../src/report/types.ts";
+import type { CoreTable } from "../src/report/pages/core.ts";
+import type { ArmTitle } from "../src/catalog/paper.ts";
 import { PAPERS } from "./mod.ts";
 
 /** Baselines, controls (FPQ's own quantizer, CR-like's views, its averaging), then the papers' methods. */

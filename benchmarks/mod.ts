@@ -2,6 +2,6 @@
 import { crPaper } from "./cr/paper.ts";
 import { fpqPaper } from "./fpq/paper.ts";
 import { mecPaper } from "./mec/paper.ts";
-import type { Paper } from "./types.ts";
+import type { Paper } from "../src/catalog/grid.ts";
 
 export const PAPERS: readonly Paper[] = [mecPaper, fpqPaper, crPaper];

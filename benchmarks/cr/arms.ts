@@ -1,6 +1,6 @@
 /** The rows of CR's tables: the stand-in with one thing changed an arm, and what each is measured against. */
 import { LSQ, LSQ_PLUS, PACT } from "../arms.ts";
-import type { Arm } from "../types.ts";
+import type { Arm } from "../../src/catalog/grid.ts";
 
 /** The stand-in: KL consistency of two views against an EMA teacher; weight ramped up over the first epochs. */
 export const CR = {

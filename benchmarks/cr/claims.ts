@@ -1,5 +1,5 @@
 /** What CR, arXiv:2402.13497, claims, in a form that runs can test. Only abstracts and summaries are known. */
-import type { Claim } from "../../src/report/types.ts";
+import type { Claim } from "../../src/catalog/paper.ts";
 import { CR_LSQ_PLUS, CR_PACT, PARTLY_LABELLED } from "./arms.ts";
 import { CR_BITS, PUBLISHED_DIFFERENCES, W2A2, W4A4 } from "./published.ts";
 

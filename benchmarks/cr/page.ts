@@ -1,4 +1,4 @@
-import type { ArmTitle, PaperPage } from "../../src/report/types.ts";
+import type { ArmTitle, PaperPage } from "../../src/catalog/paper.ts";
 import { ABLATION, CR_LSQ_PLUS, CR_PACT, PARTLY_LABELLED, type TitledArm } from "./arms.ts";
 import { CLAIMS } from "./claims.ts";
 import { CR_BITS, PUBLISHED, PUBLISHED_DIFFERENCES, W2A2, W4A4 } from "./published.ts";

@@ -1,5 +1,5 @@
 import { FP, FP_TRAINED_ON, LSQ, LSQ_PLUS, PACT } from "../arms.ts";
-import type { Paper } from "../types.ts";
+import type { Paper } from "../../src/catalog/grid.ts";
 import { ABLATION, CR, CR_LSQ_PLUS, CR_PACT, LSQ_EMA, LSQ_TWO_VIEW, PARTLY_LABELLED } from "./arms.ts";
 import { page } from "./page.ts";
 import { CR_BITS, W2A2, W4A4 } from "./published.ts";

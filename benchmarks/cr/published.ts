@@ -2,7 +2,7 @@
  * CR, Pang et al. 2025, arXiv:2402.13497v2: only abstracts and machine-written summaries are known. They hold no table
  * cell and two differences.
  */
-import type { PublishedCell, PublishedDifference } from "../../src/report/types.ts";
+import type { PublishedCell, PublishedDifference } from "../../src/catalog/paper.ts";
 
 export const W4A4 = { weights: 4, activations: 4 } as const;
 export const W2A2 = { weights: 2, activations: 2 } as const;

@@ -1,6 +1,6 @@
 /** What FPQ, arXiv:2503.11159v1, claims, in a form that runs can test. Sizes are computed from the published cells. */
 import { bitsTitle, datasetTitle, modelTitle, points } from "../../src/report/labels.ts";
-import type { Claim, PublishedCell } from "../../src/report/types.ts";
+import type { Claim, PublishedCell } from "../../src/catalog/paper.ts";
 import { PUBLISHED } from "./published.ts";
 
 const ARXIV = "arXiv:2503.11159v1";

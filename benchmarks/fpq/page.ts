@@ -1,4 +1,4 @@
-import type { PaperPage } from "../../src/report/types.ts";
+import type { PaperPage } from "../../src/catalog/paper.ts";
 import { CLAIMS } from "./claims.ts";
 import { ANOMALIES, PUBLISHED } from "./published.ts";
 

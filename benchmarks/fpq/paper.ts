@@ -1,5 +1,5 @@
 import { FP, LSQ, LSQ_PLUS, PACT } from "../arms.ts";
-import type { Arm, Paper } from "../types.ts";
+import type { Arm, Paper } from "../../src/catalog/grid.ts";
 import { page } from "./page.ts";
 
 /** Section 4.1 and Table 3: p = 0.1 is best. */

@@ -2,7 +2,7 @@
  * Every published number of FPQ, Pang and Cai 2025, arXiv:2503.11159v1, tables 1 to 5: top-1 in percent, as printed.
  * No table gives a standard deviation or a number of seeds.
  */
-import type { Anomaly, PublishedCell } from "../../src/report/types.ts";
+import type { Anomaly, PublishedCell } from "../../src/catalog/paper.ts";
 
 const ARXIV = "arXiv:2503.11159v1";
 

@@ -1,5 +1,5 @@
 /** What MEC-Quant, arXiv:2509.15514v1, claims, in a form that runs can test. Only its abstract is known, which has no number. */
-import type { Claim } from "../../src/report/types.ts";
+import type { Claim } from "../../src/catalog/paper.ts";
 import { MEC_BITS } from "./published.ts";
 
 const ABSTRACT = "arXiv:2509.15514v1, abstract";

@@ -1,5 +1,5 @@
 import { FP, LSQ } from "../arms.ts";
-import type { Arm, Paper } from "../types.ts";
+import type { Arm, Paper } from "../../src/catalog/grid.ts";
 import { page } from "./page.ts";
 import { MEC_ABLATION_BITS, MEC_BITS } from "./published.ts";
 

@@ -1,5 +1,5 @@
 /** MEC-Quant, Pang et al. 2025, arXiv:2509.15514v1: of the paper only the abstract is known, and it holds no table cell. */
-import type { PublishedCell } from "../../src/report/types.ts";
+import type { PublishedCell } from "../../src/catalog/paper.ts";
 
 /** Bits of `mec-bits`. The abstract claims "x-bit" activations without the digit: one bit is the lowest there is. */
 export const MEC_BITS = [

@@ -1,6 +1,6 @@
 /** The model card of an exported network: YAML for machines, then a page for people. */
 import { stringify } from "yaml";
-import type { RunRecord } from "../runs/record.ts";
+import type { RunRecord } from "../record/record.ts";
 
 /** Where a method comes from. */
 export interface Origin {

@@ -3,7 +3,7 @@ import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { openNetwork, subjectOf } from "../measure/network.ts";
-import type { RunRecord } from "../runs/record.ts";
+import type { RunRecord } from "../record/record.ts";
 import { quantizationOf } from "../train/quantization.ts";
 import { modelCard, type Origin } from "./card.ts";
 import { sha256Of } from "./digest.ts";

@@ -6,7 +6,7 @@ import { weightShape } from "../nn/initialise.ts";
 import { channelsLast, ownLeaves, paths } from "../nn/layers.ts";
 import type { Layer } from "../nn/types.ts";
 import { stream } from "../random/stream.ts";
-import type { MeasuredValues } from "../runs/measurement.ts";
+import type { MeasuredValues } from "../record/measurement.ts";
 import type { Leaves } from "../tree.ts";
 import { disposeImages, type MeasuredBatch, measuredImages } from "./batches.ts";
 import { curvatureParts, rademacher } from "./curvature.ts";

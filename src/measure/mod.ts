@@ -1,8 +1,8 @@
 /** The measurements: one file of this folder and one line here. */
 import type { z } from "zod";
 import { InputError } from "../errors.ts";
-import type { MeasuredValues, Measurement, MeasurementOptions } from "../runs/measurement.ts";
-import type { RunRecord } from "../runs/record.ts";
+import type { MeasuredValues, Measurement, MeasurementOptions } from "../record/measurement.ts";
+import type { RunRecord } from "../record/record.ts";
 import { featureCoding } from "./feature_coding.ts";
 import { hessianTrace } from "./hessian_trace.ts";
 import { levelSpan } from "./level_span.ts";

@@ -3,7 +3,7 @@ import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
 import type { NetworkTensors } from "../methods/types.ts";
 import type { Model, ModelQuantization } from "../nn/types.ts";
-import type { MeasuredValues, MeasurementOptions } from "../runs/measurement.ts";
+import type { MeasuredValues, MeasurementOptions } from "../record/measurement.ts";
 
 /** What is measured: everything of a run but its tensors. */
 export interface Subject {

@@ -1,31 +1,31 @@
 /**
  * Records and published cells in, finished pages out. Pure: nothing is read, written or printed here.
  */
-import type { Measurement } from "../runs/measurement.ts";
-import type { RunRecord } from "../runs/record.ts";
-import { aggregate } from "./aggregate.ts";
-import { type Block, heading } from "./blocks.ts";
-import { claimResults } from "./claims.ts";
-import { claimsPageBlocks } from "./claims_blocks.ts";
-import { coreReport, type CoreTable } from "./core.ts";
-import { toCsv } from "./csv.ts";
-import type { ImportedRun } from "./formats/imported.ts";
-import { importedSections, requirePapers } from "./formats/imported_sections.ts";
-import { type JsonParts, toJson } from "./formats/json.ts";
-import { toLatex } from "./formats/latex.ts";
-import { toModelIndex } from "./formats/model_index.ts";
-import { toWideCsv } from "./formats/wide_csv.ts";
-import { toMarkdown } from "./markdown.ts";
-import { overviewBlocks } from "./overview.ts";
-import { pageBlocks } from "./page_blocks.ts";
-import { siteFiles } from "./site/site.ts";
-import { reportSections } from "./tables.ts";
-import type { PaperPage } from "./types.ts";
+import type { Measurement } from "../record/measurement.ts";
+import type { RunRecord } from "../record/record.ts";
+import { aggregate } from "./judge/aggregate.ts";
+import { type Block, heading } from "./pages/blocks.ts";
+import { claimResults } from "./judge/claims.ts";
+import { claimsPageBlocks } from "./pages/claims.ts";
+import { coreReport, type CoreTable } from "./pages/core.ts";
+import { toCsv } from "./render/csv.ts";
+import type { ImportedRun } from "./read/imported.ts";
+import { importedSections, requirePapers } from "./judge/imported_sections.ts";
+import { type JsonParts, toJson } from "./render/json.ts";
+import { toLatex } from "./render/latex.ts";
+import { toModelIndex } from "./render/model_index.ts";
+import { toWideCsv } from "./render/wide_csv.ts";
+import { toMarkdown } from "./render/markdown.ts";
+import { overviewBlocks } from "./pages/overview.ts";
+import { pageBlocks } from "./pages/paper.ts";
+import { siteFiles } from "./render/html/site.ts";
+import { reportSections } from "./judge/tables.ts";
+import type { PaperPage } from "../catalog/paper.ts";
 
-export { type ImportedRun, parseImport } from "./formats/imported.ts";
-export { movedCells } from "./formats/moved_cells.ts";
-export { parseRecords } from "./records.ts";
-export { runsOf } from "./tables.ts";
+export { type ImportedRun, parseImport } from "./read/imported.ts";
+export { movedCells } from "./pages/moved_cells.ts";
+export { parseRecords } from "./read/records.ts";
+export { runsOf } from "./judge/tables.ts";
 
 /** What a report is made from. */
 export interface ReportInput {

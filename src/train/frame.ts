@@ -6,7 +6,7 @@ import type { Dataset } from "../data/types.ts";
 import { InputError } from "../errors.ts";
 import { createMethod } from "../methods/mod.ts";
 import { modelNamed } from "../nn/mod.ts";
-import type { TrainRequest } from "../runs/trainer.ts";
+import type { TrainRequest } from "../record/trainer.ts";
 import { quantizationOf, requireRevision } from "./quantization.ts";
 import type { StepSource } from "./step_inputs.ts";
 

@@ -1,5 +1,5 @@
-import type { Epoch } from "../runs/record.ts";
-import type { Spent } from "../runs/trainer.ts";
+import type { Epoch } from "../record/record.ts";
+import type { Spent } from "../record/trainer.ts";
 
 /** What a run's numbers come from. Checkpoints of older code tell the run alone. */
 export interface Origin {

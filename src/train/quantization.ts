@@ -2,8 +2,8 @@ import { InputError } from "../errors.ts";
 import type { ModelQuantization } from "../nn/types.ts";
 import type { Model } from "../nn/types.ts";
 import { quantizerNamed } from "../quant/mod.ts";
-import { revisionOf } from "../runs/revisions.ts";
-import type { RunSpec } from "../runs/spec.ts";
+import { revisionOf } from "../catalog/revisions.ts";
+import type { RunSpec } from "../record/spec.ts";
 
 /**
  * That a run's quantizer is what the code has under that name today.

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { InputError } from "../errors.ts";
-import { readNewestCheckpoint } from "./checkpoint.ts";
+import { readNewestCheckpoint } from "../checkpoint/checkpoint.ts";
 import type { Origin, Position } from "./position.ts";
 import type { TrainingTensors } from "./step.ts";
 import { trainingTensors } from "./tensors.ts";

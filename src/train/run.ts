@@ -2,13 +2,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { InputError } from "../errors.ts";
-import { runId } from "../runs/spec.ts";
-import { together, type TrainOutcome, type TrainRequest } from "../runs/trainer.ts";
-import { writeCheckpoint } from "./checkpoint.ts";
+import { runId } from "../record/spec.ts";
+import { together, type TrainOutcome, type TrainRequest } from "../record/trainer.ts";
+import { writeCheckpoint } from "../checkpoint/checkpoint.ts";
 import { Evaluator } from "./evaluation.ts";
 import { type Frame, frameOf } from "./frame.ts";
-import { keepEpoch } from "./kept_epochs.ts";
-import { networkSha256 } from "./network_digest.ts";
+import { keepEpoch } from "../checkpoint/kept_epochs.ts";
+import { networkSha256 } from "../checkpoint/network_digest.ts";
 import { advanced, type Position } from "./position.ts";
 import { resume } from "./resume.ts";
 import { readTeacherNetwork, startTensors } from "./start.ts";

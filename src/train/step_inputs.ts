@@ -3,7 +3,7 @@ import { endlessBatchAt } from "../data/batches.ts";
 import type { Dataset } from "../data/types.ts";
 import type { Method } from "../methods/types.ts";
 import type { Model } from "../nn/types.ts";
-import type { RunSpec } from "../runs/spec.ts";
+import type { RunSpec } from "../record/spec.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { StepInputs } from "./step.ts";
 

@@ -1,6 +1,6 @@
 /** What a run tells of where it stands: its progress, its epochs and its end. */
-import type { Epoch } from "../runs/record.ts";
-import type { TrainOutcome } from "../runs/trainer.ts";
+import type { Epoch } from "../record/record.ts";
+import type { TrainOutcome } from "../record/trainer.ts";
 import type { Evaluator } from "./evaluation.ts";
 import type { Frame } from "./frame.ts";
 import { collapsed, crossEntropyOf, type Position } from "./position.ts";

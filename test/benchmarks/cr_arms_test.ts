@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { ABLATION, CR, CR_LSQ_PLUS, CR_PACT, PARTLY_LABELLED } from "../../benchmarks/cr/arms.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
-import { planRuns } from "../../benchmarks/plan.ts";
+import { planRuns } from "../../src/plan/tables.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { createMethod } from "../../src/methods/mod.ts";
-import { parseRunSpec, runId, type RunSpec } from "../../src/runs/spec.ts";
+import { parseRunSpec, runId, type RunSpec } from "../../src/record/spec.ts";
 
 function planned(table: string, methods: readonly string[] | null = null): RunSpec[] {
   return planRuns({

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { PAPERS } from "../../benchmarks/mod.ts";
-import { planRuns } from "../../benchmarks/plan.ts";
+import { planRuns } from "../../src/plan/tables.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
-import { parseRunSpec, PROTOCOLS } from "../../src/runs/spec.ts";
+import { parseRunSpec, PROTOCOLS } from "../../src/record/spec.ts";
 
 for (const name of PROTOCOLS) {
   Deno.test(`protocol ${name} makes specs that fit their schema and prints deviations`, () => {

@@ -3,7 +3,7 @@ import { page as cr } from "../../benchmarks/cr/page.ts";
 import { page as fpq } from "../../benchmarks/fpq/page.ts";
 import { page as mec } from "../../benchmarks/mec/page.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
-import type { Anomaly, PaperPage, PublishedCell } from "../../src/report/types.ts";
+import type { Anomaly, PaperPage, PublishedCell } from "../../src/catalog/paper.ts";
 
 /** Tables 4 and 5 of arXiv:2503.11159v1, transcribed a second time, apart from benchmarks/fpq/published.ts. */
 const FPQ_MAIN_TABLES = {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/npm/fast_check.ts";
 import { chooseLabelled } from "../../src/data/labelled.ts";
 
 /** Labels of 100 images, not balanced: 40 of class 0, 30 of class 1, 20 of class 2, 10 of class 3. */

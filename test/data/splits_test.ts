@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/npm/fast_check.ts";
 import { splitTraining } from "../../src/data/splits.ts";
 
 Deno.test("splitTraining() uses every image once, in training or held out", () => {

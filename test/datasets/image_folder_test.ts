@@ -3,7 +3,7 @@ import { join } from "node:path";
 import encodeJpeg, { init as initEncoder } from "@jsquash/jpeg/encode.js";
 import { encode as encodePng } from "fast-png";
 import { imageFolder, loadImageFolder } from "../../datasets/image_folder/load.ts";
-import { childRights } from "../../benchmarks/services.ts";
+import { childRights } from "../../src/cli/services.ts";
 import { datasetNamed } from "../../datasets/mod.ts";
 import { withFolder } from "../data/fixtures.ts";
 import { type Colour, png, type Size } from "../support/png.ts";
@@ -183,7 +183,7 @@ Deno.test("deno task data folder:NAME@SIDE decodes a folder of REQUANT_DATA", as
   await withFolder(async (root) => {
     await writeFlowers(root);
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", join(import.meta.dirname!, "../../datasets/main.ts"), "folder:flowers@8"],
+      args: ["run", "-A", "--quiet", join(import.meta.dirname!, "../../src/cli/data_main.ts"), "folder:flowers@8"],
       env: { REQUANT_DATA: root, REQUANT_CACHE: join(root, "cache") },
     }).output();
     const { sha256 } = await load(root);

@@ -2,15 +2,15 @@
 import assert from "node:assert/strict";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { bench } from "../../benchmarks/bench.ts";
+import { bench } from "../../src/cli/bench.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
-import { checkpointMiB, datasetSizes, renderReports } from "../../benchmarks/services.ts";
-import type { Paper } from "../../benchmarks/types.ts";
+import { checkpointMiB, datasetSizes, renderReports } from "../../src/cli/services.ts";
+import type { Paper } from "../../src/catalog/grid.ts";
 import { DATASETS } from "../../datasets/mod.ts";
 import { METHODS } from "../../src/methods/mod.ts";
 import { MODELS } from "../../src/nn/mod.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
-import { readableRecords } from "../../src/runs/store.ts";
+import { readableRecords } from "../../src/store/store.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
 
@@ -127,7 +127,7 @@ function writeChild(folder: string): string[] {
     };\nimport { ${name} } from "./${path}";\n(${listName} as unknown[]).push(${name});`
   );
   const main = join(folder, "child.ts");
-  Deno.writeTextFileSync(main, [...added, `await import(${url("benchmarks/child/main.ts")});`].join("\n"));
+  Deno.writeTextFileSync(main, [...added, `await import(${url("src/cli/child_main.ts")});`].join("\n"));
   return [Deno.execPath(), "run", "-A", "--quiet", "--no-check", "--config", join(ROOT, "deno.json"), main];
 }
 

@@ -1,11 +1,11 @@
 /** What docs/reproducibility.md promises: the same spec gives the same bytes, in another process, alone or beside another. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { childCommand } from "../../benchmarks/services.ts";
-import { statePlan } from "../../src/runs/plan.ts";
-import { runPool } from "../../src/runs/pool.ts";
-import { runId, type RunSpec } from "../../src/runs/spec.ts";
-import { readCheckpoint } from "../../src/train/checkpoint.ts";
+import { childCommand } from "../../src/cli/services.ts";
+import { statePlan } from "../../src/plan/plan.ts";
+import { runPool } from "../../src/pool/pool.ts";
+import { runId, type RunSpec } from "../../src/record/spec.ts";
+import { readCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import { ENGINES } from "../support/engines.ts";
 import { tinySpec } from "../support/runs.ts";
 

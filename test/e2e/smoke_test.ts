@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
-import { runRecordSchema } from "../../src/runs/record.ts";
+import { runRecordSchema } from "../../src/record/record.ts";
 import { ENGINES } from "../support/engines.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");

@@ -139,7 +139,7 @@ async function runCommand(
   args: string[],
   env: Record<string, string> = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const main = new URL(import.meta.resolve("../../src/engine/main.ts")).pathname, cwd = await Deno.makeTempDir();
+  const main = new URL(import.meta.resolve("../../src/cli/engine_main.ts")).pathname, cwd = await Deno.makeTempDir();
   const command = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", main, ...args],
     cwd,

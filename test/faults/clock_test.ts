@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { runId } from "../../src/runs/spec.ts";
-import { readRecord } from "../../src/runs/store.ts";
-import { withFolder } from "../runs/fakes/specs.ts";
+import { runId } from "../../src/record/spec.ts";
+import { readRecord } from "../../src/store/store.ts";
+import { withFolder } from "../support/fakes/specs.ts";
 import { GRID, recordsOf, startPool, undisturbed } from "./grid.ts";
 
 Deno.test("a grid whose clock is set back again and again ends with the same records and no negative time", () =>

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { withFolder } from "../runs/fakes/specs.ts";
+import { withFolder } from "../support/fakes/specs.ts";
 import { recordsOf, startPool, undisturbed } from "./grid.ts";
 
 /** Why no file system of its own can be made; null: it can. */

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { RunRecord } from "../../src/runs/record.ts";
-import { runId, type RunSpec } from "../../src/runs/spec.ts";
-import { readRecord } from "../../src/runs/store.ts";
-import { fpSpec, studentSpec } from "../runs/fakes/specs.ts";
+import type { RunRecord } from "../../src/record/record.ts";
+import { runId, type RunSpec } from "../../src/record/spec.ts";
+import { readRecord } from "../../src/store/store.ts";
+import { fpSpec, studentSpec } from "../support/fakes/specs.ts";
 
 /** Whether the long form is asked for: `deno task soak`. */
 export const SOAK = Deno.env.get("REQUANT_SOAK") === "1";
@@ -27,7 +27,7 @@ export function startPool(
   behaviours: readonly string[] = ["fp=steps", "lsq=steps", "other=steps"],
   { env = {}, writeSpecs = true }: { env?: Record<string, string>; writeSpecs?: boolean } = {},
 ) {
-  const main = fileURLToPath(new URL("../runs/fakes/pool_main.ts", import.meta.url));
+  const main = fileURLToPath(new URL("../support/fakes/pool_main.ts", import.meta.url));
   const specs = join(out, "specs.json");
   Deno.mkdirSync(out, { recursive: true });
   if (writeSpecs) Deno.writeTextFileSync(specs, JSON.stringify(GRID));

@@ -1,4 +1,4 @@
-import type { RunRecord } from "../../src/runs/record.ts";
+import type { RunRecord } from "../../src/record/record.ts";
 
 /** What a record says, byte for byte, save timings and the state of the checkout, which may change during a test. */
 export function withoutTimings(record: RunRecord): string {

@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
-import { runId } from "../../src/runs/spec.ts";
-import { readRecord } from "../../src/runs/store.ts";
-import { follow, LSQ, OTHER, redisTest, starts, statuses, TEACHER, until, withWorkers } from "../runs/fakes/queue.ts";
-import { fpSpec, traceOf } from "../runs/fakes/specs.ts";
+import { runId } from "../../src/record/spec.ts";
+import { readRecord } from "../../src/store/store.ts";
+import {
+  follow,
+  LSQ,
+  OTHER,
+  redisTest,
+  starts,
+  statuses,
+  TEACHER,
+  until,
+  withWorkers,
+} from "../support/fakes/queue.ts";
+import { fpSpec, traceOf } from "../support/fakes/specs.ts";
 
 redisTest(
   "a server that is killed and started again loses nothing, and no run is run twice",

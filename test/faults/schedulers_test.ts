@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { traceOf, withFolder } from "../runs/fakes/specs.ts";
+import { traceOf, withFolder } from "../support/fakes/specs.ts";
 import { GRID, recordsOf, startPool, times, undisturbed } from "./grid.ts";
 
 const EXPECTED = await undisturbed();

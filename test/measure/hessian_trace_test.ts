@@ -8,7 +8,7 @@ import { hessianTrace } from "../../src/measure/hessian_trace.ts";
 import { weightedLoss } from "../../src/measure/loss.ts";
 import { withChangedWeights } from "../../src/measure/probed.ts";
 import { stream } from "../../src/random/stream.ts";
-import type { MeasurementOptions } from "../../src/runs/measurement.ts";
+import type { MeasurementOptions } from "../../src/record/measurement.ts";
 import type { Leaves } from "../../src/tree.ts";
 import { toTensors } from "../../src/train/tensors.ts";
 import { testOnEngines } from "../support/engines.ts";

@@ -1,11 +1,11 @@
 /** Which network `deno task measure` takes, and when it takes none. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { collectMeasurements } from "../../reports/collect.ts";
-import { readMeasurement, writeMeasurement } from "../../src/runs/measurement_store.ts";
-import { runId } from "../../src/runs/spec.ts";
-import { checkpointFile, readRecord, runFolder, writeRecord } from "../../src/runs/store.ts";
-import { readCheckpoint, writeCheckpoint } from "../../src/train/checkpoint.ts";
+import { collectMeasurements } from "../../src/cli/report_collect.ts";
+import { readMeasurement, writeMeasurement } from "../../src/store/measurement_store.ts";
+import { runId } from "../../src/record/spec.ts";
+import { checkpointFile, readRecord, runFolder, writeRecord } from "../../src/store/store.ts";
+import { readCheckpoint, writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import type { Position } from "../../src/train/position.ts";
 import { command, DATASET, FP, ONE, STUDENT, train, withRuns } from "../support/measured_runs.ts";
 import { tinySpec } from "../support/runs.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import fc from "fast-check";
+import fc from "../support/npm/fast_check.ts";
 import { codingLength, type Determinant, normaliseRows } from "../../src/methods/coding_length.ts";
 import { channelsLength, samplesLength } from "../../src/methods/mec_experts.ts";
 import { testOnEngines } from "../support/engines.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Engine } from "../../src/engine/types.ts";
-import { runId, type RunSpec } from "../../src/runs/spec.ts";
-import { readCheckpoint } from "../../src/train/checkpoint.ts";
+import { runId, type RunSpec } from "../../src/record/spec.ts";
+import { readCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import { trainRun } from "../../src/train/run.ts";
 import { testOnEngines } from "../support/engines.ts";
 import { tinyDataset, tinySpec } from "../support/runs.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import fc from "fast-check";
+import fc from "../support/npm/fast_check.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
 import type { ActivationQuantizer, QuantizerStart, WeightQuantizer } from "../../src/quant/types.ts";
 import { weightStatistics } from "../../src/train/calibration.ts";

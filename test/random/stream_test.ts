@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/npm/fast_check.ts";
 import { uniformBlock } from "../../src/random/noise.ts";
 import { philox4x32 } from "../../src/random/philox.ts";
 import { noiseState, PURPOSES, stream, type StreamAddress } from "../../src/random/stream.ts";

@@ -1,7 +1,7 @@
 /** Records and pages made by hand, for the tests of the report. */
-import type { PaperPage } from "../../src/report/types.ts";
-import type { RunRecord } from "../../src/runs/record.ts";
-import { runId, type RunSpec } from "../../src/runs/spec.ts";
+import type { PaperPage } from "../../src/catalog/paper.ts";
+import type { RunRecord } from "../../src/record/record.ts";
+import { runId, type RunSpec } from "../../src/record/spec.ts";
 
 /** What a test says of a run; the rest is the same for all. */
 export interface RunChoice {

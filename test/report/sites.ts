@@ -1,9 +1,9 @@
 /** The site of invented papers and runs, for the tests that read it as text and for those that open it. */
 import { dirname, join } from "node:path";
-import { parseImport } from "../../src/report/formats/imported.ts";
+import { parseImport } from "../../src/report/read/imported.ts";
 import { renderReports } from "../../src/report/mod.ts";
-import type { PaperPage } from "../../src/report/types.ts";
-import type { RunRecord } from "../../src/runs/record.ts";
+import type { PaperPage } from "../../src/catalog/paper.ts";
+import type { RunRecord } from "../../src/record/record.ts";
 import { PAGE, record, RECORDS } from "./fixtures.ts";
 
 /** A second paper, over the same runs. */

@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { dirname, join, relative, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
-const FOLDERS = ["src", "benchmarks", "datasets", "reports"];
+const FOLDERS = ["src", "benchmarks", "datasets", "perf"];
+
+const LEAVES = ["src/errors.ts", "src/tree.ts"];
+const NETWORK = [...LEAVES, "src/engine", "src/random", "src/quant", "src/nn", "src/methods"];
+const TRAINING = [...NETWORK, "src/data", "src/catalog", "src/record", "src/checkpoint"];
 
 /** What each part may import besides itself: design of docs/architecture.md, "Imports point one way". */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -10,42 +14,36 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/tree.ts": [],
   "src/random": [],
   "src/data": ["src/errors.ts", "src/random"],
-  "src/engine": ["src/errors.ts", "src/tree.ts", "src/random", "src/data"],
-  "src/quant": ["src/errors.ts", "src/tree.ts", "src/engine"],
-  "src/nn": ["src/errors.ts", "src/tree.ts", "src/engine", "src/random", "src/quant"],
-  "src/methods": ["src/errors.ts", "src/tree.ts", "src/engine", "src/random", "src/quant", "src/nn"],
-  "src/train": [
+  "src/engine": [...LEAVES, "src/random", "src/data"],
+  "src/quant": [...LEAVES, "src/engine"],
+  "src/nn": [...LEAVES, "src/engine", "src/random", "src/quant"],
+  "src/methods": NETWORK,
+  "src/record": ["src/errors.ts", "src/data", "src/engine"],
+  "src/catalog": ["src/errors.ts", "src/record"],
+  "src/checkpoint": [...LEAVES, "src/nn", "src/record", "src/store", "src/plan", "src/train"],
+  "src/train": TRAINING,
+  "src/measure": [...TRAINING, "src/train"],
+  "src/export": [...TRAINING, "src/train", "src/measure"],
+  "src/store": ["src/errors.ts", "src/record", "src/plan"],
+  "src/plan": [
     "src/errors.ts",
-    "src/tree.ts",
-    "src/engine",
-    "src/random",
+    "src/record",
+    "src/catalog",
     "src/data",
-    "src/quant",
-    "src/nn",
-    "src/methods",
-    "src/runs",
-  ],
-  "src/measure": [
-    "src/errors.ts",
-    "src/tree.ts",
     "src/engine",
-    "src/random",
-    "src/data",
-    "src/quant",
     "src/nn",
-    "src/methods",
-    "src/train",
-    "src/runs",
+    "src/store",
+    "benchmarks",
   ],
-  "src/runs": ["src/errors.ts", "src/engine", "src/data"],
-  "src/report": ["src/errors.ts", "src/random", "src/runs"],
+  "src/pool": ["src/errors.ts", "src/record", "src/data", "src/engine", "src/store", "src/plan"],
+  "src/queue": ["src/errors.ts", "src/record", "src/engine", "src/store", "src/plan", "src/pool"],
+  "src/report": ["src/errors.ts", "src/random", "src/record", "src/catalog"],
+  "src/cli": ["src", "benchmarks", "datasets"],
   "datasets": ["src/errors.ts", "src/data", "src/random"],
-  "benchmarks": ["src", "datasets"],
-  "reports": ["src", "benchmarks"],
+  "benchmarks": ["src/record", "src/catalog", "src/report"],
+  "perf": ["src", "benchmarks", "datasets", "test"],
+  "test": [],
 };
-
-/** Of `src/runs`, what tensor code and reports may see: plain data. */
-const PLAIN_RUNS = ["spec", "record", "measurement", "revisions", "trainer"].map((name) => `src/runs/${name}.ts`);
 
 function sourceFiles(folder: string): string[] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
@@ -78,12 +76,6 @@ Deno.test("imports point one way", () => {
       const allowed = part === targetPart ||
         MAY_IMPORT[part]!.some((name) => targetPart === name || targetPart.startsWith(`${name}/`));
       if (!allowed) wrong.push(`${file} imports ${target}`);
-      if (
-        targetPart === "src/runs" && ["src/train", "src/measure", "src/report"].includes(part) &&
-        !PLAIN_RUNS.includes(target)
-      ) {
-        wrong.push(`${file} imports ${target}, which is more than plain data`);
-      }
     }
   }
   assert.deepEqual(wrong, []);
@@ -101,8 +93,8 @@ Deno.test("no method knows another method", () => {
   }
 });
 
-Deno.test("only main.ts files print, read flags or exit", () => {
-  const wrong = FILES.filter((file) => !file.endsWith("main.ts")).filter((file) =>
+Deno.test("only src/cli and perf print, read flags or exit", () => {
+  const wrong = FILES.filter((file) => !file.startsWith("src/cli/") && !file.startsWith("perf/")).filter((file) =>
     /\bconsole\.|\bDeno\.(exit|args)\b|\bprocess\.exit(Code)?\b/.test(Deno.readTextFileSync(join(ROOT, file)))
   );
   assert.deepEqual(wrong, []);

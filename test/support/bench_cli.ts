@@ -1,9 +1,9 @@
 /** The bench command as a function, for tests. */
-import { bench, type BenchServices } from "../../benchmarks/bench.ts";
+import { bench, type BenchServices } from "../../src/cli/bench.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import { InputError } from "../../src/errors.ts";
 import type { ReportInput } from "../../src/report/mod.ts";
-import { fakeCommand } from "../runs/fakes/specs.ts";
+import { fakeCommand } from "./fakes/specs.ts";
 
 /** What a call of the command did. */
 export interface Result {

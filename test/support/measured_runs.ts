@@ -1,12 +1,12 @@
 /** Runs that were really trained, and `deno task measure` on them. */
 import { cp } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs-core";
-import { measure } from "../../benchmarks/measure/measure.ts";
+import { measure } from "../../src/cli/measure.ts";
 import { openEngine } from "../../src/engine/mod.ts";
-import { environmentWithoutEngine } from "../../src/runs/environment.ts";
-import type { RunRecord } from "../../src/runs/record.ts";
-import { runId, type RunSpec } from "../../src/runs/spec.ts";
-import { checkpointFile, openRun, writeRecord } from "../../src/runs/store.ts";
+import { environmentWithoutEngine } from "../../src/pool/environment.ts";
+import type { RunRecord } from "../../src/record/record.ts";
+import { runId, type RunSpec } from "../../src/record/spec.ts";
+import { checkpointFile, openRun, writeRecord } from "../../src/store/store.ts";
 import { trainRun } from "../../src/train/run.ts";
 import { tinyDataset, tinySpec } from "./runs.ts";
 

@@ -1,6 +1,6 @@
 /** Peer measurements made up for tests. */
-import type { PeerMeasurement, Sample, Side, SideName } from "../../benchmarks/peers/measurement.ts";
-import { RECIPE, RULE } from "../../benchmarks/peers/steps.ts";
+import type { PeerMeasurement, Sample, Side, SideName } from "../../perf/peers/measurement.ts";
+import { RECIPE, RULE } from "../../perf/peers/steps.ts";
 
 /** A process of a side; its processor had it half the time. */
 export function sample(seconds: number, overrides: Partial<Sample> = {}): Sample {

@@ -1,7 +1,7 @@
 /** Tiny runs on made-up data, for tests of the training loop. */
 import type { Dataset, Split } from "../../src/data/types.ts";
 import { stream } from "../../src/random/stream.ts";
-import { runId, type RunSpec } from "../../src/runs/spec.ts";
+import { runId, type RunSpec } from "../../src/record/spec.ts";
 
 const SHAPE = [8, 8, 3] as const;
 

@@ -1,13 +1,13 @@
 /** What a run goes on from, and what it refuses to go on from; killed runs of every method: test/faults/resume_test.ts. */
 import assert from "node:assert/strict";
 import type { Engine } from "../../src/engine/types.ts";
-import { runId, type RunSpec } from "../../src/runs/spec.ts";
-import type { Spent, TrainOutcome, TrainRequest } from "../../src/runs/trainer.ts";
-import { readCheckpoint, writeCheckpoint } from "../../src/train/checkpoint.ts";
-import { networkSha256 } from "../../src/train/network_digest.ts";
+import { runId, type RunSpec } from "../../src/record/spec.ts";
+import type { Spent, TrainOutcome, TrainRequest } from "../../src/record/trainer.ts";
+import { readCheckpoint, writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
+import { networkSha256 } from "../../src/checkpoint/network_digest.ts";
 import type { Position } from "../../src/train/position.ts";
 import { trainRun } from "../../src/train/run.ts";
-import { withFolder } from "../runs/fakes/specs.ts";
+import { withFolder } from "../support/fakes/specs.ts";
 import { testOnEngines } from "../support/engines.ts";
 import { tinyDataset, tinySpec } from "../support/runs.ts";
 

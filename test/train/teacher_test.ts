@@ -2,15 +2,15 @@
 import assert from "node:assert/strict";
 import { initialise } from "../../src/nn/initialise.ts";
 import { modelNamed } from "../../src/nn/mod.ts";
-import { runId, type RunSpec } from "../../src/runs/spec.ts";
-import type { RunRecord } from "../../src/runs/record.ts";
-import { writeCheckpoint } from "../../src/train/checkpoint.ts";
-import { networkSha256 } from "../../src/train/network_digest.ts";
+import { runId, type RunSpec } from "../../src/record/spec.ts";
+import type { RunRecord } from "../../src/record/record.ts";
+import { writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
+import { networkSha256 } from "../../src/checkpoint/network_digest.ts";
 import type { Position } from "../../src/train/position.ts";
 import { readTeacherNetwork } from "../../src/train/start.ts";
 import { checkpointTensors } from "../../src/train/tensors.ts";
 import { record as recordOf } from "../report/fixtures.ts";
-import { fpSpec, studentSpec, withFolder } from "../runs/fakes/specs.ts";
+import { fpSpec, studentSpec, withFolder } from "../support/fakes/specs.ts";
 
 const TEACHER = fpSpec({ recipe: { ...fpSpec().recipe, epochs: 2 } }), STUDENT = studentSpec("lsq", TEACHER);
 const MODEL = modelNamed("resnet8").build({ classes: 10, imageChannels: 3 });

@@ -3,7 +3,7 @@ import { writeSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { openEngine } from "../../../src/engine/mod.ts";
-import { runChild } from "../../../src/runs/child.ts";
+import { runChild } from "../../../src/pool/child.ts";
 import { trainRun } from "../../../src/train/run.ts";
 import { tinyDataset } from "../../support/runs.ts";
 

@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { statePlan } from "../../../src/runs/plan.ts";
-import { runPool } from "../../../src/runs/pool.ts";
-import { TEST_LOCK_TIMES } from "../../runs/fakes/specs.ts";
+import { statePlan } from "../../../src/plan/plan.ts";
+import { runPool } from "../../../src/pool/pool.ts";
+import { TEST_LOCK_TIMES } from "../../support/fakes/specs.ts";
 
 const [specs, out] = Deno.args;
 const child = fileURLToPath(new URL("./tiny_child_main.ts", import.meta.url));

@@ -1,0 +1,114 @@
+/** `deno task peer`: see `--help`. */
+import process from "node:process";
+import { join } from "node:path";
+import { InputError } from "../../src/errors.ts";
+import type { PeerCase, PeerMeasurement } from "./measurement.ts";
+import { HELP, parsePeerOptions, type PeerOptions } from "./options.ts";
+
+async function measure(options: PeerOptions, log: (line: string) => void): Promise<number> {
+  // loaded here: --help needs none of it
+  const { openEngine } = await import("../../src/engine/mod.ts");
+  const { captureEnvironment } = await import("../../src/pool/environment.ts");
+  const { writeFileAtomic } = await import("../../src/store/files.ts");
+  const { CPU_VARIABLES, gpuVariables, measureCase, runProcesses } = await import("./measure.ts");
+  const { peerJson, peerName, peerPage } = await import("./page.ts");
+  const { allowedProcessors, othersBusy, processorTicks } = await import("./processes.ts");
+  const { canPin, findPython, obstacles } = await import("./python.ts");
+  const { SIDES } = await import("./measurement.ts");
+  const { summarise } = await import("./result.ts");
+  const { GPU_MODELS, PEER_MODELS, RECIPE, RULE } = await import("./steps.ts");
+  const { writeWork } = await import("./work.ts");
+
+  const steps = (options.gpu ? GPU_MODELS : PEER_MODELS).filter(({ model }) => options.models.includes(model))
+    .flatMap(({ arms, ...model }) =>
+      arms.filter((name) => options.arms?.includes(name) ?? true).map((arm) => ({ ...model, arm }))
+    );
+  if (steps.length === 0) {
+    throw new InputError(
+      `Cannot measure ${options.arms?.join(", ")} as none of ${
+        options.models.join(", ")
+      } is measured in it: see --help`,
+    );
+  }
+  const variables = options.gpu ? gpuVariables(options.tf32) : CPU_VARIABLES;
+  // before the engine is opened, which may take the GPU too
+  if (options.gpu) { for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value); }
+  const engine = await openEngine("tensorflow", { threads: 1 });
+  if ((engine.device === "gpu") !== options.gpu) {
+    throw new InputError(
+      options.gpu
+        ? `Cannot measure on a GPU as the engine has none: ${engine.description}; see docs/engine.md, or leave --gpu out`
+        : `Cannot measure on a CPU as the engine computes on a GPU: add --gpu, or set CUDA_VISIBLE_DEVICES to ""`,
+    );
+  }
+  const python = await findPython(options.torch, log);
+  const absent = await obstacles(python);
+  const allowed = allowedProcessors(), { cores, rounds } = options;
+  if (allowed && allowed.length < cores) {
+    throw new InputError(
+      `Cannot measure on ${cores} cores as this process may run on ${allowed.length}: take --cores ${allowed.length}`,
+    );
+  }
+  const processors = allowed && !options.gpu && await canPin() ? allowed.slice(0, cores) : null;
+  const run = runProcesses({ python, processors, cores, gpu: options.gpu, variables });
+  const { commit, dirty, os, cpu, versions } = captureEnvironment(engine);
+  const gpu = options.gpu ? { gpu: versions["gpu"] ?? "unknown" } : {};
+  const before = processorTicks(), folder = await Deno.makeTempDir({ prefix: "requant-peer-" });
+  const cases: PeerCase[] = [];
+  const measured = (): PeerMeasurement => {
+    const samples = cases.flatMap(({ sides }) => sides).flatMap(({ rounds }) => rounds).flat();
+    return {
+      schema: 1,
+      environment: {
+        date: new Date().toISOString().slice(0, 10),
+        os,
+        cpu,
+        ...gpu,
+        commit,
+        dirty,
+        versions: Object.assign({}, versions, ...samples.map((sample) => sample.versions)) as Record<string, string>,
+        pinned: processors,
+        cores,
+        othersBusy: processors && othersBusy(before, processorTicks(), processors),
+        variables,
+      },
+      rounds,
+      rule: RULE,
+      recipe: RECIPE,
+      cases,
+    };
+  };
+  const file = join(options.out, peerName(measured())), unfinished = `${file}.part.json`;
+  try {
+    for (const { model, arm, batch: ownBatch, learningRate, brevitas } of steps) {
+      const work = join(folder, `${model}_${arm}.safetensors`);
+      const same = { model, arm, batch: options.batch ?? ownBatch, learningRate };
+      await writeWork(engine, work, same);
+      const sides = SIDES.filter((side) => side !== "brevitas" || brevitas.includes(arm));
+      cases.push(await measureCase({ ...same, work, sides, rounds, fillCache: !options.gpu, absent, run, log }));
+      writeFileAtomic(unfinished, peerJson(measured())); // hours may follow
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  const measurement = measured();
+  const json = peerJson(measurement), page = peerPage(measurement);
+  writeFileAtomic(`${file}.json`, json);
+  writeFileAtomic(`${file}.md`, page);
+  await Deno.remove(unfinished);
+  process.stdout.write(options.json ? json : page);
+  const failed = summarise(measurement).some(({ counts, notRun }) =>
+    counts === false || (notRun !== null && !Object.values(absent).includes(notRun))
+  );
+  return failed ? 1 : 0;
+}
+
+try {
+  const options = parsePeerOptions(Deno.args);
+  if (options) process.exitCode = await measure(options, (line) => void process.stderr.write(`${line}\n`));
+  else process.stdout.write(HELP);
+} catch (error) {
+  if (!(error instanceof InputError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,217 @@
+/** The page of a measurement, from its JSON document. */
+import { type Block, type Column, heading, paragraph } from "../../src/report/pages/blocks.ts";
+import { counted } from "../../src/report/labels.ts";
+import { toMarkdown } from "../../src/report/render/markdown.ts";
+import type { PeerMeasurement, SideName } from "./measurement.ts";
+import { CORE_SHARE, type PeerRow, type Range, summarise } from "./result.ts";
+import { COST_TARGET, type CostRow, methodCosts } from "./cost.ts";
+import { FLIP_LIMIT, LOSS_TOLERANCE } from "./losses.ts";
+import { ARMS } from "./steps.ts";
+
+const SIDE_TITLES: Readonly<Record<SideName, string>> = {
+  requant: "Requant",
+  eager: "PyTorch eager, channels_last",
+  compile: "torch.compile, channels_last",
+  brevitas: "Brevitas, channels_last",
+};
+
+/** A column of the first table; those of processor time say nothing of a GPU. */
+interface PeerColumn extends Column {
+  readonly cpuAlone?: true;
+  cell(row: PeerRow, rounds: number): string;
+}
+
+const COLUMNS: readonly PeerColumn[] = [
+  {
+    title: "Step",
+    align: "left",
+    cell: ({ model, arm, batch }) => `${model}, ${ARMS[arm].title}, batch ${batch}`,
+  },
+  { title: "Side", align: "left", cell: ({ side }) => SIDE_TITLES[side] },
+  { title: "Images/s", align: "right", cell: (row) => row.imagesPerSecond?.toFixed(0) ?? "" },
+  {
+    title: "Lowest to highest",
+    align: "right",
+    cell: ({ imagesPerSecondRange: range }, rounds) => {
+      if (!range) return "";
+      return rounds === 1 ? "one round" : `${range[0].toFixed(0)} to ${range[1].toFixed(0)}`;
+    },
+  },
+  { title: "Requant / side, clock", align: "right", cell: clockRatio },
+  {
+    title: "Requant / side, processor time",
+    align: "right",
+    cpuAlone: true,
+    cell: (row, rounds) => withRange(row.cpuSpeedRatio, row.cpuSpeedRatioRange, rounds),
+  },
+  { title: "Share of the core", align: "right", cpuAlone: true, cell: (row) => percent(row.cpuShare) },
+  { title: "Peak memory, MiB", align: "right", cpuAlone: true, cell: (row) => row.peakMib?.toFixed(0) ?? "" },
+  { title: "Requant / side, memory", align: "right", cpuAlone: true, cell: (row) => times(row.memoryRatio) },
+  { title: "Losses", align: "left", cell: losses },
+];
+
+const CPU_NOTES = [
+  "Images a second are by the clock. A ratio by the clock in parentheses does not count: a process had less than " +
+  `${
+    percent(CORE_SHARE)
+  } of its core in some round, so other work was in its way by chance. The ratio by processor time then counts`,
+];
+
+const GPU_NOTES = [
+  "Images a second are by the clock, and a step ends when its loss and its number of right answers are read. The batch " +
+  "is on the GPU before the first step. Memory of the GPU was not measured",
+];
+
+const COST_COLUMNS: readonly Column[] = [
+  { title: "Step", align: "left" },
+  { title: "Side", align: "left" },
+  { title: "Step / LSQ step", align: "right" },
+  { title: "Step / (LSQ step and extra passes)", align: "right" },
+];
+
+function times(ratio: number | null): string {
+  return ratio === null ? "" : `${ratio.toFixed(2)}x`;
+}
+
+/** Of one round there is no spread to tell. */
+function withRange(ratio: number | null, range: Range | null, rounds: number): string {
+  if (ratio === null || range === null) return "";
+  return rounds === 1 ? times(ratio) : `${times(ratio)}, ${range[0].toFixed(2)} to ${range[1].toFixed(2)}`;
+}
+
+function clockRatio({ speedRatio, speedRatioRange, clockCounts }: PeerRow, rounds: number): string {
+  const text = withRange(speedRatio, speedRatioRange, rounds);
+  return clockCounts === false ? `(${text})` : text;
+}
+
+function percent(share: number | null): string {
+  return share === null ? "" : `${Math.round(100 * share)} %`;
+}
+
+function losses(row: PeerRow): string {
+  if (row.notRun !== null) return `not run: ${row.notRun}`;
+  if (row.counts === null) return "";
+  const difference = row.lossDifference!.toExponential(1);
+  if (!row.counts) {
+    const [ours, theirs] = row.worstLosses!;
+    return `does not count, differ by ${difference}: loss ${ours.toFixed(6)} against ${theirs.toFixed(6)}`;
+  }
+  if (row.lossDifference! <= LOSS_TOLERANCE) return `agree, differ by ${difference}`;
+  return `agree but for flips, differ by ${difference}; eager and torch.compile by ${
+    row.ownDifference!.toExponential(1)
+  }`;
+}
+
+function costCells(row: CostRow, rounds: number): string[] {
+  return [
+    `${row.model}, ${ARMS[row.arm].title}`,
+    SIDE_TITLES[row.side],
+    withRange(row.overLsq, row.overLsqRange, rounds),
+    withRange(row.overParts, row.overPartsRange, rounds),
+  ];
+}
+
+/** The second table, where methods' steps were measured. */
+function costs(measurement: PeerMeasurement): Block[] {
+  const rows = methodCosts(measurement).map((row) => costCells(row, measurement.rounds));
+  if (rows.length === 0) return [];
+  const kind = measurement.environment.gpu === undefined ? "Processor time" : "Time by the clock";
+  return [
+    heading(2, "What a method's step costs"),
+    { kind: "table", caption: `${kind} of a method's step`, columns: COST_COLUMNS, rows },
+    paragraph(
+      "Over the LSQ step: of the same side, in the round of the same number. Over LSQ step and extra passes: Requant " +
+        `alone, all three in turn in one process, of ${measurement.rule.leastSteps} steps each; the extra pass is the full-precision teacher's (FPQ) or ` +
+        `the averaged teacher's (CR-like), at inference and alone, and MEC has none. The target is at most ${COST_TARGET}x.`,
+    ),
+  ];
+}
+
+function circumstances({ environment, rounds, rule, cases }: PeerMeasurement): string[] {
+  const { pinned, cores, othersBusy } = environment;
+  const versions = Object.entries(environment.versions).map(([name, version]) => `${name} ${version}`).join(", ");
+  const changed = environment.dirty ? " with changes" : "";
+  const variables = Object.entries(environment.variables).map(([name, value]) => `${name}=${value}`).join(", ");
+  const rates = [...new Set(cases.map(({ model, learningRate }) => `${learningRate} (${model})`))].join(", ");
+  const place = environment.gpu !== undefined
+    ? `all on one GPU: ${environment.gpu}`
+    : pinned
+    ? `tied to core ${pinned.join(" and ")} of the machine`
+    : "not tied to a core";
+  return [
+    `${environment.date}, ${environment.os}, ${environment.cpu}; commit ${environment.commit ?? "unknown"}${changed}`,
+    `Versions: ${versions}`,
+    `${
+      cores === 1 ? "One process" : `${cores} processes`
+    } of a side at a time, one thread each, ${place}, the same for all`,
+    `Environment of all sides: ${variables}; malloc is the system's as it comes, MALLOC_ variables are removed`,
+    `${
+      counted(rounds, "round")
+    }, the sides in turn, each round a new process of each: ${rule.warmupSteps} steps to warm up` +
+    `${
+      environment.gpu === undefined ? " (torch.compile's cache was filled before)" : ""
+    }, then the median of ${rule.leastSteps} to ${rule.mostSteps} steps`,
+    `Learning rate, which is for the comparison of the losses alone: ${rates}`,
+    ...(othersBusy === null
+      ? []
+      : [`The machine's other cores were busy ${percent(othersBusy)} of the time meanwhile, for all sides alike`]),
+  ];
+}
+
+/** Name of a measurement's files, without their ending: one core, two cores and a GPU stand side by side. */
+export function peerName({ environment }: Pick<PeerMeasurement, "environment">): string {
+  if (environment.gpu !== undefined) {
+    return environment.variables["NVIDIA_TF32_OVERRIDE"] === "1" ? "peers_gpu_tf32" : "peers_gpu";
+  }
+  return environment.cores === 1 ? "peers" : `peers_${environment.cores}_cores`;
+}
+
+/** The page. */
+export function peerPage(measurement: PeerMeasurement): string {
+  const { momentum, weightDecay } = measurement.recipe;
+  const gpu = measurement.environment.gpu !== undefined;
+  const columns = COLUMNS.filter(({ cpuAlone }) => !(gpu && cpuAlone));
+  const blocks: Block[] = [
+    heading(1, "A training step against PyTorch"),
+    paragraph(
+      `Generated by deno task peer from ${peerName(measurement)}.json. One step is forward, backward and SGD update ` +
+        `(momentum ${momentum}, weight decay ${weightDecay} on weights), with batch norm's ` +
+        "running statistics, from the same weights on the same batch. LSQ W4A4 has 8 bits in the first and the last layer.",
+    ),
+    {
+      kind: "table",
+      caption: gpu ? "Images a second" : "Images a second and memory",
+      columns: columns.map(({ title, align }) => ({ title, align })),
+      rows: summarise(measurement).map((row) => columns.map(({ cell }) => cell(row, measurement.rounds))),
+    },
+    ...costs(measurement),
+    heading(2, "How to read it"),
+    {
+      kind: "list",
+      items: [
+        "Only ratios count: they are Requant over the side of the row, within a round; the median over the rounds, then the " +
+        `lowest and the highest round. Above 1x Requant is faster${gpu ? "" : ", or takes more memory"}`,
+        ...(gpu ? GPU_NOTES : CPU_NOTES),
+        `A figure counts only if the losses of the first 3 steps agree with Requant's: within ${LOSS_TOLERANCE}, or, as ` +
+        "rounding flips alone move low-bit losses, within what PyTorch's eager and compiled form differ by in the same " +
+        `steps, if these too stay below ${FLIP_LIMIT} and both are moved alike; differences are relative, the largest of ` +
+        "all rounds",
+        ...(gpu ? [] : [
+          "Peak memory is the largest resident size of the process in its life, with what compiling takes inside it" +
+          (measurement.environment.versions["torch"]?.includes("+cu")
+            ? ". PyTorch is its build with CUDA, as PyPI has no other for this system: libraries that a CPU never uses are in its memory too"
+            : ""),
+        ]),
+      ],
+    },
+    heading(2, "Circumstances"),
+    { kind: "list", items: circumstances(measurement) },
+  ];
+  return toMarkdown(blocks);
+}
+
+/** The JSON document: the measurement and what follows from it. */
+export function peerJson(measurement: PeerMeasurement): string {
+  const follows = { summary: summarise(measurement), costs: methodCosts(measurement) };
+  return `${JSON.stringify({ ...measurement, ...follows }, null, 2)}\n`;
+}

@@ -1,0 +1,104 @@
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cacheFolder } from "../data/cache.ts";
+import { DATASET_FAMILIES, DATASETS, loadDataset as loadByName } from "../../datasets/mod.ts";
+import { cudaFolder } from "../engine/locate.ts";
+import type { EngineChoice } from "../engine/mod.ts";
+import type { EngineName } from "../engine/types.ts";
+import type { Dataset, DatasetSizes } from "../data/types.ts";
+import { InputError } from "../errors.ts";
+import type { ReportFile, ReportInput } from "../report/mod.ts";
+import type { RunRecord } from "../record/record.ts";
+import type { RunSpec } from "../record/spec.ts";
+
+/** How many images a data set has; null: not known before it is loaded, or no such data set. */
+export function datasetSizes(dataset: string): DatasetSizes | null {
+  const family = DATASET_FAMILIES.find(({ prefix }) => dataset.startsWith(prefix));
+  const found = family?.named(dataset) ?? DATASETS.find(({ name }) => name === dataset);
+  return found?.sizes() ?? null;
+}
+
+/** The committed records, for estimates; those that cannot be read are left out. */
+export async function committedRecords(): Promise<RunRecord[]> {
+  const { parseRecords } = await import("../report/read/records.ts");
+  const folder = fileURLToPath(new URL("../../reports/records/", import.meta.url));
+  try {
+    const files = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".jsonl"));
+    return files.flatMap(({ name }) => parseRecords(Deno.readTextFileSync(join(folder, name)), name));
+  } catch (error) {
+    // A checkout without records, or with one of another version: estimates are not worth an error.
+    if (error instanceof InputError || error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** Size of a checkpoint of a run, at most, in MiB; loads tensor code. */
+export async function checkpointMiB(spec: RunSpec): Promise<number> {
+  return (await import("../plan/checkpoint_size.ts")).checkpointMiB(spec);
+}
+
+/** Where and with what the processes of a grid's runs compute. */
+export interface ChildPlace {
+  readonly out: string;
+  readonly engine: EngineName;
+}
+
+/**
+ * Program and arguments of a run's process, with the least rights that it needs (docs/cluster.md): no network, no other
+ * program, and no folder to write but the grid's own.
+ */
+export async function childCommand(place: ChildPlace): Promise<string[]> {
+  const main = fileURLToPath(new URL("./child_main.ts", import.meta.url));
+  const library = await libraryOf(place.engine);
+  const rights = childRights({ out: place.out, library });
+  return [Deno.execPath(), "run", "--quiet", ...rights, main, ...(library === null ? [] : ["--library", library])];
+}
+
+/** The library that an engine loads; null: none. Asked for once, as a search may ask a Python. */
+async function libraryOf(engine: EngineName): Promise<string | null> {
+  if (engine === "wasm") return null;
+  const { locateLibtensorflow } = await import("../engine/locate.ts");
+  return (await locateLibtensorflow())?.library ?? null;
+}
+
+/** Deno's permission flags of a run's process. @throws {InputError} If a path has a comma. */
+export function childRights({ out, library }: { out: string; library: string | null }): string[] {
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const own = Deno.env.get("REQUANT_DATA");
+  const cuda = library === null ? null : cudaFolder(library); // XLA's ptxas and libdevice are there
+  const libraries = [...(library === null ? [] : [dirname(library)]), ...(cuda === null ? [] : [cuda])];
+  const read = [root, out, cacheFolder("data"), ...(own ? [own] : []), ...libraries];
+  return [
+    "--no-prompt",
+    `--allow-read=${read.map(listed).join(",")}`,
+    `--allow-write=${listed(out)}`,
+    // Native code is bound by no right of Deno: engine wasm runs without.
+    ...(library === null ? [] : ["--allow-ffi"]),
+    "--allow-env",
+    // memory: an image folder that does not fit is refused
+    "--allow-sys=cpus,osRelease,homedir,systemMemoryInfo",
+  ];
+}
+
+/** A path in a list of Deno's, which has no way to write a comma in one. @throws {InputError} If there is one. */
+function listed(path: string): string {
+  if (!path.includes(",")) return path;
+  throw new InputError(`Cannot use the folder "${path}" as its name has a comma: choose one without`);
+}
+
+/** @throws {InputError} If tensorflow is asked for and not found. */
+export async function resolveEngine(choice: EngineChoice): Promise<EngineName> {
+  const { resolveEngineName } = await import("../engine/mod.ts");
+  return await resolveEngineName(choice);
+}
+
+/** @throws {InputError} If there is no such data set or it can be had from no source. */
+export async function loadDataset(name: string, log: (line: string) => void): Promise<Dataset> {
+  return await loadByName(name, { log });
+}
+
+/** Loaded when there is something to report: a start of the command stays fast. */
+export async function renderReports(input: ReportInput): Promise<readonly ReportFile[]> {
+  const report = await import("../report/mod.ts");
+  return report.renderReports(input);
+}

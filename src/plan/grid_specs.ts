@@ -1,0 +1,105 @@
+import type { EngineName } from "../engine/types.ts";
+import { revisionField } from "../catalog/revisions.ts";
+import { runId, type RunSpec } from "../record/spec.ts";
+import { FP } from "../../benchmarks/arms.ts";
+import type { Arm, Bits, Protocol, TableGrid } from "../catalog/grid.ts";
+
+/** The paper rule of QDrop that FPQ follows and the others take over: first and last layer in 8 bit. */
+export const FIRST_LAST_BITS = 8;
+
+/** A grid of which everything is chosen: each arm on each model, with each seed, at each pair of bits. */
+export interface ChosenGrid extends Omit<TableGrid, "id"> {
+  readonly seeds: readonly number[];
+  readonly protocol: Protocol;
+  readonly engine: EngineName;
+}
+
+/** A run of a grid. */
+export interface GridSpec {
+  readonly spec: RunSpec;
+  /** Whether it fills a cell: a teacher may be there for its students alone. */
+  readonly isCell: boolean;
+}
+
+/** The specs of a grid, seed by seed; a teacher stands before each of its students, so it may be there more than once. */
+export function gridSpecs(grid: ChosenGrid): GridSpec[] {
+  const specs: GridSpec[] = [];
+  for (const seed of grid.seeds) {
+    for (const model of grid.models) {
+      const place = { grid, model, seed };
+      for (const arm of grid.arms) {
+        const teacher = arm.fromTeacher ? fullPrecisionSpec(arm.start ?? FP, place) : null;
+        if (teacher !== null) specs.push({ spec: teacher, isCell: false });
+        const start = teacher && runId(teacher);
+        if (arm.quantizer === null) {
+          specs.push({ spec: start ? trainedOnSpec(arm, place, start) : fullPrecisionSpec(arm, place), isCell: true });
+          continue;
+        }
+        for (const bits of grid.bits) {
+          specs.push({ spec: quantizedSpec(arm, { ...place, bits, teacher: start }), isCell: true });
+        }
+      }
+    }
+  }
+  return specs;
+}
+
+interface Place {
+  readonly grid: ChosenGrid;
+  readonly model: string;
+  readonly seed: number;
+}
+
+function fullPrecisionSpec(arm: Arm, { grid, model, seed }: Place): RunSpec {
+  const { protocol, engine, changes = {} } = grid, { labelledFraction } = arm;
+  return {
+    schema: 1,
+    protocol: protocol.name,
+    arm: arm.id,
+    method: arm.method,
+    model,
+    dataset: {
+      name: grid.dataset,
+      ...protocol.dataset,
+      ...changes.dataset,
+      ...(labelledFraction === undefined ? {} : { labelledFraction }),
+    },
+    quantization: null,
+    recipe: { ...protocol.fullPrecision, ...changes.recipe },
+    seed,
+    engine,
+    teacher: null,
+  };
+}
+
+/** Full precision that goes on from full precision by the quantized arms' recipe. */
+function trainedOnSpec(arm: Arm, place: Place, teacher: string): RunSpec {
+  return { ...fullPrecisionSpec(arm, place), recipe: quantizedRecipe(place), teacher };
+}
+
+function quantizedRecipe({ grid: { protocol, changes = {} } }: Place): RunSpec["recipe"] {
+  return { ...protocol.quantized, ...changes.recipe };
+}
+
+function quantizedSpec(arm: Arm, place: Place & { readonly bits: Bits; readonly teacher: string | null }): RunSpec {
+  const { protocol } = place.grid;
+  return {
+    ...fullPrecisionSpec({ ...arm, method: methodOf(arm, protocol) }, place),
+    quantization: {
+      quantizer: arm.quantizer!,
+      ...revisionField(arm.quantizer!),
+      weightBits: place.bits.weights,
+      activationBits: place.bits.activations,
+      firstLastBits: FIRST_LAST_BITS,
+      calibrationExamples: protocol.calibrationExamples,
+    },
+    recipe: quantizedRecipe(place),
+    teacher: place.teacher,
+  };
+}
+
+/** The arm's method, with what the protocol has chosen for it. */
+function methodOf({ method, tuned }: Arm, { chosen }: Protocol): Arm["method"] {
+  if (tuned === undefined || chosen === undefined) return method;
+  return { ...method, options: { ...method.options, [tuned]: chosen[tuned] } };
+}

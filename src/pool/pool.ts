@@ -1,0 +1,184 @@
+import { type RunningRun, startRun } from "./attempt.ts";
+import { failedRecord, orphanReason, startedNow } from "./failure.ts";
+import type { Interrupts } from "./interrupts.ts";
+import type { RunLimits } from "./limits.ts";
+import { DEFAULT_LOCK_TIMES, type Holder, type LockTimes, openLocks } from "../store/locks.ts";
+import type { ChildMessage } from "./messages.ts";
+import { isFinal, type PlannedRun, type PlanState } from "../plan/plan.ts";
+import type { RunRecord } from "../record/record.ts";
+import { readRecord } from "../store/store.ts";
+
+/** What happens in a pool; `record` null: the run was stopped and can go on. */
+export type PoolEvent =
+  | { readonly type: "started"; readonly run: PlannedRun }
+  | { readonly type: "message"; readonly run: PlannedRun; readonly message: ChildMessage }
+  /** An attempt failed and another begins. */
+  | { readonly type: "retried"; readonly run: PlannedRun; readonly reason: string }
+  /** Another scheduler has the run: its record is waited for. */
+  | { readonly type: "elsewhere"; readonly run: PlannedRun; readonly holder: Holder }
+  | { readonly type: "ended"; readonly run: PlannedRun; readonly record: RunRecord | null };
+
+/** What a pool is told. */
+export interface PoolOptions {
+  readonly out: string;
+  /** How many processes run at once. */
+  readonly jobs: number;
+  /** Program and arguments of a run's process. */
+  readonly command: readonly string[];
+  readonly interrupts?: Interrupts;
+  /** @default none */
+  readonly limits?: RunLimits;
+  /** How often a run that failed is tried again. @default 0 */
+  readonly retries?: number;
+  /** Stops the other runs, with their checkpoints, when one has failed or run out of time. @default false */
+  readonly failFast?: boolean;
+  /** How long a process may take to write its checkpoint when its time is over. */
+  readonly graceMs?: number;
+  readonly lockTimes?: Partial<LockTimes>;
+  readonly onEvent?: (event: PoolEvent) => void;
+}
+
+/** What a pool leaves. */
+export interface PoolOutcome {
+  /** Records of the plan, in its order; runs that were not finished have none. */
+  readonly records: readonly RunRecord[];
+  /** Runs that were stopped or never started. */
+  readonly unfinished: readonly PlannedRun[];
+}
+
+interface Running {
+  readonly process: RunningRun;
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Runs what is left of a plan, one process a run and at most `jobs` at once, each after its teacher.
+ *
+ * A process that crashes, throws, exits with a code or breaks a limit becomes a record of status `failed` or `timeout`,
+ * so do its students, and the others go on. A run that another scheduler has on the same folder is left to it, and its
+ * record is taken as if it were made here.
+ *
+ * @throws {InputError} If the folder cannot be written; processes are then ended and finished records are intact.
+ */
+export async function runPool(plan: PlanState, options: PoolOptions): Promise<PoolOutcome> {
+  const { out, jobs, interrupts, failFast = false } = options;
+  const onEvent = options.onEvent ?? (() => {});
+  const records = new Map(plan.finished);
+  const running = new Map<string, Running>();
+  const elsewhere = new Set<string>();
+  /** Records of failures from before, which are to be tried again. */
+  const old = new Map(plan.todo.map(({ id }) => [id, JSON.stringify(readRecord(out, id))]));
+  const lookMs = options.lockTimes?.lookMs ?? DEFAULT_LOCK_TIMES.lookMs;
+  const locks = openLocks(out, {
+    ...(options.lockTimes === undefined ? {} : { times: options.lockTimes }),
+    onLost: (id) => running.get(id)?.process.abandon(),
+  });
+  let waiting = [...plan.todo];
+  let stopping = interrupts?.stop.aborted ?? false;
+  /** Whether a run has ended since the waiting ones were last looked at. */
+  let changed = false;
+
+  /** Has the run's lock, or leaves the run where it is; a record that another scheduler wrote meanwhile is taken. */
+  function take(run: PlannedRun): boolean {
+    const holder = locks.take(run.id);
+    if (holder !== "taken") {
+      if (!elsewhere.has(run.id)) onEvent({ type: "elsewhere", run, holder });
+      elsewhere.add(run.id);
+      return false;
+    }
+    elsewhere.delete(run.id);
+    const record = readRecord(out, run.id);
+    if (record === null || (!isFinal(record) && JSON.stringify(record) === old.get(run.id))) return true;
+    locks.release(run.id);
+    finish(run, record);
+    return false;
+  }
+
+  function start(run: PlannedRun): void {
+    const process = startRun(run, {
+      ...options,
+      onMessage: (message) => onEvent({ type: "message", run, message }),
+      onStart: (pid) => locks.note(run.id, pid),
+      onRetry: (reason) => onEvent({ type: "retried", run, reason }),
+    });
+    onEvent({ type: "started", run });
+    running.set(run.id, { process, ended: settle(run, process) });
+  }
+
+  async function settle(run: PlannedRun, process: RunningRun): Promise<void> {
+    const record = await process.ended.finally(() => {
+      running.delete(run.id);
+      locks.release(run.id);
+    });
+    if (record !== null) return finish(run, record);
+    onEvent({ type: "ended", run, record: null });
+    // Taken over by another scheduler: its record is waited for.
+    if (!stopping) waiting.push(run);
+  }
+
+  function finish(run: PlannedRun, record: RunRecord): void {
+    changed = true;
+    records.set(run.id, record);
+    waiting = waiting.filter(({ id }) => id !== run.id);
+    onEvent({ type: "ended", run, record });
+    if (failFast && !isFinal(record)) stopAll();
+  }
+
+  function failOrphans(): void {
+    for (const run of waiting) {
+      const teacher = run.spec.teacher === null ? undefined : records.get(run.spec.teacher);
+      if (teacher === undefined || teacher.status === "done" || !take(run)) continue;
+      const failure = { status: "failed", reason: orphanReason(teacher) } as const;
+      finish(run, failedRecord(run, { failure, started: startedNow(), out }));
+      locks.release(run.id);
+    }
+  }
+
+  function startReady(): void {
+    const ready = waiting.filter(({ spec }) => spec.teacher === null || records.get(spec.teacher)?.status === "done");
+    for (const run of ready) {
+      if (running.size >= jobs || stopping) return;
+      if (!take(run)) continue;
+      waiting = waiting.filter((other) => other !== run);
+      start(run);
+    }
+  }
+
+  function stopAll(): void {
+    stopping = true;
+    running.forEach(({ process }) => process.stop());
+  }
+  const killAll = (): void => running.forEach(({ process }) => process.kill());
+  interrupts?.stop.addEventListener("abort", stopAll);
+  interrupts?.kill.addEventListener("abort", killAll);
+  try {
+    while (true) {
+      changed = false;
+      failOrphans();
+      startReady();
+      // A teacher that ended elsewhere lets its students begin.
+      if (changed) continue;
+      const blocked = elsewhere.size > 0 && !stopping && running.size < jobs;
+      if (running.size === 0 && !blocked) break;
+      await raceOrLook([...running.values()].map(({ ended }) => ended), blocked ? lookMs : null);
+    }
+  } finally {
+    interrupts?.stop.removeEventListener("abort", stopAll);
+    interrupts?.kill.removeEventListener("abort", killAll);
+    killAll();
+    await Promise.allSettled([...running.values()].map(({ ended }) => ended));
+    locks.close();
+  }
+  return {
+    records: plan.runs.flatMap(({ id }) => records.get(id) ?? []),
+    unfinished: plan.runs.filter(({ id }) => !records.has(id)),
+  };
+}
+
+/** Waits for the first end, but not longer than `ms`; null: as long as it takes. */
+async function raceOrLook(ends: readonly Promise<void>[], ms: number | null): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const look = ms === null ? [] : [new Promise<void>((resolve) => void (timer = setTimeout(resolve, ms)))];
+  await Promise.race([...ends, ...look]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,159 @@
+import { DelayedError, FlowProducer, type Job, Queue, UnrecoverableError, Worker } from "bullmq";
+import { InputError } from "../errors.ts";
+import type { Interrupts } from "../pool/interrupts.ts";
+import type { RunLimits } from "../pool/limits.ts";
+import { type LockTimes, openLocks } from "../store/locks.ts";
+import type { PlannedRun } from "../plan/plan.ts";
+import { readRecord } from "../store/store.ts";
+import { type Artefacts, RECORD, SHARED_FOLDER } from "./artefacts.ts";
+import { type ActiveRun, createComputer } from "./compute.ts";
+import { connectionOptions } from "./connection.ts";
+import { MOST_LOST_WORKERS, parseReleaseJob, runJobId } from "./jobs.ts";
+import { submitRuns } from "./submit.ts";
+import { DEFAULT_TIMES, outages, type QueueTimes, sleep, within } from "./times.ts";
+import { type QueueAddress, redact } from "./url.ts";
+
+/** What a worker is told. */
+export interface WorkerOptions {
+  readonly address: QueueAddress;
+  /** From `queueName`. */
+  readonly queue: string;
+  readonly out: string;
+  /** How many processes run at once. */
+  readonly jobs: number;
+  /** Program and arguments of a run's process. */
+  readonly command: readonly string[];
+  readonly interrupts: Interrupts;
+  /** Has what a run needs at hand before its process starts, such as its data set. */
+  readonly prepare?: (run: PlannedRun) => Promise<void>;
+  /** Tells people; a line never holds a password. */
+  readonly say?: (line: string) => void;
+  readonly times?: Partial<QueueTimes>;
+  /** @default none */
+  readonly limits?: RunLimits;
+  readonly lockTimes?: Partial<LockTimes>;
+  /** How runs get from machine to machine. @default the folder is shared */
+  readonly artefacts?: Artefacts;
+}
+
+/**
+ * Takes runs from a queue until it is asked to stop, one process a run and at most `jobs` at once.
+ *
+ * A run that ends without a record is tried again, then its record says `failed`. At a stop the runs write their
+ * checkpoints and go back to the queue.
+ *
+ * @throws {InputError} If the folder cannot be used any more; the runs are then back in the queue.
+ */
+export async function runWorker(options: WorkerOptions): Promise<void> {
+  const { address, out, interrupts } = options;
+  const times = { ...DEFAULT_TIMES, ...options.times };
+  const ended = new AbortController();
+  const connection = connectionOptions(address, ended.signal);
+  const say = (line: string): void => options.say?.(redact(line, [address.password]));
+  const queue = new Queue(options.queue, { connection });
+  const flow = new FlowProducer({ connection });
+  const artefacts = options.artefacts ?? SHARED_FOLDER;
+  const active = new Map<string, ActiveRun>();
+  // Of one queue's workers BullMQ lets one have a run: the lock is for schedulers beside the queue.
+  const locks = openLocks(out, {
+    queue: options.queue,
+    ...(options.lockTimes === undefined ? {} : { times: options.lockTimes }),
+    onLost: (id) => lose(runJobId(id)),
+  });
+  const stopping = new AbortController();
+  let fatal: InputError | null = null;
+
+  function stop(): void {
+    stopping.abort();
+    for (const { child } of active.values()) child.stop();
+  }
+  function kill(): void {
+    stopping.abort();
+    for (const { child } of active.values()) child.kill();
+  }
+
+  async function release(job: Job, token: string): Promise<string> {
+    const { teacher, students, retries } = parseReleaseJob(job.data, job.id!);
+    await artefacts.pull([teacher, ...students.map(({ id }) => id)], RECORD);
+    if (readRecord(out, teacher) === null) {
+      await job.moveToDelayed(Date.now() + times.releaseDelayMs, token);
+      throw new DelayedError();
+    }
+    await submitRuns(students, { out, queue, flow, retries, artefacts, ...times });
+    return "released";
+  }
+
+  const computer = createComputer({
+    ...options,
+    ...{ say, times, artefacts, locks, active },
+    stopping: stopping.signal,
+    giveUp: (error) => {
+      fatal = error;
+      stop();
+    },
+  });
+
+  async function onJob(job: Job, token?: string): Promise<string> {
+    try {
+      return job.name === "release" ? await release(job, token!) : await computer.compute(job, token!);
+    } catch (error) {
+      throw error instanceof InputError && job.name === "run" ? new UnrecoverableError(error.message) : error;
+    }
+  }
+
+  const worker = new Worker(options.queue, onJob, {
+    connection,
+    concurrency: options.jobs,
+    lockDuration: times.lockMs,
+    stalledInterval: times.lockMs / 2,
+    maxStalledCount: MOST_LOST_WORKERS,
+    runRetryDelay: 1000,
+    drainDelay: 2,
+  });
+  worker.on("failed", (job, error) => void computer.recordFailure(job, error));
+  worker.on("lockRenewalFailed", (ids) => ids.forEach(lose));
+  worker.on("locksRenewed", ({ jobIds }) => {
+    for (const id of jobIds) active.has(id) && (active.get(id)!.renewedAtMs = performance.now());
+  });
+  const sayOutage = outages(say, address);
+  worker.on("error", sayOutage);
+  queue.on("error", sayOutage);
+  flow.on("error", sayOutage);
+
+  function lose(id: string): void {
+    const state = active.get(id);
+    if (state === undefined) return;
+    state.lost = true;
+    state.child.stop();
+  }
+
+  // A server that is away renews no lock and says so to nobody: the same clock runs here.
+  const watch = setInterval(() => {
+    for (const [id, { renewedAtMs }] of active) if (performance.now() - renewedAtMs > times.lockMs) lose(id);
+  }, times.lockMs / 4);
+
+  interrupts.stop.addEventListener("abort", stop);
+  interrupts.kill.addEventListener("abort", kill);
+  try {
+    if (interrupts.stop.aborted) stop();
+    if (!stopping.signal.aborted) {
+      await new Promise((resolve) => stopping.signal.addEventListener("abort", resolve, { once: true }));
+    }
+    // Takes nothing new from here on, and waits for the runs.
+    const closed = worker.close();
+    await whenIdle(active);
+    await within(closed, times.closeMs);
+  } finally {
+    clearInterval(watch);
+    locks.close();
+    interrupts.stop.removeEventListener("abort", stop);
+    interrupts.kill.removeEventListener("abort", kill);
+    ended.abort();
+    await within(Promise.allSettled([queue.close(), flow.close()]), times.closeMs);
+  }
+  if (fatal !== null) throw fatal;
+}
+
+async function whenIdle(active: ReadonlyMap<string, ActiveRun>): Promise<void> {
+  while (active.size > 0) await sleep(50);
+}

@@ -1,0 +1,169 @@
+/** The page of one run: what was asked, what came out, what computed it. */
+import type { Epoch, RunRecord } from "../../record/record.ts";
+import type { RunSpec } from "../../record/spec.ts";
+import { cellKey } from "../judge/aggregate.ts";
+import { type Block, type FigureBlock, heading, paragraph, type TableCell } from "./blocks.ts";
+import { spread } from "../render/figures/panel_figure.ts";
+import { runCurveDrawing } from "../render/figures/run_curve.ts";
+import { bitsTitle, datasetTitle, modelTitle, points } from "../labels.ts";
+
+/** Epochs in the table under the curve. */
+const MAXIMUM_EPOCHS = 20;
+
+/** Where the page of a run lies, relative to the root of the site. */
+export function runHref(id: string): string {
+  return `runs/${id}.html`;
+}
+
+/** What a run's page needs of the others. */
+export interface RunPageContext {
+  readonly armTitle: string;
+  /** Whether the site has a page of the run that this one started from. */
+  readonly teacherHasPage: boolean;
+  /** Titles and pages of the papers whose tables the run fills. */
+  readonly papers: readonly { readonly text: string; readonly href: string }[];
+}
+
+/** `LSQ, ResNet-20, W2A2, seed 0`. */
+export function runTitle({ spec }: RunRecord, armTitle: string): string {
+  return `${armTitle}, ${modelTitle(spec.model)}, ${bitsTitle(cellKey(spec))}, seed ${spec.seed}`;
+}
+
+/** The page of one run. */
+export function runPageBlocks(run: RunRecord, { armTitle, teacherHasPage, papers }: RunPageContext): Block[] {
+  return [
+    heading(1, runTitle(run, armTitle)),
+    ...(run.environment.dirty
+      ? [
+        {
+          kind: "banner",
+          text: "The checkout had uncommitted changes: this commit alone may give other numbers.",
+        } satisfies Block,
+      ]
+      : []),
+    paragraph(outcome(run)),
+    ...(papers.length === 0 ? [] : [{ kind: "links", items: papers } satisfies Block]),
+    heading(2, "Result"),
+    facts("Result", resultFacts(run)),
+    ...curveFigure(run),
+    ...logTail(run),
+    heading(2, "Spec"),
+    facts("Spec: what determines the numbers", specFacts(run.spec, teacherHasPage)),
+    heading(2, "Environment"),
+    facts("What computed this run", environmentFacts(run)),
+  ];
+}
+
+function outcome({ id, spec, status, reason, metrics }: RunRecord): string {
+  const images = spec.dataset.evaluateOn === "test" ? "test images" : "held-out training images";
+  const result = status === "done"
+    ? `top-1 ${points(metrics!["top1Percent"]!)} % on the ${images} after the last epoch`
+    : `${status}: ${reason ?? "no reason given"}`;
+  return `Run ${id} of protocol ${spec.protocol} on ${datasetTitle(spec.dataset.name)}: ${result}.`;
+}
+
+/** Of a run that did not end well, the last lines that its process wrote. */
+function logTail({ log }: RunRecord): Block[] {
+  return log === undefined || log.length === 0
+    ? []
+    : [heading(2, "Last lines of the log"), { kind: "commands", lines: log }];
+}
+
+type Fact = readonly [name: string, value: TableCell];
+
+function facts(caption: string, rows: readonly Fact[]): Block {
+  return {
+    kind: "table",
+    caption,
+    columns: [{ title: "Name", align: "left", names: true }, { title: "Value", align: "left" }],
+    rows,
+    ordered: true,
+  };
+}
+
+function resultFacts(run: RunRecord): Fact[] {
+  return [
+    ["Status", run.reason === null ? run.status : `${run.status}: ${run.reason}`],
+    ...Object.entries(run.metrics ?? {}).map(([name, value]): Fact => [name, numberText(value)]),
+    ["Epochs", `${run.curve.length} of ${run.spec.recipe.epochs}`],
+    ["Started", run.startedAt],
+    ["Wall time (before 27 November 2026: of the last process)", `${(run.wallSeconds / 60).toFixed(1)} minutes`],
+    ["CPU time", `${(run.cpuSeconds / 60).toFixed(1)} minutes`],
+    ["Training speed", `${run.imagesPerSecond.toFixed(0)} images/s`],
+    ["Peak memory", `${run.peakMemoryMiB.toFixed(0)} MiB`],
+  ];
+}
+
+/** The spec by path, in its own order; the run it started from as a link. */
+function specFacts(spec: RunSpec, teacherHasPage: boolean): Fact[] {
+  return Object.entries(spec).flatMap(([name, value]): Fact[] => {
+    if (name === "teacher" && typeof value === "string" && teacherHasPage) {
+      return [[name, { text: value, href: runHref(value) }]];
+    }
+    return leaves(name, value);
+  });
+}
+
+function leaves(path: string, value: unknown): Fact[] {
+  if (typeof value === "object" && value !== null && Object.keys(value).length > 0) {
+    return Object.entries(value).flatMap(([name, item]) => leaves(`${path}.${name}`, item));
+  }
+  return [[path, typeof value === "object" && value !== null ? "none" : String(value)]];
+}
+
+function environmentFacts({ environment, dataSha256 }: RunRecord): Fact[] {
+  return [
+    ...Object.entries(environment).flatMap(([name, value]) => leaves(name, value)),
+    ["SHA-256 of the decoded data", dataSha256 ?? "none"],
+  ];
+}
+
+function numberText(value: number): string {
+  return String(Number(value.toPrecision(6)));
+}
+
+function curveFigure({ id, curve, spec }: RunRecord): Block[] {
+  if (curve.length === 0) return [];
+  const images = spec.dataset.evaluateOn === "test" ? "test" : "held-out";
+  const caption = `Top-1 by epoch, percent. Full line: ${images} images; dashed grey line: training images`;
+  const last = curve.at(-1)!;
+  const description = `After epoch ${curve.length}: ${points(last.testTop1Percent)} on ${images} images, ` +
+    `${points(last.trainTop1Percent)} on training images.`;
+  return [
+    heading(2, "Curve"),
+    {
+      kind: "figure",
+      id: "run-curve",
+      caption,
+      svg: runCurveDrawing(curve, { id: `run-${id}`, title: caption, description }),
+      data: curveTable(curve),
+    },
+  ];
+}
+
+/** Of long curves every k-th epoch, and always the last. */
+function curveTable(curve: readonly Epoch[]): FigureBlock["data"] {
+  const metrics = Object.keys(curve.at(-1)!.metrics);
+  const titles = ["Learning rate", "Training loss", "Training top-1", "Test loss", "Test top-1", ...metrics];
+  return {
+    columns: [
+      { title: "Epoch", align: "right", names: true },
+      ...titles.map((title) => ({ title, align: "right" as const })),
+    ],
+    rows: spread(curve.length, MAXIMUM_EPOCHS).map((number) => {
+      const epoch = curve[number - 1]!;
+      return [
+        String(number),
+        numberText(epoch.learningRate),
+        numberText(epoch.trainLoss),
+        points(epoch.trainTop1Percent),
+        numberText(epoch.testLoss),
+        points(epoch.testTop1Percent),
+        ...metrics.map((name) => {
+          const value = epoch.metrics[name];
+          return value === undefined ? "" : numberText(value);
+        }),
+      ];
+    }),
+  };
+}

@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { PAPERS } from "../../benchmarks/mod.ts";
+import { knownModels } from "../../src/plan/tables.ts";
+import { QUANTIZERS } from "../../src/quant/mod.ts";
+import type { ReportInput } from "../../src/report/mod.ts";
+import { runFolder } from "../../src/store/store.ts";
+import { fakeCommand, traceOf, withFolder } from "../support/fakes/specs.ts";
+import { cli } from "../support/bench_cli.ts";
+
+const KNOWN_OPTIONS =
+  "--paper, --table, --protocol, --methods, --models, --bits, --seeds, --quantizer, --engine, --jobs, --queue, --store, --timeout, " +
+  "--memory, --retries, --fail-fast, --keep-epochs, --teachers, --out, " +
+  "--dry-run, --json, --no-report, --help";
+
+const GRIDS_OF_FPQ = PAPERS.find(({ id }) => id === "fpq")!.grids.map(({ id }) => id).join(", ");
+/** Of the table that smoke runs. */
+const ARMS_OF_MEC = PAPERS.find(({ id }) => id === "mec")!.grids[0]!.arms.map(({ id }) => id).join(", ");
+
+const IDS = [...PAPERS.map(({ id }) => id), "all"];
+
+const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
+  ["", `Cannot run without --paper: give --paper ${IDS.join("|")}, or --help`],
+  ["--paper lsq", `Cannot use paper "lsq" as it is not known: choose one of ${IDS.join(", ")}`],
+  [
+    "--paper fpq --table table9",
+    'Cannot use table of paper fpq "table9" as it is not known: choose one of ' + GRIDS_OF_FPQ,
+  ],
+  ["--paper all --table table4", "Cannot use --table table4 together with --paper all: name the paper of the table"],
+  [
+    "--paper fpq --quantizer nope",
+    'Cannot use quantizer "nope" as it is not known: choose one of ' + QUANTIZERS.map(({ name }) => name).join(", "),
+  ],
+  ["--paper fpq --protocol full", 'Cannot use protocol "full" as it is not known: choose one of smoke, reduced, paper'],
+  ["--paper mec --methods vgg", 'Cannot use method "vgg" as it is not known: choose one of ' + ARMS_OF_MEC],
+  [
+    "--paper mec --methods mec_k1",
+    'Cannot use method "mec_k1" as it is no row of the tables to be run (mec-bits): give --paper mec --table mec-ablation',
+  ],
+  [
+    "--paper mec --models vgg",
+    'Cannot use model "vgg" as it is not known: choose one of ' + knownModels().join(", "),
+  ],
+  ["--paper mec --bits W9A0", 'Cannot use bits "W9A0" as they must be W1A1 to W8A8: write them such as W2A4'],
+  ["--paper mec --bits W4A4,", 'Cannot use --bits "W4A4," as a value between its commas is empty: leave the comma out'],
+  ["--paper mec --seeds 0,x", 'Cannot use seed "x" as seeds must be whole numbers from 0: write them such as 0,1,2'],
+  ["--paper mec --seeds -1", 'Cannot use seed "-1" as seeds must be whole numbers from 0: write them such as 0,1,2'],
+  ["--paper mec --seeds 1.5", 'Cannot use seed "1.5" as seeds must be whole numbers from 0: write them such as 0,1,2'],
+  ["--paper mec --engine torch", 'Cannot use engine "torch" as it is not known: choose one of auto, tensorflow, wasm'],
+  ["--paper mec --engine tensorflow", "Cannot use engine tensorflow as it is a test"],
+  [
+    "--paper mec --jobs 0",
+    'Cannot use --jobs "0" as it must be a whole number from 1 to 1024: leave it out for one a core',
+  ],
+  ["--paper mec --timeout 0", 'Cannot use --timeout "0" as it must be a number above 0: give minutes, such as 90'],
+  ["--paper mec --memory 2G", 'Cannot use --memory "2G" as it must be a number above 0: give MiB, such as 2000'],
+  [
+    "--paper mec --retries -1",
+    'Cannot use --retries "-1" as it must be a whole number from 0 to 99: give such as 2',
+  ],
+  [
+    "--paper mec --paper fpq",
+    "Cannot use --paper twice: give all values in one, separated by commas where it takes several",
+  ],
+  [
+    "--paper mec --queue redis://127.0.0.1:1 --keep-epochs",
+    "Cannot use --keep-epochs together with --queue: leave it out, or run without a queue",
+  ],
+  ["--paper mec --json=yes", 'Cannot use --json=yes as --json takes no value: leave "=yes" out'],
+  ["--paper --json", `Cannot use --paper without a value: give --paper ${IDS.join("|")}`],
+  ["--paper mec extra", 'Cannot use "extra" as it belongs to no option: see --help'],
+  ["--paper mec --methds lsq", `Cannot use option --methds as it is not known: choose among ${KNOWN_OPTIONS}`],
+  [
+    "--paper mec --out /dev/null/x",
+    "Cannot write /dev/null/x/runs as a file stands where a folder is needed, or a folder where a file is needed: choose another folder with --out",
+  ],
+];
+
+for (const [args, message] of BAD_INPUTS) {
+  Deno.test(`bench ${args} ends with one sentence and exit code 2`, async () => {
+    const { code, stdout, stderr } = await cli(args.split(" ").filter((word) => word !== ""));
+    assert.equal(code, 2);
+    assert.equal(stdout, "");
+    assert.equal(stderr.replace(/^Engine: .*\n/, ""), message + "\n");
+  });
+}
+
+Deno.test("the papers of bench are those of the project", () => {
+  for (const id of ["mec", "fpq", "cr", "all"]) assert.ok(IDS.includes(id), id);
+});
+
+Deno.test("bench --help names every option and exit code", async () => {
+  const { code, stdout } = await cli(["--help"]);
+  assert.equal(code, 0);
+  for (const option of KNOWN_OPTIONS.split(", ")) assert.ok(stdout.includes(`  ${option} `), option);
+  assert.match(stdout, /Exit codes: 0 all runs done, 1 some runs failed or were stopped, 2 bad input/);
+});
+
+Deno.test("bench runs a paper's smoke table, prints its Markdown, and a second call runs nothing", () =>
+  withFolder(async (out) => {
+    const args = ["--paper", "fpq", "--out", out];
+    const first = await cli(args);
+    assert.equal(first.code, 0, first.stderr);
+    assert.equal(first.stdout, "# 3 records\n\n");
+    assert.match(first.stderr, /^Engine: wasm, .*run `deno task engine install` to get it\n/);
+    assert.match(first.stderr, /3 of 3 runs are done/);
+    assert.equal(Deno.readTextFileSync(join(out, "reports", "page.csv")), "a,b\n");
+    assert.deepEqual(first.prepared, ["cifar10"]);
+    const [input] = first.reported;
+    assert.deepEqual(input!.pages.map(({ id }) => id), ["fpq"]);
+    assert.deepEqual(Object.keys(input!.deviations), ["smoke"]);
+    assert.deepEqual(input!.records.map(({ spec }) => spec.arm), ["fp", "lsq", "fpq"]);
+
+    const second = await cli(args);
+    assert.equal(second.code, 0);
+    assert.deepEqual(second.prepared, []);
+    assert.deepEqual(second.reported[0]!.records, input!.records);
+    assert.equal(traceOf(out).filter((line) => line.startsWith("start")).length, 3);
+  }));
+
+Deno.test("bench reuses FP and LSQ of another paper and reports only its own runs", () =>
+  withFolder(async (out) => {
+    await cli(["--paper", "fpq", "--out", out]);
+    const { code, reported } = await cli(["--paper", "mec", "--out", out]);
+    assert.equal(code, 0);
+    assert.deepEqual(reported[0]!.records.map(({ spec }) => spec.arm), ["fp", "lsq", "mec"]);
+    assert.deepEqual(traceOf(out).filter((line) => line.startsWith("start")).sort(), [
+      "start fp",
+      "start fpq",
+      "start lsq",
+      "start mec",
+    ]);
+  }));
+
+Deno.test("bench exits with 1 when a run failed, and names it, its reason and its log", () =>
+  withFolder(async (out) => {
+    const { code, stderr, reported } = await cli(["--paper", "cr", "--out", out], {
+      command: () => fakeCommand(["cr=throw"]),
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /^cr resnet8 W4A4 seed 0 failed: the fake trainer threw \(log: .*log\.txt\)$/m);
+    assert.match(stderr, /^2 of 3 runs are done, 1 not$/m);
+    assert.deepEqual(reported[0]!.records.map(({ status }) => status), ["done", "done", "failed"]);
+  }));
+
+Deno.test("bench --json prints one document with records and paths", () =>
+  withFolder(async (out) => {
+    const { stdout } = await cli(["--paper", "mec", "--out", out, "--json"]);
+    const document = JSON.parse(stdout);
+    assert.deepEqual([document.schema, document.papers, document.protocol, document.engine], [
+      1,
+      ["mec"],
+      "smoke",
+      "wasm",
+    ]);
+    assert.deepEqual(document.records.map(({ status }: { status: string }) => status), ["done", "done", "done"]);
+    assert.deepEqual(document.reports, [join(out, "reports", "page.md"), join(out, "reports", "page.csv")]);
+  }));
+
+Deno.test("bench --keep-epochs tells every run's process to keep its epochs", () =>
+  withFolder(async (out) => {
+    const { code } = await cli(["--paper", "mec", "--methods", "fp", "--out", out, "--keep-epochs"]);
+    assert.equal(code, 0);
+    assert.deepEqual(traceOf(out), ["start fp, keeping epochs", "end fp"]);
+  }));
+
+Deno.test("bench --no-report writes no tables", () =>
+  withFolder(async (out) => {
+    const { code, stdout, reported } = await cli(["--paper", "mec", "--methods", "fp", "--out", out, "--no-report"]);
+    assert.deepEqual([code, stdout, reported.length], [0, "", 0]);
+  }));
+
+Deno.test("bench --quantizer runs every arm on that quantizer, under ids of their own", () =>
+  withFolder(async (out) => {
+    const { code, stderr, reported } = await cli(["--paper", "fpq", "--quantizer", "dorefa", "--out", out]);
+    assert.equal(code, 0, stderr);
+    const [{ records, pages }] = reported as [ReportInput];
+    assert.deepEqual(records.map(({ spec }) => spec.arm), ["fp", "qat@dorefa", "fpq@dorefa"]);
+    assert.deepEqual(records.map(({ spec }) => spec.quantization?.quantizer), [undefined, "dorefa", "dorefa"]);
+    assert.equal(pages[0]!.tables.at(-1)!.id, "fpq-quantizers-cifar10");
+  }));
+
+Deno.test("bench refuses a record cut in half and leaves the others", () =>
+  withFolder(async (out) => {
+    await cli(["--paper", "mec", "--out", out]);
+    const [folder] = [...Deno.readDirSync(join(out, "runs"))].map(({ name }) => name);
+    const path = join(runFolder(out, folder!), "record.json");
+    Deno.writeTextFileSync(path, Deno.readTextFileSync(path).slice(0, 100));
+    const { code, stderr } = await cli(["--paper", "mec", "--out", out]);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /Cannot read the record in .* as it is cut in half or no JSON: delete the folder .* to run it again, or restore /,
+    );
+    assert.equal(traceOf(out).filter((line) => line.startsWith("start")).length, 3);
+  }));
+
+Deno.test("bench that was stopped says how to go on, writes no report and exits with 1", () =>
+  withFolder(async (out) => {
+    const stop = new AbortController();
+    const kill = new AbortController();
+    const running = cli(["--paper", "mec", "--out", out], {
+      command: () => fakeCommand(["fp=slow"]),
+      listenForInterrupts: () => ({ stop: stop.signal, kill: kill.signal, dispose: () => {} }),
+    });
+    while (!traceOf(out).includes("start fp")) await new Promise((resolve) => setTimeout(resolve, 20));
+    stop.abort();
+    const { code, stderr, reported } = await running;
+    assert.equal(code, 1);
+    assert.match(stderr, /^Stopping: the runs write their checkpoints; Ctrl-C again stops them at once$/m);
+    assert.match(stderr, /^Stopped with 3 runs to go: the same command goes on from there$/m);
+    assert.equal(reported.length, 0);
+  }));
+
+Deno.test("the command itself exits with 2 on bad input", async () => {
+  const main = fileURLToPath(new URL("../../src/cli/bench_main.ts", import.meta.url));
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--no-check", main, "--paper", "nope"],
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  assert.equal(code, 2);
+  assert.equal(
+    new TextDecoder().decode(stderr),
+    `Cannot use paper "nope" as it is not known: choose one of ${IDS.join(", ")}\n`,
+  );
+});

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { aggregate } from "../../../src/report/judge/aggregate.ts";
+import { type Block, cellText } from "../../../src/report/pages/blocks.ts";
+import { leftOutItems } from "../../../src/report/pages/left_out.ts";
+import { statisticsBlocks } from "../../../src/report/pages/statistics.ts";
+import { reportSections, type ReportTable } from "../../../src/report/judge/tables.ts";
+import type { PaperPage } from "../../../src/catalog/paper.ts";
+import { REVISED, revisionOf } from "../../../src/catalog/revisions.ts";
+import type { RunRecord } from "../../../src/record/record.ts";
+import { PAGE, record, runs } from "../fixtures.ts";
+
+const LSQ = runs({ arm: "lsq" }, [88, 88.3, 87.9]);
+const GOOD = runs({ arm: "good" }, [89.4, 89.9, 89.4]);
+
+function tableOf(records: readonly RunRecord[], page: PaperPage = PAGE): ReportTable {
+  return reportSections(page, aggregate(records)).find(({ protocol }) => protocol === "paper")!.tables[0]!;
+}
+
+function rowOf(records: readonly RunRecord[], arm: string, page?: PaperPage) {
+  return tableOf(records, page).rows.find((row) => row.arm.id === arm && row.weightBits === 2)!;
+}
+
+Deno.test("a row has every seed's value, its run and its difference to LSQ", () => {
+  const { seeds, differenceToLsq } = rowOf([...LSQ, ...GOOD], "good");
+  assert.deepEqual(seeds, GOOD.map(({ id }, seed) => ({ seed, run: id, top1Percent: [89.4, 89.9, 89.4][seed] })));
+  assert.deepEqual(differenceToLsq!.pairs, [
+    { seed: 0, difference: 1.4 },
+    { seed: 1, difference: 1.6 },
+    { seed: 2, difference: 1.5 },
+  ]);
+});
+
+Deno.test("differences that are equal but for the rounding of a subtraction have no spread", () => {
+  // 88.3 - 87.9 and 80.5 - 80.1 differ by 1e-14
+  const lsq = runs({ arm: "lsq" }, [87.9, 80.1, 55.5]), good = runs({ arm: "good" }, [88.3, 80.5, 55.9]);
+  const { differenceToLsq, verdict } = rowOf([...lsq, ...good], "good");
+  assert.equal(differenceToLsq!.sd, 0);
+  assert.deepEqual(verdict, {
+    name: "inconclusive",
+    reason: "all 3 differences are +0.40: no spread to judge by",
+  });
+});
+
+Deno.test("a row is compared with each control of its arm over the seeds that both have", () => {
+  const arms = PAGE.arms.map((arm) => arm.id === "good" ? { ...arm, controls: ["bad", "wide"] } : arm);
+  const records = [...LSQ, ...GOOD, ...runs({ arm: "bad" }, [89, 89.4])];
+  const { differencesToControls } = rowOf(records, "good", { ...PAGE, arms });
+  assert.deepEqual(
+    differencesToControls.map((
+      { control, difference },
+    ) => [control.id, difference?.n ?? null, difference?.mean ?? null]),
+    [["bad", 2, 0.45], ["wide", null, null]],
+  );
+});
+
+Deno.test("a verdict tells what is lost or not traceable on either side, and how many seeds are common", () => {
+  const lost = [3, 4].map((seed) => record({ arm: "lsq", seed, status: "diverged", top1Percent: null }));
+  const dirty = LSQ.map((item) => ({ ...item, environment: { ...item.environment, dirty: true } }));
+  const more = runs({ arm: "good" }, [89.4, 89.9, 89.4, 89.5, 89.6]);
+  const { verdict } = rowOf([...dirty, ...lost, ...more], "good");
+  assert.match(
+    verdict.reason,
+    /; only 3 of 5 seeds are common; LSQ: 2 of 5 runs did not finish and are left out; LSQ: 3 of 3 runs of a checkout/,
+  );
+});
+
+Deno.test("runs that started from two trainings of a teacher, or ran on other data, are no pair", () => {
+  const started = (arm: string, digests: readonly string[]) =>
+    runs({ arm }, [88, 88.3, 87.9]).map((item, seed) => ({ ...item, teacherSha256: digests[seed]!.repeat(64) }));
+  const records = [...started("lsq", ["a", "b", "c"]), ...started("good", ["a", "b", "d"])];
+  assert.deepEqual(rowOf(records, "good").differenceToLsq!.pairs.map(({ seed }) => seed), [0, 1]);
+  const moved = LSQ.map((item) => ({ ...item, dataSha256: "e".repeat(64) }));
+  const good = GOOD.map((item) => ({ ...item, dataSha256: "f".repeat(64) }));
+  assert.equal(rowOf([...moved, ...good], "good").differenceToLsq, null);
+  assert.throws(
+    () => aggregate([LSQ[0]!, { ...moved[1]!, dataSha256: "0".repeat(64) }, moved[2]!]),
+    /as their data must be the same bytes: SHA-256 is /,
+  );
+});
+
+Deno.test("Holm's correction is over the rows of a table with 3 common seeds", () => {
+  const records = [
+    ...LSQ,
+    ...GOOD,
+    ...runs({ arm: "bad" }, [88.1, 88.35, 88.05]),
+    ...runs({ arm: "wide" }, [87, 90.3]),
+  ];
+  const [good, bad, wide] = ["good", "bad", "wide"].map((arm) => rowOf(records, arm));
+  assert.deepEqual([good!.holmRows, bad!.holmRows], [2, 2]);
+  assert.ok(good!.differenceToLsq!.tTestP! < bad!.differenceToLsq!.tTestP!);
+  assert.equal(good!.holmP, 2 * good!.differenceToLsq!.tTestP!);
+  assert.equal(bad!.holmP, bad!.differenceToLsq!.tTestP!);
+  assert.equal(wide!.holmP, null);
+});
+
+Deno.test("an arm over the whole table: only cells and seeds that it shares with LSQ, and at least 2 cells", () => {
+  const wide = { bits: [4, 4] } as const;
+  const records = [
+    ...LSQ,
+    ...runs({ arm: "lsq", ...wide }, [90, 90.2]),
+    ...GOOD,
+    ...runs({ arm: "good", ...wide }, [90.1, 90.1, 99]), // LSQ has no seed 2 here
+    ...runs({ arm: "bad" }, [88, 88, 88]),
+  ];
+  const { suites } = tableOf(records);
+  assert.deepEqual(suites.map(({ arm, summary }) => [arm.id, summary.tasks, summary.runs]), [["good", 2, 5]]);
+  const [{ summary }] = suites as [ReportTable["suites"][number]];
+  // differences sorted: -0.1, 0.1, 1.4, 1.5, 1.6; the interquartile mean is without one at each end
+  assert.ok(Math.abs(summary.iqm - (0.1 + 1.4 + 1.5) / 3) < 1e-9);
+  assert.ok(Math.abs(summary.meanDifference - 4.5 / 5) < 1e-9);
+  // W2A2: 9 of 9 above; W4A4: 90.1 > 90, 90.1 < 90.2, twice: 2 of 4
+  assert.equal(summary.probabilityOfImprovement, (1 + 0.5) / 2);
+});
+
+function commits(records: readonly RunRecord[], of: readonly (string | null)[]): RunRecord[] {
+  return records.map((item, index) => ({ ...item, environment: { ...item.environment, commit: of[index]! } }));
+}
+
+Deno.test("a row marks runs before the revision of their quantizer that the code has", () => {
+  const revised = (
+    fields: { quantizer: string; quantizerRevision?: number },
+  ) => [
+    ...LSQ,
+    ...GOOD.map((run) => ({ ...run, spec: { ...run.spec, quantization: { ...run.spec.quantization!, ...fields } } })),
+  ];
+  const [name] = REVISED, revision = revisionOf(name!);
+  assert.deepEqual(rowOf(revised({ quantizer: name! }), "good").flags, [
+    `runs before revision ${revision} of quantizer ${name}`,
+  ]);
+  assert.deepEqual(rowOf(revised({ quantizer: name!, quantizerRevision: revision }), "good").flags, []);
+});
+
+Deno.test("a row marks runs on a GPU, and pairs of a GPU and a CPU, and its verdict says so", () => {
+  const onGpu = (run: RunRecord) => ({ ...run, environment: { ...run.environment, device: "gpu" } });
+  const mixed = rowOf([...LSQ, ...GOOD.map((run, i) => i === 0 ? onGpu(run) : run)], "good");
+  assert.deepEqual(mixed.flags, ["1 of 3 runs on a GPU", "1 of 3 pairs with LSQ are of a GPU and a CPU"]);
+  assert.match(mixed.verdict.reason, /; 1 of 3 runs on a GPU; 1 of 3 pairs with LSQ are of a GPU and a CPU$/);
+  assert.deepEqual(rowOf([...LSQ, ...GOOD].map(onGpu), "good").flags, ["3 of 3 runs on a GPU"]);
+  const otherData = GOOD.map((run) => ({ ...onGpu(run), dataSha256: "other" }));
+  const apart = rowOf([...LSQ.map((run) => ({ ...run, dataSha256: "one" })), ...otherData], "good");
+  assert.deepEqual([apart.differenceToLsq, apart.flags], [null, ["3 of 3 runs on a GPU"]]);
+});
+
+Deno.test("a row marks uncommitted changes, unknown commits and several commits, and its verdict says so", () => {
+  const dirty = [record({ arm: "good", seed: 0, top1Percent: 89.4, dirty: true }), ...GOOD.slice(1)];
+  const one = rowOf([...LSQ, ...dirty], "good");
+  assert.deepEqual(one.flags, ["1 of 3 runs of a checkout with uncommitted changes"]);
+  assert.match(one.verdict.reason, /; 1 of 3 runs of a checkout with uncommitted changes$/);
+  assert.deepEqual(rowOf([...LSQ, ...commits(GOOD, ["a", "b", null])], "good").flags, [
+    "1 of 3 runs of no known commit",
+    "runs of 2 commits",
+  ]);
+  assert.deepEqual(rowOf([...LSQ, ...GOOD], "good").flags, []);
+});
+
+Deno.test("an arm with a part replaced and a trial enter no cell of a paper, and are counted", () => {
+  const records = [
+    ...LSQ,
+    ...GOOD,
+    record({ arm: "good@pact", seed: 7, top1Percent: 1 }),
+    record({ arm: "good@pact", seed: 8, top1Percent: null }),
+    record({ arm: "nobody@pact" }),
+    record({ arm: "good", seed: 9, top1Percent: 1, evaluateOn: "heldOut" }),
+  ];
+  assert.equal(rowOf(records, "good").n, 3);
+  assert.ok(tableOf(records).rows.every(({ arm }) => !arm.id.includes("@")));
+  assert.deepEqual(leftOutItems(PAGE, aggregate(records)), [
+    "1 run on held-out training images, which choose hyper-parameters and are no result",
+    "2 runs of an arm with a part replaced (good@pact), which is not the paper's",
+  ]);
+  assert.deepEqual(leftOutItems(PAGE, aggregate([...LSQ, ...GOOD])), []);
+});
+
+Deno.test("statisticsBlocks() shows seeds, tests, controls and marks", () => {
+  const arms = PAGE.arms.map((arm) => arm.id === "good" ? { ...arm, controls: ["bad"] } : arm);
+  const dirty = [record({ arm: "good", seed: 0, top1Percent: 89.4, dirty: true }), ...GOOD.slice(1)];
+  const records = [...LSQ, ...dirty, ...runs({ arm: "bad" }, [89, 89.4, 89.1])];
+  const blocks = statisticsBlocks(tableOf(records, { ...PAGE, arms }));
+  const tables = blocks.filter((block): block is Extract<Block, { kind: "table" }> => block.kind === "table");
+  const row = (table: number, method: string) =>
+    tables[table]!.rows.map((cells) => cells.map(cellText)).find((cells) => cells[2] === method)!;
+  assert.deepEqual(row(0, "Good").slice(3, 8), [
+    "0: 89.40, 1: 89.90, 2: 89.40",
+    "0: +1.40, 1: +1.60, 2: +1.50",
+    "[+1.40, +1.60]",
+    "0.250",
+    "0.001",
+  ]);
+  assert.deepEqual(row(0, "LSQ").slice(3), ["0: 88.00, 1: 88.30, 2: 87.90", "", "", "", "", ""]);
+  assert.deepEqual(row(1, "Good").slice(3, 5), ["Bad", "3"]);
+  assert.deepEqual(blocks.at(-1), {
+    kind: "list",
+    items: ["Good, ResNet-18, W2A2: 1 of 3 runs of a checkout with uncommitted changes"],
+  });
+  assert.deepEqual(statisticsBlocks(tableOf([])), []);
+});

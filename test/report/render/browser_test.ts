@@ -1,0 +1,223 @@
+/** The site in a real browser: Debian's chromium, driven by playwright-core. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import axe from "../../support/npm/axe_core.ts";
+import { type Browser, type BrowserContext, chromium, type Page } from "../../support/npm/playwright_core.ts";
+import { RECORDS } from "../fixtures.ts";
+import { BROKEN, renderedSite, writeSite } from "../sites.ts";
+
+const PHONE = { width: 390, height: 844 }, DESK = { width: 1280, height: 900 };
+/** One of each kind of page. */
+const KINDS = [
+  "index.html",
+  "demo.html",
+  "claims.html",
+  "runs/index.html",
+  `runs/${RECORDS[0]!.id}.html`,
+  `runs/${BROKEN.id}.html`,
+];
+/** Where screenshots are left to be looked at; unset: nowhere. */
+const ARTIFACTS = Deno.env.get("REQUANT_ARTIFACTS");
+
+function chromiumPath(): string | null {
+  for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
+    for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+      const path = join(folder, name);
+      try {
+        if (Deno.statSync(path).isFile) return path;
+      } catch {
+        // not in this folder
+      }
+    }
+  }
+  return null;
+}
+
+const CHROMIUM = chromiumPath();
+// a function of the page, which knows the DOM that these types do not
+// deno-lint-ignore no-explicit-any
+const OVERFLOW = (node: any) => (globalThis as any).getComputedStyle(node).overflowX as string;
+
+interface Opened {
+  /** Opens a page of the site in a context of its own. */
+  readonly open: (
+    path: string,
+    options?: { scheme?: "light" | "dark"; size?: typeof PHONE; script?: boolean },
+  ) => Promise<Page>;
+  readonly urlOf: (path: string) => string;
+}
+
+const CASES: { name: string; body: (opened: Opened) => Promise<void> }[] = [];
+
+/** A step of the one test below: a browser takes seconds to start. */
+function browserStep(name: string, body: (opened: Opened) => Promise<void>): void {
+  CASES.push({ name, body });
+}
+
+function rowNames(page: Page, caption: string): Promise<string[]> {
+  return page.locator("table", { hasText: caption }).first().locator("tbody tr:visible th").allTextContents();
+}
+
+browserStep("a reader goes from the overview to a paper, a run, its teacher and back to all runs", async ({ open }) => {
+  const page = await open("index.html");
+  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "DEMO" }).click();
+  assert.equal(await page.locator("h1").textContent(), "Demo: an invented paper");
+  const run = RECORDS.find(({ spec }) => spec.teacher !== null)!;
+  await page.getByText("All runs of these tables").first().click();
+  await page.getByRole("link", { name: run.id }).first().click();
+  assert.match(await page.title(), new RegExp(run.id));
+  await page.getByRole("link", { name: run.spec.teacher! }).click();
+  assert.match((await page.locator("h1").textContent())!, /^Full precision, ResNet-18, FP, seed/);
+  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Runs" }).click();
+  assert.equal(await page.locator("h1").textContent(), "Runs");
+});
+
+browserStep("a table sorts by number and by word, in both directions, with empty cells last", async ({ open }) => {
+  const page = await open("runs/index.html");
+  const table = page.locator("table").first();
+  const column = async (index: number) =>
+    (await table.locator(`tbody tr > :nth-child(${index})`).allTextContents()).filter((text) => text !== "");
+  const sortedBy = async (name: string) => {
+    await table.getByRole("button", { name }).click();
+    return await table.getByRole("columnheader", { name }).getAttribute("aria-sort");
+  };
+  assert.equal(await sortedBy("Top-1"), "ascending");
+  const ascending = (await column(9)).map(Number);
+  assert.deepEqual(ascending, ascending.toSorted((a, b) => a - b));
+  assert.equal(await table.locator("tbody tr").last().locator("td").nth(7).textContent(), "", "a run without result");
+  assert.equal(await sortedBy("Top-1"), "descending");
+  assert.deepEqual((await column(9)).map(Number), ascending.toReversed());
+  assert.equal(await table.locator("tbody tr").last().locator("td").nth(7).textContent(), "", "last here too");
+  await sortedBy("Method");
+  const methods = await column(3);
+  assert.deepEqual(methods, methods.toSorted((a, b) => a.toLowerCase().localeCompare(b.toLowerCase(), "en")));
+  assert.equal(await table.locator("th[aria-sort]").count(), 1);
+});
+
+browserStep("a filter shows the rows that have all its words and says how many", async ({ open }) => {
+  const page = await open("runs/index.html");
+  const all = await rowNames(page, "All runs");
+  await page.getByLabel("Filter rows").fill("good REDUCED");
+  const shown = await rowNames(page, "All runs");
+  const wanted = RECORDS.filter(({ spec }) => spec.arm === "good" && spec.protocol === "reduced").map(({ id }) => id);
+  assert.deepEqual(shown, wanted);
+  assert.equal(await page.getByRole("status").textContent(), `${wanted.length} of ${all.length} rows`);
+  await page.getByLabel("Filter rows").fill("");
+  assert.deepEqual(await rowNames(page, "All runs"), all);
+});
+
+browserStep("without script the tables are whole, and no control is there that does nothing", async ({ open }) => {
+  const page = await open("runs/index.html", { script: false });
+  assert.equal(await page.locator("table").first().locator("tbody tr").count(), RECORDS.length + 1);
+  assert.equal(await page.locator("button, input").count(), 0);
+});
+
+browserStep("figures are drawn, with a name and their numbers one press away", async ({ open }) => {
+  const page = await open("demo.html");
+  const figures = page.locator("figure");
+  assert.ok(await figures.count() >= 6);
+  for (const figure of await figures.all()) {
+    const box = await figure.getByRole("img").boundingBox();
+    assert.ok(box !== null && box.width > 300 && box.height > 100, JSON.stringify(box));
+  }
+  const table = figures.first().locator("table");
+  assert.equal(await table.isVisible(), false);
+  await figures.first().getByText("Numbers of this figure").click();
+  assert.equal(await table.isVisible(), true);
+});
+
+browserStep("no page is wider than its screen, on a phone and on a desk", async ({ open, urlOf }) => {
+  const page = await open("index.html");
+  for (const kind of KINDS) {
+    await page.goto(urlOf(kind));
+    for (const [name, size] of Object.entries({ phone: PHONE, desk: DESK })) {
+      await page.setViewportSize(size);
+      const width = await page.evaluate("document.documentElement.scrollWidth");
+      assert.equal(width, size.width, `${kind} on a ${name}`);
+      for (const scheme of ARTIFACTS === undefined ? [] : ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme: scheme });
+        const file = `${kind.replace("/", "_").replace(".html", "")}_${name}_${scheme}.png`;
+        await page.screenshot({ path: join(ARTIFACTS!, file), fullPage: true });
+      }
+    }
+  }
+});
+
+browserStep("axe finds nothing serious on any kind of page, in light and dark", async ({ open, urlOf }) => {
+  const page = await open("index.html");
+  for (const kind of KINDS) {
+    await page.goto(urlOf(kind));
+    await page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true");
+    await page.addScriptTag({ content: axe.source });
+    // the scheme changes colours alone
+    for (const [scheme, rules] of [["light", "{}"], ["dark", "{ runOnly: ['color-contrast'] }"]] as const) {
+      await page.emulateMedia({ colorScheme: scheme });
+      const options = `{ preload: false, resultTypes: ["violations"], ...${rules} }`;
+      const { violations } = await page.evaluate(`axe.run(${options})`) as axe.AxeResults;
+      const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical")
+        .map(({ id, nodes }) => `${kind} ${scheme}: ${id}: ${nodes[0]!.html} ${nodes[0]!.failureSummary}`);
+      assert.deepEqual(serious, []);
+    }
+  }
+});
+
+browserStep("print leaves out controls and shows the whole of a wide table", async ({ open }) => {
+  const page = await open("demo.html");
+  await page.emulateMedia({ media: "print" });
+  assert.equal(await page.locator("header").isVisible(), false);
+  assert.equal(await page.locator(".filter").first().isVisible(), false);
+  assert.equal(await page.locator(".scroll").first().evaluate(OVERFLOW), "visible");
+  if (ARTIFACTS !== undefined) await page.pdf({ path: join(ARTIFACTS, "demo_print.pdf"), format: "A4" });
+});
+
+Deno.test({
+  name: "the site works in a browser" +
+    (CHROMIUM === null ? " (chromium is not installed: apt-get install chromium)" : ""),
+  ignore: CHROMIUM === null,
+  fn: async (test) => {
+    const folder = Deno.makeTempDirSync();
+    let browser: Browser | null = null;
+    try {
+      writeSite(renderedSite(), folder);
+      // root may not use chromium's sandbox, and CI runs as root
+      browser = await chromium.launch({ executablePath: CHROMIUM!, args: ["--no-sandbox"] });
+      for (const { name, body } of CASES) {
+        await test.step(name, () => watched(browser!, { folder, body }));
+      }
+    } finally {
+      await browser?.close();
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+/** Console errors, failed requests and requests to anywhere else are faults of every step. */
+async function watched(
+  browser: Browser,
+  { folder, body }: { folder: string; body: (opened: Opened) => Promise<void> },
+) {
+  const faults: string[] = [];
+  const contexts: BrowserContext[] = [];
+  const urlOf = (path: string) => pathToFileURL(join(folder, path)).href;
+  await body({
+    urlOf,
+    open: async (path, { scheme = "light", size = DESK, script = true } = {}) => {
+      const context = await browser.newContext({ viewport: size, colorScheme: scheme, javaScriptEnabled: script });
+      contexts.push(context);
+      const page = await context.newPage();
+      page.on("console", (message) => {
+        if (message.type() === "error") faults.push(`${path}: ${message.text()}`);
+      });
+      page.on("pageerror", (error) => void faults.push(`${path}: ${error.message}`));
+      page.on("requestfailed", (request) => void faults.push(`${path}: ${request.url()} failed`));
+      page.on("request", (request) => {
+        if (!/^(file|data):/.test(request.url())) faults.push(`${path}: asks for ${request.url()}`);
+      });
+      await page.goto(urlOf(path));
+      return page;
+    },
+  });
+  for (const context of contexts) await context.close();
+  assert.deepEqual(faults, []);
+}

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { parseHTML } from "linkedom";
+import type { FigureBlock } from "../../../src/report/pages/blocks.ts";
+import { intervalDrawing, type IntervalRow } from "../../../src/report/render/figures/intervals.ts";
+import { measurementBlocks } from "../../../src/report/pages/measurement_blocks.ts";
+import { spread } from "../../../src/report/render/figures/panel_figure.ts";
+import { meanLine, panelDrawing } from "../../../src/report/render/figures/panels.ts";
+import { runCurveDrawing } from "../../../src/report/render/figures/run_curve.ts";
+import type { Measurement } from "../../../src/record/measurement.ts";
+import { PAGE, record } from "../fixtures.ts";
+
+const TEXT = { id: "a", title: "A <title>", description: "Numbers & words" };
+const ROW: IntervalRow = { group: "Net, W2A2", label: "A", value: 1, low: 0, high: 2, seeds: [], published: 3 };
+
+/** Numbers of an attribute of all elements that a selector finds. */
+function numbers(svg: string, selector: string, attribute: string): number[] {
+  const { document } = parseHTML(`<html><body>${svg}</body></html>`) as unknown as {
+    document: { querySelectorAll(selector: string): Iterable<{ getAttribute(name: string): string }> };
+  };
+  return [...document.querySelectorAll(selector)].map((element) => Number(element.getAttribute(attribute)));
+}
+
+Deno.test("drawings bear their title and description as text, and the same input gives the same bytes", () => {
+  const draw = () => intervalDrawing([ROW], { axis: { label: "points", zero: 0 }, text: TEXT });
+  assert.equal(draw(), draw());
+  assert.match(
+    draw(),
+    /^<svg role="img" aria-labelledby="a-title a-text" [^>]*><title id="a-title">A &lt;title&gt;<\/title>/,
+  );
+  assert.match(draw(), /<desc id="a-text">Numbers &amp; words<\/desc>/);
+  assert.doesNotMatch(draw(), /<style|aria-label=|\d\.\d{3}/);
+});
+
+Deno.test("intervalDrawing() puts means, intervals and published values on one linear axis", () => {
+  const rows: IntervalRow[] = [
+    ROW,
+    { ...ROW, label: "B", value: 2, low: null, high: null, published: null },
+    { ...ROW, label: "C", value: null, low: null, high: null, published: 0 },
+  ];
+  const svg = intervalDrawing(rows, { axis: { label: "points", zero: 0 }, text: TEXT });
+  const [one, two] = numbers(svg, "circle", "cx");
+  const unit = two! - one!;
+  assert.ok(unit > 20);
+  const line = /stroke-width="2.5"[^>]*><path d="M([\d.]+),[\d.]+L([\d.]+),/.exec(svg)!;
+  assert.ok(Math.abs(Number(line[1]) - (one! - unit)) < 0.05, "low is 0");
+  assert.ok(Math.abs(Number(line[2]) - two!) < 0.05, "high is 2");
+  const drawn = svg.slice(svg.indexOf('stroke="var(--published)"'));
+  const diamonds = [...drawn.matchAll(/<path [^>]*transform="translate\(([\d.]+),/g)].map(([, x]) => Number(x));
+  assert.ok(Math.abs(diamonds[0]! - (one! + 2 * unit)) < 0.05, "published 3");
+  assert.ok(Math.abs(diamonds[1]! - (one! - unit)) < 0.05, "published 0");
+});
+
+Deno.test("panelDrawing() has a panel a method, the mean bold and the baseline dashed in each", () => {
+  const line = (...ys: number[]) => ys.map((y, index) => ({ x: index + 1, y }));
+  const panels = [
+    { label: "LSQ", lines: [line(1, 2, 3), line(3, 4, 5)] },
+    { label: "Other", lines: [line(2, 3, 9)] },
+  ];
+  const svg = panelDrawing(panels, { axes: { x: "Epoch", whole: true }, baseline: panels[0]!, text: TEXT });
+  const groups = (attribute: string) => svg.match(new RegExp(`<g[^>]*${attribute}[^>]*>(?:(?!</g></g>).)*`))![0];
+  assert.equal(groups('stroke-dasharray="4 3"').match(/<path/g)!.length, 2, "the baseline in both panels");
+  assert.equal(groups('stroke-width="0.75"').match(/<path/g)!.length, 2, "two seeds of LSQ; a single line is the mean");
+  assert.equal(groups('stroke-width="2"').match(/<path/g)!.length, 2);
+  assert.deepEqual(meanLine(panels[0]!.lines), line(2, 3, 4));
+  assert.deepEqual(meanLine([line(1, 2, 3), line(3)]), line(2, 2, 3), "only lines that reach the place");
+});
+
+Deno.test("runCurveDrawing() draws higher accuracies higher, also for one epoch", () => {
+  const run = record({ epochs: 5 });
+  const svg = runCurveDrawing(run.curve, TEXT);
+  const test = /stroke-width="2" points="([^"]+)"/.exec(svg)![1]!.split(" ").map((point) =>
+    point.split(",").map(Number)
+  );
+  assert.equal(test.length, 5);
+  const tops = run.curve.map(({ testTop1Percent }) => testTop1Percent);
+  const slope = (test[4]![1]! - test[0]![1]!) / (tops[4]! - tops[0]!);
+  assert.ok(slope < 0);
+  test.forEach(([, y], index) => assert.ok(Math.abs(y! - test[0]![1]! - slope * (tops[index]! - tops[0]!)) < 0.2));
+  assert.equal(numbers(runCurveDrawing(run.curve.slice(0, 1), TEXT), "circle", "r").length, 2);
+});
+
+Deno.test("spread() keeps the last place and at most the wanted number", () => {
+  assert.deepEqual(spread(4, 10), [1, 2, 3, 4]);
+  assert.deepEqual(spread(20, 10), [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]);
+  assert.deepEqual(spread(21, 10), [3, 6, 9, 12, 15, 18, 21]);
+  assert.deepEqual(spread(1, 10), [1]);
+});
+
+function measured(arm: string, seed: number, changes: Partial<Measurement>): Measurement {
+  const { id, spec, environment } = record({ arm, seed });
+  return {
+    schema: 1,
+    name: "hessian_trace",
+    options: { images: 8, probes: 2, relativeStep: 0.03, moved: "quantized", seed: 0 },
+    run: id,
+    spec,
+    values: { trace: 100, standardError: 3, relativeTrace: 1, relativeStandardError: 0.1 },
+    epochs: [],
+    environment,
+    dataSha256: "a",
+    seconds: 1,
+    ...changes,
+  };
+}
+
+Deno.test("measurementBlocks() has a table a measurement, and a figure of what it has lines of", () => {
+  const trace = (epoch: number, value: number) => ({
+    epoch,
+    values: { trace: value, standardError: 1, relativeTrace: 1, relativeStandardError: 0.1 },
+  });
+  const coding = {
+    name: "feature_coding",
+    options: { images: 20, blockSize: 10, distortions: [0.125] },
+    values: {
+      codingLengths: [0.5],
+      codingLengthsError: [0.01],
+      effectiveRank: 8,
+      centredEffectiveRank: 7,
+      spectrum: [100, 1, 0],
+      centredSpectrum: [3, 2, 1],
+    },
+  };
+  const blocks = measurementBlocks(PAGE, [
+    measured("lsq", 0, { epochs: [trace(1, 300), trace(2, 100)] }),
+    measured("lsq", 1, { epochs: [trace(1, 200), trace(2, 50)] }),
+    measured("good", 0, { epochs: [trace(1, 100), trace(2, 25)] }),
+    measured("good", 0, coding),
+    measured("nobody", 0, coding),
+  ]);
+  assert.deepEqual(blocks.filter(({ kind }) => kind === "table").length, 2);
+  const figures = blocks.filter((block): block is FigureBlock => block.kind === "figure");
+  assert.deepEqual(figures.map(({ caption }) => caption.split(". ")[0]), [
+    "Coding length and effective rank of test features, features: ResNet-18, W2A2, protocol paper",
+    "Coding length and effective rank of test features, centred features: ResNet-18, W2A2, protocol paper",
+    "Trace of the Hessian, Tr H: ResNet-18, W2A2, protocol paper",
+  ]);
+  assert.match(figures[0]!.caption, /logarithmic/, "100 to 1");
+  assert.doesNotMatch(figures[1]!.caption, /logarithmic/);
+  assert.deepEqual(figures[2]!.data.rows, [["LSQ", "250", "75"], ["Good", "100", "25"]]);
+  assert.deepEqual(measurementBlocks(PAGE, [measured("nobody", 0, {})]), []);
+});

@@ -24,6 +24,8 @@ export type Request =
 export type Answer =
   | { readonly kind: "opened"; readonly runtime: string }
   | { readonly kind: "ran"; readonly values: Readonly<Record<string, Values>>; readonly seconds: number }
+  /** This form of ONNX Runtime does not start here. */
+  | { readonly kind: "unavailable"; readonly message: string }
   | { readonly kind: "failed"; readonly message: string };
 
 /** An open network. */
@@ -50,19 +52,25 @@ export class OnnxSession implements AsyncDisposable {
     model: Uint8Array,
     options: { readonly runtime?: RuntimeName; readonly threads?: number } = {},
   ): Promise<OnnxSession> {
-    const failures: string[] = [];
+    const missing: string[] = [];
     for (const runtime of options.runtime ? [options.runtime] : RUNTIMES) {
-      const link = start();
-      const answer = await exchange(link, { kind: "open", model, runtime, threads: options.threads ?? 1 });
+      const link = start(runtime),
+        answer = await exchange(link, { kind: "open", model, runtime, threads: options.threads ?? 1 });
       if (answer.kind === "opened") return new OnnxSession(link, answer.runtime);
       await stop(link);
-      failures.push(`${runtime}: ${answer.kind === "failed" ? answer.message : answer.kind}`);
+      const why = answer.kind === "ran" ? "it answers another request" : answer.message.split("\n")[0]!;
+      if (answer.kind === "failed") {
+        throw new InputError(
+          `Cannot open the network as ONNX Runtime refuses it, "${why}": export it with operators of ONNX`,
+        );
+      }
+      missing.push(`${runtime}: ${why}`);
     }
     throw new InputError(
-      `Cannot open the network in ONNX Runtime as it answers "${
-        failures.join("; ")
-      }": export it again, or take another ` +
-        `--runtime among ${RUNTIMES.join(", ")}`,
+      `Cannot compute a network as no ONNX Runtime starts on ${Deno.build.os} ${Deno.build.arch} (${
+        missing.join("; ")
+      }): ` +
+        "connect this machine to the internet once, so that Deno can fetch it, or use another machine",
     );
   }
 
@@ -85,11 +93,15 @@ export class OnnxSession implements AsyncDisposable {
   }
 }
 
-function start() {
+/** Rights of the process: native code is bound by none of them. */
+const RIGHTS = ["--no-prompt", "--allow-read", "--allow-env", "--allow-sys", "--allow-ffi"];
+
+function start(runtime: RuntimeName) {
   const main = fileURLToPath(new URL("./process_main.ts", import.meta.url));
-  const lock = fileURLToPath(new URL("./deno.lock", import.meta.url));
+  // one lock for each form, as all packages of a lock are fetched
+  const lock = fileURLToPath(new URL(`./${runtime}.lock`, import.meta.url));
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", "--no-config", `--lock=${lock}`, "--frozen", main],
+    args: ["run", "--quiet", ...RIGHTS, "--no-config", `--lock=${lock}`, "--frozen", main],
     stdin: "piped",
     stdout: "piped",
     stderr: "null",

@@ -29,6 +29,8 @@ export type Step =
     | { readonly kind: "layer"; readonly layer: Layer; readonly padding: Padding } & Affine
   );
 
+const CONVOLUTIONS: readonly string[] = ["Conv2D", "DepthwiseConv2dNative"];
+
 const NO_PADDING: Padding = { top: 0, left: 0, bottom: 0, right: 0 };
 
 /**
@@ -51,11 +53,12 @@ export function stepsOf({ operations, result }: Trace, model: Model): Step[] {
 
   function layerStep(operation: Operation, input: number, weight: Operand): number {
     const layer = layerOf(model, weight);
-    if (!layer) throw unsupported(model, operation);
-    const padding = layer.kind === "dense" ? NO_PADDING : paddings.get(input) ?? ownPadding(operation, {
-      input: operations[input]!.shape,
-      weight: (weight as Constant).shape,
-    });
+    if (!layer || [operation.attributes["dilations"] ?? 1].flat().some((dilation) => dilation !== 1)) {
+      throw unsupported(model, operation);
+    }
+    const shapes = { input: operations[input]!.shape, weight: (weight as Constant).shape };
+    const own = layer.kind === "dense" ? NO_PADDING : ownPadding(operation, shapes), stated = paddings.get(input);
+    const padding = stated ? sumOf(stated, own) : own;
     return push({ kind: "layer", layer, padding, inputs: [places[input]!], shape: operation.shape });
   }
 
@@ -71,6 +74,8 @@ export function stepsOf({ operations, result }: Trace, model: Model): Step[] {
 
   function placeOf(operation: Operation, index: number): number {
     const { kernel, shape } = operation, x = operandOf(operation, "x");
+    const padded = Object.values(operation.inputs).some((input) => typeof input === "number" && paddings.has(input));
+    if (padded && !CONVOLUTIONS.includes(kernel)) throw unsupported(model, operation);
     switch (kernel) {
       case IMAGES:
         return push({ kind: "images", inputs: [], shape });
@@ -133,6 +138,10 @@ function ownPadding(
     kernel !== "Conv2D",
   );
   return { top, left, bottom, right };
+}
+
+function sumOf(a: Padding, b: Padding): Padding {
+  return { top: a.top + b.top, left: a.left + b.left, bottom: a.bottom + b.bottom, right: a.right + b.right };
 }
 
 function statedPadding(model: Model, operation: Operation): Padding {

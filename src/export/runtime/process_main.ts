@@ -49,14 +49,21 @@ async function answer(request: Request): Promise<Answer> {
   return { kind: "ran", values: Object.fromEntries(values), seconds };
 }
 
+/** The messages from stdin, each behind its length. */
 async function* frames(): AsyncGenerator<Buffer> {
-  let held = Buffer.alloc(0);
+  let parts: Buffer[] = [], held = 0, wanted = 4;
   for await (const chunk of process.stdin) {
-    held = Buffer.concat([held, chunk as Buffer]);
-    while (held.length >= 4 && held.length >= 4 + held.readUInt32LE(0)) {
-      const length = held.readUInt32LE(0);
-      yield held.subarray(4, 4 + length);
-      held = held.subarray(4 + length);
+    parts.push(chunk as Buffer);
+    held += (chunk as Buffer).length;
+    while (held >= wanted) {
+      const bytes = Buffer.concat(parts), end = 4 + bytes.readUInt32LE(0);
+      wanted = end;
+      parts = [bytes];
+      if (held < end) break;
+      yield bytes.subarray(4, end);
+      parts = [bytes.subarray(end)];
+      held -= end;
+      wanted = 4;
     }
   }
 }

@@ -7,7 +7,7 @@ import { ENGINE_CHOICES, type EngineChoice, openEngine } from "../engine/mod.ts"
 import type { Engine } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import type { Origin } from "../export/card.ts";
-import { exportRun, FILES } from "../export/export_run.ts";
+import { exportRun } from "../export/export_run.ts";
 import { quantizerNamed } from "../quant/mod.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
@@ -26,6 +26,7 @@ export interface ExportServices extends Output {
 interface Flags {
   readonly to?: string;
   readonly packed?: true;
+  readonly integer?: true;
   readonly engine: EngineChoice;
 }
 
@@ -36,6 +37,7 @@ export async function main(args: readonly string[], services: ExportServices): P
     .argument("<run>", "folder of a finished run: DIR/runs/ID of `deno task bench --out DIR`")
     .option("--to <DIR>", "folder of the files; default: the folder export of the run")
     .option("--packed", "store weights of up to 4 bits in 4 bits (INT4)")
+    .option("--integer", "write QLinearConv with int32 biases too, as network.integer.onnx")
     .addOption(new Option("--engine <NAME>", "what evaluates").choices(ENGINE_CHOICES).default("auto"))
     .addHelpText("after", "\nExit codes: 0 all is written, 2 bad input");
   return await runLine<Flags>(line, args, {
@@ -59,12 +61,12 @@ async function exportOne(run: string, flags: Flags, services: ExportServices): P
     dataset,
     origin: originOf(spec),
     packed: flags.packed ?? false,
+    integer: flags.integer ?? false,
   });
   makeFolder(to);
-  // the card last: it has the digests of the others
-  for (const name of [FILES.onnx, FILES.safetensors, FILES.card]) {
-    writeFileAtomic(join(to, name), files[name]);
-    services.stdout(`Wrote ${join(to, name)}, ${files[name].length} bytes\n`);
+  for (const [name, bytes] of files) {
+    writeFileAtomic(join(to, name), bytes);
+    services.stdout(`Wrote ${join(to, name)}, ${bytes.length} bytes\n`);
   }
 }
 

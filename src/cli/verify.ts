@@ -1,7 +1,8 @@
 /** `deno task verify`: an ONNX file evaluated in ONNX Runtime and compared with what is known of it. */
 import cliProgress from "cli-progress";
 import { Command, Option } from "commander";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { cpus } from "node:os";
 import process from "node:process";
 import { parse as parseYaml } from "yaml";
 import type { Dataset } from "../data/types.ts";
@@ -10,12 +11,13 @@ import { InputError } from "../errors.ts";
 import { CARD_KEY } from "../export/card.ts";
 import { compareRun, type RunComparison } from "../export/compare_run.ts";
 import { FILES, OWN_CLASSES } from "../export/export_run.ts";
+import { exportsPage, type VerifiedFile } from "../export/exports_table.ts";
 import { type OnnxFile, parseOnnx } from "../export/onnx_file.ts";
 import { type RuntimeName, RUNTIMES } from "../export/runtime/onnx_session.ts";
 import { readSafetensor } from "../export/safetensors.ts";
 import { type Verification, verify } from "../export/verify.ts";
 import type { RunSpec } from "../record/spec.ts";
-import { fileExists, readBytesIfThere, readTextIfThere } from "../store/files.ts";
+import { fileExists, readBytesIfThere, readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { checkpointFile } from "../store/store.ts";
 import { type ExportServices, finishedRun } from "./export.ts";
 import { runLine } from "./line.ts";
@@ -28,7 +30,11 @@ interface Flags {
   readonly runtime?: RuntimeName;
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
+  readonly table?: string;
 }
+
+/** At most so many images of another class are listed. */
+const SHOWN_IMAGES = 10;
 
 /** Images whose integers `--layers` compares, unless it says how many. */
 const LAYER_IMAGES = 200;
@@ -48,22 +54,33 @@ export async function main(args: readonly string[], services: ExportServices): P
     )
     .option("--mean <A,B,C>", "mean that a file with a float input wants subtracted; default: the data set's", numbers)
     .option("--std <A,B,C>", "deviation that it wants to be divided by; default: the data set's", numbers)
+    .option("--table <FILE>", "write a page with a row for each file that has a record")
     .addOption(new Option("--runtime <NAME>", "form of ONNX Runtime; default: native, else wasm").choices(RUNTIMES))
     .addHelpText("after", "\nExit codes: 0 all are what they say, 1 one is not, 2 bad input");
   return await runLine<Flags>(line, args, {
     output: services,
     act: async (files, flags) => {
+      const rows: VerifiedFile[] = [];
       let verified = true;
-      for (const file of files) verified = await verifyOne(resolve(file), flags, services) && verified;
+      for (const file of files) {
+        const { problems, row } = await verifyOne(resolve(file), flags, { ...services, detailed: files.length === 1 });
+        if (row) rows.push(row);
+        verified &&= problems.length === 0;
+      }
+      if (flags.table !== undefined) writeFileAtomic(resolve(flags.table), exportsPage(rows));
       return verified ? 0 : 1;
     },
   });
 }
 
-async function verifyOne(path: string, flags: Flags, services: ExportServices): Promise<boolean> {
+async function verifyOne(
+  path: string,
+  flags: Flags,
+  services: ExportServices & { readonly detailed: boolean },
+): Promise<{ problems: readonly string[]; row: VerifiedFile | null }> {
   const bytes = readBytesIfThere(path);
   if (bytes === null) throw new InputError(`Cannot verify "${path}" as there is no such file: give a file of ONNX`);
-  const file = parseOnnx(bytes, path), cardSha256 = digestOfCard(join(dirname(path), FILES.card));
+  const file = parseOnnx(bytes, path), cardSha256 = digestOfCard(path);
   if (cardSha256 !== null && cardSha256 !== file.sha256) {
     throw new InputError(
       `Cannot verify "${path}" as its SHA-256 is ${file.sha256} and its card states ${cardSha256}: export the run again, or ` +
@@ -95,14 +112,24 @@ async function verifyOne(path: string, flags: Flags, services: ExportServices): 
   } finally {
     bar?.stop();
   }
-  services.stdout(summary({ path, file, cardSha256, dataset: name, recorded: own ? top1Percent : null }, found));
+  services.stdout(
+    summary(
+      { path, file, cardSha256, dataset: name, recorded: own ? top1Percent : null, detailed: services.detailed },
+      found,
+    ),
+  );
   const comparison = await comparisonOf(path, { file, found, flags, dataset, services });
   if (comparison) services.stdout(comparisonText(comparison));
   const problems = [...found.problems, ...(comparison?.problems ?? [])];
   services.stdout(
     problems.length === 0 ? "Verified\n" : problems.map((problem) => `Not verified: ${problem}\n`).join(""),
   );
-  return problems.length === 0;
+  const row = own && top1Percent !== null ? { file, found, recordedTop1: top1Percent, spec, cpu: cpuName() } : null;
+  return { problems, row };
+}
+
+function cpuName(): string {
+  return cpus()[0]?.model.trim() || "an unknown CPU";
 }
 
 /** Compares layers where that is asked for, or where classes differ and the run is at hand. */
@@ -118,8 +145,15 @@ async function comparisonOf(
 ): Promise<RunComparison | null> {
   const above = dirname(dirname(path)), isRun = fileExists(join(above, "record.json"));
   const folder = flags.run ? resolve(flags.run) : isRun ? above : null;
-  const asked = flags.layers !== undefined, different = found.different?.map(({ image }) => image) ?? [];
-  if (!asked && (folder === null || different.length === 0)) return null;
+  const asked = flags.layers !== undefined, integer = file.metadata["form"] === "integer";
+  if (asked && integer) {
+    throw new InputError(
+      `Cannot compare the layers of "${path}" as its biases are rounded, so that its integers are its own: compare those of ` +
+        `${FILES.onnx} beside it`,
+    );
+  }
+  const different = found.different?.map(({ image }) => image) ?? [];
+  if (integer || (!asked && (folder === null || different.length === 0))) return null;
   if (folder === null) {
     throw new InputError(
       `Cannot compare the layers of "${path}" as its run is not known: give the run's folder with --run`,
@@ -144,10 +178,10 @@ async function comparisonOf(
   });
 }
 
-/** The SHA-256 that a card states; null: there is no card. */
+/** The SHA-256 that the card beside a file states of it; null: there is no card, or it does not know the file. */
 function digestOfCard(path: string): string | null {
-  const yaml = /^---\n([^]*?)\n---\n/.exec(readTextIfThere(path) ?? "")?.[1];
-  return yaml === undefined ? null : parseYaml(yaml)?.[CARD_KEY]?.onnx_sha256 ?? null;
+  const card = readTextIfThere(join(dirname(path), FILES.card)), yaml = /^---\n([^]*?)\n---\n/.exec(card ?? "")?.[1];
+  return yaml === undefined ? null : parseYaml(yaml)?.[CARD_KEY]?.sha256?.[basename(path)] ?? null;
 }
 
 /** What the file says of itself, if `deno task export` wrote it. */
@@ -183,50 +217,60 @@ function progressBar(total: number): cliProgress.SingleBar | null {
 }
 
 function summary(
-  { path, file, cardSha256, dataset, recorded }: {
+  { path, file, cardSha256, dataset, recorded, detailed }: {
     path: string;
     file: OnnxFile;
     cardSha256: string | null;
     dataset: string;
     recorded: number | null;
+    detailed: boolean;
   },
   found: Verification,
 ): string {
-  const { layers, different } = found,
-    total = (of: (layer: Verification["layers"][number]) => number) =>
-      layers.reduce((sum, layer) => sum + of(layer), 0);
-  const integer = layers.filter(({ weight, input }) => weight && input);
-  const operations = integer.reduce((sum, { multiplications }) => sum + multiplications, 0);
+  const { layers, different, images } = found, integer = layers.filter(({ weight, input }) => weight && input);
+  const millions = (of: typeof layers) =>
+    (of.reduce((sum, { multiplications }) => sum + multiplications, 0) / 1e6).toFixed(2);
+  const bytes = layers.reduce((sum, { weight }) => sum + (weight?.bytes ?? 0), 0);
+  const digest = `SHA-256 ${file.sha256}${
+    cardSha256 === null ? ", which no card beside it states" : " as its card states"
+  }`;
   const record = recorded === null ? "no record" : `record: ${recorded.toFixed(2)} %`;
-  const others = different === null
-    ? "our own classes are not at hand"
-    : `${different.length} of ${found.images} images get another class than by our own evaluation`;
+  const milliseconds = (1000 * found.seconds / images).toFixed(2);
   return [
     path,
-    `  ${file.bytes.length} bytes, opset ${file.opset}, SHA-256 ${file.sha256}${
-      cardSha256 === null ? ", no card beside it" : " as its card states"
-    }`,
-    `  ${dataset}: ${found.top1Percent.toFixed(2)} % of ${found.images} test images (${record}), loss ${
+    `  ${file.bytes.length} bytes, opset ${file.opset}, ${digest}`,
+    `  ${dataset}: ${found.top1Percent.toFixed(2)} % of ${images} test images (${record}), loss ${
       found.loss.toFixed(4)
-    }, ${found.runtime}, ${(1000 * found.seconds / found.images).toFixed(2)} ms an image`,
-    `  ${others}`,
-    `  ${integer.length} of ${layers.length} layers compute with integers: ${(operations / 1e6).toFixed(2)} of ${
-      (total(({ multiplications }) => multiplications) / 1e6).toFixed(2)
-    } million multiplications an image; ${total(({ weight }) => weight?.bytes ?? 0)} bytes of integer weights`,
+    }`,
+    `  ${found.runtime}, ${milliseconds} ms an image`,
+    different === null
+      ? "  The classes of our own evaluation are not known"
+      : `  ${different.length} of ${images} images get another class than by our own evaluation`,
+    `  ${integer.length} of ${layers.length} layers compute with integers: ${millions(integer)} of ${
+      millions(layers)
+    } ` +
+    `million multiplications an image; ${bytes} bytes of integer weights`,
+    ...(detailed ? layerTable(layers) : []),
+    ...(different ?? []).slice(0, SHOWN_IMAGES).map(({ image, theirs, ours, margin }) =>
+      `  Image ${image}: class ${theirs}, by our own evaluation ${ours}; best logit ${margin.toFixed(4)} above the next`
+    ),
+    "",
+  ].join("\n");
+}
+
+function layerTable(layers: Verification["layers"]): string[] {
+  return [
     "",
     "  | Layer | Weight | Levels used | Input | Multiplications |",
     "  | --- | --- | --: | --- | --: |",
     ...layers.map(({ name, weight, input, multiplications }) =>
       `  | ${name} | ${operandText(weight).replace("bits", "bits used")} | ${weight?.levels ?? ""} | ${
         operandText(input)
-      } | ${multiplications} |`
+      } ` +
+      `| ${multiplications} |`
     ),
     "",
-    ...(different ?? []).map(({ image, theirs, ours, margin }) =>
-      `  Image ${image}: class ${theirs}, by our own evaluation ${ours}; best logit ${margin.toFixed(4)} above the next`
-    ),
-    "",
-  ].join("\n");
+  ];
 }
 
 function operandText(operand: Verification["layers"][number]["input"]): string {

@@ -12,21 +12,20 @@ export interface Origin {
   readonly titles: { readonly model: string; readonly dataset: string };
 }
 
-/** Facts of the files. */
-export interface ExportedFacts {
-  readonly onnxSha256: string;
-  readonly safetensorsSha256: string;
-  readonly onnxBytes: number;
-  readonly form: string;
-  readonly opset: number;
+/** A file beside the card. */
+export interface CardFile {
+  readonly name: string;
+  readonly about: string;
+  readonly bytes: number;
+  readonly sha256: string;
 }
 
 /** The key of this suite's own entries in a card's YAML. */
 export const CARD_KEY = "requant";
 
 /** The text of `card.md`. */
-export function modelCard({ id, spec, metrics, networkSha256 }: RunRecord, { facts, origin }: {
-  facts: ExportedFacts;
+export function modelCard({ id, spec, metrics, networkSha256 }: RunRecord, { files, origin }: {
+  files: readonly CardFile[];
   origin: Origin;
 }): string {
   const { quantization, dataset } = spec, top1 = metrics!["top1Percent"]!;
@@ -55,8 +54,7 @@ export function modelCard({ id, spec, metrics, networkSha256 }: RunRecord, { fac
     [CARD_KEY]: {
       run: id,
       network_sha256: networkSha256 ?? null,
-      onnx_sha256: facts.onnxSha256,
-      safetensors_sha256: facts.safetensorsSha256,
+      sha256: Object.fromEntries(files.map(({ name, sha256 }) => [name, sha256])),
     },
   }, { lineWidth: 0, aliasDuplicateObjects: false });
   const rows: readonly (readonly [string, string])[] = [
@@ -70,7 +68,7 @@ export function modelCard({ id, spec, metrics, networkSha256 }: RunRecord, { fac
     ["Seed", String(spec.seed)],
     ["Protocol", `${spec.protocol}: ${spec.recipe.epochs} epochs`],
     ["Run", `\`${id}\``],
-    ["File", `network.onnx, ${facts.form}, opset ${facts.opset}, ${facts.onnxBytes} bytes`],
+    ...files.map(({ name, about, bytes }) => [`\`${name}\``, `${about}, ${bytes} bytes`] as const),
   ];
   return [
     "---",

@@ -7,6 +7,7 @@ import type { RunRecord } from "../record/record.ts";
 import { quantizationOf } from "../train/quantization.ts";
 import { modelCard, type Origin } from "./card.ts";
 import { sha256Of } from "./digest.ts";
+import { integerFile } from "./integer_form.ts";
 import { type ExportedNetwork, exportedNetwork } from "./network.ts";
 import { OPSET } from "./onnx_model.ts";
 import { ownClasses } from "./own_evaluation.ts";
@@ -14,7 +15,20 @@ import { filled, quantizeDequantizeFile } from "./quantize_dequantize.ts";
 import { safetensorsFile, type StoredTensor } from "./safetensors.ts";
 
 /** Names of the files. */
-export const FILES = { onnx: "network.onnx", safetensors: "network.safetensors", card: "card.md" } as const;
+export const FILES = {
+  onnx: "network.onnx",
+  integer: "network.integer.onnx",
+  safetensors: "network.safetensors",
+  card: "card.md",
+} as const;
+
+/** The forms of a network in ONNX, as its metadata names them. */
+export const FORMS = {
+  float32: "float32",
+  qdq: "QuantizeLinear and DequantizeLinear",
+  integer: "QLinearConv",
+} as const;
+export type Form = keyof typeof FORMS;
 
 /** The tensor with the class that our own evaluation gave to each test image. */
 export const OWN_CLASSES = "evaluation/classes";
@@ -29,17 +43,19 @@ export interface ExportRequest {
   readonly origin: Origin;
   /** Store weights of at most 4 bits in 4 bits. */
   readonly packed: boolean;
+  /** Write the integer form too. */
+  readonly integer: boolean;
 }
 
-/** The bytes of all files, by name. */
-export type ExportedFiles = Readonly<Record<typeof FILES[keyof typeof FILES], Uint8Array<ArrayBuffer>>>;
+/** Files by name, the card last: it states the digests of the others. */
+export type ExportedFiles = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 
 /**
  * Makes all files of an export; nothing is written.
  * @throws {InputError} If the run is not finished, its checkpoint is missing or of another training, or its data set differs.
  */
 export async function exportRun(
-  { record, checkpoint, engine, dataset, origin, packed }: ExportRequest,
+  { record, checkpoint, engine, dataset, origin, packed, integer }: ExportRequest,
 ): Promise<ExportedFiles> {
   const { id, spec } = record;
   if (record.dataSha256 !== null && record.dataSha256 !== dataset.sha256) {
@@ -48,6 +64,9 @@ export async function exportRun(
         `${dataset.sha256}: restore the data set that it was trained on`,
     );
   }
+  if (integer && spec.quantization === null) {
+    throw new InputError(`Cannot export run ${id} in integers as it is full precision: leave --integer out`);
+  }
   const { model, testIndices } = subjectOf(spec, { engine, dataset });
   const quantization = quantizationOf(model, spec.quantization);
   const opened = await openNetwork(checkpoint, record);
@@ -55,7 +74,8 @@ export async function exportRun(
     const source = { model, quantization, network: opened.network, imageShape: dataset.imageShape, scale: dataset };
     const network = exportedNetwork(source);
     const classes = ownClasses(engine, opened.network, { model, quantization, dataset, count: testIndices.length });
-    const metadata = {
+    const metadata = (form: Form) => ({
+      form,
       run: id,
       spec: JSON.stringify(spec),
       top1Percent: String(record.metrics!["top1Percent"]),
@@ -64,27 +84,23 @@ export async function exportRun(
       networkSha256: opened.sha256,
       engine: engine.description,
       bits: JSON.stringify(bitsOf(network)),
-    };
-    const onnx = quantizeDequantizeFile(network, { metadata, packed });
-    const safetensors = safetensorsFile({
-      ...tensorsOf(network),
-      [OWN_CLASSES]: { shape: [classes.length], values: classes },
-    }, metadata);
-    const card = modelCard(record, {
-      origin,
-      facts: {
-        onnxSha256: sha256Of(onnx),
-        safetensorsSha256: sha256Of(safetensors),
-        onnxBytes: onnx.length,
-        form: quantization ? "QuantizeLinear and DequantizeLinear" : "float32",
-        opset: OPSET,
-      },
     });
-    return {
-      [FILES.onnx]: onnx,
-      [FILES.safetensors]: safetensors,
-      [FILES.card]: new TextEncoder().encode(card),
-    };
+    const form = quantization ? "qdq" : "float32", opset = `opset ${OPSET}`;
+    const own = { [OWN_CLASSES]: { shape: [classes.length], values: classes } };
+    const files: [name: string, about: string, bytes: Uint8Array<ArrayBuffer>][] = [
+      [FILES.onnx, `${FORMS[form]}, ${opset}`, quantizeDequantizeFile(network, { metadata: metadata(form), packed })],
+      [FILES.safetensors, "integers and scales", safetensorsFile({ ...tensorsOf(network), ...own }, metadata(form))],
+    ];
+    if (integer) {
+      files.push([
+        FILES.integer,
+        `${FORMS.integer}, ${opset}`,
+        integerFile(network, { metadata: metadata("integer") }),
+      ]);
+    }
+    const facts = files.map(([name, about, bytes]) => ({ name, about, bytes: bytes.length, sha256: sha256Of(bytes) }));
+    const card = new TextEncoder().encode(modelCard(record, { origin, files: facts }));
+    return new Map([...files.map(([name, , bytes]) => [name, bytes] as const), [FILES.card, card] as const]);
   } finally {
     opened.dispose();
   }

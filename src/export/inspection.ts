@@ -5,7 +5,7 @@ import { type GraphProto, type NodeProto, type TensorProto, TensorProto_DataType
 export interface OperandInspection {
   /** Of the integers' range: that of a Clip, else of the type; of weights: of the integers that are there. */
   readonly bits: number;
-  /** Whether every zero point is 0, and no offset is added. */
+  /** Whether every zero point is 0 or in the middle of the range, and no offset is added. */
   readonly symmetric: boolean;
   readonly granularity: "tensor" | "channel";
 }
@@ -79,7 +79,7 @@ export class Inspection {
         input: this.#operand(
           integer ? this.#integers(node.input[input]!, node.input[inputZero]) : this.#dequantized(node.input[input]!),
         ),
-        weight: source && weightOf(source),
+        weight: source && weightOf(integer ? { ...source, granularity: this.#granularity(node, source) } : source),
         weightShape: tensor.dims.map(Number),
       }];
     });
@@ -87,8 +87,17 @@ export class Inspection {
 
   #operand(source: Source | null): OperandInspection | null {
     if (!source) return null;
-    const { bounds: [low, high], symmetric, granularity } = source;
-    return { bits: bitsOf(low, high), symmetric, granularity };
+    const { bounds: [low, high], granularity } = source;
+    return { bits: bitsOf(low, high), symmetric: isSymmetric(source), granularity };
+  }
+
+  /** Of an integer product's weight: by its own scales, else by those that its sums are multiplied by. */
+  #granularity(node: NodeProto, { granularity }: Source): "tensor" | "channel" {
+    const own = node.opType.startsWith("QLinear") ? node.input[4] : undefined;
+    const cast = this.#graph.node.find(({ input }) => input[0] === node.output[0]);
+    const product = this.#graph.node.find(({ opType, input }) => opType === "Mul" && input[0] === cast?.output[0]);
+    const scale = this.#constants.get(own ?? product?.input[1] ?? "");
+    return scale ? sizeOf(scale) > 1 ? "channel" : "tensor" : granularity;
   }
 
   /** The name of what a tensor is moved from. */
@@ -103,7 +112,7 @@ export class Inspection {
     if (node?.opType === "Add" || node?.opType === "Sub") {
       const [varying, constant] = node.input as [string, string];
       const source = this.#constants.has(constant) ? this.#dequantized(varying) : null;
-      return source && { ...source, symmetric: false };
+      return source && { ...source, zeros: null };
     }
     if (node?.opType !== "DequantizeLinear") return null;
     const source = this.#integers(node.input[0]!, node.input[2]);
@@ -116,10 +125,9 @@ export class Inspection {
   #integers(name: string, zeroName: string | undefined): Source | null {
     const origin = this.#origin(name), tensor = this.#constants.get(origin), node = this.#producers.get(origin);
     const zero = zeroName ? this.#constants.get(zeroName) : undefined, zeros = zero ? numbersOf(zero) : [0];
-    const symmetric = zeros.every((value) => value === 0);
     const granularity = zeros.length > 1 ? "channel" : "tensor";
     if (tensor && rangeOf(tensor.dataType)) {
-      return { tensor, integers: numbersOf(tensor), bounds: rangeOf(tensor.dataType)!, symmetric, granularity };
+      return { tensor, integers: numbersOf(tensor), bounds: rangeOf(tensor.dataType)!, zeros, granularity };
     }
     if (node?.opType === "Clip") {
       const source = this.#integers(node.input[0]!, zeroName);
@@ -141,7 +149,7 @@ export class Inspection {
       tensor: values ?? null,
       integers: values ? this.#quantized(node, values, range) : null,
       bounds: range,
-      symmetric,
+      zeros,
       granularity,
     };
   }
@@ -166,18 +174,24 @@ interface Source {
   readonly tensor: TensorProto | null;
   readonly integers: readonly number[] | null;
   readonly bounds: Bounds;
-  readonly symmetric: boolean;
+  /** Zero points; null: an offset that is no integer is added. */
+  readonly zeros: readonly number[] | null;
   readonly granularity: "tensor" | "channel";
 }
 
-function weightOf({ tensor, integers, symmetric, granularity }: Source): WeightInspection | null {
+/** Whether 0 stands for 0, or for the middle of the range, as 128 does in bytes. */
+function isSymmetric({ zeros, bounds: [low, high] }: Pick<Source, "zeros" | "bounds">): boolean {
+  return zeros?.every((zero) => zero === 0 || zero === Math.ceil((low + high) / 2)) ?? false;
+}
+
+function weightOf({ tensor, integers, granularity, ...source }: Source): WeightInspection | null {
   if (!tensor || !integers) return null;
   const levels = [...new Set(integers)].sort((a, b) => a - b);
   // DoReFa's weights are odd integers, as 0 is none of their levels: steps of 2 count as one
   const step = levels.slice(1).reduce((common, level) => divisor(level - levels[0]!, common), 0) || 1;
   return {
     bits: bitsOf(levels[0]! / step, levels.at(-1)! / step),
-    symmetric,
+    symmetric: isSymmetric(source),
     granularity,
     levels: levels.length,
     count: integers.length,

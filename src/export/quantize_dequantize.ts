@@ -118,7 +118,7 @@ function writeLayer(
  * As an input of Conv the bias would not stay what it is: before a QuantizeLinear, ONNX Runtime rounds it to multiples of
  * s · scale (its WeightBiasQuantization, microsoft/onnxruntime#22889), which at 2 bits moves integers.
  */
-function writeProduct(
+export function writeProduct(
   model: OnnxModel,
   { layer, padding, shift }: LayerStep,
   { input, weight, output }: { input: string; weight: string; output: string },
@@ -230,7 +230,7 @@ export function storedWeight(
   };
 }
 
-function dequantizedWeight(
+export function dequantizedWeight(
   model: OnnxModel,
   { layer: { path, outChannels }, scale }: LayerStep,
   { integers, shape, packed }: { integers: LayerIntegers; shape: readonly number[]; packed: boolean },

@@ -66,9 +66,34 @@ Deno.test("export writes three files of a run, and verify finds its accuracy in 
       );
       if (quantized) assert.match(found.stdout, /\| stage3\/block0\/shortcut \| 15360 \| \d+ \| \d+ \| \d+ \|/);
       const card = Deno.readTextFileSync(join(to, "card.md")), onnx = Deno.readFileSync(join(to, "network.onnx"));
-      assert.ok(card.includes(`onnx_sha256: ${sha256Of(onnx)}`), card);
+      assert.ok(card.includes(`network.onnx: ${sha256Of(onnx)}`), card);
       assert.ok(card.includes(`value: ${readRecord(out, runId(spec))!.metrics!["top1Percent"]}`), card);
     }
+  }));
+
+Deno.test("export --integer writes a second form, and verify --table a row for each file", () =>
+  withRuns(async (out) => {
+    const run = runOf(out, STUDENT), to = join(run, "export"), table = join(out, "exports.md");
+    await refuses(
+      call(exportMain, [runOf(out, FP), "--integer"]),
+      /in integers as it is full precision: leave --integer out/,
+    );
+    assert.equal((await call(exportMain, [run, "--integer"])).code, 0);
+    const files = ["network.onnx", "network.integer.onnx"].map((name) => join(to, name));
+    await refuses(
+      call(verifyMain, [files[1]!, "--layers"]),
+      /as its biases are rounded, .*: compare those of network.onnx/,
+    );
+    const { code, stdout } = await call(verifyMain, ["--table", table, ...files]);
+    assert.equal(code, 0, stdout);
+    const rows = Deno.readTextFileSync(table).split("\n").filter((line) => line.includes(runId(STUDENT)));
+    const top1 = readRecord(out, runId(STUDENT))!.metrics!["top1Percent"]!.toFixed(2);
+    assert.match(
+      rows[0]!,
+      new RegExp(`^\\| ResNet-8, tiny, W4A4, qat_ema, seed 3 \\| .* \\| QDQ \\| \\d+ \\| ${top1} \\| ${top1} `),
+    );
+    assert.match(rows[1]!, new RegExp(`\\| QLinearConv \\| \\d+ \\| ${top1} \\| `));
+    assert.equal(rows.length, 2);
   }));
 
 Deno.test("network.safetensors holds the integers and scales that give back the weights of the network", () =>

@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/checkpoint": [...LEAVES, "src/nn", "src/record", "src/store", "src/plan", "src/train"],
   "src/train": TRAINING,
   "src/measure": [...TRAINING, "src/train"],
-  "src/export": [...TRAINING, "src/train", "src/measure"],
+  "src/export": [...TRAINING, "src/train", "src/measure", "src/report"],
   "src/store": ["src/errors.ts", "src/record", "src/plan"],
   "src/plan": [
     "src/errors.ts",

@@ -1,5 +1,6 @@
 /** The integers of an ONNX file, whoever made it: bits, symmetry, granularity, levels and bytes, layer by layer. */
 import { type GraphProto, type NodeProto, type TensorProto, TensorProto_DataType as DataType } from "onnx-buf";
+import type { Values } from "./runtime/onnx_session.ts";
 
 /** Quantization of one operand of a layer. */
 export interface OperandInspection {
@@ -51,10 +52,13 @@ const MOVES = ["Identity", "Transpose", "Reshape", "Flatten", "Unsqueeze", "Sque
 export class Inspection {
   readonly #producers = new Map<string, NodeProto>();
   readonly #constants = new Map<string, TensorProto>();
+  readonly #computed: Readonly<Record<string, Values>>;
   readonly #graph: GraphProto;
 
-  constructor(graph: GraphProto) {
+  /** @param computed Tensors of `computedWeights`, as ONNX Runtime gives them. */
+  constructor(graph: GraphProto, computed: Readonly<Record<string, Values>> = {}) {
     this.#graph = graph;
+    this.#computed = computed;
     for (const tensor of graph.initializer) this.#constants.set(tensor.name, tensor);
     for (const node of graph.node) {
       for (const output of node.output) this.#producers.set(output, node);
@@ -63,32 +67,34 @@ export class Inspection {
     }
   }
 
+  /** The integers of weights that the graph itself rounds, as PyTorch's files do. */
+  get computedWeights(): string[] {
+    return this.#graph.node.filter(isProduct).flatMap((node) => {
+      const dequantize = this.#producers.get(this.#origin(node.input[1] ?? ""));
+      const name = dequantize?.opType === "DequantizeLinear" ? this.#origin(dequantize.input[0]!) : null;
+      return name !== null && !this.#constants.has(name) && this.#isConstant(name) ? [name] : [];
+    });
+  }
+
   /** The products whose weight is a constant, in the order of the file. */
   get layers(): LayerInspection[] {
     return this.#graph.node.filter(isProduct).flatMap((node) => {
       const [input, inputZero, weight, weightZero] = INTEGER_OPERATORS[node.opType] ?? [0, -1, 1, -1];
       const integer = node.opType in INTEGER_OPERATORS;
-      const source = integer
-        ? this.#integers(node.input[weight]!, node.input[weightZero])
-        : this.#dequantized(node.input[weight]!);
-      const tensor = source?.tensor ?? this.#constants.get(this.#origin(node.input[weight]!));
-      if (!tensor) return []; // a product of two activations is no layer
+      const source = (at: number, zero: number) =>
+        integer ? this.#integers(node.input[at]!, node.input[zero]) : this.#dequantized(node.input[at]!);
+      const own = source(weight, weightZero), given = source(input, inputZero);
+      const shape = own?.shape ?? this.#constant(node.input[weight]!)?.dims.map(Number);
+      if (!shape) return []; // a product of two activations is no layer
       return [{
         name: node.name || node.output[0]!,
         operator: node.opType,
-        input: this.#operand(
-          integer ? this.#integers(node.input[input]!, node.input[inputZero]) : this.#dequantized(node.input[input]!),
-        ),
-        weight: source && weightOf(integer ? { ...source, granularity: this.#granularity(node, source) } : source),
-        weightShape: tensor.dims.map(Number),
+        input: given &&
+          { bits: bitsOf(...given.bounds), symmetric: isSymmetric(given), granularity: given.granularity },
+        weight: own && weightOf(integer ? { ...own, granularity: this.#granularity(node, own) } : own),
+        weightShape: shape,
       }];
     });
-  }
-
-  #operand(source: Source | null): OperandInspection | null {
-    if (!source) return null;
-    const { bounds: [low, high], granularity } = source;
-    return { bits: bitsOf(low, high), symmetric: isSymmetric(source), granularity };
   }
 
   /** Of an integer product's weight: by its own scales, else by those that its sums are multiplied by. */
@@ -96,7 +102,7 @@ export class Inspection {
     const own = node.opType.startsWith("QLinear") ? node.input[4] : undefined;
     const cast = this.#graph.node.find(({ input }) => input[0] === node.output[0]);
     const product = this.#graph.node.find(({ opType, input }) => opType === "Mul" && input[0] === cast?.output[0]);
-    const scale = this.#constants.get(own ?? product?.input[1] ?? "");
+    const scale = this.#constant(own ?? product?.input[1] ?? "");
     return scale ? sizeOf(scale) > 1 ? "channel" : "tensor" : granularity;
   }
 
@@ -106,73 +112,69 @@ export class Inspection {
     return node && MOVES.includes(node.opType) ? this.#origin(node.input[0]!) : name;
   }
 
+  #constant(name: string): TensorProto | undefined {
+    return this.#constants.get(this.#origin(name));
+  }
+
+  /** Whether a tensor depends on constants alone. */
+  #isConstant(name: string): boolean {
+    if (this.#constants.has(name) || name === "") return true;
+    return this.#producers.get(name)?.input.every((input) => this.#isConstant(input)) ?? false;
+  }
+
   /** What is dequantized to a tensor; null: it is float. An offset that is added behind it counts as no zero point of 0. */
   #dequantized(name: string): Source | null {
     const node = this.#producers.get(this.#origin(name));
     if (node?.opType === "Add" || node?.opType === "Sub") {
-      const [varying, constant] = node.input as [string, string];
-      const source = this.#constants.has(constant) ? this.#dequantized(varying) : null;
+      const source = this.#constant(node.input[1]!) ? this.#dequantized(node.input[0]!) : null;
       return source && { ...source, zeros: null };
     }
     if (node?.opType !== "DequantizeLinear") return null;
-    const source = this.#integers(node.input[0]!, node.input[2]);
+    const source = this.#integers(node.input[0]!, node.input[2]),
+      axis = node.attribute.find(({ name }) => name === "axis");
     if (!source) return null;
-    const scale = this.#constants.get(node.input[1]!), count = scale ? sizeOf(scale) : 1;
-    return { ...source, granularity: count > 1 ? "channel" : "tensor" };
+    const scale = this.#constant(node.input[1]!), several = scale ? sizeOf(scale) > 1 : axis !== undefined;
+    return { ...source, granularity: several ? "channel" : "tensor" };
   }
 
   /** The integers under a name, where they are a constant or come out of QuantizeLinear, cut by a Clip or not. */
-  #integers(name: string, zeroName: string | undefined): Source | null {
+  #integers(name: string, zeroName = ""): Source | null {
     const origin = this.#origin(name), tensor = this.#constants.get(origin), node = this.#producers.get(origin);
-    const zero = zeroName ? this.#constants.get(zeroName) : undefined, zeros = zero ? numbersOf(zero) : [0];
+    const computed = this.#computed[origin], zero = this.#constant(zeroName), zeros = zero ? numbersOf(zero) : [0];
     const granularity = zeros.length > 1 ? "channel" : "tensor";
     if (tensor && rangeOf(tensor.dataType)) {
-      return { tensor, integers: numbersOf(tensor), bounds: rangeOf(tensor.dataType)!, zeros, granularity };
+      const bounds = rangeOf(tensor.dataType)!, shape = tensor.dims.map(Number);
+      return { shape, integers: numbersOf(tensor), bytes: tensor.rawData.length, bounds, zeros, granularity };
+    }
+    const typed = this.#constant(node?.input[node.opType === "QLinearConv" ? 7 : 2] ?? "");
+    if (computed) {
+      const bounds = rangeOf(zero?.dataType ?? DataType.UINT8) ?? [0, 255],
+        integers = Array.from(computed.data, Number);
+      return { shape: computed.dims, integers, bytes: computed.data.byteLength, bounds, zeros, granularity };
     }
     if (node?.opType === "Clip") {
       const source = this.#integers(node.input[0]!, zeroName);
-      const [low, high] = [1, 2].map((i) => node.input[i] ? this.#constants.get(node.input[i]!) : undefined);
+      const [low, high] = [1, 2].map((i) => this.#constant(node.input[i] ?? ""));
       if (!source) return null;
       const bounds: Bounds = [
         low ? Math.max(numbersOf(low)[0]!, source.bounds[0]) : source.bounds[0],
         high ? Math.min(numbersOf(high)[0]!, source.bounds[1]) : source.bounds[1],
       ];
-      const integers = source.integers?.map((value) => Math.min(Math.max(value, bounds[0]), bounds[1])) ?? null;
-      return { ...source, integers, bounds };
+      return { ...source, bounds };
     }
-    if (node?.opType !== "QuantizeLinear" && node?.opType !== "QLinearConv") return null;
-    const typed = this.#constants.get(node.input[node.opType === "QLinearConv" ? 7 : 2] ?? "");
     const range = rangeOf(typed?.dataType ?? DataType.UINT8);
-    if (!range) return null;
-    const values = node.opType === "QuantizeLinear" ? this.#constants.get(this.#origin(node.input[0]!)) : undefined;
-    return {
-      tensor: values ?? null,
-      integers: values ? this.#quantized(node, values, range) : null,
-      bounds: range,
-      zeros,
-      granularity,
-    };
-  }
-
-  /** QuantizeLinear of a constant. */
-  #quantized(node: NodeProto, values: TensorProto, [low, high]: Bounds): number[] {
-    const scale = numbersOf(this.#constants.get(node.input[1]!)!);
-    const zero = this.#constants.has(node.input[2] ?? "") ? numbersOf(this.#constants.get(node.input[2]!)!) : [0];
-    const axis = Number(node.attribute.find(({ name }) => name === "axis")?.i ?? 1n);
-    const inner = values.dims.slice(axis + 1).reduce((product, dim) => product * Number(dim), 1);
-    return numbersOf(values).map((value, i) => {
-      const channel = Math.floor(i / inner) % scale.length;
-      return Math.min(Math.max(halfToEven(value / scale[channel]!) + zero[channel % zero.length]!, low), high);
-    });
+    if ((node?.opType !== "QuantizeLinear" && node?.opType !== "QLinearConv") || !range) return null;
+    return { shape: null, integers: null, bytes: 0, bounds: range, zeros, granularity };
   }
 }
 
 type Bounds = readonly [number, number];
 
 interface Source {
-  /** Constant that the integers are, or are rounded from; null: an activation. */
-  readonly tensor: TensorProto | null;
+  /** Of a weight; null: an activation. */
+  readonly shape: readonly number[] | null;
   readonly integers: readonly number[] | null;
+  readonly bytes: number;
   readonly bounds: Bounds;
   /** Zero points; null: an offset that is no integer is added. */
   readonly zeros: readonly number[] | null;
@@ -184,8 +186,8 @@ function isSymmetric({ zeros, bounds: [low, high] }: Pick<Source, "zeros" | "bou
   return zeros?.every((zero) => zero === 0 || zero === Math.ceil((low + high) / 2)) ?? false;
 }
 
-function weightOf({ tensor, integers, granularity, ...source }: Source): WeightInspection | null {
-  if (!tensor || !integers) return null;
+function weightOf({ integers, bytes, granularity, ...source }: Source): WeightInspection | null {
+  if (!integers) return null;
   const levels = [...new Set(integers)].sort((a, b) => a - b);
   // DoReFa's weights are odd integers, as 0 is none of their levels: steps of 2 count as one
   const step = levels.slice(1).reduce((common, level) => divisor(level - levels[0]!, common), 0) || 1;
@@ -195,7 +197,7 @@ function weightOf({ tensor, integers, granularity, ...source }: Source): WeightI
     granularity,
     levels: levels.length,
     count: integers.length,
-    bytes: tensor.rawData.length || integers.length,
+    bytes: bytes || integers.length, // a file may hold them in a field of wider numbers
   };
 }
 
@@ -206,12 +208,6 @@ function divisor(a: number, b: number): number {
 /** Bits of a range: 2 for -2 .. 1, for 0 .. 3 and for -1 .. 1. */
 function bitsOf(low: number, high: number): number {
   return Math.max(1, Math.ceil(Math.log2(high - low + 1)));
-}
-
-function halfToEven(value: number): number {
-  const below = Math.floor(value), rest = value - below;
-  if (rest !== 0.5) return Math.round(value);
-  return below % 2 === 0 ? below : below + 1;
 }
 
 /** The range of an integer type; null: it is none. */

@@ -62,7 +62,7 @@ export interface Verification {
  */
 export async function verify(file: OnnxFile, options: VerifyOptions): Promise<Verification> {
   requireShape(file, options.dataset);
-  const inspected = await multiplications(file, options.runtime), evaluated = await evaluate(file, options);
+  const inspected = await inspect(file, options.runtime), evaluated = await evaluate(file, options);
   const { logits, ...scores } = evaluated, { ownClasses } = options;
   const different = ownClasses && differences(logits, { ownClasses, classes: file.output.classes });
   return {
@@ -91,19 +91,19 @@ function requireShape({ input, output }: OnnxFile, { name, imageShape: [height, 
 }
 
 /** The layers of a file, and the multiplications of each, from the sizes of their outputs for one image. */
-async function multiplications(file: OnnxFile, runtime: RuntimeName | undefined): Promise<VerifiedLayer[]> {
-  const layers = new Inspection(file.graph).layers;
-  const outputs = file.graph.node.filter(isProduct).map((node) =>
-    [node.name || node.output[0]!, node.output[0]!] as const
-  );
-  const outputOf = new Map(outputs), names = layers.map(({ name }) => outputOf.get(name)!);
+async function inspect(file: OnnxFile, runtime: RuntimeName | undefined): Promise<VerifiedLayer[]> {
+  const products = file.graph.node.filter(isProduct), weights = new Inspection(file.graph).computedWeights;
+  const outputOf = new Map(products.map((node) => [node.name || node.output[0]!, node.output[0]!]));
+  const names = [...outputOf.values(), ...weights];
   await using session = await OnnxSession.open(withOutputs(file, names), runtime ? { runtime } : {});
   const batch = file.input.batch ?? 1, size = file.input.image.reduce((product, dim) => product * dim, batch);
   const data = file.input.type === "uint8" ? new Uint8Array(size) : new Float32Array(size);
   const feed: Values = { type: file.input.type, data, dims: [batch, ...file.input.image] };
   const { values } = await session.run({ [file.input.name]: feed }, names);
-  return layers.map((layer, i) => {
-    const { dims } = values[names[i]!]!, outputs = dims.slice(1).reduce((product, dim) => product * dim, 1);
+  const computed = Object.fromEntries(weights.map((name) => [name, values[name]!]));
+  return new Inspection(file.graph, computed).layers.map((layer) => {
+    const { dims } = values[outputOf.get(layer.name)!]!,
+      outputs = dims.slice(1).reduce((product, dim) => product * dim, 1);
     const weights = layer.weightShape.reduce((product, dim) => product * dim, 1);
     const channels = dims.length === 4 ? dims[1]! : dims.at(-1)!;
     return { ...layer, multiplications: outputs * weights / channels };

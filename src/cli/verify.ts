@@ -4,17 +4,15 @@ import { Command, Option } from "commander";
 import { basename, dirname, join, resolve } from "node:path";
 import { cpus } from "node:os";
 import process from "node:process";
-import { parse as parseYaml } from "yaml";
 import type { Dataset } from "../data/types.ts";
 import { openEngine } from "../engine/mod.ts";
 import { InputError } from "../errors.ts";
-import { CARD_KEY } from "../export/card.ts";
+import { digestIn } from "../export/card.ts";
 import { compareRun, type RunComparison } from "../export/compare_run.ts";
-import { FILES, OWN_CLASSES } from "../export/export_run.ts";
+import { FILES, ownClassesIn } from "../export/export_run.ts";
 import { exportsPage, type VerifiedFile } from "../export/exports_table.ts";
 import { type OnnxFile, parseOnnx } from "../export/onnx_file.ts";
 import { type RuntimeName, RUNTIMES } from "../export/runtime/onnx_session.ts";
-import { readSafetensor } from "../export/safetensors.ts";
 import { type Verification, verify } from "../export/verify.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { fileExists, readBytesIfThere, readTextIfThere, writeFileAtomic } from "../store/files.ts";
@@ -80,7 +78,8 @@ async function verifyOne(
 ): Promise<{ problems: readonly string[]; row: VerifiedFile | null }> {
   const bytes = readBytesIfThere(path);
   if (bytes === null) throw new InputError(`Cannot verify "${path}" as there is no such file: give a file of ONNX`);
-  const file = parseOnnx(bytes, path), cardSha256 = digestOfCard(path);
+  const file = parseOnnx(bytes, path), card = readTextIfThere(join(dirname(path), FILES.card));
+  const cardSha256 = card && digestIn(card, basename(path));
   if (cardSha256 !== null && cardSha256 !== file.sha256) {
     throw new InputError(
       `Cannot verify "${path}" as its SHA-256 is ${file.sha256} and its card states ${cardSha256}: export the run again, or ` +
@@ -101,7 +100,7 @@ async function verifyOne(
     found = await verify(file, {
       dataset,
       count,
-      ownClasses: own ? classesBeside(path, count) : null,
+      ownClasses: own ? ownClassesIn(readBytesIfThere(join(dirname(path), FILES.safetensors)), count) : null,
       recordedTop1: own ? top1Percent : null,
       progress: (images) => bar?.update(images),
       ...(flags.runtime && { runtime: flags.runtime }),
@@ -178,12 +177,6 @@ async function comparisonOf(
   });
 }
 
-/** The SHA-256 that the card beside a file states of it; null: there is no card, or it does not know the file. */
-function digestOfCard(path: string): string | null {
-  const card = readTextIfThere(join(dirname(path), FILES.card)), yaml = /^---\n([^]*?)\n---\n/.exec(card ?? "")?.[1];
-  return yaml === undefined ? null : parseYaml(yaml)?.[CARD_KEY]?.sha256?.[basename(path)] ?? null;
-}
-
 /** What the file says of itself, if `deno task export` wrote it. */
 function statedBy({ metadata }: OnnxFile): { spec: RunSpec | null; top1Percent: number | null } {
   const { spec, top1Percent } = metadata;
@@ -197,13 +190,6 @@ function requireData({ metadata }: OnnxFile, { path, dataset }: { path: string; 
     `Cannot verify "${path}" as its data set ${dataset.name} had SHA-256 ${stated}, but here it has ${dataset.sha256}: ` +
       "restore the data set that it was trained on",
   );
-}
-
-/** The classes of our own evaluation, in the safetensors file beside a network. */
-function classesBeside(path: string, count: number): Uint16Array | null {
-  const bytes = readBytesIfThere(join(dirname(path), FILES.safetensors));
-  const stored = bytes && readSafetensor(bytes, OWN_CLASSES);
-  return stored?.values instanceof Uint16Array && stored.values.length === count ? stored.values : null;
 }
 
 function progressBar(total: number): cliProgress.SingleBar | null {

@@ -1,5 +1,5 @@
 /** The model card of an exported network: YAML for machines, then a page for people. */
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import type { RunRecord } from "../record/record.ts";
 
 /** Where a method comes from. */
@@ -21,7 +21,7 @@ export interface CardFile {
 }
 
 /** The key of this suite's own entries in a card's YAML. */
-export const CARD_KEY = "requant";
+const CARD_KEY = "requant";
 
 /** The text of `card.md`. */
 export function modelCard({ id, spec, metrics, networkSha256 }: RunRecord, { files, origin }: {
@@ -88,6 +88,12 @@ export function modelCard({ id, spec, metrics, networkSha256 }: RunRecord, { fil
     "The licence is the suite's, MIT; the data set has terms of its own. Check this file with `deno task verify network.onnx`.",
     "",
   ].join("\n");
+}
+
+/** The SHA-256 that a card states of a file; null: it does not know it. */
+export function digestIn(card: string, name: string): string | null {
+  const yaml = /^---\n([^]*?)\n---\n/.exec(card)?.[1];
+  return yaml === undefined ? null : parse(yaml)?.[CARD_KEY]?.sha256?.[name] ?? null;
 }
 
 function testImages(count: number | null): string {

@@ -12,7 +12,7 @@ import { type ExportedNetwork, exportedNetwork } from "./network.ts";
 import { OPSET } from "./onnx_model.ts";
 import { ownClasses } from "./own_evaluation.ts";
 import { filled, quantizeDequantizeFile } from "./quantize_dequantize.ts";
-import { safetensorsFile, type StoredTensor } from "./safetensors.ts";
+import { readSafetensor, safetensorsFile, type StoredTensor } from "./safetensors.ts";
 
 /** Names of the files. */
 export const FILES = {
@@ -104,6 +104,12 @@ export async function exportRun(
   } finally {
     opened.dispose();
   }
+}
+
+/** The classes of our own evaluation in the safetensors file of an export; null: it has none of so many images. */
+export function ownClassesIn(file: Uint8Array<ArrayBuffer> | null, count: number): Uint16Array | null {
+  const stored = file && readSafetensor(file, OWN_CLASSES);
+  return stored?.values instanceof Uint16Array && stored.values.length === count ? stored.values : null;
 }
 
 /** Bits of weight and input, by layer path; full precision: none. */

@@ -2,6 +2,7 @@
  * Tensors of several types in the safetensors format; checkpoints, which are float32 alone, have their own module.
  * @see https://github.com/huggingface/safetensors#format
  */
+import { InputError, messageOf } from "../errors.ts";
 
 /** Arrays by their name in the format. */
 const ARRAYS = { F32: Float32Array, I8: Int8Array, U8: Uint8Array, U16: Uint16Array } as const;
@@ -48,13 +49,18 @@ export function safetensorsFile(
   return file;
 }
 
-/** One tensor of a file; null: it has none of that name. @throws {SyntaxError} If the file has no such header. */
+/** One tensor of a file; null: it has none of that name. @throws {InputError} If the file is damaged. */
 export function readSafetensor(file: Uint8Array<ArrayBuffer>, name: string): StoredTensor | null {
-  const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + length))) as Record<string, Entry>;
-  const entry = header[name];
-  if (!entry) return null;
-  const [begin, end] = entry.data_offsets,
-    values = new ARRAYS[entry.dtype](file.slice(8 + length + begin, 8 + length + end).buffer);
-  return { shape: entry.shape, values };
+  try {
+    const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+    const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + length))) as Record<string, Entry>;
+    const entry = header[name];
+    if (!entry) return null;
+    const [begin, end] = entry.data_offsets, bytes = file.slice(8 + length + begin, 8 + length + end);
+    return { shape: entry.shape, values: new ARRAYS[entry.dtype](bytes.buffer) };
+  } catch (error) {
+    throw new InputError(
+      `Cannot read ${name} in a safetensors file as it is damaged (${messageOf(error)}): export the run again`,
+    );
+  }
 }

@@ -1,62 +1,42 @@
-import { canonicalJson } from "../src/record/spec.ts";
-import type { Arm } from "../src/catalog/grid.ts";
+import type { Arm } from "../src/catalog/paper.ts";
 
 /** Full precision: the teacher and starting point of every other arm, shared by all papers. */
-export const FP = {
+export const FP: Arm = {
   id: "fp",
+  title: "Full precision",
+  label: null,
   method: { name: "fp", options: {} },
   quantizer: null,
-  fromTeacher: false,
-} as const satisfies Arm;
+  start: null,
+};
 
 /**
  * Reference: full precision that goes on from full precision by the recipe of the quantized arms. They have more epochs than
  * what they start from; it tells what those alone are worth.
  */
-export const FP_TRAINED_ON = {
+export const FP_TRAINED_ON: Arm = {
+  ...FP,
   id: "fp_trained_on",
-  method: FP.method,
-  quantizer: null,
-  fromTeacher: true,
-} as const satisfies Arm;
+  title: "Full precision, trained on as long (reference)",
+  start: FP,
+};
 
-/** LSQ (Esser et al. 2020, arXiv:1902.08153) from the full-precision weights of the same seed, shared by all papers. */
-export const LSQ = {
-  id: "lsq",
-  method: { name: "qat", options: {} },
-  quantizer: "lsq",
-  fromTeacher: true,
-} as const satisfies Arm;
+/** Plain training on a quantizer, from the full-precision weights of the same seed. */
+function plain(quantizer: string, title: string): Arm {
+  return { id: quantizer, title, label: null, method: { name: "qat", options: {} }, quantizer, start: FP };
+}
+
+/** LSQ (Esser et al. 2020, arXiv:1902.08153). */
+export const LSQ = plain("lsq", "LSQ");
 
 /** PACT (Choi et al. 2018, arXiv:1805.06085): its own activations, DoReFa's weights. */
-export const PACT = {
-  id: "pact",
-  method: { name: "qat", options: {} },
-  quantizer: "pact",
-  fromTeacher: true,
-} as const satisfies Arm;
+export const PACT = plain("pact", "PACT");
 
 /** LSQ+ (Bhalgat et al. 2020, arXiv:2004.09576): LSQ with a learned offset of activations. */
-export const LSQ_PLUS = {
-  id: "lsq_plus",
-  method: { name: "qat", options: {} },
-  quantizer: "lsq_plus",
-  fromTeacher: true,
-} as const satisfies Arm;
+export const LSQ_PLUS = plain("lsq_plus", "LSQ+");
 
-/** All of an arm but its name and quantizer. */
-function substance(arm: Arm): string {
-  return canonicalJson({ ...arm, id: null, quantizer: null });
-}
+/** FPQ's own base quantizer without FPQ: tells what the quantizer adds from what the method adds. */
+export const LSQ_ASYMMETRIC = plain("lsq_asymmetric", "LSQ, asymmetric (FPQ's own quantizer, no FPQ)");
 
-/**
- * The arm on another quantizer. Its id says so, as `fpq@pact`, so that its runs fill no cell of a paper; plain training is
- * `qat@dorefa`. Where one of `known` is just that, it is this one: LSQ on `pact` is the arm PACT. Full precision stays.
- */
-export function onQuantizer(arm: Arm, quantizer: string, known: readonly Arm[]): Arm {
-  if (arm.quantizer === null) return arm;
-  const same = known.find((other) => other.quantizer === quantizer && substance(other) === substance(arm));
-  if (same) return same;
-  const base = substance(arm) === substance(LSQ) ? "qat" : arm.id;
-  return { ...arm, id: `${base}@${quantizer}`, quantizer };
-}
+/** DoReFa (Zhou et al. 2016, arXiv:1606.06160): weights by tanh, activations clipped to [0, 1]. */
+export const DOREFA = plain("dorefa", "DoReFa");

@@ -1,19 +1,9 @@
-import type { CoreTable } from "../src/report/pages/core.ts";
-import type { ArmTitle } from "../src/catalog/paper.ts";
-import { PAPERS } from "./mod.ts";
-
-/** Baselines, controls (FPQ's own quantizer, CR-like's views, its averaging), then the papers' methods. */
-const ARMS = [
-  ...["fp", "fp_trained_on", "lsq", "pact", "lsq_plus", "kd"],
-  ...["lsq_asymmetric", "lsq_two_view", "lsq_ema"],
-  ...["fpq", "cr", "mec"],
-];
-
-function titleOf(id: string): ArmTitle {
-  const found = PAPERS.flatMap(({ page }) => page.arms).filter((arm) => arm.id === id);
-  // the paper whose method it is has its controls
-  return found.find(({ controls }) => controls !== undefined) ?? found[0]!;
-}
+import { W2A2, W2A4, W4A4 } from "../src/catalog/bits.ts";
+import type { CoreTable } from "../src/catalog/suite.ts";
+import { FP, FP_TRAINED_ON, LSQ, LSQ_ASYMMETRIC, LSQ_PLUS, PACT } from "./arms.ts";
+import { CR, LSQ_EMA, LSQ_TWO_VIEW } from "./cr/paper.ts";
+import { FPQ, KD } from "./fpq/paper.ts";
+import { MEC } from "./mec/paper.ts";
 
 /** Every method under one budget, whatever its paper: the page `reports/core.md`. */
 export const CORE: CoreTable = {
@@ -21,7 +11,9 @@ export const CORE: CoreTable = {
   protocol: "reduced",
   dataset: "cifar10",
   model: "resnet20",
-  arms: ARMS.map(titleOf),
+  // baselines, controls (FPQ's own quantizer, CR-like's views, its averaging), then the papers' methods
+  arms: [FP, FP_TRAINED_ON, LSQ, PACT, LSQ_PLUS, KD, LSQ_ASYMMETRIC, LSQ_TWO_VIEW, LSQ_EMA, FPQ, CR, MEC],
+  bits: [W2A2, W4A4, W2A4],
   notes: [
     "Full precision has the epochs that every quantized run starts from; a quantized run has more epochs than that, at a " +
     "restarted learning rate. So a gap to own full precision is what quantization costs less what those epochs gain; full " +
@@ -33,5 +25,4 @@ export const CORE: CoreTable = {
     "Intervals hold for the number of seeds that was planned (3; 5 for LSQ, FPQ, CR-like and MEC at W2A2). Rows before " +
     "their last seed are work in progress and decide nothing",
   ],
-  bits: [{ weights: 2, activations: 2 }, { weights: 4, activations: 4 }, { weights: 2, activations: 4 }],
 };

@@ -1,10 +1,11 @@
+import { W2A2, W2A4, W4A4 } from "../src/catalog/bits.ts";
+import type { Protocol } from "../src/catalog/protocol.ts";
 import type { ProtocolName } from "../src/record/spec.ts";
-import type { Protocol } from "../src/catalog/grid.ts";
 
 /** Raised when the code changes what a run computes. */
 const RECIPE_VERSION = 1;
 
-/** What all protocols take from FPQ's section 4, the only recipe that is known of the three papers. */
+/** Part of the recipe that all protocols share: FPQ's section 4, the only recipe that is known of the three papers. */
 const SHARED_RECIPE = {
   version: RECIPE_VERSION,
   momentum: 0.9,
@@ -16,7 +17,7 @@ const smoke: Protocol = {
   name: "smoke",
   seeds: [0],
   models: ["resnet8"],
-  bits: [{ weights: 4, activations: 4 }],
+  bits: [W4A4],
   dataset: { trainExamples: 2048, heldOut: 5000, testExamples: 1000, evaluateOn: "test" },
   fullPrecision: { ...SHARED_RECIPE, epochs: 2, batchSize: 64, learningRate: 0.1, warmupEpochs: 0.5 },
   quantized: { ...SHARED_RECIPE, epochs: 1, batchSize: 64, learningRate: 0.02, warmupEpochs: 0.25 },
@@ -28,18 +29,14 @@ const smoke: Protocol = {
   ],
 };
 
-/** By `deno task tune`, as the learning rate of protocol reduced: a test compares with the records of the trials. */
+/** By `deno task dev:tune`, as the learning rate of protocol reduced: a test compares with the records of the trials. */
 const CHOSEN = { csdWeight: 10, weight: 1, beta: 0.03 };
 
 const reduced: Protocol = {
   name: "reduced",
   seeds: [0, 1, 2],
   models: ["resnet20", "mobilenetv2_narrow"],
-  bits: [
-    { weights: 4, activations: 4 },
-    { weights: 2, activations: 4 },
-    { weights: 2, activations: 2 },
-  ],
+  bits: [W4A4, W2A4, W2A2],
   datasets: ["cifar10"],
   dataset: { trainExamples: null, heldOut: 5000, testExamples: null, evaluateOn: "test" },
   fullPrecision: { ...SHARED_RECIPE, epochs: 20, batchSize: 128, learningRate: 0.1, warmupEpochs: 1 },
@@ -64,7 +61,7 @@ const full: Protocol = {
   name: "full",
   seeds: [0, 1, 2],
   models: ["resnet20"],
-  bits: [{ weights: 4, activations: 4 }, { weights: 2, activations: 2 }],
+  bits: [W4A4, W2A2],
   datasets: ["cifar10"],
   dataset: { trainExamples: null, heldOut: 0, testExamples: null, evaluateOn: "test" },
   // He et al. (arXiv:1512.03385) decay weights by 1e-4 and start at 0.1; cosine as in hustzxd/LSQuantization#2.

@@ -2,13 +2,11 @@
  * CR, Pang et al. 2025, arXiv:2402.13497v2: only abstracts and machine-written summaries are known. They hold no table
  * cell and two differences.
  */
+import { type Bits, W2A2, W2A4, W4A4 } from "../../src/catalog/bits.ts";
 import type { PublishedCell, PublishedDifference } from "../../src/catalog/paper.ts";
 
-export const W4A4 = { weights: 4, activations: 4 } as const;
-export const W2A2 = { weights: 2, activations: 2 } as const;
-
 /** The stand-in's own grid. */
-export const CR_BITS = [W4A4, { weights: 2, activations: 4 }, W2A2] as const;
+export const CR_BITS: readonly Bits[] = [W4A4, W2A4, W2A2];
 
 const SOURCE = "arXiv:2402.13497v2, abstract";
 
@@ -23,7 +21,7 @@ function unknownCell(cell: Pick<PublishedCell, "model" | "arm" | "weightBits" | 
   };
 }
 
-/** What the paper must have of `cr-main`, unknown: full precision, LSQ and CR. The two control arms are ours. */
+/** Cells that the paper must have of `cr-main`, all unknown: full precision, LSQ and CR. The two control arms are ours. */
 export const PUBLISHED: readonly PublishedCell[] = ["resnet18", "mobilenetv2"].flatMap((model) => [
   unknownCell({ model, arm: "fp", weightBits: null, activationBits: null }),
   ...CR_BITS.flatMap(({ weights, activations }) =>

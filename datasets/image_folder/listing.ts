@@ -1,10 +1,12 @@
-/** What lies in an image folder: train/CLASS/* and val/CLASS/*. */
+/** Lists an image folder: train/CLASS/* and val/CLASS/*. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { DatasetSizes } from "../../src/data/types.ts";
 import { InputError, messageOf } from "../../src/errors.ts";
 
 const ENDING = /\.(jpe?g|png)$/i;
+/** Endings of images that are not read: leaving such a file out silently would change the data set. */
+const OTHER_IMAGES = /\.(jfif|jpe|webp|gif|bmp|tiff?|avif|heic|jp2|ppm|pgm|npy)$/i;
 
 /** One image file and its class. */
 export interface ImageFile {
@@ -22,22 +24,55 @@ export interface ImageListing {
   readonly origin: string;
 }
 
-/** Names of the entries of a folder, sorted by code unit; hidden ones are left out. */
-async function entries(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name } of Deno.readDir(folder)) if (!name.startsWith(".")) names.push(name);
-  return names.sort();
+/** An entry of a folder, seen through links. */
+interface Entry {
+  readonly name: string;
+  readonly path: string;
+  readonly info: Deno.FileInfo;
 }
 
-/** Such as `leads nowhere`: of a file that was listed and cannot be looked at. */
-function whyUnread(error: unknown): string {
-  return error instanceof Deno.errors.NotFound
-    ? "is a link to a file that is not there"
-    : `cannot be read (${messageOf(error)})`;
+/**
+ * Lists the entries of a folder, sorted by code unit. Hidden ones are left out.
+ * @throws {Error} If the folder or an entry cannot be read, or a name is not UTF-8; the path is named.
+ */
+function entries(folder: string): Entry[] {
+  const names = trying(folder, () => [...Deno.readDirSync(folder)].map(({ name }) => name));
+  return names.filter((name) => !name.startsWith(".")).sort().map((name) => {
+    const path = join(folder, name);
+    if (name.includes("\ufffd")) throw new Error(`"${path}" has a name that is not UTF-8: rename it`);
+    return { name, path, info: trying(path, () => Deno.statSync(path)) };
+  });
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
+function trying<Value>(path: string, read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound
+      ? "is a link to a file that is not there"
+      : error instanceof Deno.errors.PermissionDenied
+      ? "may not be read"
+      : `cannot be read (${messageOf(error)})`;
+    throw new Error(`"${path}" ${why}: replace it or take it away`);
+  }
+}
+
+/** Finds the class folders of a split. @throws {Error} If an image lies beside them. */
+function classFolders(split: string): Entry[] {
+  const all = entries(split);
+  const stray = all.find(({ name, info }) => !info.isDirectory && (ENDING.test(name) || OTHER_IMAGES.test(name)));
+  if (stray) throw new Error(`"${stray.path}" lies in no class: move it into a folder of "${split}"`);
+  return all.filter(({ info }) => info.isDirectory);
+}
+
+/** Finds the images of a class. @throws {Error} If the folder holds another folder or an image of another kind. */
+function imagesOf({ path: folder }: Pick<Entry, "path">): Entry[] {
+  const all = entries(folder);
+  const inner = all.find(({ info }) => !info.isFile);
+  if (inner) throw new Error(`"${inner.path}" is no file: put the images of a class directly into its folder`);
+  const other = all.find(({ name }) => OTHER_IMAGES.test(name));
+  if (other) throw new Error(`"${other.path}" is neither JPEG nor PNG by its name: convert it or take it away`);
+  return all.filter(({ name }) => ENDING.test(name));
 }
 
 /**
@@ -46,8 +81,7 @@ async function isFolder(path: string): Promise<boolean> {
  */
 export function countImages(folder: string): DatasetSizes | null {
   const count = (split: string) =>
-    [...Deno.readDirSync(join(folder, split))].filter(({ name, isFile }) => !isFile && !name.startsWith("."))
-      .reduce((sum, { name }) => sum + imageNames(join(folder, split, name)).length, 0);
+    classFolders(join(folder, split)).reduce((sum, entry) => sum + imagesOf(entry).length, 0);
   try {
     return { train: count("train"), test: count("val") };
   } catch {
@@ -55,34 +89,34 @@ export function countImages(folder: string): DatasetSizes | null {
   }
 }
 
-function imageNames(folder: string): string[] {
-  return [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) =>
-    !name.startsWith(".") && ENDING.test(name)
-  );
-}
-
 /**
- * Lists a folder.
+ * Lists a folder. Every entry is a class, an image, a file that is none by its ending, or hidden; all else is an error.
  *
  * The images of a split take turns: the first file of every class, then the second of every class that has one, and so on, so
  * that the first images of a split are of all classes.
  *
  * @param name Of the data set, for messages.
- * @throws {InputError} If a folder is missing, a class is empty, or train and val have other classes.
+ * @throws {InputError} If an entry cannot be used, a class is empty, or train and val have other classes.
  */
-export async function listImages(folder: string, name: string): Promise<ImageListing> {
-  const fault = (reason: string) => new InputError(`Cannot use data set "${name}" as ${reason}`);
-  const classesOf = async (split: string) => {
-    const path = join(folder, split), names: string[] = [];
-    if (!await isFolder(path)) {
-      throw fault(`"${path}" is no folder: put images into train/CLASS and val/CLASS of "${folder}"`);
+export function listImages(folder: string, name: string): ImageListing {
+  try {
+    return listed(folder);
+  } catch (error) {
+    throw new InputError(`Cannot use data set "${name}" as ${messageOf(error)}`);
+  }
+}
+
+function listed(folder: string): ImageListing {
+  const splits = ["train", "val"].map((split) => {
+    const path = join(folder, split);
+    if (!isFolder(path)) {
+      throw new Error(`"${path}" is no folder: put images into train/CLASS and val/CLASS of "${folder}"`);
     }
-    for (const entry of await entries(path)) if (await isFolder(join(path, entry))) names.push(entry);
-    return names;
-  };
-  const classes = await classesOf("train"), valClasses = await classesOf("val");
+    return { split, folders: classFolders(path) };
+  });
+  const [classes, valClasses] = splits.map(({ folders }) => folders.map((entry) => entry.name)) as [string[], string[]];
   if (classes.length < 2 || classes.length > 65_536) {
-    throw fault(
+    throw new Error(
       `"${join(folder, "train")}" has ${classes.length} folders: put one there for each of 2 to 65536 classes`,
     );
   }
@@ -90,25 +124,40 @@ export async function listImages(folder: string, name: string): Promise<ImageLis
     classes.find((entry) => !valClasses.includes(entry));
   if (odd !== undefined) {
     const [there, absent] = valClasses.includes(odd) ? ["val", "train"] : ["train", "val"];
-    throw fault(`class "${odd}" is in ${there} and not in ${absent}: give both the same folders`);
+    throw new Error(`class "${odd}" is in ${there} and not in ${absent}: give both the same folders`);
   }
   const hash = createHash("sha256");
-  const filesOf = async (split: string) => {
-    const ranked: (ImageFile & { rank: number })[] = [];
-    for (const [label, entry] of classes.entries()) {
-      const inside = join(folder, split, entry), files = (await entries(inside)).filter((file) => ENDING.test(file));
-      if (files.length === 0) throw fault(`"${inside}" has no .jpg, .jpeg or .png file: put images there`);
-      for (const [rank, file] of files.entries()) {
-        const path = join(inside, file);
-        const { size, mtime } = await Deno.stat(path).catch((error) => {
-          throw fault(`"${path}" ${whyUnread(error)}: replace the file or take it away`);
-        });
-        hash.update(JSON.stringify([split, entry, file, size, mtime?.getTime() ?? null]));
-        ranked.push({ path, label, rank });
-      }
-    }
+  const [train, val] = splits.map(({ split, folders }) => {
+    const ranked = folders.flatMap((entry, label) => {
+      const files = imagesOf(entry);
+      if (files.length === 0) throw new Error(`"${entry.path}" has no .jpg, .jpeg or .png file: put images there`);
+      return files.map(({ name, path, info: { size, mtime } }, rank) => {
+        hash.update(JSON.stringify([split, entry.name, name, size, mtime?.getTime() ?? null]));
+        return { path, label, rank };
+      });
+    });
     return ranked.sort((a, b) => a.rank - b.rank || a.label - b.label).map(({ path, label }) => ({ path, label }));
-  };
-  const train = await filesOf("train"), val = await filesOf("val");
+  }) as [ImageFile[], ImageFile[]];
   return { classes, train, val, origin: hash.digest("hex") };
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+const CLASSES_SHOWN = 20;
+
+/** Lists classes with their counts: `2 classes, training + validation images: rose 2 + 1, tulip 1 + 1`. */
+export function classCounts({ classes, train, val }: ImageListing): string {
+  const counted = [train, val].map((files) => Map.groupBy(files, ({ label }) => label));
+  const shown = classes.slice(0, CLASSES_SHOWN).map((name, label) =>
+    `${name} ${counted.map((counts) => counts.get(label)?.length ?? 0).join(" + ")}`
+  );
+  const rest = classes.length - shown.length;
+  return `${classes.length} classes, training + validation images: ${shown.join(", ")}` +
+    (rest > 0 ? ` and ${rest} more` : "");
 }

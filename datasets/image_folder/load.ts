@@ -11,12 +11,12 @@ import {
 import { readRecord, readStored, requireWritable, writeStored } from "../../src/data/stored.ts";
 import type { DataOptions, Dataset, DatasetDefinition, DatasetFamily } from "../../src/data/types.ts";
 import { InputError, messageOf } from "../../src/errors.ts";
-import { countImages, type ImageFile, type ImageListing, listImages } from "./listing.ts";
+import { classCounts, countImages, type ImageFile, type ImageListing, listImages } from "./listing.ts";
 
 const PREFIX = "folder:", PATTERN = "folder:NAME@SIDE";
 /** One name, no path: what a spec names lies in REQUANT_DATA itself. */
 const NAME = /^folder:([A-Za-z0-9_][A-Za-z0-9._-]*)@([1-9]\d{0,2})$/;
-const SMALLEST_SIDE = 8, LARGEST_SIDE = 512, LOG_EVERY_IMAGES = 5000;
+const SMALLEST_SIDE = 8, LARGEST_SIDE = 512, LOG_EVERY_IMAGES = 5000, BAD_SHOWN = 20;
 
 /** Part of the origin of cached bytes: raised when files are decoded in another way. */
 const DECODING = "square, triangle: 1";
@@ -78,24 +78,28 @@ async function decodeAll(
   const { squareDecoder } = await import("./decode.ts");
   const parts = emptyParts(manifest), decode = await squareDecoder(manifest.imageShape[0]);
   const total = listing.train.length + listing.val.length;
+  const bad: string[] = [];
   let done = 0;
   const fill = async (files: readonly ImageFile[], images: Uint8Array, labels: Uint8Array<ArrayBuffer>) => {
     const numbers = labelsOf(labels, manifest), size = images.length / files.length;
     for (const [i, { path, label }] of files.entries()) {
-      images.set(
-        await Deno.readFile(path).then(decode).catch((error) => {
-          throw new InputError(
-            `Cannot read "${path}" as an image as ${messageOf(error)}: replace the file or take it away`,
-          );
-        }),
-        i * size,
-      );
+      const image = await Deno.readFile(path).then(decode).catch((error) => {
+        bad.push(`"${path}" (${messageOf(error)})`);
+      });
+      if (image) images.set(image, i * size);
       numbers[i] = label;
       if (++done % LOG_EVERY_IMAGES === 0) log(`${manifest.name}: ${done} of ${total} images decoded`);
     }
   };
   await fill(listing.train, parts.trainImages, parts.trainLabels);
   await fill(listing.val, parts.testImages, parts.testLabels);
+  if (bad.length > 0) {
+    const more = bad.length > BAD_SHOWN ? ` and ${bad.length - BAD_SHOWN} more` : "";
+    throw new InputError(
+      `Cannot use data set "${manifest.name}" as ${bad.length} of ${total} files cannot be read as images: ` +
+        `${bad.slice(0, BAD_SHOWN).join(", ")}${more}: replace them or take them away`,
+    );
+  }
   return parts;
 }
 
@@ -116,8 +120,9 @@ export async function loadImageFolder(
       `Cannot use data set "${name}" as REQUANT_DATA is not set: set it to the folder that "${folder}" lies in`,
     );
   }
-  const listing = await listImages(join(ownData, folder), name), manifest = manifestOf(name, side, listing);
+  const listing = listImages(join(ownData, folder), name), manifest = manifestOf(name, side, listing);
   requireRoom(manifest, limitBytes);
+  log(`${name}: ${classCounts(listing)}`);
   const origin = `${DECODING}: ${listing.origin}`, place = join(cache, `folder-${folder}@${side}`);
   const record = options.fresh ? null : await readRecord(place, manifest);
   if (record?.origin === origin) {

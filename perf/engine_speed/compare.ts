@@ -7,7 +7,7 @@ import { createMethod } from "../../src/methods/mod.ts";
 import { modelNamed } from "../../src/nn/mod.ts";
 import type { RunSpec } from "../../src/record/spec.ts";
 import { quantizationOf } from "../../src/train/quantization.ts";
-import { startTensors } from "../../src/train/start.ts";
+import { startTensors } from "../../src/train/setup.ts";
 import { type StepInputs, type StepOutputs, trainingStep } from "../../src/train/step.ts";
 import { stepInputs } from "../../src/train/step_inputs.ts";
 import type { Dataset } from "../../src/data/types.ts";

@@ -1,11 +1,13 @@
-/** `deno task peer`: see `--help`. */
-import process from "node:process";
+/** `deno task dev:peer`: see `--help`. */
 import { join } from "node:path";
 import { InputError } from "../../src/errors.ts";
+import { helpAlone, runCommand } from "../../src/cli/command_line.ts";
+import { openConsole } from "../../src/cli/console.ts";
 import type { PeerCase, PeerMeasurement } from "./measurement.ts";
-import { HELP, parsePeerOptions, type PeerOptions } from "./options.ts";
+import { peerLine, type PeerOptions, peerOptions } from "./options.ts";
 
-async function measure(options: PeerOptions, log: (line: string) => void): Promise<number> {
+async function measure(options: PeerOptions): Promise<number> {
+  const log = (line: string) => output.stderr(`${line}\n`);
   // loaded here: --help needs none of it
   const { openEngine } = await import("../../src/engine/mod.ts");
   const { captureEnvironment } = await import("../../src/pool/environment.ts");
@@ -96,19 +98,18 @@ async function measure(options: PeerOptions, log: (line: string) => void): Promi
   writeFileAtomic(`${file}.json`, json);
   writeFileAtomic(`${file}.md`, page);
   await Deno.remove(unfinished);
-  process.stdout.write(options.json ? json : page);
+  output.stdout(options.json ? json : page);
   const failed = summarise(measurement).some(({ counts, notRun }) =>
     counts === false || (notRun !== null && !Object.values(absent).includes(notRun))
   );
   return failed ? 1 : 0;
 }
 
-try {
-  const options = parsePeerOptions(Deno.args);
-  if (options) process.exitCode = await measure(options, (line) => void process.stderr.write(`${line}\n`));
-  else process.stdout.write(HELP);
-} catch (error) {
-  if (!(error instanceof InputError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 2;
-}
+const output = openConsole(), line = peerLine();
+if (helpAlone(line, Deno.args, output)) Deno.exit(0);
+Deno.exit(
+  await runCommand<Parameters<typeof peerOptions>[0]>(line, Deno.args, {
+    output,
+    act: (values) => measure(peerOptions(values)),
+  }),
+);

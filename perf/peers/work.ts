@@ -215,7 +215,7 @@ export async function readWork(path: string): Promise<{
   labels: tf.Tensor;
 }> {
   const file = await readCheckpoint<Work>(path);
-  if (!file) throw new InputError(`Cannot read the work "${path}" as it is not there: run \`deno task peer\``);
+  if (!file) throw new InputError(`Cannot read the work "${path}" as it is not there: run \`deno task dev:peer\``);
   const [paramsData, stateData] = ["params/", "state/"].map((prefix) => leavesUnder(file.tensors, prefix));
   const params = toTensors(paramsData!), state = toTensors(stateData!), { model, method } = parts(file.position);
   const teacherTensors = (data: Readonly<Record<string, TensorData>>) =>

@@ -1,11 +1,93 @@
 /**
- * What a report knows of a paper: its published cells, what they mean, and how our arms map to its rows.
- * Plain data, filled in under `benchmarks/<paper>/`.
+ * A paper as plain data: its tables, the arms in them, and its published numbers. Planning makes runs of it, reporting
+ * compares them with it. Papers are filled in under `benchmarks/<paper>/`.
  */
+import type { ProtocolName, RunSpec } from "../record/spec.ts";
+import type { Bits } from "./bits.ts";
+import type { Protocol } from "./protocol.ts";
+
+/** Options that `deno task dev:tune` chooses: FPQ's weight of CSD, CR's of the consistency, MEC's of the coding length. */
+export type TunedOption = "csdWeight" | "weight" | "beta";
+
+/** A row of a table: one method with its options, on one quantizer. Its id is the `arm` of its runs. */
+export interface Arm {
+  readonly id: string;
+  readonly title: string;
+  /** `reconstruction` or `stand-in`: printed beside the arm's numbers; null: built from the full paper. */
+  readonly label: "reconstruction" | "stand-in" | null;
+  /**
+   * Ids of arms that have a part of this one (its quantizer, its second view, its averaging, its base), in the order of the
+   * columns: a gain counts only against each of them too. Left out: none.
+   */
+  readonly controls?: readonly string[];
+  readonly method: RunSpec["method"];
+  /** Null: full precision. */
+  readonly quantizer: string | null;
+  /** Full-precision arm whose run of the same seed it starts from; null: random weights. */
+  readonly start: Arm | null;
+  /**
+   * The option of the method that a protocol may choose in place of the arm's own value, which is the default of its kind.
+   * Left out: none, as where the arm is about that very option.
+   */
+  readonly tuned?: TunedOption;
+  /** Share of the training images whose label is used; left out: all. */
+  readonly labelledFraction?: number;
+}
+
+/** All that a report needs of an arm. Rows of other tools have no more. */
+export type ArmTitle = Pick<Arm, "id" | "title" | "label" | "controls">;
+
+/** Values that the runs of a table have in place of their protocol's, in full precision and quantized. */
+export interface TableChanges {
+  readonly dataset?: Partial<Pick<Protocol["dataset"], "trainExamples" | "heldOut" | "testExamples">>;
+  readonly recipe?: Partial<Omit<RunSpec["recipe"], "version">>;
+}
+
+/** A table of a paper: every arm on every model at every pair of bits. */
+export interface Table<Row extends ArmTitle = Arm> {
+  readonly id: string;
+  readonly title: string;
+  readonly dataset: string;
+  /** Models of protocol paper. */
+  readonly models: readonly string[];
+  /** Bits of the quantized arms. */
+  readonly bits: readonly Bits[];
+  readonly arms: readonly Row[];
+  /**
+   * For a data set that is too small for the protocols, or a recipe of its own; printed among the paper's deviations. Tables
+   * on one data set share runs, so they must have the same.
+   * @default none
+   */
+  readonly changes?: TableChanges;
+  /** Protocols of its runs, the one of the published numbers first; left out: all, first `paper`. */
+  readonly protocols?: readonly ProtocolName[];
+  /** True where the paper's models are not known to us, so that no run can be of another one. */
+  readonly modelsAreUnknown?: true;
+}
+
+/** A row of a table, whatever its protocol. Null bits: full precision. */
+export interface RowKey {
+  readonly dataset: string;
+  readonly model: string;
+  readonly arm: string;
+  readonly weightBits: number | null;
+  readonly activationBits: number | null;
+}
+
+/** True if runs of this row fill a cell of the table. Any model may. */
+export function isInTable(
+  table: Table<ArmTitle>,
+  { protocol, dataset, arm, weightBits, activationBits }: Omit<RowKey, "model"> & { readonly protocol: ProtocolName },
+): boolean {
+  if (table.protocols?.includes(protocol) === false) return false;
+  if (dataset !== table.dataset || !table.arms.some(({ id }) => id === arm)) return false;
+  return weightBits === null ||
+    table.bits.some(({ weights, activations }) => weights === weightBits && activations === activationBits);
+}
 
 /** One published number, or the statement that it is unknown. */
 export interface PublishedCell {
-  /** Id of the table within the paper's page, such as `table4` or `mec-bits`. */
+  /** Id of the paper's table, such as `table4` or `mec-bits`. */
   readonly table: string;
   readonly dataset: string;
   /** Model id, such as `resnet18`; the id of `src/nn` where Requant has it. */
@@ -17,44 +99,10 @@ export interface PublishedCell {
   readonly activationBits: number | null;
   /** Top-1 accuracy in percent; null where it is not known. */
   readonly top1Percent: number | null;
-  /** Where it was read: `arXiv:2503.11159v1, Table 4`. */
+  /** Place where it was read: `arXiv:2503.11159v1, Table 4`. */
   readonly source: string;
-  /** Why it is unknown; null when it is known. */
+  /** Reason why it is unknown; null: it is known. */
   readonly reason: string | null;
-}
-
-/** A published oddity that must stand beside every comparison it touches. */
-export interface Anomaly {
-  readonly text: string;
-  /** Which cells it touches: every field that is given must match. */
-  readonly touches: Partial<
-    Pick<PublishedCell, "table" | "dataset" | "model" | "arm" | "weightBits" | "activationBits">
-  >[];
-}
-
-/** A row label of a table. */
-export interface ArmTitle {
-  readonly id: string;
-  readonly title: string;
-  /** `reconstruction` or `stand-in`: printed wherever the arm's numbers show; null: built from the full paper. */
-  readonly label: "reconstruction" | "stand-in" | null;
-  /**
-   * Ids of arms that have a part of this one (its quantizer, its second view, its averaging, its base), in the order of the
-   * columns: a gain counts only against each of them too. Left out: none.
-   */
-  readonly controls?: readonly string[];
-}
-
-/** A table of a paper's page: which of our runs fill it, whatever their model. */
-export interface PageTable {
-  readonly id: string;
-  readonly title: string;
-  readonly dataset: string;
-  readonly arms: readonly string[];
-  /** Of the quantized arms. */
-  readonly bits: readonly { readonly weights: number; readonly activations: number }[];
-  /** Where the paper's models are not known to us, so that no run can be of another one. */
-  readonly modelsAreUnknown?: true;
 }
 
 /** A difference that a paper states without the two numbers that it is made of. */
@@ -70,8 +118,17 @@ export interface PublishedDifference {
   /** Top-1 of the arm less top-1 of the baseline, in points. */
   readonly differencePoints: number;
   readonly source: string;
-  /** What is not known of it; null: nothing. */
+  /** The part of it that is not known; null: nothing. */
   readonly reason: string | null;
+}
+
+/** A published oddity that must stand beside every comparison it touches. */
+export interface Anomaly {
+  readonly text: string;
+  /** Cells that it touches: every field that is given must match. */
+  readonly touches: Partial<
+    Pick<PublishedCell, "table" | "dataset" | "model" | "arm" | "weightBits" | "activationBits">
+  >[];
 }
 
 /** A number of every run that a claim compares: accuracy, or a measurement by its name and the title of its number. */
@@ -81,49 +138,66 @@ export type ClaimQuantity =
 
 /** A statement of a paper about two arms, in a form that runs can support or contradict. */
 export interface Claim {
-  /** Unique on its page. */
+  /** Unique in its paper. */
   readonly id: string;
-  /** In one sentence, as the paper has it. */
+  /** One sentence, as the paper has it. */
   readonly statement: string;
   readonly source: string;
   readonly quantity: ClaimQuantity;
   readonly arm: string;
   /** Id of an arm, or `own_fp`: the full-precision run that each run started from. */
   readonly baseline: string;
-  /** Of the arm's number to the baseline's; `at_least`: not more than `margin` below it. */
+  /** Relation of the arm's number to the baseline's; `at_least`: not more than `margin` below it. */
   readonly relation: "above" | "below" | "at_least";
-  /** Of `at_least`, in the number's unit, >= 0: our reading of words such as "comparable". */
+  /** For `at_least`, in the number's unit, >= 0: our reading of words such as "comparable". */
   readonly margin?: number;
   readonly dataset: string;
   /** Models that the paper says it of; empty: the paper does not say. */
   readonly models: readonly string[];
-  /** Widths at which it is tested. */
-  readonly bits: readonly { readonly weights: number; readonly activations: number }[];
+  /** Bits at which it is tested. */
+  readonly bits: readonly Bits[];
   /** Published number of the arm less that of the baseline; null: the paper gives the direction alone. */
   readonly published: number | null;
-  /** What the paper leaves open, so that no run can be its like; null: nothing. */
+  /** Facts that the paper leaves open, so that no run can equal it; null: none. */
   readonly open: string | null;
 }
 
-/** A paper's page. */
-export interface PaperPage {
-  /** `mec`, `fpq` or `cr`. */
+/** A range that the mean of a cell's runs must reach, or, for a control, must miss. Fixed before the first run. */
+export interface Tolerance extends Pick<RowKey, "dataset" | "model" | "arm"> {
+  readonly protocol: ProtocolName;
+  /** Null: full precision. */
+  readonly bits: Bits | null;
+  /** `top1`: accuracy in percent; `gap`: points below the full precision that each run started from. */
+  readonly quantity: "top1" | "gap";
+  /** Null: no bound. */
+  readonly least: number | null;
+  readonly most: number;
+  /** False: a control, which must fall outside, or the tolerance could not fail. */
+  readonly inside: boolean;
+  /** Source of the range. */
+  readonly source: string;
+}
+
+/** A paper. One folder under `benchmarks/` and one line in `benchmarks/mod.ts`. */
+export interface Paper<Row extends ArmTitle = Arm> {
   readonly id: string;
   readonly title: string;
   readonly citation: string;
   readonly arxiv: string;
   /** One sentence on how much of the paper is known, such as that the method is a reconstruction; null: the whole text. */
   readonly caveat: string | null;
-  readonly tables: readonly PageTable[];
-  /** In the order of the rows. */
-  readonly arms: readonly ArmTitle[];
+  readonly tables: readonly Table<Row>[];
+  /** Every arm of the tables once, in the order of the rows. */
+  readonly arms: readonly Row[];
   readonly published: readonly PublishedCell[];
   readonly publishedDifferences: readonly PublishedDifference[];
   readonly anomalies: readonly Anomaly[];
   /** Left out: none. */
   readonly claims?: readonly Claim[];
-  /** What the paper does not say and what we took, numbered for print. */
+  /** Left out: none. */
+  readonly tolerances?: readonly Tolerance[];
+  /** Choices of ours where the paper says nothing, numbered for print. */
   readonly assumptions: readonly string[];
-  /** Where we knowingly differ from what the paper says. */
+  /** Differences to the paper that we know of. */
   readonly deviations: readonly string[];
 }

@@ -1,26 +1,71 @@
-/**
- * Checkpoints in the safetensors format: 8 bytes header length (little-endian), a JSON header, the tensors' bytes.
- *
- * Written by hand, as no maintained npm library writes the format; every safetensors reader opens the files. The header's
- * `__metadata__` holds the run's position as JSON text and the SHA-256 of all the rest, so that a damaged file is
- * refused instead of loaded.
- * @see https://github.com/huggingface/safetensors#format
- */
+/** Contents of a checkpoint, and its files. */
 import { createHash } from "node:crypto";
-import { dirname } from "node:path";
+import { join } from "node:path";
 import { InputError, messageOf } from "../errors.ts";
-import type { TensorData } from "../nn/initialise.ts";
+import type { Environment, Epoch } from "../record/record.ts";
+import { LostRunError, type Spent } from "../record/trainer.ts";
+import { writeFileAtomic } from "../store/files.ts";
+import { decode, encode, metadataAt, type NamedTensors } from "./safetensors.ts";
 
-/** Version of what we put into `__metadata__`. */
 const SCHEMA = "requant-checkpoint-1";
 
-/** Tensors by path, and where the run stood. */
-export interface Checkpoint<Position> {
-  readonly tensors: Readonly<Record<string, TensorData>>;
-  readonly position: Position;
+/** Data and teacher of a run's numbers. Checkpoints of older code name the run alone. */
+export interface Origin {
+  readonly runId: string;
+  /** SHA-256 of the decoded bytes of the data set. */
+  readonly dataSha256?: string;
+  /** SHA-256 of the network that the run started from; absent too where it has no teacher. */
+  readonly teacherSha256?: string;
 }
 
-/** The checkpoint before the one at `path`: a run keeps two, as the newest may turn out to be damaged. */
+/** Progress of a run: all that a checkpoint holds beside the tensors. */
+export interface Position extends Origin {
+  /** Steps done. */
+  readonly step: number;
+  /** Steps of the whole run; absent in checkpoints of older code. */
+  readonly steps?: number;
+  /** Sums over the steps of the current epoch, by metric. */
+  readonly sums: Record<string, number>;
+  readonly curve: readonly Epoch[];
+  readonly trainSeconds: number;
+  /** By the processes of the run up to this checkpoint, evaluation and saving included; absent likewise. */
+  readonly spent?: Spent;
+  /** Environments of these processes, each once; absent likewise. */
+  readonly environments?: readonly Environment[];
+}
+
+/** Tensors under `params/`, `velocity/`, `state/` and `memory/`, and the progress of their run. */
+export interface Checkpoint<At = Position> {
+  readonly tensors: NamedTensors;
+  readonly position: At;
+}
+
+/** The tensors of a checkpoint that are its network: parameters and running statistics, not the optimizer's memory. */
+export function networkOf(tensors: NamedTensors): NamedTensors {
+  return Object.fromEntries(Object.entries(tensors).filter(([name]) => /^(params|state)\//.test(name)));
+}
+
+/** SHA-256 of a checkpoint's network: of name, shape and float32 bytes of each of its tensors, by name. */
+export function networkSha256(tensors: NamedTensors): string {
+  const hash = createHash("sha256"), network = networkOf(tensors);
+  for (const name of Object.keys(network).sort()) {
+    const { shape, values } = network[name]!;
+    hash.update(`${name} ${shape.join(" ")}\n`);
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest("hex");
+}
+
+/** A tensor that holds a NaN or an infinity, in words; null: none does. */
+export function oddTensorOf(tensors: NamedTensors): string | null {
+  for (const [path, { values }] of Object.entries(tensors)) {
+    const odd = values.findIndex((value) => !Number.isFinite(value));
+    if (odd >= 0) return `"${path}" holds ${values[odd]} in place ${odd} of ${values.length}`;
+  }
+  return null;
+}
+
+/** The file before the one at `path`: a run keeps two, as the newest may turn out to be damaged. */
 export function previousCheckpoint(path: string): string {
   return besideCheckpoint(path, "previous");
 }
@@ -29,186 +74,142 @@ function besideCheckpoint(path: string, kind: "previous" | "damaged"): string {
   return path.replace(/(\.safetensors)?$/, `.${kind}$1`);
 }
 
+/** Options of writing a checkpoint. */
+export interface WriteOptions {
+  readonly keepPrevious?: boolean;
+  /** Called just before the file is replaced. @throws {LostRunError} If this process has lost the run. */
+  readonly beforeWrite?: (() => void) | undefined;
+}
+
 /**
- * Writes to a temporary name, flushes it to the disk and renames; the checkpoint that was there becomes the previous one,
- * or is replaced.
+ * Writes a checkpoint as a whole. The one that was there becomes the previous one, or is replaced.
  *
- * A kill at any moment leaves the newest, or none of that name and the previous one, whole either way.
+ * A kill at any moment leaves the newest, or the previous one alone; both are whole.
  * @throws {InputError} If the system refuses; the checkpoints that were there are then intact.
+ * @throws {LostRunError} If the one there is of the same run and has more steps: another process is further.
  */
-export async function writeCheckpoint<Position>(
+// deno-lint-ignore require-await
+export async function writeCheckpoint<At = Position>(
   path: string,
-  checkpoint: Checkpoint<Position>,
-  { keepPrevious = true }: { readonly keepPrevious?: boolean } = {},
+  { tensors, position }: Checkpoint<At>,
+  { keepPrevious = true, beforeWrite }: WriteOptions = {},
 ): Promise<void> {
-  // Two processes may write the same run for a moment, where a lost worker lives on: each has a name of its own.
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const previous = previousCheckpoint(path);
+  writeFileAtomic(path, encode(tensors, { schema: SCHEMA, position: JSON.stringify(position) }), {
+    beforeRename() {
+      beforeWrite?.();
+      requireNotFurther(path, position as Partial<Position>);
+      if (keepPrevious) renameIfThere(path, previous);
+    },
+    refusal(error) {
+      const why = (error as { code?: string }).code === "ENOSPC" ? "the disk is full" : messageOf(error);
+      return new InputError(
+        `Cannot write the checkpoint "${path}" as ${why}: make the folder writable, with space for two checkpoints, and ` +
+          "run the same command again",
+        { cause: error },
+      );
+    },
+  });
+}
+
+/** @throws {LostRunError} If the checkpoint at `path` is of the same run and has more steps. */
+function requireNotFurther(path: string, { runId, step = 0 }: Partial<Position>): void {
+  const there = positionAt(path);
+  if (runId === undefined || there?.runId !== runId || there.step === undefined || there.step <= step) return;
+  throw new LostRunError(runId, `its checkpoint is of step ${there.step}, and step ${step} would replace it`);
+}
+
+/** Reads the progress of a checkpoint without its tensors and checksum; null: there is none that can be read. */
+function positionAt(path: string): Partial<Position> | null {
   try {
-    await writeFlushed(temporary, serialise(checkpoint));
-    if (keepPrevious) await renameIfThere(path, previousCheckpoint(path));
-    await Deno.rename(temporary, path);
-    await flushFolder(dirname(path));
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    const why = (error as { code?: string }).code === "ENOSPC" ? "the disk is full" : messageOf(error);
-    throw new InputError(
-      `Cannot write the checkpoint "${path}" as ${why}: make the folder writable, with space for two checkpoints, and ` +
-        "run the same command again",
-      { cause: error },
-    );
+    return JSON.parse(metadataAt(path)["position"]!);
+  } catch {
+    return null;
   }
 }
 
-/** The bytes of a checkpoint, in the parts that they are made of. */
-function serialise<Position>(checkpoint: Checkpoint<Position>): readonly Uint8Array<ArrayBuffer>[] {
-  const names = Object.keys(checkpoint.tensors).sort();
-  const total = names.reduce((sum, name) => sum + checkpoint.tensors[name]!.values.byteLength, 0);
-  const data = new Uint8Array(total), header: Record<string, unknown> = {};
-  let offset = 0;
-  for (const name of names) {
-    const { shape, values } = checkpoint.tensors[name]!, end = offset + values.byteLength;
-    data.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), offset);
-    header[name] = { dtype: "F32", shape, data_offsets: [offset, end] };
-    offset = end;
-  }
-  const metadata = { schema: SCHEMA, position: JSON.stringify(checkpoint.position) };
-  header["__metadata__"] = { ...metadata, sha256: checksum({ ...header, "__metadata__": metadata }, data) };
-  const text = JSON.stringify(header);
-  const json = new TextEncoder().encode(text.padEnd(Math.ceil(text.length / 8) * 8)); // the data starts at a multiple of 8
-  const length = new Uint8Array(8);
-  new DataView(length.buffer).setBigUint64(0, BigInt(json.length), true);
-  return [length, json, data];
+/**
+ * Keeps the checkpoint at the end of an epoch as `<folder>/checkpoints/epoch-<n>.safetensors`, in place of an older one: a
+ * resumed run comes to the same bytes, and a deleted training must leave nothing.
+ * @throws {InputError} If the system refuses.
+ */
+export async function keepEpoch(
+  folder: string,
+  checkpoint: Checkpoint,
+  { beforeWrite }: Pick<WriteOptions, "beforeWrite"> = {},
+): Promise<void> {
+  const path = join(folder, "checkpoints", `epoch-${checkpoint.position.curve.length}.safetensors`);
+  await writeCheckpoint(path, checkpoint, { keepPrevious: false, beforeWrite });
 }
 
-async function writeFlushed(path: string, parts: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
-  const file = await Deno.open(path, { write: true, createNew: true });
+function renameIfThere(from: string, to: string): void {
   try {
-    for (const part of parts) {
-      for (let written = 0; written < part.length;) written += await file.write(part.subarray(written));
-    }
-    await file.sync();
-  } finally {
-    file.close();
-  }
-}
-
-async function renameIfThere(from: string, to: string): Promise<void> {
-  try {
-    await Deno.rename(from, to);
+    Deno.renameSync(from, to);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
-/** Flushes the names of a folder, so that a power cut does not undo a rename; some systems flush no folders. */
-async function flushFolder(path: string): Promise<void> {
-  if (Deno.build.os === "windows") return;
-  const folder = await Deno.open(path);
-  try {
-    await folder.sync();
-  } finally {
-    folder.close();
-  }
-}
-
 /**
  * Reads a checkpoint.
- * @param remedy What to do about a damaged one, as the reader knows: only a run that goes on from its own may be told to
- * delete it, as any other may be a network that nothing else has.
+ * @param remedy Only a run that resumes from its own checkpoint may be told to delete it: any other may be the only copy of
+ * a network.
  * @returns Null if there is none.
- * @throws {InputError} If the file is cut, damaged or of another schema.
+ * @throws {InputError} If the file cannot be read, or is cut, damaged or of another schema.
  */
-export async function readCheckpoint<Position>(
+export async function readCheckpoint<At = Position>(
   path: string,
   remedy = "restore that file, or make it again",
-): Promise<Checkpoint<Position> | null> {
-  const read = await load<Position>(path);
+): Promise<Checkpoint<At> | null> {
+  const read = await load<At>(path);
   if (read instanceof InputError) throw new InputError(`${read.message}: ${remedy}`);
   return read;
 }
 
-/** A checkpoint; null: there is none; an error without a remedy: it is cut, damaged or of another schema. */
-async function load<Position>(path: string): Promise<Checkpoint<Position> | InputError | null> {
-  let bytes: Uint8Array<ArrayBuffer>;
+/** A checkpoint; null: there is none; an error without a remedy: it cannot be read. */
+async function load<At>(path: string): Promise<Checkpoint<At> | InputError | null> {
   try {
-    bytes = await Deno.readFile(path);
+    const { isFile, isDirectory, isSymlink } = await Deno.lstat(path);
+    // to read a pipe would wait for its writer for ever, and a link may lead anywhere
+    if (!isFile) {
+      throw new Error(isDirectory ? "it is a folder" : isSymlink ? "it is a link" : "it is a pipe or a device");
+    }
+    const { tensors, metadata } = decode(await Deno.readFile(path), SCHEMA);
+    return { tensors, position: JSON.parse(metadata["position"]!) };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-  try {
-    return parse<Position>(bytes);
-  } catch (error) {
     return new InputError(`Cannot read the checkpoint "${path}" as ${messageOf(error)}`);
   }
 }
 
 /**
- * Reads the newest checkpoint of a run that can be read, to go on from it: the one at `path`, else the previous one.
+ * Reads the newest checkpoint of a run that can be read, to resume from it: the one at `path`, else the previous one.
  *
  * A damaged one is set aside under the name `checkpoint.damaged.safetensors`, so that it never takes the place of the
- * previous one. For a teacher `readCheckpoint` alone is right: its previous checkpoint is another network.
+ * previous one.
  *
- * @param log Told when the newest cannot be used.
+ * @param log Gets a line when the newest cannot be used.
  * @returns Null if there is none.
  * @throws {InputError} If there are some and none can be read.
  */
-export async function readNewestCheckpoint<Position>(
+export async function readNewestCheckpoint<At = Position>(
   path: string,
   log: (line: string) => void = () => {},
-): Promise<Checkpoint<Position> | null> {
+): Promise<Checkpoint<At> | null> {
   const previous = previousCheckpoint(path), remedy = "delete it to start that run from its beginning";
-  const newest = await load<Position>(path);
-  if (newest === null) return await readCheckpoint<Position>(previous, remedy);
+  const newest = await load<At>(path);
+  if (newest === null) return await readCheckpoint<At>(previous, remedy);
   if (!(newest instanceof InputError)) return newest;
-  const older = await load<Position>(previous);
+  const older = await load<At>(previous);
   if (older === null) throw new InputError(`${newest.message}: ${remedy}`);
   if (older instanceof InputError) {
     throw new InputError(
-      `Cannot go on from "${path}" or from "${previous}" as both are damaged: delete both to start that run from its ` +
+      `Cannot resume from "${path}" or from "${previous}" as both are damaged: delete both to start that run from its ` +
         "beginning",
       { cause: older },
     );
   }
-  await renameIfThere(path, besideCheckpoint(path, "damaged"));
-  log(`${newest.message}: going on from the one before it`);
+  renameIfThere(path, besideCheckpoint(path, "damaged"));
+  log(`${newest.message}: resuming from the one before it`);
   return older;
-}
-
-/** SHA-256 of the header (without the checksum itself) and the data. */
-function checksum(header: Record<string, unknown>, data: Uint8Array): string {
-  return createHash("sha256").update(JSON.stringify(header)).update(data).digest("hex");
-}
-
-interface HeaderEntry {
-  readonly dtype: string;
-  readonly shape: number[];
-  readonly data_offsets: [number, number];
-}
-
-function parse<Position>(bytes: Uint8Array<ArrayBuffer>): Checkpoint<Position> {
-  if (bytes.length < 8) throw new Error(`it is cut: it has ${bytes.length} bytes`);
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  if (length > bytes.length - 8) throw new Error(`its header is cut: it has ${bytes.length} bytes`);
-  let header: Record<string, HeaderEntry | Record<string, string>>;
-  try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
-  } catch {
-    throw new Error("its header is not JSON");
-  }
-  const metadata = header["__metadata__"] as Record<string, string> | undefined;
-  if (metadata?.["schema"] !== SCHEMA) {
-    throw new Error(`its schema must be "${SCHEMA}": current value is ${JSON.stringify(metadata?.["schema"])}`);
-  }
-  const data = bytes.slice(8 + length), { sha256, ...stated } = metadata;
-  if (checksum({ ...header, "__metadata__": stated }, data) !== sha256) {
-    throw new Error("its bytes do not have the checksum that it states");
-  }
-  const tensors: Record<string, TensorData> = {};
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === "__metadata__") continue;
-    const { shape, data_offsets: [begin, end] } = entry as HeaderEntry;
-    tensors[name] = { shape, values: new Float32Array(data.buffer, begin, (end - begin) / 4) };
-  }
-  return { tensors, position: JSON.parse(metadata["position"]!) };
 }

@@ -1,50 +1,40 @@
-/**
- * Full-precision runs that are kept to start from: a folder laid out as an `--out` folder, each run with its record and its
- * network.
- *
- * They spare a grid the training of its teachers, which every arm shares; what started from one names it in its spec.
- */
+/** Full-precision runs that are kept to start from, in a folder laid out as an `--out` folder: a grid need not train them again. */
 import { InputError } from "../errors.ts";
-import { makeFolder } from "../store/files.ts";
-import { runIds } from "../store/folder.ts";
-import { openLocks } from "../store/locks.ts";
-import { describeRun, type PlannedRun } from "../plan/plan.ts";
 import type { RunRecord } from "../record/record.ts";
+import { makeFolder } from "../store/files.ts";
+import { runIds } from "../store/store.ts";
+import { openLocks } from "../store/locks.ts";
 import { checkpointFile, openRun, readRecord, runFolder, writeRecord } from "../store/store.ts";
-import { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-import { mismatchOf } from "./mismatch.ts";
-import { OF_NETWORK } from "./network_digest.ts";
-import type { Position } from "../train/position.ts";
+import { type Checkpoint, networkOf, writeCheckpoint } from "./checkpoint.ts";
+import { openNetwork } from "./open_network.ts";
 
 /** A full-precision run that is done, and its network. */
 export interface Teacher {
   readonly record: RunRecord;
-  readonly checkpoint: Checkpoint<Position>;
+  readonly checkpoint: Checkpoint;
 }
 
-/**
- * The teacher of a folder by id.
- * @returns Null: the folder has no such run that is done.
- * @throws {InputError} If its record or its network cannot be read, or the network is not of that record.
- */
-export async function readTeacher(folder: string, id: string): Promise<Teacher | null> {
+/** @returns Null: the folder has no such run that is done. */
+async function readTeacher(folder: string, id: string): Promise<Teacher | null> {
   const record = readRecord(folder, id);
   if (record === null || record.status !== "done" || record.spec.teacher !== null) return null;
-  const path = checkpointFile(folder, id), remedy = "restore that file, or train that run again";
-  const checkpoint = await readCheckpoint<Position>(path, remedy);
-  if (checkpoint === null) {
-    throw new InputError(`Cannot start from run ${id} as its network ${path} is missing: ${remedy}`);
-  }
-  const why = mismatchOf(checkpoint, { id, record });
-  if (why !== null) throw new InputError(`Cannot start from run ${id} as the network ${path} is ${why}: ${remedy}`);
+  const checkpoint = await openNetwork(checkpointFile(folder, id), {
+    id,
+    record,
+    purpose: `Cannot start from run ${id}`,
+    instead: "train that run again",
+  });
   return { record, checkpoint };
 }
 
 /**
  * The teachers of a folder among the runs of a plan, by id.
- * @throws {InputError} If the folder has no run at all, or one cannot be read.
+ * @throws {InputError} If the folder has no run at all, or a record or network cannot be read or do not fit each other.
  */
-export async function findTeachers(folder: string, runs: readonly PlannedRun[]): Promise<Map<string, Teacher>> {
+export async function findTeachers(
+  folder: string,
+  runs: readonly { readonly id: string }[],
+): Promise<Map<string, Teacher>> {
   const present = new Set(runIds(folder));
   if (present.size === 0) {
     throw new InputError(
@@ -94,10 +84,10 @@ export async function placeTeachers(out: string, teachers: Iterable<Teacher>): P
       try {
         if (readRecord(out, record.id)?.status === "done") continue;
         openRun(out, record.spec);
-        const tensors = Object.fromEntries(
-          Object.entries(checkpoint.tensors).filter(([path]) => OF_NETWORK.test(path)),
-        );
-        await writeCheckpoint(checkpointFile(out, record.id), { ...checkpoint, tensors });
+        await writeCheckpoint(checkpointFile(out, record.id), {
+          ...checkpoint,
+          tensors: networkOf(checkpoint.tensors),
+        });
         writeRecord(out, record);
         placed.push(record);
       } finally {
@@ -108,11 +98,6 @@ export async function placeTeachers(out: string, teachers: Iterable<Teacher>): P
     locks.close();
   }
   return placed;
-}
-
-/** A teacher in a few words: `fp resnet20 seed 0, 88.43 %`. */
-export function describeTeacher({ spec, metrics }: RunRecord): string {
-  return `${describeRun(spec)}, ${metrics!["top1Percent"]!.toFixed(2)} %`;
 }
 
 /** The records of teachers, by id; of null none. */

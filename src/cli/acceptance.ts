@@ -9,8 +9,10 @@ import { type RunRecord, startedFrom } from "../record/record.ts";
 import { runId, type RunSpec } from "../record/spec.ts";
 import { FP, LSQ } from "../../benchmarks/arms.ts";
 import { gridSpecs } from "../plan/grid_specs.ts";
-import { formatBits } from "../plan/tables.ts";
+import { formatBits } from "../catalog/bits.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
+import type { Console } from "./console.ts";
+import { fixedRuns } from "./fixed_runs.ts";
 
 const SEED = 0;
 
@@ -82,4 +84,21 @@ export function acceptanceTable(rows: readonly AcceptanceRow[]): string {
     `| ${row.title} | ${row.target} | ${cell(row)} | ${loss(row, i)} | ${verdict(row)} |`
   );
   return ["| Run, seed 0 | Target | Top-1, test | Loses | |", "|---|---|--:|--:|---|", ...lines].join("\n");
+}
+
+/** `deno task dev:acceptance`. @returns The exit code: 0 every target holds, 1 not all, 2 bad input. */
+export async function acceptance(args: readonly string[], console: Console): Promise<number> {
+  return await fixedRuns(args, {
+    console,
+    runs: {
+      task: "dev:acceptance",
+      about: "Trains full precision and, from it, LSQ at W4A4 and W2A2, and compares them with targets",
+      good: "every target holds",
+      specs: acceptanceSpecs,
+      result(records, engine) {
+        const rows = acceptanceRows(records, engine);
+        return { text: acceptanceTable(rows), good: rows.every(({ holds }) => holds === true) };
+      },
+    },
+  });
 }

@@ -1,193 +1,175 @@
-import { join, resolve } from "node:path";
-import type { EngineName } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
-import type { ReportFile } from "../report/mod.ts";
-import { estimator, jobsThatFit } from "../plan/estimate.ts";
-import { writeFileAtomic } from "../store/files.ts";
-import { type PlannedRun, type PlanState, statePlan } from "../plan/plan.ts";
-import type { PoolOutcome } from "../pool/pool.ts";
-import type { Artefacts } from "../queue/artefacts.ts";
-import { redact } from "../queue/url.ts";
-import { checkOut, readableRecords } from "../store/store.ts";
-import { type BenchServices, type Estimator, leavePlan, runPlan, tellOutcome } from "./bench_runs.ts";
-import { askedOnce, requireFit, type SizesOf } from "../plan/fit.ts";
-import { withMovedArms } from "../plan/moved_arms.ts";
-import { type BenchOptions, helpText, parseOptions } from "./bench_options.ts";
-import { pageOf } from "../plan/page_of.ts";
-import { planCells, planRuns } from "../plan/tables.ts";
-import { planDocument, planText } from "./plan_text.ts";
-import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
-import { planResources } from "../plan/resources.ts";
-import { describeTeacher, findTeachers, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
+import type { EngineChoice } from "../engine/types.ts";
+import { PAPERS } from "../../benchmarks/mod.ts";
+import { type BucketAddress, parseStoreUrl } from "../queue/store_url.ts";
+import { parseQueueUrl, type QueueAddress } from "../queue/url.ts";
+import { type ProtocolName, PROTOCOLS } from "../record/spec.ts";
+import type { Bits } from "../catalog/bits.ts";
+import type { Paper } from "../catalog/paper.ts";
+import type { BenchServices } from "./bench_runs.ts";
+import {
+  choice,
+  commandLine,
+  engineOption,
+  type Flag,
+  helpAlone,
+  jobsOption,
+  limitOptions,
+  type LimitValues,
+  listOf,
+  option,
+  runCommand,
+  wholeNumber,
+} from "./command_line.ts";
+import type { Console } from "./console.ts";
 
-export type { BenchServices } from "./bench_runs.ts";
+/** Options of `deno task bench`; null: not given. */
+export interface BenchOptions extends LimitValues {
+  /** Required, but for `list` and `helpAll`. */
+  readonly paper?: string;
+  readonly table: string | null;
+  readonly protocol: ProtocolName;
+  readonly methods: readonly string[] | null;
+  readonly models: readonly string[] | null;
+  readonly bits: readonly Bits[] | null;
+  readonly seeds: readonly number[] | null;
+  /** In place of every quantized arm's own; null: their own. */
+  readonly quantizer: string | null;
+  readonly engine: EngineChoice;
+  /** Null: one process per core. */
+  readonly jobs: number | null;
+  /** Tries of a run that crashed; null: the default of the pool or the queue. */
+  readonly retries: number | null;
+  readonly failFast?: true;
+  readonly keepEpochs?: true;
+  /** Null: this machine alone. */
+  readonly queue: QueueAddress | null;
+  /** Null: the folder is shared. */
+  readonly store: BucketAddress | null;
+  /** Folder of full-precision runs to take instead of training them; null: none. */
+  readonly teachers: string | null;
+  readonly out: string;
+  readonly dryRun?: true;
+  readonly json?: true;
+  readonly print?: true;
+  readonly report: boolean;
+  readonly list?: true;
+  readonly helpAll?: true;
+}
+
+const ALL_PAPERS = "all";
+/** Folder of the full-precision networks that the project's own evidence started from. */
+const COMMITTED_TEACHERS = "reports/teachers";
+
+/** Options of `--help`, then those of `--help-all`. */
+function benchLine(papers: readonly Paper[]) {
+  const ofWorkers = "give it to each `deno task worker`", withoutQueue = "leave it out, or run without a queue";
+  const list = (name: string) => listOf(name);
+  const basic: Flag[] = [
+    choice("--paper <ID>", "paper whose tables to run", paperIds(papers)),
+    choice("--protocol <NAME>", "how much of the recipe", PROTOCOLS).default("smoke" satisfies ProtocolName),
+    option("--table <ID>", "one table of the paper").default(null, "all"),
+    option("--methods <A,B>", "rows of the tables", list("methods")).default(null, "all"),
+    option("--models <A,B>", "models in place of the protocol's", list("models")).default(null),
+    option("--bits <W2A2,W4A4>", "bits in place of the protocol's", (text) => list("bits")(text).map(parseBits))
+      .default(null),
+    option("--seeds <0,1,2>", "seeds in place of the protocol's", (text) => list("seeds")(text).map(parseSeed))
+      .default(null),
+    engineOption(),
+    jobsOption().excludes(["queue"], ofWorkers),
+    option("--out <DIR>", "folder of runs and reports").default("runs"),
+    option("--dry-run", "print the plan and its time, run nothing"),
+    option("--print", "print Markdown, on a terminal too"),
+    option("--json", "print one JSON document"),
+    option("--list", "print what the options above can name"),
+    option("--help-all", "print these and rarer options"),
+  ];
+  const rare: Flag[] = [
+    option("--quantizer <NAME>", "quantizer of every arm in place of its own; such rows fill no cell of a paper")
+      .default(null),
+    option("--teachers <DIR>", `take full-precision runs from ${COMMITTED_TEACHERS} or an --out folder`).default(null)
+      .excludes(["store"], "leave it out, or share a folder instead"),
+    option("--queue <URL>", "leave the runs to the workers of a Redis server, redis://host:6379", parseQueueUrl)
+      .default(null),
+    option("--store <URL>", "with --queue: S3 bucket used instead of a shared --out folder", parseStoreUrl)
+      .default(null),
+    ...limitOptions().map((flag) => flag.excludes(["queue"], ofWorkers)),
+    option(
+      "--retries <N>",
+      "times that a run that crashed is tried again",
+      wholeNumber("retries", { from: 0, to: 99, remedy: "give such as 2" }),
+    ).default(null, "0, with --queue 1"),
+    option("--fail-fast", "stop the other runs, with their checkpoints, when one failed")
+      .excludes(["queue"], withoutQueue),
+    option("--keep-epochs", "keep a checkpoint of each epoch, for `deno task measure --epochs`")
+      .excludes(["queue"], withoutQueue),
+    option("--no-report", "write no tables"),
+  ];
+  const line = commandLine("bench", "Trains the methods of a paper and compares them with its published numbers", [
+    "Exit codes: 0 all runs done, 1 some runs failed or were stopped, 2 bad input",
+  ]);
+  for (const flag of basic) line.addOption(flag);
+  for (const flag of rare) line.addOption(flag.helpGroup("Rarer options:").hideHelp());
+  return line;
+}
 
 /**
  * `deno task bench`: plans the tables of the papers, runs what is not done, writes the report.
+ *
+ * @param services The console, and what takes the place of this machine's services in a test.
  * @returns The exit code: 0 all done, 1 some failed or stopped, 2 bad input.
  */
-export async function bench(args: readonly string[], services: BenchServices): Promise<number> {
-  try {
-    const options = parseOptions(args, services.papers);
-    if (options !== null) return await benchWith(options, services);
-    services.stdout(helpText(services.papers));
-    return 0;
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    services.stderr(`${redact(error.message)}\n`);
-    return 2;
-  }
-}
-
-async function benchWith(options: BenchOptions, services: BenchServices): Promise<number> {
-  const protocol = PROTOCOL_DEFINITIONS[options.protocol];
-  const out = resolve(options.out);
-  const engine = await services.resolveEngine(options.engine);
-  services.stderr(engineLine(engine) + "\n");
-  if (options.quantizer !== null) {
-    const { quantizerNamed } = await import("../quant/mod.ts"); // tensor code, only where it is asked for
-    quantizerNamed(options.quantizer);
-  }
-  const request = { ...options, protocol, engine };
-  const runs = planRuns(request);
-  const artefacts = await fetchRecords(runs, { out, store: options.store });
-  const teachers = options.teachers === null ? null : await findTeachers(resolve(options.teachers), runs);
-  if (teachers !== null && !options.dryRun) {
-    checkOut(out);
-    for (const teacher of await placeTeachers(out, teachers.values())) {
-      services.stderr(`Took ${describeTeacher(teacher)}, from ${options.teachers}\n`);
-    }
-  }
-  // a teacher that could not be placed, as another scheduler trains it, is waited for: only a dry run looks elsewhere
-  const plan = statePlan(runs.map(({ spec }) => spec), out, options.dryRun ? recordsOf(teachers) : undefined);
-  const sizesOf = askedOnce(services.datasetSizes);
-  requireFit(plan.todo, sizesOf);
-  if (teachers !== null) tellTeachers(plan, teachers, { options, services });
-  const estimate = await learnEstimates(plan, { out, sizesOf, services });
-  const alone = options.jobs === null && engine === "tensorflow" && await services.gpuExpected?.();
-  if (alone) services.stderr("One run at once, as a run takes the GPU as a whole\n");
-  const jobs = alone ? 1 : jobsOf(plan, { options, estimate, services });
-  if (options.dryRun) {
-    const { memoryMiB: machineMemoryMiB, checkpointMiB } = services;
-    const resources = await planResources(plan, { estimate, jobs, machineMemoryMiB, checkpointMiB });
-    const cells = planCells(request), papers = options.papers.map(({ id }) => id);
-    const view = { plan, cells, estimate, jobs, resources, protocol: protocol.name, papers };
-    services.stdout(options.json ? JSON.stringify(planDocument(view), null, 2) + "\n" : planText(view));
-    return 0;
-  }
-  checkOut(out);
-  const { queue } = options;
-  const outcome = queue === null || plan.todo.length === 0
-    ? await runPlan(plan, { out, jobs, options, estimate, services })
-    : await leavePlan(plan, { out, engine, queue, artefacts, options, estimate, services });
-  tellOutcome(outcome, { plan, out, services });
-  const stopped = outcome.unfinished.length > 0;
-  const files = options.report && !stopped
-    ? await services.renderReports({
-      pages: options.papers.map((paper) => withMovedArms(pageOf(paper), outcome.records)),
-      records: outcome.records,
-      deviations: { [protocol.name]: protocol.deviations },
-    })
-    : [];
-  const reports = files.map(({ path, text }) => {
-    const target = join(out, "reports", path);
-    writeFileAtomic(target, text);
-    return { path: target, text };
+export async function bench(
+  args: readonly string[],
+  { papers = PAPERS, ...services }: Console & Partial<BenchServices>,
+): Promise<number> {
+  const line = benchLine(papers);
+  if (helpAlone(line, args, services)) return 0;
+  return await runCommand<BenchOptions>(line, args, {
+    output: services,
+    async act(options) {
+      if (options.helpAll) {
+        for (const flag of line.options) flag.hideHelp(false);
+        return void line.outputHelp();
+      }
+      if (options.list) {
+        const { listText } = await import("./bench_list.ts");
+        return services.stdout(await listText(papers));
+      }
+      const chosen = papersOf(options, papers);
+      const { benchServices } = await import("./services.ts");
+      const { runBench } = await import("./bench_runs.ts");
+      return await runBench({ ...options, papers: chosen, args }, { ...benchServices(papers), ...services });
+    },
   });
-  if (options.json) {
-    services.stdout(JSON.stringify(resultDocument(options, { engine, out, outcome, reports }), null, 2) + "\n");
-  } else {
-    for (const { path, text } of reports) if (path.endsWith(".md")) services.stdout(text.trimEnd() + "\n\n");
-    const opened = reports.filter(({ path }) =>
-      /\.(md|csv)$|site\/index\.html$/.test(path) && !/site\/data\//.test(path)
-    );
-    for (const { path } of opened) services.stderr(`Wrote ${path}\n`);
-    if (reports.length > opened.length) {
-      services.stderr(`Wrote ${reports.length - opened.length} more files of the site\n`);
-    }
+}
+
+/** @throws {InputError} If the paper is missing, or options contradict each other in a way that commander does not know. */
+function papersOf({ paper, table, store, queue }: BenchOptions, papers: readonly Paper[]): readonly Paper[] {
+  if (paper === undefined) {
+    throw new InputError(`Cannot run without --paper: give --paper ${paperIds(papers).join("|")}, or --help`);
   }
-  return !stopped && outcome.records.every(({ status }) => status === "done") ? 0 : 1;
-}
-
-/** Has the records that a bucket has in the folder. */
-async function fetchRecords(
-  runs: readonly PlannedRun[],
-  { out, store }: { out: string; store: BenchOptions["store"] },
-): Promise<Artefacts | undefined> {
-  if (store === null) return undefined;
-  const { openArtefacts, RECORD } = await import("../queue/mod.ts");
-  const artefacts = await openArtefacts(out, store);
-  await artefacts.pull(runs.map(({ id }) => id), RECORD);
-  return artefacts;
-}
-
-/** What runs are expected to take: this folder's records count before the committed ones, as they are of this machine. */
-async function learnEstimates(
-  plan: PlanState,
-  { out, sizesOf, services }: { out: string; sizesOf: SizesOf; services: BenchServices },
-): Promise<Estimator> {
-  if (plan.todo.length === 0) return () => null;
-  const records = [...await services.committedRecords(), ...readableRecords(out)];
-  return estimator(records, (dataset) => sizesOf(dataset)?.train ?? null);
-}
-
-/** Says which full-precision runs `--teachers` does not spare: another protocol, seed or engine makes another run. */
-function tellTeachers(
-  { runs, todo }: PlanState,
-  teachers: ReadonlyMap<string, Teacher>,
-  { options, services }: { options: BenchOptions; services: BenchServices },
-): void {
-  const isWanted = ({ spec }: PlannedRun) => spec.teacher === null;
-  const wanted = runs.filter(isWanted).length;
-  const missing = todo.filter((run) => isWanted(run) && !teachers.has(run.id)).length;
-  if (missing === 0) return;
-  const found = wanted === 1
-    ? "The full-precision run of this plan is not"
-    : `${teachers.size === 0 ? "None" : teachers.size} of the ${wanted} full-precision runs of this plan ` +
-      (teachers.size > 1 ? "are" : "is");
-  const rest = missing < wanted ? `; ${missing} to train` : `, so ${wanted === 1 ? "it is" : "they are"} trained`;
-  services.stderr(`${found} in ${options.teachers}${rest}\n`);
-}
-
-/** @throws {InputError} If the runs that would be at once do not fit in this machine's memory. */
-function jobsOf(
-  plan: PlanState,
-  { options, estimate, services }: { options: BenchOptions; estimate: Estimator; services: BenchServices },
-): number {
-  const { cores, memoryMiB } = services;
-  if (options.queue !== null) return cores;
-  const estimates = plan.todo.map(({ spec }) => estimate(spec));
-  const jobs = jobsThatFit(estimates, { wanted: options.jobs, cores, memoryMiB });
-  if (options.jobs === null && jobs < cores) {
-    services.stderr(`${jobs} at once instead of one a core, as more would not fit in ${Math.round(memoryMiB)} MiB\n`);
+  if (table !== null && paper === ALL_PAPERS) {
+    throw new InputError(`Cannot use --table ${table} together with --paper all: name the paper of the table`);
   }
-  return jobs;
+  if (store !== null && queue === null) {
+    throw new InputError("Cannot use --store without --queue: leave it out, as one machine has its folder");
+  }
+  return papers.filter(({ id }) => [id, ALL_PAPERS].includes(paper));
 }
 
-function engineLine(engine: EngineName): string {
-  return engine === "tensorflow"
-    ? "Engine: tensorflow"
-    : "Engine: wasm, which needs nothing installed; tensorflow is several times faster: run `deno task engine install` " +
-      "to get it";
+function paperIds(papers: readonly Paper[]): string[] {
+  return [...papers.map(({ id }) => id), ALL_PAPERS];
 }
 
-function resultDocument(
-  options: BenchOptions,
-  { engine, out, outcome, reports }: {
-    engine: EngineName;
-    out: string;
-    outcome: PoolOutcome;
-    reports: readonly ReportFile[];
-  },
-): unknown {
-  return {
-    schema: 1,
-    papers: options.papers.map(({ id }) => id),
-    protocol: options.protocol,
-    engine,
-    out,
-    records: outcome.records,
-    unfinished: outcome.unfinished.map(({ id }) => id),
-    reports: reports.map(({ path }) => path),
-  };
+function parseBits(text: string): Bits {
+  const match = /^W([1-8])A([1-8])$/i.exec(text);
+  if (match) return { weights: Number(match[1]), activations: Number(match[2]) };
+  throw new InputError(`Cannot use bits "${text}" as they must be W1A1 to W8A8: write them such as W2A4`);
+}
+
+function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(seed)) return seed;
+  throw new InputError(`Cannot use seed "${text}" as seeds must be whole numbers from 0: write them such as 0,1,2`);
 }

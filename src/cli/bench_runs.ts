@@ -1,161 +1,213 @@
-import type { EngineChoice } from "../engine/mod.ts";
-import type { EngineName } from "../engine/types.ts";
-import type { ReportFile, ReportInput } from "../report/mod.ts";
-import type { Estimate } from "../plan/estimate.ts";
-import type { Interrupts } from "../pool/interrupts.ts";
-import { checkMemoryWatch } from "../pool/limits.ts";
-import { describeRun, type PlanState } from "../plan/plan.ts";
-import { type PoolOutcome, runPool } from "../pool/pool.ts";
-import { createProgress, type Progress } from "../pool/progress.ts";
+import { join, resolve } from "node:path";
+import type { EngineChoice, EngineName } from "../engine/types.ts";
+import { jobsThatFit } from "../plan/estimate.ts";
+import { askedOnce, requireFit } from "../plan/fit.ts";
+import { describeRun, type PlannedRun, type PlanState, statePlan } from "../plan/plan.ts";
+import { reportedPapers } from "../plan/reported_papers.ts";
+import { planResources } from "../plan/resources.ts";
+import { planCells, planRuns } from "../plan/tables.ts";
+import type { PoolOutcome } from "../pool/pool.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
-import { addressWarning, type QueueAddress } from "../queue/url.ts";
-import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
-import { logFile } from "../store/store.ts";
-import type { SizesOf } from "../plan/fit.ts";
-import type { BenchOptions } from "./bench_options.ts";
-import type { Paper } from "../catalog/grid.ts";
+import type { ReportFile, ReportInput } from "../report/mod.ts";
+import { writeFileAtomic } from "../store/files.ts";
+import { checkOut, logFile } from "../store/store.ts";
+import { findTeachers, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
+import { SUITE } from "../../benchmarks/mod.ts";
+import type { Paper } from "../catalog/paper.ts";
+import type { BenchOptions } from "./bench.ts";
+import { limitsOf } from "./command_line.ts";
+import { type Estimator, type GridServices, learnEstimates, leaveGrid, runGrid } from "./grid.ts";
+import { describeTeacher, planDocument, planText } from "./plan_text.ts";
 
-/** What a run is expected to take; null: not known. */
-export type Estimator = (spec: RunSpec) => Estimate | null;
-
-/** What the command needs from outside; nothing here loads tensor code. */
-export interface BenchServices {
+/** Services of this machine that the command needs. */
+export interface BenchServices extends GridServices {
   readonly papers: readonly Paper[];
   readonly resolveEngine: (choice: EngineChoice) => Promise<EngineName>;
-  /** Has the data set at hand before processes ask for it. @throws {InputError} If it cannot be had. */
-  readonly prepareDataset: (name: string, log: (line: string) => void) => Promise<void>;
-  readonly datasetSizes: SizesOf;
   readonly renderReports: (input: ReportInput) => Promise<readonly ReportFile[]>;
-  /** Program and arguments of a run's process. */
-  readonly command: (place: { out: string; engine: EngineName }) => readonly string[] | Promise<readonly string[]>;
   readonly cores: number;
   /** Whether engine tensorflow will compute on a GPU, which one process takes as a whole. */
   readonly gpuExpected?: () => Promise<boolean>;
   /** Memory of this machine. */
   readonly memoryMiB: number;
-  /** Earlier records of this repository, for estimates. */
-  readonly committedRecords: () => Promise<readonly RunRecord[]>;
   /** Size of a checkpoint of a run, at most. */
   readonly checkpointMiB: (spec: RunSpec) => Promise<number>;
-  readonly listenForInterrupts: () => Interrupts & { dispose(): void };
-  readonly stdout: (text: string) => void;
-  readonly stderr: (text: string) => void;
-  /** Whether stderr is a terminal, and how wide. */
-  readonly terminal: boolean;
-  readonly columns: number;
 }
 
-/** Runs what is left of a plan on this machine. @throws {InputError} If data or folder cannot be used. */
-export async function runPlan(
-  plan: PlanState,
-  { out, jobs, options, estimate, services }: {
-    out: string;
-    jobs: number;
-    options: BenchOptions;
-    estimate: Estimator;
-    services: BenchServices;
-  },
-): Promise<PoolOutcome> {
-  const { todo } = plan;
-  const { limits, failFast } = options, retries = options.retries ?? 0;
-  if (todo.length === 0) return { records: [...plan.finished.values()], unfinished: [] };
-  for (const name of new Set(todo.map(({ spec }) => spec.dataset.name))) {
-    await services.prepareDataset(name, (line) => services.stderr(line + "\n"));
+/** Options of a command line that can be run. */
+type ChosenOptions = BenchOptions & {
+  readonly papers: readonly Paper[];
+  /** Words of the command line. */
+  readonly args: readonly string[];
+};
+
+/** Runs what is not done of the papers' tables and reports it. @returns The exit code: 0 all done, 1 not. */
+export async function runBench(options: ChosenOptions, services: BenchServices): Promise<0 | 1> {
+  const { queue, store, dryRun = false } = options, limits = limitsOf(options);
+  const protocol = SUITE.protocols[options.protocol];
+  const out = resolve(options.out);
+  const engine = await services.resolveEngine(options.engine);
+  services.stderr(`${engineLine(engine)}\n`);
+  if (options.quantizer !== null) {
+    const { quantizerNamed } = await import("../quant/mod.ts"); // tensor code, only where it is asked for
+    quantizerNamed(options.quantizer);
   }
-  await checkMemoryWatch(limits);
-  services.stderr(`${todo.length} runs to do, ${plan.finished.size} done before, ${jobs} at once, in ${out}\n`);
-  const onStop = "Stopping: the runs write their checkpoints; Ctrl-C again stops them at once";
-  const child = await services.command({ out, engine: todo[0]!.spec.engine });
-  const command = options.keepEpochs ? [...child, "--keep-epochs"] : child;
-  return await withProgress(plan, { services, onStop, estimate, jobs }, ({ onEvent }, interrupts) => {
-    return runPool(plan, { out, jobs, command, interrupts, limits, retries, failFast, onEvent });
-  });
-}
-
-/** Leaves the plan to the workers of a queue. @throws {InputError} If its server cannot be reached. */
-export async function leavePlan(
-  plan: PlanState,
-  { out, engine, queue: address, artefacts, options, estimate, services }: {
-    out: string;
-    engine: EngineName;
-    queue: QueueAddress;
-    artefacts: Artefacts | undefined;
-    options: BenchOptions;
-    estimate: Estimator;
-    services: BenchServices;
-  },
-): Promise<PoolOutcome> {
-  const { checkRedis, followPlan, queueName } = await import("../queue/mod.ts");
-  const warning = addressWarning(address);
-  if (warning !== null) services.stderr(warning + "\n");
-  await checkRedis(address);
-  const queue = await queueName(out, engine, options.store);
-  services.stderr(
-    `${plan.todo.length} runs to do, ${plan.finished.size} done before, left to the workers of ${address.shown} ` +
-      `on ${options.store === null ? `folder ${out}` : options.store.shown}, queue ${queue}\n`,
-  );
-  const onStop = "Stopping: the workers go on with what is in the queue; the same command follows them again";
-  return await withProgress(plan, { services, onStop, estimate }, ({ onEvent, say }, interrupts) => {
-    const { retries } = options;
-    return followPlan(plan, {
-      address,
-      queue,
-      out,
-      interrupts,
-      onEvent,
-      say,
-      ...(retries === null ? {} : { retries }),
-      ...(artefacts === undefined ? {} : { artefacts }),
-    });
-  });
-}
-
-async function withProgress(
-  { todo }: PlanState,
-  { services, onStop, estimate, jobs }: {
-    services: BenchServices;
-    onStop: string;
-    estimate: Estimator;
-    jobs?: number;
-  },
-  run: (progress: Progress, interrupts: Interrupts) => Promise<PoolOutcome>,
-): Promise<PoolOutcome> {
-  const interrupts = services.listenForInterrupts();
-  const progress = createProgress(todo, {
-    write: services.stderr,
-    terminal: services.terminal,
-    columns: services.columns,
-    estimateSeconds: ({ spec }) => estimate(spec)?.seconds ?? null,
-    ...(jobs === undefined ? {} : { jobs }),
-  });
-  const sayStop = (): void => progress.say(onStop);
-  interrupts.stop.addEventListener("abort", sayStop);
-  try {
-    return await run(progress, interrupts);
-  } finally {
-    interrupts.stop.removeEventListener("abort", sayStop);
-    progress.close();
-    interrupts.dispose();
+  const suite = { ...SUITE, papers: services.papers };
+  const request = { ...options, suite, protocol, engine };
+  const runs = planRuns(request);
+  const child = dryRun || queue !== null ? [] : await services.command({ out, engine }); // before anything is written
+  const artefacts = await fetchRecords(runs, { out, store });
+  const teachers = options.teachers === null ? null : await findTeachers(resolve(options.teachers), runs);
+  if (teachers !== null && !dryRun) {
+    checkOut(out);
+    for (const teacher of await placeTeachers(out, teachers.values())) {
+      services.stderr(`Took ${describeTeacher(teacher)}, from ${options.teachers}\n`);
+    }
   }
+  // a teacher that could not be placed, as another scheduler trains it, is waited for: only a dry run looks elsewhere
+  const plan = statePlan(runs.map(({ spec }) => spec), out, dryRun ? recordsOf(teachers) : undefined);
+  const sizesOf = askedOnce(services.datasetSizes);
+  requireFit(plan.todo, sizesOf);
+  if (teachers !== null) tellTeachers(plan, teachers, { options, services });
+  const estimate = await learnEstimates(plan, { out, engine, sizesOf, services });
+  const alone = options.jobs === null && engine === "tensorflow" && await services.gpuExpected?.();
+  if (alone) services.stderr("One run at once, as a run takes the GPU as a whole\n");
+  const jobs = alone ? 1 : jobsOf(plan, { options, estimate, services });
+  if (dryRun) {
+    const { memoryMiB: machineMemoryMiB, checkpointMiB } = services;
+    const resources = await planResources(plan, { estimate, jobs, machineMemoryMiB, checkpointMiB });
+    const papers = options.papers.map(({ id }) => id);
+    const view = { plan, cells: planCells(request), estimate, jobs, resources, protocol: protocol.name, papers };
+    services.stdout(options.json ? JSON.stringify(planDocument(view), null, 2) + "\n" : planText(view));
+    return 0;
+  }
+  checkOut(out);
+  const grid = { out, estimate, services }, { failFast = false, keepEpochs, retries } = options;
+  const command = keepEpochs ? [...child, "--keep-epochs"] : child;
+  const outcome = queue === null || plan.todo.length === 0
+    ? await runGrid(plan, { ...grid, command, jobs, limits, retries: retries ?? 0, failFast })
+    : await leaveGrid(plan, { ...grid, engine, queue, store, artefacts, retries });
+  const stopped = outcome.unfinished.length > 0;
+  const pages = reportedPapers(options.papers, { records: outcome.records, suite });
+  const files = options.report && !stopped
+    ? await services.renderReports({
+      pages,
+      records: outcome.records,
+      deviations: { [protocol.name]: protocol.deviations },
+    })
+    : [];
+  const reports = files.map(({ path, text }) => ({ path: join(out, "reports", path), text }));
+  for (const { path, text } of reports) writeFileAtomic(path, text);
+  if (services.screen !== null && !options.print && !options.json) {
+    const { benchScreen } = await import("./bench_screen.ts");
+    const site = reports.find(({ path }) => /site[\\/]index\.html$/.test(path))?.path ?? null;
+    services.paint(
+      benchScreen({ pages, options, args: options.args, outcome, planned: plan.runs.length, site }, services),
+    );
+  } else {
+    tellOutcome(outcome, { plan, out, services });
+    tellReports(reports, { options, outcome, engine, out, services });
+  }
+  return !stopped && outcome.records.every(({ status }) => status === "done") ? 0 : 1;
+}
+
+/** Copies the records that a bucket has into the folder. */
+async function fetchRecords(
+  runs: readonly PlannedRun[],
+  { out, store }: { out: string; store: BenchOptions["store"] },
+): Promise<Artefacts | undefined> {
+  if (store === null) return undefined;
+  const { openArtefacts, RECORD } = await import("../queue/mod.ts");
+  const artefacts = await openArtefacts(out, store);
+  await artefacts.pull(runs.map(({ id }) => id), RECORD);
+  return artefacts;
+}
+
+/** Says which full-precision runs `--teachers` does not spare: another protocol, seed or engine makes another run. */
+function tellTeachers(
+  { runs, todo }: PlanState,
+  teachers: ReadonlyMap<string, Teacher>,
+  { options, services }: { options: BenchOptions; services: BenchServices },
+): void {
+  const isWanted = ({ spec }: PlannedRun) => spec.teacher === null;
+  const wanted = runs.filter(isWanted).length;
+  const missing = todo.filter((run) => isWanted(run) && !teachers.has(run.id)).length;
+  if (missing === 0) return;
+  const found = wanted === 1
+    ? "The full-precision run of this plan is not"
+    : `${teachers.size === 0 ? "None" : teachers.size} of the ${wanted} full-precision runs of this plan ` +
+      (teachers.size > 1 ? "are" : "is");
+  const rest = missing < wanted ? `; ${missing} to train` : `, so ${wanted === 1 ? "it is" : "they are"} trained`;
+  services.stderr(`${found} in ${options.teachers}${rest}\n`);
+}
+
+/** @throws {InputError} If the runs that would be at once do not fit in this machine's memory. */
+function jobsOf(
+  plan: PlanState,
+  { options, estimate, services }: { options: BenchOptions; estimate: Estimator; services: BenchServices },
+): number {
+  const { cores, memoryMiB } = services;
+  if (options.queue !== null) return cores;
+  const estimates = plan.todo.map(({ spec }) => estimate(spec));
+  const jobs = jobsThatFit(estimates, { wanted: options.jobs, cores, memoryMiB });
+  if (options.jobs === null && jobs < cores) {
+    services.stderr(`${jobs} at once instead of one per core, as more would not fit in ${Math.round(memoryMiB)} MiB\n`);
+  }
+  return jobs;
+}
+
+function engineLine(engine: EngineName): string {
+  return engine === "tensorflow"
+    ? "Engine: tensorflow"
+    : "Engine: wasm, which needs nothing installed; tensorflow is several times faster: run `deno task engine install` " +
+      "to get it";
 }
 
 /** Says what came of a grid, and how to go on. */
-export function tellOutcome(
-  outcome: PoolOutcome,
-  { plan, out, services }: { plan: PlanState; out: string; services: BenchServices },
+function tellOutcome(
+  { records, unfinished }: PoolOutcome,
+  { plan, out, services: { stderr } }: { plan: PlanState; out: string; services: BenchServices },
 ): void {
-  const notDone = outcome.records.filter(({ status }) => status !== "done");
+  const notDone = records.filter(({ status }) => status !== "done");
   for (const { id, spec, status, reason } of notDone) {
-    services.stderr(`${describeRun(spec)} ${status}: ${reason ?? "no reason known"} (log: ${logFile(out, id)})\n`);
+    stderr(`${describeRun(spec)} ${status}: ${reason ?? "no reason known"} (log: ${logFile(out, id)})\n`);
   }
-  const done = outcome.records.length - notDone.length;
-  services.stderr(
-    `${done} of ${plan.runs.length} runs are done${notDone.length > 0 ? `, ${notDone.length} not` : ""}\n`,
-  );
-  if (outcome.unfinished.length > 0) {
-    services.stderr(`Stopped with ${outcome.unfinished.length} runs to go: the same command goes on from there\n`);
+  const counts = notDone.length > 0 ? `, ${notDone.length} not` : "";
+  stderr(`${records.length - notDone.length} of ${plan.runs.length} runs are done${counts}\n`);
+  if (unfinished.length > 0) {
+    stderr(`Stopped with ${unfinished.length} runs to go: the same command goes on from there\n`);
   } else if (notDone.some(({ status }) => status !== "diverged")) {
-    services.stderr("The same command runs those that failed again\n");
+    stderr("The same command runs those that failed again\n");
   }
+}
+
+function tellReports(
+  reports: readonly ReportFile[],
+  { options, outcome, engine, out, services: { stdout, stderr } }: {
+    options: ChosenOptions;
+    outcome: PoolOutcome;
+    engine: EngineName;
+    out: string;
+    services: BenchServices;
+  },
+): void {
+  if (options.json) {
+    const document = {
+      schema: 1,
+      papers: options.papers.map(({ id }) => id),
+      protocol: options.protocol,
+      engine,
+      out,
+      records: outcome.records,
+      unfinished: outcome.unfinished.map(({ id }) => id),
+      reports: reports.map(({ path }) => path),
+    };
+    return stdout(JSON.stringify(document, null, 2) + "\n");
+  }
+  for (const { path, text } of reports) if (path.endsWith(".md")) stdout(text.trimEnd() + "\n\n");
+  const opened = reports.filter(({ path }) =>
+    /\.(md|csv)$|site\/index\.html$/.test(path) && !/site\/data\//.test(path)
+  );
+  for (const { path } of opened) stderr(`Wrote ${path}\n`);
+  if (reports.length > opened.length) stderr(`Wrote ${reports.length - opened.length} more files of the site\n`);
 }

@@ -1,71 +1,80 @@
-/** `deno task export`: the network of a finished run as files that need nothing of this suite. */
-import { Command, Option } from "commander";
 import { basename, dirname, join, resolve } from "node:path";
 import { PAPERS } from "../../benchmarks/mod.ts";
+import { datasetTitle, modelTitle } from "../catalog/titles.ts";
 import type { Dataset } from "../data/types.ts";
-import { ENGINE_CHOICES, type EngineChoice, openEngine } from "../engine/mod.ts";
-import type { Engine } from "../engine/types.ts";
+import type { Engine, EngineChoice } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import type { Origin } from "../export/card.ts";
 import { exportRun } from "../export/export_run.ts";
 import { quantizerNamed } from "../quant/mod.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { RunSpec } from "../record/spec.ts";
-import { datasetTitle, modelTitle } from "../report/labels.ts";
+import { isRunId, type RunSpec } from "../record/spec.ts";
 import { makeFolder, writeFileAtomic } from "../store/files.ts";
-import { checkpointFile, hasCheckpoint, isRunId, readRecord } from "../store/store.ts";
-import { type Output, runLine } from "./line.ts";
-import { loadDataset } from "./services.ts";
+import { checkpointFile, hasCheckpoint, readRecord } from "../store/store.ts";
+import { commandLine, engineOption, helpAlone, option, runCommand } from "./command_line.ts";
+import type { Output } from "./console.ts";
 
-/** Services of the commands; left out: this machine's. */
+/** Services of the commands `export` and `verify`; left out: this machine's. */
 export interface ExportServices extends Output {
   readonly openEngine?: (choice: EngineChoice) => Promise<Engine>;
   readonly loadDataset?: (name: string, log: (line: string) => void) => Promise<Dataset>;
+  /** True: stderr is a terminal, which may show a bar. */
+  readonly terminal?: boolean;
 }
 
-interface Flags {
+interface ExportOptions {
   readonly to?: string;
   readonly packed?: true;
   readonly integer?: true;
   readonly engine: EngineChoice;
 }
 
-/** Exports runs. @returns The exit code: 0 all is written, 2 bad input. */
-export async function main(args: readonly string[], services: ExportServices): Promise<number> {
-  const line = new Command("deno task export")
-    .description("Writes the network of a finished run as ONNX, as safetensors and as a model card")
-    .argument("<run>", "folder of a finished run: DIR/runs/ID of `deno task bench --out DIR`")
-    .option("--to <DIR>", "folder of the files; default: the folder export of the run")
-    .option("--packed", "store weights of up to 4 bits in 4 bits (INT4)")
-    .option("--integer", "write QLinearConv with int32 biases too, as network.integer.onnx")
-    .addOption(new Option("--engine <NAME>", "what evaluates").choices(ENGINE_CHOICES).default("auto"))
-    .addHelpText("after", "\nExit codes: 0 all is written, 2 bad input");
-  return await runLine<Flags>(line, args, {
+/**
+ * `deno task export`: writes the network of a finished run as files that need nothing of this suite.
+ * @returns The exit code: 0 all is written, 2 bad input.
+ */
+export async function exportNetwork(args: readonly string[], services: ExportServices): Promise<number> {
+  const line = commandLine("export", "Writes the network of a finished run as ONNX, safetensors and a model card", [
+    "`deno task verify` evaluates the files in ONNX Runtime",
+    "Exit codes: 0 all is written, 2 bad input",
+  ]).argument("<run>", "folder of a finished run: DIR/runs/ID of `deno task bench --out DIR`")
+    .addOption(option("--to <DIR>", "folder of the files").default(undefined, "the folder export of the run"))
+    .addOption(option("--packed", "store weights of up to 4 bits in 4 bits (INT4)"))
+    .addOption(option("--integer", "write products of integers too, as network.integer.onnx"))
+    .addOption(engineOption());
+  if (helpAlone(line, args, services)) return 0;
+  return await runCommand<ExportOptions>(line, args, {
     output: services,
-    act: async ([run], flags) => {
-      await exportOne(resolve(run!), flags, services);
-      return 0;
-    },
+    act: (options) => exportOne(resolve(line.args[0]!), options, services),
   });
 }
 
-async function exportOne(run: string, flags: Flags, services: ExportServices): Promise<void> {
-  const record = finishedRun(run), { spec } = record, to = resolve(flags.to ?? join(run, "export"));
-  const say = (line: string) => services.stderr(`${line}\n`);
-  const engine = await (services.openEngine ?? openEngine)(flags.engine);
-  const dataset = await (services.loadDataset ?? loadDataset)(spec.dataset.name, say);
+/** The engine that the services open. */
+export async function engineOf({ openEngine }: ExportServices, choice: EngineChoice): Promise<Engine> {
+  return await (openEngine ?? (await import("../engine/mod.ts")).openEngine)(choice);
+}
+
+/** The data set that the services load. */
+export async function datasetOf({ loadDataset, stderr }: ExportServices, name: string): Promise<Dataset> {
+  const load = loadDataset ?? (await import("./services.ts")).loadDataset;
+  return await load(name, (line) => stderr(`${line}\n`));
+}
+
+async function exportOne(run: string, options: ExportOptions, services: ExportServices): Promise<void> {
+  const record = finishedRun(run), { spec } = record, to = resolve(options.to ?? join(run, "export"));
+  const engine = await engineOf(services, options.engine), dataset = await datasetOf(services, spec.dataset.name);
   const files = await exportRun({
     record,
     checkpoint: checkpointFile(dirname(dirname(run)), record.id),
     engine,
     dataset,
     origin: originOf(spec),
-    packed: flags.packed ?? false,
-    integer: flags.integer ?? false,
+    packed: options.packed ?? false,
+    integer: options.integer ?? false,
   });
   makeFolder(to);
   for (const [name, bytes] of files) {
-    writeFileAtomic(join(to, name), bytes);
+    writeFileAtomic(join(to, name), [bytes]);
     services.stdout(`Wrote ${join(to, name)}, ${bytes.length} bytes\n`);
   }
 }
@@ -94,11 +103,12 @@ export function finishedRun(folder: string): RunRecord {
   return record;
 }
 
-/** Where the method of a run comes from: the papers that have its arm, but those of an arm that all have. */
+/** Where the method of a run comes from: the papers that have its arm, but not of an arm that all have. */
 function originOf({ arm, model, dataset, quantization }: RunSpec): Origin {
-  const having = PAPERS.map(({ page }) => page).filter(({ arms }) => arms.some(({ id }) => id === arm));
-  const own = having.length < PAPERS.length ? having : [];
-  const unlike = own.find(({ arms }) => arms.some(({ id, label }) => id === arm && label !== null));
+  const armIn = ({ tables }: typeof PAPERS[number]) => tables.flatMap(({ arms }) => arms).find(({ id }) => id === arm);
+  const having = PAPERS.filter((paper) => armIn(paper) !== undefined),
+    own = having.length < PAPERS.length ? having : [];
+  const unlike = own.find((paper) => armIn(paper)!.label !== null);
   return {
     sources: [
       ...own.map(({ citation, arxiv }) => `${citation}, ${arxiv}`),

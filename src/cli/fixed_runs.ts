@@ -1,116 +1,67 @@
-import process from "node:process";
 import { resolve } from "node:path";
-import { ENGINE_CHOICES, type EngineChoice } from "../engine/mod.ts";
-import type { EngineName } from "../engine/types.ts";
-import { InputError } from "../errors.ts";
-import { listenForInterrupts } from "../pool/interrupts.ts";
+import type { EngineChoice, EngineName } from "../engine/types.ts";
 import { orderRuns, statePlan } from "../plan/plan.ts";
-import { runPool } from "../pool/pool.ts";
-import { createProgress } from "../pool/progress.ts";
+import { NO_LIMITS } from "../pool/limits.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { checkOut } from "../store/store.ts";
-import { type Option, optionLines, parseJobs, readFlags } from "./flags.ts";
-import { unknownValue } from "../plan/tables.ts";
-import { childCommand, loadDataset, resolveEngine } from "./services.ts";
+import { commandLine, engineOption, helpAlone, jobsOption, option, runCommand } from "./command_line.ts";
+import type { Console } from "./console.ts";
+import { learnEstimates, runGrid } from "./grid.ts";
 
-/** A list of runs that is no table of a paper, on CIFAR-10. */
-export interface FixedRuns {
-  readonly help: {
-    /** Of `deno task`. */
-    readonly task: string;
-    readonly about: string;
-    /** What it takes, for whoever only wanted to look. */
-    readonly takes: string;
-    /** When the exit code is 0. */
-    readonly good: string;
-  };
+/** A list of runs that is no table of a paper. */
+interface FixedRuns {
+  /** Task in `deno.json`. */
+  readonly task: string;
+  readonly about: string;
+  /** Meaning of exit code 0. */
+  readonly good: string;
   readonly specs: (engine: EngineName) => readonly RunSpec[];
-  /** What is printed of the records, and whether it is what was wanted. */
+  /** Gives what is printed of the records, and whether it is as wanted. */
   readonly result: (records: readonly RunRecord[], engine: EngineName) => { text: string; good: boolean };
 }
 
 interface FixedOptions {
-  readonly engine: EngineChoice;
-  readonly jobs: number;
   readonly out: string;
+  readonly engine: EngineChoice;
+  readonly jobs: number | null;
 }
 
-const DEFAULT_OUT = "runs";
-
-const OPTIONS: readonly Option[] = [
-  {
-    name: "engine",
-    value: ENGINE_CHOICES.join("|"),
-    help: "what computes; default: auto, tensorflow where it is found",
-  },
-  { name: "jobs", value: "N", help: "how many runs at once; default: one a core" },
-  {
-    name: "out",
-    value: "DIR",
-    help: `folder of the runs; those that are done are not run again; default: ${DEFAULT_OUT}`,
-  },
-  { name: "help", value: null, help: "print this" },
-];
-
-/**
- * Runs what is not done yet, as the flags say.
- * @returns The text to print and the exit code: 0 good or help, 1 not, 2 bad input (then the text is the sentence).
- */
-export async function fixedRuns(args: readonly string[], runs: FixedRuns): Promise<{ text: string; code: 0 | 1 | 2 }> {
-  try {
-    const options = readOptions(args);
-    if (options === null) return { text: helpText(runs.help), code: 0 };
-    const { text, good } = await run(options, runs);
-    return { text, code: good ? 0 : 1 };
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return { text: error.message, code: 2 };
-  }
+/** Runs what is not done yet. @returns The exit code: 0 good or help, 1 not, 2 bad input. */
+export async function fixedRuns(
+  args: readonly string[],
+  { console, runs }: { console: Console; runs: FixedRuns },
+): Promise<number> {
+  const line = commandLine(runs.task, runs.about, [
+    `${
+      runs.specs("wasm").length
+    } trainings of ResNet-20 on CIFAR-10, about an hour and a half of one core with engine tensorflow`,
+    "Ctrl-C is safe: the same command continues",
+    `Exit codes: 0 ${runs.good}, 1 not all, 2 bad input`,
+  ]).addOption(option("--out <DIR>", "folder of the runs; what is done there is kept").demanded())
+    .addOption(engineOption())
+    .addOption(jobsOption());
+  if (helpAlone(line, args, console)) return 0;
+  return await runCommand<FixedOptions>(line, args, {
+    output: console,
+    act: (options) => run(options, { console, runs }),
+  });
 }
 
-function helpText({ task, about, takes, good }: FixedRuns["help"]): string {
-  return [
-    about,
-    "",
-    `Usage: deno task ${task} [options]`,
-    "",
-    ...optionLines(OPTIONS),
-    "",
-    takes,
-    `Exit codes: 0 ${good}, 1 not all, 2 bad input`,
-  ].join("\n");
-}
-
-/** @returns Null: help was asked for. */
-function readOptions(args: readonly string[]): FixedOptions | null {
-  const given = readFlags(args, OPTIONS);
-  if (given.has("help")) return null;
-  const wanted = given.get("engine") ?? "auto", jobs = given.get("jobs");
-  const engine = ENGINE_CHOICES.find((name) => name === wanted);
-  if (engine === undefined) throw unknownValue("engine", wanted, ENGINE_CHOICES);
-  return {
-    engine,
-    jobs: jobs === undefined ? navigator.hardwareConcurrency : parseJobs(jobs),
-    out: resolve(given.get("out") ?? DEFAULT_OUT),
-  };
-}
-
-async function run({ engine: choice, jobs, out }: FixedOptions, { specs, result }: FixedRuns) {
-  const engine = await resolveEngine(choice);
+async function run(
+  options: FixedOptions,
+  { console, runs: { specs, result } }: { console: Console; runs: FixedRuns },
+): Promise<0 | 1> {
+  const services = { ...(await import("./services.ts")).benchServices(), ...console };
+  const engine = await services.resolveEngine(options.engine), out = resolve(options.out);
+  const command = await services.command({ out, engine }); // before anything is written
   checkOut(out);
   const plan = statePlan(orderRuns(specs(engine)).map(({ spec }) => spec), out);
-  const write = (text: string) => void process.stderr.write(text);
-  if (plan.todo.length > 0) await loadDataset("cifar10", (line) => write(`${line}\n`));
-  const interrupts = listenForInterrupts();
-  const terminal = process.stderr.isTTY === true;
-  const progress = createProgress(plan.todo, { write, terminal, columns: process.stderr.columns ?? 80 });
-  try {
-    const command = await childCommand({ out, engine });
-    const outcome = await runPool(plan, { out, jobs, command, interrupts, onEvent: progress.onEvent });
-    return result([...plan.finished.values(), ...outcome.records], engine);
-  } finally {
-    progress.close();
-    interrupts.dispose();
-  }
+  const estimate = await learnEstimates(plan, { out, engine, sizesOf: services.datasetSizes, services });
+  const jobs = options.jobs ?? services.cores;
+  const pool = { out, jobs, command, limits: NO_LIMITS, retries: 0, failFast: false };
+  const { records } = await runGrid(plan, { ...pool, estimate, services });
+  const { text, good } = result([...plan.finished.values(), ...records], engine);
+  console.stdout(`${text}\n`);
+  return good ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Dataset } from "../data/types.ts";
-import type { Engine, EngineChoice } from "../engine/mod.ts";
+import type { Engine, EngineChoice } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import {
   type MeasurementDefinition,
@@ -13,20 +13,35 @@ import {
 import { headline } from "../report/judge/measurements.ts";
 import { captureEnvironment } from "../pool/environment.ts";
 import { isOfNetwork, type Measurement, type MeasurementOptions } from "../record/measurement.ts";
-import { keptCheckpoints, readMeasurement, writeMeasurement } from "../store/measurement_store.ts";
+import { keptCheckpoints, readMeasurement, writeMeasurement } from "../store/store.ts";
 import { describeRun } from "../plan/plan.ts";
 import type { RunRecord } from "../record/record.ts";
 import { canonicalJson } from "../record/spec.ts";
 import { checkpointFile, hasCheckpoint } from "../store/store.ts";
-import { type MeasureFlags, measureHelp, parseMeasureFlags } from "./measure_options.ts";
+import { commandLine, engineOption, helpAlone, listOf, option, runCommand } from "./command_line.ts";
+import type { Output } from "./console.ts";
 import { chosenRuns } from "./measure_runs.ts";
 
-/** What the command needs from outside. */
-export interface MeasureServices {
-  readonly openEngine: (choice: EngineChoice) => Promise<Engine>;
-  readonly loadDataset: (name: string, log: (line: string) => void) => Promise<Dataset>;
-  readonly stdout: (text: string) => void;
-  readonly stderr: (text: string) => void;
+/** Services of the command; left out: this machine's. */
+interface MeasureServices extends Output {
+  readonly openEngine?: (choice: EngineChoice) => Promise<Engine>;
+  readonly loadDataset?: (name: string, log: (line: string) => void) => Promise<Dataset>;
+}
+
+/** Options of `deno task measure`; null: not given. */
+export interface MeasureOptions {
+  readonly out: string;
+  /** Null: all. */
+  readonly names: readonly string[] | null;
+  /** Ids; null: all finished runs. */
+  readonly runs: readonly string[] | null;
+  /** Arms; null: all. */
+  readonly methods: readonly string[] | null;
+  /** Options in place of their defaults, by name. */
+  readonly set: Readonly<Record<string, unknown>>;
+  readonly epochs?: true;
+  readonly force?: true;
+  readonly engine: EngineChoice;
 }
 
 /** A measurement that is asked for, with its options. */
@@ -35,7 +50,7 @@ interface Wanted {
   readonly options: MeasurementOptions;
 }
 
-/** What is to do: one measurement of one run. */
+/** One measurement of one run. */
 interface Task extends Wanted {
   readonly run: RunRecord;
   readonly epochs: readonly { readonly epoch: number; readonly path: string }[];
@@ -48,20 +63,46 @@ interface Task extends Wanted {
  * @returns The exit code: 0 all is measured, 2 bad input.
  */
 export async function measure(args: readonly string[], services: MeasureServices): Promise<number> {
-  const names = MEASUREMENTS.map(({ name }) => name);
-  try {
-    const flags = parseMeasureFlags(args, names);
-    if (flags === null) services.stdout(measureHelp(names));
-    else await measureWith(flags, services);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    services.stderr(`${error.message}\n`);
-    return 2;
-  }
+  const names = MEASUREMENTS.map(({ name }) => name).join(", ");
+  const line = commandLine("measure", "Measures the networks of finished runs: one file each, which changes no run", [
+    "What is there with the same options is kept, so a call that was stopped continues from there",
+    "`deno task report --collect DIR` adds what was measured to the committed records",
+    "Exit codes: 0 all is measured, 2 bad input",
+  ]).addOption(option("--out <DIR>", "folder of a finished `deno task bench`").demanded())
+    .addOption(option("--names <A,B>", `measurements, among ${names}`, listOf("names")).default(null, "all"))
+    .addOption(option("--runs <ID,ID>", "runs to measure", listOf("runs")).default(null, "all that are done"))
+    .addOption(option("--methods <A,B>", "arms to measure", listOf("methods")).default(null, "all"))
+    .addOption(
+      option("--set <KEY=VALUE;..>", "options of measurements, as probes=64;images=2048", parseSettings).default({}),
+    )
+    .addOption(option("--epochs", "measure the checkpoints of `bench --keep-epochs` too"))
+    .addOption(option("--force", "measure again what is there"))
+    .addOption(engineOption());
+  if (helpAlone(line, args, services)) return 0;
+  return await runCommand<MeasureOptions>(line, args, {
+    output: services,
+    act: (options) => measureWith(options, services),
+  });
 }
 
-async function measureWith(flags: MeasureFlags, services: MeasureServices): Promise<void> {
+/** Reads `probes=64;sigmas=0.1,0.2;moved=latent` as { probes: 64, sigmas: [0.1, 0.2], moved: "latent" }. */
+function parseSettings(text: string): Record<string, unknown> {
+  const settings: Record<string, unknown> = {};
+  for (const item of text.split(";").filter((part) => part.trim() !== "")) {
+    const match = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(item);
+    if (!match) throw new InputError(`Cannot use --set "${item}" as it must be KEY=VALUE: write it such as probes=64`);
+    settings[match[1]!] = parseValue(match[2]!);
+  }
+  return settings;
+}
+
+/** Reads a number; a list where there are commas; else text. */
+function parseValue(text: string): unknown {
+  const values = text.split(",").map((part) => part !== "" && Number.isFinite(Number(part)) ? Number(part) : part);
+  return values.length === 1 ? values[0] : values;
+}
+
+async function measureWith(flags: MeasureOptions, services: MeasureServices): Promise<void> {
   const out = resolve(flags.out);
   const wanted = wantedMeasurements(flags);
   const say = (line: string): void => services.stderr(line + "\n");
@@ -71,13 +112,15 @@ async function measureWith(flags: MeasureFlags, services: MeasureServices): Prom
   const found = new Map<Task, Measurement>();
   if (todo.length > 0) {
     say(`${todo.length} measurements to do, ${tasks.length - todo.length} done before, in ${out}`);
-    const engine = await services.openEngine(flags.engine);
+    const open = services.openEngine ?? (await import("../engine/mod.ts")).openEngine;
+    const load = services.loadDataset ?? (await import("./services.ts")).loadDataset;
+    const engine = await open(flags.engine);
     say(`Engine: ${engine.description}`);
     const environment = captureEnvironment(engine);
     const datasets = new Map<string, Dataset>();
     for (const task of todo) {
       const { name } = task.run.spec.dataset;
-      const dataset = datasets.get(name) ?? await services.loadDataset(name, say);
+      const dataset = datasets.get(name) ?? await load(name, say);
       datasets.set(name, dataset);
       const measurement = await measured(task, { out, engine, dataset, environment });
       writeMeasurement(out, measurement);
@@ -93,7 +136,7 @@ async function measureWith(flags: MeasureFlags, services: MeasureServices): Prom
 }
 
 /** @throws {InputError} If a name is not known, or an option is of none of the measurements or does not fit. */
-function wantedMeasurements({ names, set }: MeasureFlags): Wanted[] {
+function wantedMeasurements({ names, set }: MeasureOptions): Wanted[] {
   const definitions = names?.map(measurementNamed) ?? MEASUREMENTS;
   const used = new Set<string>();
   const wanted = definitions.map((definition) => {
@@ -118,7 +161,7 @@ function wantedMeasurements({ names, set }: MeasureFlags): Wanted[] {
 /** @throws {InputError} If the run must be measured and has no checkpoint, or `--epochs` is asked for and none was kept. */
 function taskOf(
   run: RunRecord,
-  { definition, options, out, flags }: Wanted & { out: string; flags: MeasureFlags },
+  { definition, options, out, flags }: Wanted & { out: string; flags: MeasureOptions },
 ): Task {
   const kept = flags.epochs ? keptCheckpoints(out, run.id) : [];
   const before = flags.force ? null : readMeasurement(out, run.id, definition.name);

@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import type { RunRecord } from "../record/record.ts";
 import { readRecord } from "../store/store.ts";
-import type { MeasureFlags } from "./measure_options.ts";
+import type { MeasureOptions } from "./measure.ts";
 
-/** Which runs are asked for, and who is told of those that are left out. */
-type Choice = Pick<MeasureFlags, "runs" | "methods"> & { readonly say: (line: string) => void };
+/** Runs that are asked for, and a listener for those that are left out. */
+type Choice = Pick<MeasureOptions, "runs" | "methods"> & { readonly say: (line: string) => void };
 
 /**
  * The finished runs that are asked for, by arm, bits and seed. Trials on held-out images are left out: measurements look at

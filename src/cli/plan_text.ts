@@ -1,10 +1,12 @@
 import { type Estimate, formatSeconds, makespanSeconds } from "../plan/estimate.ts";
 import { describeRun, type PlannedRun, type PlanState } from "../plan/plan.ts";
+import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
-import { formatBits, type PlannedCell } from "../plan/tables.ts";
+import { formatBits } from "../catalog/bits.ts";
+import type { PlannedCell } from "../plan/tables.ts";
 import { type Resources, resourceText } from "../plan/resources.ts";
 
-/** What `--dry-run` shows. */
+/** Everything that `--dry-run` shows. */
 export interface PlanView {
   readonly plan: PlanState;
   readonly cells: readonly PlannedCell[];
@@ -15,13 +17,25 @@ export interface PlanView {
   readonly papers: readonly string[];
 }
 
-/** What is left to run: its time with `jobs` at once, as far as it is known, and how many runs have no estimate. */
-function remaining({ plan, estimate, jobs }: PlanView): { seconds: number; unknown: number } {
+/** Plan, estimates and how many runs are computed at once. */
+type Timed = Pick<PlanView, "plan" | "estimate" | "jobs">;
+
+/** Sums up what is left to run: its time with `jobs` at once, as far as it is known, and the runs without an estimate. */
+function remaining({ plan, estimate, jobs }: Timed): { seconds: number; unknown: number } {
   const runs = plan.todo.flatMap(({ id, spec }) => {
     const seconds = estimate(spec)?.seconds;
     return seconds === undefined ? [] : [{ id, teacher: spec.teacher, seconds }];
   });
   return { seconds: makespanSeconds(runs, jobs), unknown: plan.todo.length - runs.length };
+}
+
+/** Says how long what is left will take. */
+export function timeText(view: Timed): string {
+  const { plan: { todo }, jobs } = view, { seconds, unknown } = remaining(view);
+  if (todo.length === 0) return "nothing to run";
+  if (unknown === todo.length) return "no estimate yet";
+  const known = `about ${formatSeconds(seconds)} with ${jobs} at once`;
+  return unknown === 0 ? known : `${known}, and ${unknown} runs without an estimate`;
 }
 
 /** Seconds of one process (of one GPU, where the records are from one) for all runs of a cell; null: one has no estimate. */
@@ -35,7 +49,7 @@ function cellSeconds({ runs }: PlannedCell, { estimate }: PlanView): number | nu
   return total;
 }
 
-/** Every cell of every table: its runs, and what they take one after the other. */
+/** Lists every cell of every table: its runs, and what they take one after the other. */
 function cellLines(view: PlanView): string[] {
   const titles = new Map<string, string[][]>();
   for (const cell of view.cells) {
@@ -64,41 +78,35 @@ function diskText({ diskMiBOf }: Resources, id: string): string {
   return size === undefined ? "" : `, ${size < 10 ? size.toPrecision(2) : Math.round(size)} MiB of disk`;
 }
 
+function estimateText(estimate: Estimate | null): string {
+  if (estimate === null) return "no estimate yet";
+  const { seconds, memoryMiB } = estimate;
+  if (memoryMiB === null) return `roughly ${formatSeconds(seconds)}, by the work of other runs`;
+  return `about ${formatSeconds(seconds)}, ${Math.round(memoryMiB)} MiB of memory`;
+}
+
 function runLine({ id, spec }: PlannedRun, { plan, estimate, resources }: PlanView): string {
   const record = plan.finished.get(id);
   const expected = estimate(spec);
-  const state = record !== undefined
-    ? record.status
-    : expected === null
-    ? `no estimate yet${diskText(resources, id)}`
-    : `about ${formatSeconds(expected.seconds)}, ${Math.round(expected.memoryMiB)} MiB of memory` +
-      diskText(resources, id);
+  const state = record?.status ?? estimateText(expected) + diskText(resources, id);
   return `${spec.teacher === null ? "" : "  "}${describeRun(spec)}  ${id}  ${state}`;
 }
 
-/** The plan for people: students stand below their teachers. */
+/** Writes the plan for people: students stand below their teachers. */
 export function planText(view: PlanView): string {
-  const { plan, jobs, papers, protocol } = view;
+  const { plan, papers, protocol } = view;
   const lines: string[] = [];
   for (const teacher of plan.runs.filter(({ spec }) => spec.teacher === null)) {
     lines.push(runLine(teacher, view));
     for (const run of plan.runs) if (run.spec.teacher === teacher.id) lines.push(runLine(run, view));
   }
-  const { seconds, unknown } = remaining(view);
-  const time = plan.todo.length === 0
-    ? "nothing to run"
-    : unknown === plan.todo.length
-    ? "no estimate yet"
-    : unknown > 0
-    ? `about ${formatSeconds(seconds)} with ${jobs} at once, and ${unknown} runs without an estimate`
-    : `about ${formatSeconds(seconds)} with ${jobs} at once`;
-  const left = `${plan.runs.length} runs, ${plan.finished.size} done, ${plan.todo.length} to run: ${time}`;
+  const left = `${plan.runs.length} runs, ${plan.finished.size} done, ${plan.todo.length} to run: ${timeText(view)}`;
   const resources = plan.todo.length === 0 ? [] : [resourceText(view.resources)];
   const head = `Plan of ${papers.join(", ")}, protocol ${protocol}`;
   return [head, ...lines, ...cellLines(view), ...resources, left, ""].join("\n");
 }
 
-/** The plan for machines. */
+/** Writes the plan for machines. */
 export function planDocument(view: PlanView): unknown {
   const { plan, estimate, jobs, papers, protocol } = view, { seconds, unknown } = remaining(view);
   const { memoryMiB, machineMemoryMiB, diskMiB } = view.resources;
@@ -123,4 +131,9 @@ export function planDocument(view: PlanView): unknown {
     estimatedSeconds: unknown > 0 ? null : seconds,
     resources: { memoryMiB, machineMemoryMiB, diskMiB },
   };
+}
+
+/** A teacher in a few words: `fp resnet20 seed 0, 88.43 %`. */
+export function describeTeacher({ spec, metrics }: RunRecord): string {
+  return `${describeRun(spec)}, ${metrics!["top1Percent"]!.toFixed(2)} %`;
 }

@@ -1,78 +1,132 @@
 import { join } from "node:path";
-import { withMovedArms } from "../plan/moved_arms.ts";
+import { SUITE } from "../../benchmarks/mod.ts";
+import { reportedPapers } from "../plan/reported_papers.ts";
 import { InputError } from "../errors.ts";
-import { bitsTitle, counted } from "../report/labels.ts";
+import { bitsTitle } from "../catalog/bits.ts";
+import { counted } from "../report/labels.ts";
 import { movedCells, parseImport, parseRecords, renderReports, type ReportInput, runsOf } from "../report/mod.ts";
-import { parseMeasurements } from "../report/judge/measurements.ts";
+import { parseMeasurements } from "../report/read/records.ts";
 import { readTextIfThere } from "../store/files.ts";
-import type { Measurement } from "../record/measurement.ts";
+import { git } from "../store/git.ts";
 import type { RunRecord } from "../record/record.ts";
+import { choice, commandLine, option, runCommand } from "./command_line.ts";
+import type { Output } from "./console.ts";
 import { collectMeasurements, collectRuns, measurementsFolder, namesIn } from "./report_collect.ts";
-import { recordsAt } from "./report_diff.ts";
-import { helpText, parseOptions, type ReportOptions } from "./report_options.ts";
-import { checkFiles, writeFiles } from "./report_output.ts";
+import { checkFiles, writeFiles } from "./report_files.ts";
 
-/** What the command needs from outside. */
-export interface ReportServices extends Pick<ReportInput, "pages" | "deviations" | "core"> {
-  readonly stdout: (text: string) => void;
-  readonly stderr: (text: string) => void;
+/** Papers that are reported. */
+type Reported = Pick<ReportInput, "pages" | "deviations" | "core">;
+
+/** Options of `deno task report`. */
+interface ReportOptions {
+  /** Id of a paper, or `all`. */
+  readonly paper: string;
+  /** Must be there; left out: the committed ones. */
+  readonly records?: string;
+  readonly out?: string;
+  /** Folder of a finished `deno task bench`, whose runs are added to the records first. */
+  readonly collect?: string;
+  /** CSV files with results of other tools. */
+  readonly import?: readonly string[];
+  readonly check?: true;
+  /** Revision of git whose records are compared with the present ones. */
+  readonly diff?: string;
 }
+
+const ALL_PAPERS = "all";
+const DEFAULT_RECORDS = "reports/records";
+const DEFAULT_OUT = "reports";
 
 /**
  * `deno task report`: reads the records, writes or checks the files of the papers.
+ *
+ * @param reported Left out: the papers of the project.
  * @returns The exit code: 0 written or fresh, 1 stale, 2 bad input.
  */
-export function report(args: readonly string[], services: ReportServices): number {
-  const papers = services.pages.map(({ id }) => id);
-  try {
-    const options = parseOptions(args, papers);
-    if (options !== null) return reportWith(options, services);
-    services.stdout(helpText(papers));
-    return 0;
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    services.stderr(`${error.message}\n`);
-    return 2;
-  }
+export async function report(
+  args: readonly string[],
+  { pages, deviations, core, ...output }: Output & Partial<Reported>,
+) {
+  const reported = pages === undefined
+    ? projectPapers()
+    : { pages, deviations: deviations ?? {}, ...(core ? { core } : {}) };
+  const papers = [...reported.pages.map(({ id }) => id), ALL_PAPERS];
+  const line = commandLine("report", "Writes the tables and the site of the papers from the committed records", [
+    "Exit codes: 0 all files written or fresh, 1 --check found stale files, 2 bad input",
+  ]).addOption(choice("--paper <ID>", "paper whose files to write", papers).default(ALL_PAPERS))
+    .addOption(option("--records <DIR>", "folder of *.jsonl, one run per line").default(undefined, DEFAULT_RECORDS))
+    .addOption(
+      option("--out <DIR>", "folder to write, with the site in DIR/site").default(
+        undefined,
+        `${DEFAULT_OUT}, without the site`,
+      ),
+    )
+    .addOption(option("--collect <DIR>", "first add the ended runs of a `deno task bench --out DIR` to the records"))
+    .addOption(option("--import <FILE.csv...>", "show results of another tool in rows of their own; needs --out"))
+    .addOption(
+      option("--check", "write nothing; name each file that is not what the records give")
+        .excludes(["collect"], "leave one out, as --check writes nothing"),
+    )
+    .addOption(
+      option("--diff <REV>", "write nothing; list the cells that moved since this commit of the records")
+        .excludes(["collect", "import", "check", "out"], "leave one out, as --diff only compares records"),
+    );
+  return await runCommand<ReportOptions>(line, args, {
+    output,
+    act: (options) => reportWith(options, reported, output),
+  });
 }
 
-function reportWith(options: ReportOptions, { pages: own, deviations, core, stdout, stderr }: ReportServices): number {
-  const { out } = options;
-  if (options.collect !== null) {
-    const added = collectRuns(options.collect, options.records);
-    for (const line of added.told) stdout(`${line}\n`);
-    stdout(
-      `Added ${counted(added.runs, "run")} of ${options.collect} to ${added.files.join(", ") || options.records}\n`,
+function projectPapers(): Reported {
+  return {
+    core: SUITE.core,
+    pages: SUITE.papers,
+    deviations: Object.fromEntries(Object.values(SUITE.protocols).map(({ name, deviations }) => [name, deviations])),
+  };
+}
+
+/** @returns The exit code. */
+async function reportWith(
+  options: ReportOptions,
+  { pages: own, deviations, core }: Reported,
+  output: Output,
+): Promise<number> {
+  const { collect, records: folder = DEFAULT_RECORDS, out = DEFAULT_OUT, diff, import: imports = [] } = options;
+  const { stdout } = output;
+  if (imports.length > 0 && options.out === undefined) {
+    throw new InputError(
+      `Cannot import ${imports.join(", ")} into ${DEFAULT_OUT} as committed pages come from committed records only: ` +
+        "name another folder with --out",
     );
-    const { measurements, files } = collectMeasurements(options.collect, options.records);
-    if (measurements > 0) stdout(`Added ${measurements} measurements of ${options.collect} to ${files.join(", ")}\n`);
   }
-  const records = readRecords(options);
-  const pages = own.map((page) => withMovedArms(page, records));
-  if (options.diff !== null) {
+  if (collect !== undefined) {
+    const added = await collectRuns(collect, folder);
+    for (const line of added.told) stdout(`${line}\n`);
+    stdout(`Added ${counted(added.runs, "run")} of ${collect} to ${added.files.join(", ") || folder}\n`);
+    const { measurements, files } = collectMeasurements(collect, folder);
+    if (measurements > 0) stdout(`Added ${measurements} measurements of ${collect} to ${files.join(", ")}\n`);
+  }
+  const records = readRecords(folder, { isGiven: options.records !== undefined });
+  const pages = reportedPapers(own, { records, suite: SUITE });
+  if (diff !== undefined) {
     const wanted = pages.filter(({ id }) => isWantedPaper(id, options));
-    const before = recordsAt(options.diff, options.records);
-    stdout(movedCells(wanted, { since: options.diff, before, now: records }));
+    stdout(movedCells(wanted, { since: diff, before: recordsAt(diff, folder), now: records }));
     return 0;
   }
-  const imported = options.imports.flatMap((path) => parseImport(readImport(path), path));
-  tellLost(pages, records, { stderr });
+  const imported = imports.flatMap((path) => parseImport(readImport(path), path));
+  tellLost(pages, records, output);
   const ids = pages.map(({ id }) => id);
-  const measurements = readMeasurements(options);
+  const measurements = readLines(measurementsFolder(folder), parseMeasurements);
   const files = renderReports({ pages, records, deviations, ...(core ? { core } : {}), measurements, imported }).filter(
     ({ path }) =>
-      (options.site || !path.startsWith("site/")) &&
+      (options.out !== undefined || !path.startsWith("site/")) &&
       ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
   );
-  return options.check ? checkFiles(files, { out, stdout, stderr }) : writeFiles(files, { out, stdout, stderr });
+  return options.check ? checkFiles(files, { out, ...output }) : writeFiles(files, { out, ...output });
 }
 
-/** Runs of no table are told, by arm, bits and data set: a misnamed arm must not vanish. Trials are in no table by right. */
-function tellLost(
-  pages: ReportServices["pages"],
-  records: readonly RunRecord[],
-  { stderr }: Pick<ReportServices, "stderr">,
-): void {
+/** Names runs of no table, by arm, bits and data set: a misnamed arm must not vanish. Trials belong to none. */
+function tellLost(pages: Reported["pages"], records: readonly RunRecord[], { stderr }: Output): void {
   const used = new Set(pages.flatMap((page) => runsOf(page, records)));
   const lost = records.filter((record) => !used.has(record) && record.spec.dataset.evaluateOn === "test");
   if (lost.length === 0) return;
@@ -90,18 +144,18 @@ function placeOf({ quantization, dataset }: RunRecord["spec"]): string {
 }
 
 function isWantedPaper(id: string, { paper }: ReportOptions): boolean {
-  return paper === null || paper === id;
+  return paper === ALL_PAPERS || paper === id;
 }
 
-/** Whether a file is of one paper alone; the others are over all papers and always wanted. */
+/** Tells files of one paper from those over all papers, which are always wanted. */
 function isOfPaper(path: string, id: string): boolean {
   return path.startsWith(`${id}.`) || path === `site/${id}.html` || path.startsWith(`site/data/${id}.`) ||
     path.startsWith(`site/data/${id}_`);
 }
 
-function readRecords({ records, recordsGiven }: ReportOptions): RunRecord[] {
+function readRecords(records: string, { isGiven }: { isGiven: boolean }): RunRecord[] {
   const names = namesIn(records);
-  if (recordsGiven && names === null) {
+  if (isGiven && names === null) {
     throw new InputError(`Cannot read the records as there is no folder ${records}: name another with --records`);
   }
   if (names !== null && !names.some(isRecords)) {
@@ -117,11 +171,7 @@ function isRecords(name: string): boolean {
   return name.endsWith(".jsonl");
 }
 
-function readMeasurements({ records }: ReportOptions): Measurement[] {
-  return readLines(measurementsFolder(records), parseMeasurements);
-}
-
-/** What the *.jsonl of a folder hold, by name; nothing where there is no such folder. */
+/** Reads the *.jsonl of a folder, by name; nothing where there is no such folder. */
 function readLines<T>(folder: string, parse: (text: string, source: string) => T[]): T[] {
   return (namesIn(folder) ?? []).filter(isRecords).sort().flatMap((name) => {
     const path = join(folder, name);
@@ -133,4 +183,32 @@ function readImport(path: string): string {
   const text = readTextIfThere(path);
   if (text === null) throw new InputError(`Cannot import ${path} as there is no such file: name another with --import`);
   return text;
+}
+
+/**
+ * Reads `<records>/*.jsonl` of a revision; a folder that did not exist then has no records.
+ *
+ * @param folder The records folder of the working tree.
+ * @throws {InputError} If git or its repository is missing, the revision is not known, or a record cannot be read.
+ */
+function recordsAt(revision: string, folder: string): RunRecord[] {
+  const inside = git(folder, ["rev-parse", "--is-inside-work-tree"]);
+  if (inside.problem !== null) {
+    throw new InputError(
+      `Cannot compare with ${revision} as ${folder} is no folder of a git checkout (${inside.problem}): run it in a clone ` +
+        "of the repository, or name its records with --records",
+    );
+  }
+  const commit = git(folder, ["rev-parse", "--verify", "--quiet", "--end-of-options", `${revision}^{commit}`]);
+  if (commit.problem !== null) {
+    throw new InputError(
+      `Cannot compare with "${revision}" as git knows no such commit here: name a commit, tag or branch, and fetch it ` +
+        "first if the clone is shallow",
+    );
+  }
+  const output = (...args: string[]): string => git(folder, args).stdout ?? "";
+  const names = output("ls-tree", "--name-only", commit.stdout).split("\n").filter((name) => name.endsWith(".jsonl"));
+  return names.sort().flatMap((name) =>
+    parseRecords(output("show", `${commit.stdout}:./${name}`), `${revision}:${name}`)
+  );
 }

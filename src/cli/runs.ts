@@ -1,181 +1,120 @@
 import { resolve } from "node:path";
 import { InputError } from "../errors.ts";
+import { describeTeacher } from "./plan_text.ts";
+import { allTeachers, placeTeachers } from "../checkpoint/teachers.ts";
+import { formatSeconds } from "../plan/estimate.ts";
+import { describeRun } from "../plan/plan.ts";
+import { listenForInterrupts } from "../pool/interrupts.ts";
+import { describeEnd } from "../pool/progress.ts";
 import { clean, CLEANABLE, type Cleanable, type Cleaning, cleaningOf } from "../store/clean.ts";
 import { readTextIfThere } from "../store/files.ts";
-import { findRun, readState, runIds } from "../store/folder.ts";
-import { describeRun } from "../plan/plan.ts";
-import { redact } from "../queue/url.ts";
-import { logFile } from "../store/store.ts";
-import { type Option, optionLines, readFlags } from "./flags.ts";
-import { allTeachers, describeTeacher, placeTeachers } from "../checkpoint/teachers.ts";
-import { listText, showText, stateDocument } from "./runs_text.ts";
+import { findRun, readState, type RunState, sizeMiB } from "../store/folder.ts";
+import { logFile, runIds } from "../store/store.ts";
+import { commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
+import type { Output } from "./console.ts";
 
-/** What the command needs from outside. */
-export interface RunsServices {
-  readonly stdout: (text: string) => void;
-  readonly stderr: (text: string) => void;
-  /** Aborted by Ctrl-C: `tail --follow` ends. */
-  readonly stop: AbortSignal;
-}
-
-const DEFAULT_OUT = "runs";
-const DEFAULT_LINES = 20;
 const FOLLOW_EVERY_MS = 500;
-
-const OUT: Option = { name: "out", value: "DIR", help: `folder that bench was given; default: ${DEFAULT_OUT}` };
-const JSON_FLAG: Option = { name: "json", value: null, help: "print one JSON document" };
-const HELP: Option = { name: "help", value: null, help: "print this" };
 const KINDS = Object.keys(CLEANABLE) as Cleanable[];
 
-interface Command {
-  readonly takesRun: boolean;
-  readonly about: string;
-  readonly options: readonly Option[];
-}
-
-const COMMANDS: Readonly<Record<"list" | "show" | "tail" | "teachers" | "clean", Command>> = {
-  list: { takesRun: false, about: "a line a run", options: [OUT, JSON_FLAG, HELP] },
-  show: { takesRun: true, about: "all that is known of a run", options: [OUT, JSON_FLAG, HELP] },
-  tail: {
-    takesRun: true,
-    about: "the last lines of a run's log",
-    options: [
-      OUT,
-      { name: "lines", value: "N", help: `how many; default: ${DEFAULT_LINES}` },
-      { name: "follow", value: null, help: "go on with what is added until the run is over, or Ctrl-C" },
-      HELP,
-    ],
-  },
-  teachers: {
-    takesRun: false,
-    about: "copies the full-precision runs that are done to a folder, for `bench --teachers`: record and network",
-    options: [OUT, { name: "to", value: "DIR", help: "the folder (required)" }, HELP],
-  },
-  clean: {
-    takesRun: false,
-    about: "shows what could be deleted, and deletes it with --delete; a run that is running is left alone",
-    options: [
-      OUT,
-      ...KINDS.map((name) => ({ name, value: null, help: CLEANABLE[name] })),
-      { name: "delete", value: null, help: "delete what the flags above name" },
-      HELP,
-    ],
-  },
-};
-type CommandName = keyof typeof COMMANDS;
-
-function helpText(): string {
-  const names = Object.keys(COMMANDS) as CommandName[];
-  return [
-    "Lists, shows, tails and cleans the runs of a folder",
-    "",
-    "Usage: deno task runs list|show ID|tail ID|teachers|clean [options]; the first digits of an id are enough",
-    ...names.flatMap((name) => ["", `${name}: ${COMMANDS[name].about}`, ...optionLines(COMMANDS[name].options)]),
-    "",
-    "Exit codes: 0 done, 2 bad input",
-    "",
-  ].join("\n");
+/** Services of the command. */
+interface RunsServices extends Output {
+  /** Aborted by Ctrl-C: `tail --follow` ends. Left out: the signals of this process. */
+  readonly stop?: AbortSignal;
 }
 
 /** `deno task runs`. @returns The exit code: 0 done, 2 bad input. */
-export async function runs(args: readonly string[], services: RunsServices): Promise<number> {
-  try {
-    await dispatch(args, services);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    services.stderr(redact(error.message) + "\n");
-    return 2;
-  }
+export async function runs(args: readonly string[], { stop, ...output }: RunsServices): Promise<number> {
+  const line = commandLine("runs", "Lists, shows, tails and cleans the runs of a folder", [
+    "The first digits of an id are enough",
+    "Exit codes: 0 done, 2 bad input",
+  ]);
+  const command = (name: string, about: string) =>
+    line.command(name).description(about)
+      .addOption(option("--out <DIR>", "folder that bench was given").default("runs"));
+  const json = () => option("--json", "print one JSON document");
+  command("list", "list the runs, one per line").addOption(json())
+    .action(({ out, json }) => list(existingFolder(out), json, output));
+  command("show", "show all that is known of a run").argument("<ID>").addOption(json())
+    .action((id, { out, json }) => show(existingFolder(out), id, { json, output }));
+  command("tail", "show the last lines of a run's log").argument("<ID>")
+    .addOption(
+      option("--lines <N>", "how many", wholeNumber("lines", { to: 1e6, remedy: "give such as 50" })).default(20, "20"),
+    )
+    .addOption(option("--follow", "continue with what is added until the run is over, or Ctrl-C"))
+    .action(async (id, { out, lines, follow = false }) => {
+      const interrupts = stop === undefined ? listenForInterrupts() : { stop, dispose: () => {} };
+      await tail(existingFolder(out), id, { lines, follow, stop: interrupts.stop, output });
+      interrupts.dispose();
+    });
+  command("teachers", "copy record and network of finished full-precision runs, for `bench --teachers`")
+    .addOption(option("--to <DIR>", "the folder").demanded())
+    .action(({ out, to }) => copyTeachers(existingFolder(out), to, output));
+  const cleaning = command(
+    "clean",
+    "show what could be deleted; with --delete, delete it; running runs are left alone",
+  );
+  for (const kind of KINDS) cleaning.addOption(option(`--${kind}`, CLEANABLE[kind]));
+  cleaning.addOption(option("--delete", "delete what the options above name"))
+    .action((options) => cleanFolder(existingFolder(options.out), options, output));
+  return helpAlone(line, args, output) ? 0 : await runCommand(line, args, { output });
 }
 
-async function dispatch(args: readonly string[], services: RunsServices): Promise<void> {
-  const [name = "--help", ...rest] = args;
-  if (name === "--help") return services.stdout(helpText());
-  if (!Object.hasOwn(COMMANDS, name)) {
-    const known = Object.keys(COMMANDS).join(", ");
-    throw new InputError(`Cannot use command "${name}" as it is not known: choose one of ${known}, or --help`);
-  }
-  const { takesRun, options } = COMMANDS[name as CommandName];
-  const run = takesRun ? rest[0] : undefined;
-  if (run === "--help") return services.stdout(helpText());
-  if (takesRun && (run === undefined || run.startsWith("--"))) {
-    throw new InputError(`Cannot ${name} without a run: give \`deno task runs ${name} ID\``);
-  }
-  const flags = readFlags(takesRun ? rest.slice(1) : rest, options);
-  if (flags.has("help")) return services.stdout(helpText());
-  const out = resolve(flags.get("out") ?? DEFAULT_OUT);
-  requireFolder(out);
-  if (name === "list") return list(out, flags.has("json"), services);
-  if (name === "teachers") return await copyTeachers(out, flags.get("to"), services);
-  if (name === "clean") return cleanFolder(out, flags, services);
-  const id = findRun(out, run!);
-  if (name === "tail") return await tail(logFile(out, id), { out, id, flags, services });
-  const state = readState(out, id);
-  services.stdout(flags.has("json") ? JSON.stringify(stateDocument(state), null, 2) + "\n" : showText(state));
-}
-
-/** @throws {InputError} If there is no such folder: one that is misspelt must not pass for one without runs. */
-function requireFolder(out: string): void {
+/** Resolves a folder. @throws {InputError} If there is none: one that is misspelt must not pass for one without runs. */
+function existingFolder(path: string): string {
+  const out = resolve(path);
   let isFolder = false;
   try {
     isFolder = Deno.statSync(out).isDirectory;
   } catch {
     // said below
   }
-  if (!isFolder) {
-    throw new InputError(
-      `Cannot look for runs in ${out} as there is no such folder: give the --out folder of a \`deno task bench\``,
-    );
-  }
-}
-
-function list(out: string, json: boolean, { stdout }: RunsServices): void {
-  const states = runIds(out).map((id) => readState(out, id));
-  stdout(
-    json ? JSON.stringify({ schema: 1, out, runs: states.map(stateDocument) }, null, 2) + "\n" : listText(states, out),
+  if (isFolder) return out;
+  throw new InputError(
+    `Cannot look for runs in ${out} as there is no such folder: give the --out folder of a \`deno task bench\``,
   );
 }
 
+function list(out: string, json: boolean, { stdout }: Output): void {
+  const states = runIds(out).map((id) => readState(out, id));
+  const document = { schema: 1, out, runs: states.map(stateDocument) };
+  stdout(json ? JSON.stringify(document, null, 2) + "\n" : listText(states, out));
+}
+
+function show(out: string, digits: string, { json, output }: { json: boolean; output: Output }): void {
+  const state = readState(out, findRun(out, digits));
+  output.stdout(json ? JSON.stringify(stateDocument(state), null, 2) + "\n" : showText(state));
+}
+
 async function tail(
-  path: string,
-  { out, id, flags, services }: {
-    out: string;
-    id: string;
-    flags: ReadonlyMap<string, string>;
-    services: RunsServices;
-  },
+  out: string,
+  digits: string,
+  { lines, follow, stop, output: { stdout } }: { lines: number; follow: boolean; stop: AbortSignal; output: Output },
 ): Promise<void> {
-  const count = flags.get("lines") ?? String(DEFAULT_LINES);
-  if (!/^[1-9]\d{0,5}$/.test(count)) {
-    throw new InputError(`Cannot use --lines "${count}" as it must be a whole number from 1: give such as 50`);
-  }
+  const id = findRun(out, digits), path = logFile(out, id);
   let text = readTextIfThere(path);
   if (text === null) throw new InputError(`Cannot tail run ${id} as it has no log yet: wait until it has started`);
-  const lines = text.trimEnd().split("\n").slice(-Number(count));
-  services.stdout(lines.join("\n") + "\n");
-  while (flags.has("follow") && !services.stop.aborted && readState(out, id).record === null) {
+  stdout(text.trimEnd().split("\n").slice(-lines).join("\n") + "\n");
+  while (follow && !stop.aborted && readState(out, id).record === null) {
     await new Promise((resolve) => setTimeout(resolve, FOLLOW_EVERY_MS));
     const now = readTextIfThere(path) ?? "";
-    services.stdout(now.slice(now.startsWith(text) ? text.length : 0));
+    stdout(now.slice(now.startsWith(text) ? text.length : 0));
     text = now;
   }
 }
 
-async function copyTeachers(out: string, to: string | undefined, { stdout }: RunsServices): Promise<void> {
-  if (to === undefined) throw new InputError("Cannot copy teachers without a folder: give --to DIR");
+async function copyTeachers(out: string, to: string, { stdout }: Output): Promise<void> {
   const teachers = await allTeachers(out);
   const placed = await placeTeachers(resolve(to), teachers);
   for (const record of placed) stdout(`Copied ${record.id}, ${describeTeacher(record)}\n`);
   stdout(`${placed.length} copied to ${to}, ${teachers.length - placed.length} there before\n`);
 }
 
-function cleanFolder(out: string, flags: ReadonlyMap<string, string>, { stdout, stderr }: RunsServices): void {
-  const given = KINDS.filter((kind) => flags.has(kind));
-  const really = flags.has("delete");
+type CleanOptions = Partial<Record<Cleanable | "delete", true>>;
+
+function cleanFolder(out: string, options: CleanOptions, { stdout, stderr }: Output): void {
+  const given = KINDS.filter((kind) => options[kind]), really = options.delete ?? false;
   if (really && given.length === 0) {
-    const names = KINDS.map((kind) => `--${kind}`).join(", ");
-    throw new InputError(`Cannot delete without a word on what: give ${names} together with --delete`);
+    throw new InputError(`Cannot delete as nothing is selected: add ${flagsOf(KINDS, " or ")}`);
   }
   const states = runIds(out).map((id) => readState(out, id));
   for (const { id, problem } of states) {
@@ -191,13 +130,85 @@ function cleanFolder(out: string, flags: ReadonlyMap<string, string>, { stdout, 
   const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   if (really) stdout(`Deleted ${size}\n`);
   else if (chosen.length === 0) stdout("Nothing to delete\n");
-  else {stdout(`${size} could be deleted: give --delete together with ${
-      kinds.map((kind) => `--${kind}`).join(" or ")
-    }\n`);}
+  else stdout(`${size} could be deleted: give --delete together with ${flagsOf(kinds, " or ")}\n`);
+}
+
+function flagsOf(kinds: readonly Cleanable[], between: string): string {
+  return kinds.map((kind) => `--${kind}`).join(between);
 }
 
 function cleanLine({ state, names }: Cleaning, { really, held }: { really: boolean; held: boolean }): string {
   const what = names === null ? "its whole folder" : names.join(", ");
   const done = held ? "left, as a process has it" : really ? `deleted ${what}` : what;
   return `${state.id}  ${state.spec === null ? "" : describeRun(state.spec)}: ${done}`;
+}
+
+/** Describes the state of a run in a few words. */
+function describeState({ record, problem, holder, epochs, spec }: RunState): string {
+  if (problem !== null) return "unreadable";
+  if (record !== null) return describeEnd(record);
+  const progress = spec === null ? "" : `, ${epochs} of ${spec.recipe.epochs} epochs`;
+  return holder === null ? `not over${progress}` : `run by process ${holder.pid} on ${holder.host}${progress}`;
+}
+
+function nameOf({ spec }: RunState): string {
+  return spec === null ? "spec cannot be read" : describeRun(spec);
+}
+
+/** Lists runs, one per line: id, name, state; and how many there are of each status. */
+function listText(states: readonly RunState[], out: string): string {
+  const width = Math.max(0, ...states.map((state) => nameOf(state).length));
+  const counts = new Map<string, number>();
+  for (const { record, problem } of states) {
+    const status = problem !== null ? "unreadable" : record?.status ?? "not over";
+    counts.set(status, (counts.get(status) ?? 0) + 1);
+  }
+  const total = [...counts].map(([status, count]) => `${count} ${status}`).join(", ");
+  const size = states.reduce((sum, state) => sum + sizeMiB(state), 0);
+  return [
+    ...states.map((state) => `${state.id}  ${nameOf(state).padEnd(width)}  ${firstSentence(describeState(state))}`),
+    states.length === 0 ? `No runs in ${out}` : `${states.length} runs: ${total}; ${size.toFixed(1)} MiB in ${out}`,
+    "",
+  ].join("\n");
+}
+
+/** Reasons hold parts of logs: a list shows their beginning. */
+function firstSentence(text: string): string {
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
+
+/** Shows what a person asks for first. */
+function showText(state: RunState): string {
+  const { id, spec, record, problem, files } = state;
+  const lines = [`${id}  ${nameOf(state)}`, `State: ${describeState(state)}`];
+  if (problem !== null) lines.push(`Problem: ${problem}`);
+  if (spec !== null) {
+    const { method, dataset, recipe, engine, protocol, teacher } = spec;
+    lines.push(
+      `Method: ${method.name} ${JSON.stringify(method.options)}, protocol ${protocol}, engine ${engine}`,
+      `Data: ${dataset.name}; ${recipe.epochs} epochs of batch ${recipe.batchSize}, rate ${recipe.learningRate}`,
+      `Teacher: ${teacher ?? "none"}`,
+    );
+  }
+  if (record !== null) {
+    const { environment, startedAt, wallSeconds, imagesPerSecond, peakMemoryMiB } = record;
+    lines.push(
+      `Started ${startedAt}, took ${formatSeconds(wallSeconds)}, ${Math.round(imagesPerSecond)} images/s, ` +
+        `${Math.round(peakMemoryMiB)} MiB`,
+      `On ${environment.cpu}, ${environment.os}, commit ${environment.commit ?? "unknown"}`,
+    );
+    for (const epoch of record.curve) {
+      lines.push(
+        `  epoch ${epoch.epoch}: loss ${epoch.trainLoss.toFixed(4)}, test top-1 ${epoch.testTop1Percent.toFixed(2)} %`,
+      );
+    }
+    if (record.log !== undefined) lines.push("Last lines of its log:", ...record.log.map((line) => `  ${line}`));
+  }
+  lines.push("Files:", ...files.map(({ name, bytes }) => `  ${name}  ${bytes} bytes`), "");
+  return lines.join("\n");
+}
+
+/** Gives a run for machines. */
+function stateDocument(state: RunState): unknown {
+  return { ...state, status: state.record?.status ?? null };
 }

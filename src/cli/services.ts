@@ -1,15 +1,43 @@
+/** Services of this machine: what commands need beside their options. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../data/cache.ts";
 import { DATASET_FAMILIES, DATASETS, loadDataset as loadByName } from "../../datasets/mod.ts";
-import { cudaFolder } from "../engine/locate.ts";
-import type { EngineChoice } from "../engine/mod.ts";
-import type { EngineName } from "../engine/types.ts";
+import { cudaFolder, gpuExpected } from "../engine/locate.ts";
+import type { EngineChoice, EngineName } from "../engine/types.ts";
 import type { Dataset, DatasetSizes } from "../data/types.ts";
 import { InputError } from "../errors.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
+import { PAPERS } from "../../benchmarks/mod.ts";
+import type { Paper } from "../catalog/paper.ts";
+import { processorOf } from "../plan/estimate.ts";
+import { captureEnvironment } from "../pool/environment.ts";
+import { listenForInterrupts } from "../pool/interrupts.ts";
+import { machineMemoryMiB } from "../pool/limits.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
+import type { BenchServices } from "./bench_runs.ts";
+import type { Console } from "./console.ts";
+
+/** Gives the services of this machine, but for its console. */
+export function benchServices(papers: readonly Paper[] = PAPERS): Omit<BenchServices, keyof Console> {
+  return {
+    papers,
+    resolveEngine,
+    prepareDataset: async (name, log) => void await loadDataset(name, log),
+    datasetSizes,
+    renderReports,
+    command: childCommand,
+    committedRecords,
+    processor,
+    trainingWork: async () => (await import("../plan/network_size.ts")).trainingWork,
+    checkpointMiB,
+    memoryMiB: machineMemoryMiB(),
+    cores: navigator.hardwareConcurrency,
+    gpuExpected,
+    listenForInterrupts,
+  };
+}
 
 /** How many images a data set has; null: not known before it is loaded, or no such data set. */
 export function datasetSizes(dataset: string): DatasetSizes | null {
@@ -34,7 +62,13 @@ export async function committedRecords(): Promise<RunRecord[]> {
 
 /** Size of a checkpoint of a run, at most, in MiB; loads tensor code. */
 export async function checkpointMiB(spec: RunSpec): Promise<number> {
-  return (await import("../plan/checkpoint_size.ts")).checkpointMiB(spec);
+  return (await import("../plan/network_size.ts")).checkpointMiB(spec);
+}
+
+/** Processor that runs of an engine have on this machine; nothing is opened to find out. */
+async function processor(name: EngineName): Promise<string> {
+  const device = name === "tensorflow" && await gpuExpected() ? "gpu" : "cpu";
+  return processorOf(captureEnvironment({ name, device, versions: {}, threads: 1 }));
 }
 
 /** Where and with what the processes of a grid's runs compute. */
@@ -48,7 +82,7 @@ export interface ChildPlace {
  * program, and no folder to write but the grid's own.
  */
 export async function childCommand(place: ChildPlace): Promise<string[]> {
-  const main = fileURLToPath(new URL("./child_main.ts", import.meta.url));
+  const main = fileURLToPath(new URL("./child.ts", import.meta.url));
   const library = await libraryOf(place.engine);
   const rights = childRights({ out: place.out, library });
   return [Deno.execPath(), "run", "--quiet", ...rights, main, ...(library === null ? [] : ["--library", library])];

@@ -9,14 +9,18 @@ import type { EngineName } from "../engine/types.ts";
 import type { RunRecord } from "../record/record.ts";
 import { runId, type RunSpec } from "../record/spec.ts";
 import { FP, LSQ } from "../../benchmarks/arms.ts";
-import { CR } from "../../benchmarks/cr/arms.ts";
+import { CR } from "../../benchmarks/cr/paper.ts";
 import { FPQ } from "../../benchmarks/fpq/paper.ts";
 import { gridSpecs } from "../plan/grid_specs.ts";
 import { MEC } from "../../benchmarks/mec/paper.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
-import type { Arm, Protocol } from "../catalog/grid.ts";
+import { W2A2 } from "../catalog/bits.ts";
+import type { Arm } from "../catalog/paper.ts";
+import type { Protocol } from "../catalog/protocol.ts";
+import type { Console } from "./console.ts";
+import { fixedRuns } from "./fixed_runs.ts";
 
-const SEED = 100, W2A2 = { weights: 2, activations: 2 };
+const SEED = 100;
 
 /** Protocol reduced, shorter, and evaluated on held-out images. */
 const TRIALS: Protocol = {
@@ -139,4 +143,21 @@ export function tuningTable(rows: readonly TuningRow[]): string {
     return `| ${choice.title} | ${trials.join("; ")} | ${best ?? ""} |`;
   });
   return ["| Hyper-parameter | Top-1 on held-out images | Chosen |", "|---|---|--:|", ...lines].join("\n");
+}
+
+/** `deno task dev:tune`. @returns The exit code: 0 every trial has ended, 1 not all, 2 bad input. */
+export async function tune(args: readonly string[], console: Console): Promise<number> {
+  return await fixedRuns(args, {
+    console,
+    runs: {
+      task: "dev:tune",
+      about: "Runs trials on held-out images that choose the hyper-parameters of protocol reduced; writes no page",
+      good: "every trial has ended",
+      specs: tuningSpecs,
+      result(records, engine) {
+        const rows = tuningRows(records, engine);
+        return { text: tuningTable(rows), good: rows.every(({ best }) => best !== null) };
+      },
+    },
+  });
 }

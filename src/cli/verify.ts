@@ -1,11 +1,8 @@
-/** `deno task verify`: an ONNX file evaluated in ONNX Runtime and compared with what is known of it. */
 import cliProgress from "cli-progress";
-import { Command, Option } from "commander";
-import { basename, dirname, join, resolve } from "node:path";
 import { cpus } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
 import type { Dataset } from "../data/types.ts";
-import { openEngine } from "../engine/mod.ts";
 import { InputError } from "../errors.ts";
 import { digestIn } from "../export/card.ts";
 import { compareRun, type RunComparison } from "../export/compare_run.ts";
@@ -17,14 +14,17 @@ import { type Verification, verify } from "../export/verify.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { fileExists, readBytesIfThere, readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { checkpointFile } from "../store/store.ts";
-import { type ExportServices, finishedRun } from "./export.ts";
-import { runLine } from "./line.ts";
-import { loadDataset } from "./services.ts";
+import { choice, commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
+import { datasetOf, engineOf, type ExportServices, finishedRun } from "./export.ts";
 
-interface Flags {
+/** Default of the options that normalise images. */
+const SCALE = "the data set's";
+
+interface VerifyOptions {
   readonly dataset?: string;
   readonly run?: string;
-  readonly layers?: number;
+  readonly layers?: true;
+  readonly images: number;
   readonly runtime?: RuntimeName;
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
@@ -34,38 +34,42 @@ interface Flags {
 /** At most so many images of another class are listed. */
 const SHOWN_IMAGES = 10;
 
-/** Images whose integers `--layers` compares, unless it says how many. */
-const LAYER_IMAGES = 200;
-
-/** Verifies files. @returns The exit code: 0 verified, 1 a file is not what it says, 2 bad input. */
-export async function main(args: readonly string[], services: ExportServices): Promise<number> {
-  const line = new Command("deno task verify")
-    .description("Evaluates ONNX files in ONNX Runtime on all test images, and compares them with their records")
-    .argument("<files...>", "files of `deno task export`, or of another tool with one input of images")
-    .option("--dataset <NAME>", "data set; default: the one that the file names")
-    .option("--run <DIR>", "folder of the run that a file was exported from; default: the folder above, if it is one")
+/**
+ * `deno task verify`: evaluates ONNX files in ONNX Runtime and compares them with what is known of them.
+ * @returns The exit code: 0 verified, 1 a file is not what it says, 2 bad input.
+ */
+export async function verifyFiles(args: readonly string[], services: ExportServices): Promise<number> {
+  const line = commandLine("verify", "Evaluates ONNX files in ONNX Runtime and compares them with their records", [
+    "Files of other tools have one input, the images, and one output, the logits",
+    "Exit codes: 0 all are what they say, 1 one is not, 2 bad input",
+  ]).argument("<files...>", "files of `deno task export`, or of another tool")
+    .addOption(option("--dataset <NAME>", "data set").default(undefined, "the one that the file names"))
+    .addOption(option("--run <DIR>", "run that a file was exported from").default(undefined, "the folder above it"))
+    .addOption(option("--layers", "compare the integers of all layers with those of our engine"))
     .addOption(
-      new Option("--layers [N]", `compare the integers of all layers, of N images (${LAYER_IMAGES})`).preset(
-        LAYER_IMAGES,
+      option(
+        "--images <N>",
+        "images whose layers are compared",
+        wholeNumber("images", { to: 1e6, remedy: "take fewer" }),
       )
-        .argParser(wholeNumber),
+        .default(200, "200"),
     )
-    .option("--mean <A,B,C>", "mean that a file with a float input wants subtracted; default: the data set's", numbers)
-    .option("--std <A,B,C>", "deviation that it wants to be divided by; default: the data set's", numbers)
-    .option("--table <FILE>", "write a page with a row for each file that has a record")
-    .addOption(new Option("--runtime <NAME>", "form of ONNX Runtime; default: native, else wasm").choices(RUNTIMES))
-    .addHelpText("after", "\nExit codes: 0 all are what they say, 1 one is not, 2 bad input");
-  return await runLine<Flags>(line, args, {
+    .addOption(option("--mean <A,B,C>", "mean that a float input wants subtracted", numbers).default(undefined, SCALE))
+    .addOption(option("--std <A,B,C>", "deviation that it wants to be divided by", numbers).default(undefined, SCALE))
+    .addOption(option("--table <FILE>", "write a page with a row for each file that has a record"))
+    .addOption(choice("--runtime <NAME>", "form of ONNX Runtime", RUNTIMES).default(undefined, "native, else wasm"));
+  if (helpAlone(line, args, services)) return 0;
+  return await runCommand<VerifyOptions>(line, args, {
     output: services,
-    act: async (files, flags) => {
-      const rows: VerifiedFile[] = [];
+    act: async (options) => {
+      const rows: VerifiedFile[] = [], detailed = line.args.length === 1;
       let verified = true;
-      for (const file of files) {
-        const { problems, row } = await verifyOne(resolve(file), flags, { ...services, detailed: files.length === 1 });
+      for (const file of line.args) {
+        const { problems, row } = await verifyOne(resolve(file), options, { ...services, detailed });
         if (row) rows.push(row);
         verified &&= problems.length === 0;
       }
-      if (flags.table !== undefined) writeFileAtomic(resolve(flags.table), exportsPage(rows));
+      if (options.table !== undefined) writeFileAtomic(resolve(options.table), exportsPage(rows));
       return verified ? 0 : 1;
     },
   });
@@ -73,7 +77,7 @@ export async function main(args: readonly string[], services: ExportServices): P
 
 async function verifyOne(
   path: string,
-  flags: Flags,
+  options: VerifyOptions,
   services: ExportServices & { readonly detailed: boolean },
 ): Promise<{ problems: readonly string[]; row: VerifiedFile | null }> {
   const bytes = readBytesIfThere(path);
@@ -86,15 +90,14 @@ async function verifyOne(
         "move the file away from the card",
     );
   }
-  const say = (text: string) => services.stderr(`${text}\n`);
-  const { spec, top1Percent } = statedBy(file), name = flags.dataset ?? spec?.dataset.name;
+  const { spec, top1Percent } = statedBy(file), name = options.dataset ?? spec?.dataset.name;
   if (name === undefined) {
     throw new InputError(`Cannot verify "${path}" as it names no data set: give its name with --dataset`);
   }
-  const dataset = await (services.loadDataset ?? loadDataset)(name, say);
+  const dataset = await datasetOf(services, name);
   requireData(file, { path, dataset });
   const own = name === spec?.dataset.name, count = (own ? spec.dataset.testExamples : null) ?? dataset.test.count;
-  const bar = progressBar(count);
+  const bar = services.terminal ? progressBar(count) : null;
   let found: Verification;
   try {
     found = await verify(file, {
@@ -103,9 +106,9 @@ async function verifyOne(
       ownClasses: own ? ownClassesIn(readBytesIfThere(join(dirname(path), FILES.safetensors)), count) : null,
       recordedTop1: own ? top1Percent : null,
       progress: (images) => bar?.update(images),
-      ...(flags.runtime && { runtime: flags.runtime }),
-      ...(flags.mean || flags.std
-        ? { normalisation: { mean: flags.mean ?? dataset.mean, std: flags.std ?? dataset.std } }
+      ...(options.runtime && { runtime: options.runtime }),
+      ...(options.mean || options.std
+        ? { normalisation: { mean: options.mean ?? dataset.mean, std: options.std ?? dataset.std } }
         : {}),
     });
   } finally {
@@ -117,7 +120,7 @@ async function verifyOne(
       found,
     ),
   );
-  const comparison = await comparisonOf(path, { file, found, flags, dataset, services });
+  const comparison = await comparisonOf(path, { file, found, options, dataset, services });
   if (comparison) services.stdout(comparisonText(comparison));
   const problems = [...found.problems, ...(comparison?.problems ?? [])];
   services.stdout(
@@ -134,17 +137,17 @@ function cpuName(): string {
 /** Compares layers where that is asked for, or where classes differ and the run is at hand. */
 async function comparisonOf(
   path: string,
-  { file, found, flags, dataset, services }: {
+  { file, found, options, dataset, services }: {
     file: OnnxFile;
     found: Verification;
-    flags: Flags;
+    options: VerifyOptions;
     dataset: Dataset;
     services: ExportServices;
   },
 ): Promise<RunComparison | null> {
   const above = dirname(dirname(path)), isRun = fileExists(join(above, "record.json"));
-  const folder = flags.run ? resolve(flags.run) : isRun ? above : null;
-  const asked = flags.layers !== undefined, integer = file.metadata["form"] === "integer";
+  const folder = options.run ? resolve(options.run) : isRun ? above : null;
+  const asked = options.layers === true, integer = file.metadata["form"] === "integer";
   if (asked && integer) {
     throw new InputError(
       `Cannot compare the layers of "${path}" as its biases are rounded, so that its integers are its own: compare those of ` +
@@ -166,14 +169,14 @@ async function comparisonOf(
     );
   }
   if (record.spec.quantization === null) return null;
-  const images = asked ? Array.from({ length: Math.min(flags.layers!, found.images) }, (_, i) => i) : [];
+  const images = asked ? Array.from({ length: Math.min(options.images, found.images) }, (_, i) => i) : [];
   return await compareRun(file, {
     record,
     checkpoint: checkpointFile(dirname(dirname(folder)), record.id),
-    engine: await (services.openEngine ?? openEngine)("auto"),
+    engine: await engineOf(services, "auto"),
     dataset,
     images: [...new Set([...images, ...different])],
-    ...(flags.runtime && { runtime: flags.runtime }),
+    ...(options.runtime && { runtime: options.runtime }),
   });
 }
 
@@ -192,8 +195,7 @@ function requireData({ metadata }: OnnxFile, { path, dataset }: { path: string; 
   );
 }
 
-function progressBar(total: number): cliProgress.SingleBar | null {
-  if (!process.stderr.isTTY) return null;
+function progressBar(total: number): cliProgress.SingleBar {
   const bar = new cliProgress.SingleBar(
     { format: "{bar} {value} of {total} images", barsize: 24, clearOnComplete: true, stream: process.stderr },
     cliProgress.Presets.shades_classic,
@@ -278,14 +280,6 @@ function comparisonText({ engine, images, layers, firstOf }: RunComparison): str
     ...firstOf.map(({ image, path }) => `  Image ${image} differs first at the input of ${path}`),
     "",
   ].join("\n");
-}
-
-function wholeNumber(text: string | number): number {
-  if (typeof text === "number") return text; // the preset
-  if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new InputError(
-    `Cannot use --layers "${text}" as it must be a whole number above 0: leave it out for ${LAYER_IMAGES}, or put the option behind the files`,
-  );
 }
 
 function numbers(text: string): number[] {

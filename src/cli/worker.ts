@@ -1,57 +1,94 @@
 import { resolve } from "node:path";
-import type { EngineChoice } from "../engine/mod.ts";
-import type { EngineName } from "../engine/types.ts";
-import { InputError } from "../errors.ts";
-import type { Interrupts } from "../pool/interrupts.ts";
+import { datasetNamed } from "../../datasets/mod.ts";
+import type { EngineChoice, EngineName } from "../engine/types.ts";
 import { checkMemoryWatch } from "../pool/limits.ts";
 import type { QueueTimes } from "../queue/mod.ts";
-import { addressWarning, redact } from "../queue/url.ts";
-import { parseWorkerFlags, WORKER_HELP, type WorkerFlags } from "./worker_options.ts";
+import { type BucketAddress, parseStoreUrl } from "../queue/store_url.ts";
+import { addressWarning, parseQueueUrl, type QueueAddress } from "../queue/url.ts";
+import {
+  commandLine,
+  engineOption,
+  helpAlone,
+  jobsOption,
+  limitOptions,
+  limitsOf,
+  type LimitValues,
+  option,
+  runCommand,
+} from "./command_line.ts";
+import type { Output } from "./console.ts";
+import type { GridServices } from "./grid.ts";
 
-/** What the command needs from outside; nothing here loads tensor code. */
-export interface WorkerServices {
+/** Services of this machine that the command needs; nothing here loads tensor code. */
+interface WorkerServices extends Output, Pick<GridServices, "prepareDataset" | "command" | "listenForInterrupts"> {
   readonly resolveEngine: (choice: EngineChoice) => Promise<EngineName>;
-  /** Has the data set at hand before processes ask for it. @throws {InputError} If it cannot be had. */
-  readonly prepareDataset: (name: string, log: (line: string) => void) => Promise<void>;
-  /** Program and arguments of a run's process. */
-  readonly command: (place: { out: string; engine: EngineName }) => readonly string[] | Promise<readonly string[]>;
   readonly cores: number;
-  readonly listenForInterrupts: () => Interrupts & { dispose(): void };
-  readonly stdout: (text: string) => void;
-  readonly stderr: (text: string) => void;
   readonly times?: Partial<QueueTimes>;
+}
+
+/** Options of `deno task worker`; null: not given. */
+interface WorkerOptions extends LimitValues {
+  readonly queue: QueueAddress;
+  readonly out: string;
+  /** Null: the folder is shared. */
+  readonly store: BucketAddress | null;
+  /** Null: one process per core. */
+  readonly jobs: number | null;
+  readonly engine: EngineChoice;
 }
 
 /**
  * `deno task worker`: computes runs of a queue until it is stopped.
+ *
+ * @param services The console, and what takes the place of this machine's services in a test.
  * @returns The exit code: 0 stopped as asked, 2 bad input or a folder or server that cannot be used.
  */
-export async function work(args: readonly string[], services: WorkerServices): Promise<number> {
-  try {
-    const flags = parseWorkerFlags(args);
-    if (flags !== null) await workWith(flags, services);
-    else services.stdout(WORKER_HELP);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    services.stderr(redact(error.message) + "\n");
-    return 2;
-  }
+export async function worker(args: readonly string[], services: Output & Partial<WorkerServices>): Promise<number> {
+  const line = commandLine(
+    "worker",
+    "Takes the runs of `deno task bench --queue URL` and computes them on this machine",
+    [
+      "Give the password in REQUANT_REDIS_PASSWORD: one in the URL is shown in the machine's list of processes",
+      "For rediss:// with a certificate of your own: REQUANT_REDIS_CA names the PEM file of its authority",
+      "Ctrl-C: the runs write their checkpoints and go back to the queue; twice: they end at once",
+      "Exit codes: 0 stopped as asked, 2 bad input or a folder or server that cannot be used",
+    ],
+  ).addOption(
+    option("--queue <URL>", "Redis server, redis://host:6379, or rediss:// for TLS", parseQueueUrl)
+      .demanded(),
+  ).addOption(
+    option("--out <DIR>", "folder that bench and all workers share, or with --store its own")
+      .demanded(),
+  ).addOption(
+    option("--store <URL>", "bucket that bench was given, s3://bucket/prefix", parseStoreUrl)
+      .default(null, "the folder is shared"),
+  ).addOption(jobsOption("runs at once, 1 on a GPU"));
+  for (const flag of limitOptions()) line.addOption(flag);
+  line.addOption(engineOption());
+  if (helpAlone(line, args, services)) return 0;
+  return await runCommand<WorkerOptions>(line, args, {
+    output: services,
+    async act(options) {
+      const { benchServices } = await import("./services.ts");
+      await workWith(options, { ...benchServices(), ...services });
+    },
+  });
 }
 
-async function workWith(flags: WorkerFlags, services: WorkerServices): Promise<void> {
-  const { queue: address } = flags;
-  const out = resolve(flags.out);
-  const jobs = flags.jobs ?? services.cores;
+async function workWith(options: WorkerOptions, services: WorkerServices): Promise<void> {
+  const { queue: address, store } = options, limits = limitsOf(options);
+  const out = resolve(options.out);
+  const jobs = options.jobs ?? services.cores;
   const say = (line: string): void => services.stderr(line + "\n");
   const warning = addressWarning(address);
   if (warning !== null) say(warning);
-  await checkMemoryWatch(flags.limits);
+  await checkMemoryWatch(limits);
   const { checkRedis, openArtefacts, queueName, runWorker } = await import("../queue/mod.ts");
   await checkRedis(address);
-  const engine = await services.resolveEngine(flags.engine);
-  const artefacts = await openArtefacts(out, flags.store);
-  const queue = await queueName(out, engine, flags.store);
+  const engine = await services.resolveEngine(options.engine);
+  const command = await services.command({ out, engine }); // before anything is written
+  const artefacts = await openArtefacts(out, store);
+  const queue = await queueName(out, engine, store);
   say(`Waiting for runs of engine ${engine} from ${address.shown}, ${jobs} at once, in ${out}, queue ${queue}`);
   // One download at a time, and one for all runs.
   const datasets = new Map<string, Promise<void>>();
@@ -66,11 +103,12 @@ async function workWith(flags: WorkerFlags, services: WorkerServices): Promise<v
       queue,
       out,
       jobs,
-      command: await services.command({ out, engine }),
+      command,
       interrupts,
-      limits: flags.limits,
+      limits,
       artefacts,
       say,
+      check: ({ spec }) => void datasetNamed(spec.dataset.name),
       prepare: ({ spec: { dataset: { name } } }) => {
         const there = datasets.get(name) ?? services.prepareDataset(name, say);
         datasets.set(name, there);

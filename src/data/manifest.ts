@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { InputError } from "../errors.ts";
 import { type ChannelStatistics, channelStatistics } from "./statistics.ts";
 import type { Dataset, DatasetSizes, Labels } from "./types.ts";
 
@@ -127,12 +128,22 @@ function labelFault(parts: DecodedParts, manifest: Manifest): Fault | null {
   return null;
 }
 
-/** Decoded bytes as the rest of Requant sees them; nothing is copied, and what the manifest leaves out is measured. */
+/**
+ * Decoded bytes as the rest of Requant sees them; nothing is copied, and what the manifest leaves out is measured.
+ * @throws {InputError} If a channel of the training images never varies: no standard deviation scales it.
+ */
 export function asDataset(parts: DecodedParts, manifest: Manifest): Dataset {
   const { name, classes, imageShape, trainCount, testCount } = manifest;
   const { mean, std } = manifest.mean && manifest.std
     ? manifest as ChannelStatistics
     : channelStatistics(parts.trainImages, imageShape[2]);
+  const flat = std.findIndex((deviation) => !(deviation > 0));
+  if (flat >= 0) {
+    throw new InputError(
+      `Cannot use data set "${name}" as channel ${flat + 1} of ${imageShape[2]} of its training images is ` +
+        `${Math.round(255 * mean[flat]!)} everywhere: add images in which it varies, or leave that channel out`,
+    );
+  }
   return {
     name,
     classes,

@@ -1,17 +1,35 @@
 /** Decoded data sets in the cache: a folder of four files, checked whenever they are read. */
 import { randomUUID } from "node:crypto";
 import { basename, dirname, join } from "node:path";
+import { z } from "zod";
 import { InputError, messageOf } from "../errors.ts";
-import { type Checksums, type DecodedParts, findFault, type Manifest, PART_FILES, PARTS } from "./manifest.ts";
+import {
+  type Checksums,
+  type DecodedParts,
+  findFault,
+  type Manifest,
+  type Part,
+  PART_FILES,
+  PARTS,
+} from "./manifest.ts";
 
 /** What a killed process left may be removed when it is this old. */
 const ABANDONED_AFTER_MILLISECONDS = 24 * 3600 * 1000;
 
-/** What is kept beside the bytes of a data set that no manifest knows: what they were when they were first decoded. */
-export interface StoredRecord extends Checksums {
-  /** Tells from which files they were made, where those may change. */
-  readonly origin?: string;
-}
+const sha256 = z.hash("sha256");
+
+/** Checksums of a data set that no manifest knows, as first decoded. */
+const storedRecordSchema = z.strictObject({
+  sha256,
+  partSha256: z.strictObject(
+    Object.fromEntries(PARTS.map((part) => [part, sha256])) as Record<Part, typeof sha256>,
+  ),
+  /** Files they were made from, where those may change. */
+  origin: z.string().optional(),
+});
+
+/** Kept beside the bytes. */
+export type StoredRecord = Checksums & { readonly origin?: string };
 
 const RECORD_FILE = "recorded.json";
 
@@ -28,7 +46,12 @@ export async function readRecord(folder: string, manifest: Pick<Manifest, "name"
   if (!await isThere(folder)) return null;
   const path = join(folder, RECORD_FILE);
   try {
-    return JSON.parse(await Deno.readTextFile(path)) as StoredRecord;
+    const parsed = storedRecordSchema.safeParse(JSON.parse(await Deno.readTextFile(path)));
+    if (!parsed.success) {
+      const { path: place, message } = parsed.error.issues[0]!;
+      throw new Error(`${place.join(".") || "its content"} is wrong (${message})`);
+    }
+    return parsed.data as StoredRecord;
   } catch (error) {
     throw new InputError(`Cannot read "${path}" as ${whyUnread(error)}: ${remedyFor(folder, manifest)}`);
   }

@@ -8,9 +8,8 @@
  * @see Cubuk et al., CVPR Workshops 2020, arXiv:1909.13719; Sohn et al., NeurIPS 2020, arXiv:2001.07685
  */
 import { InputError } from "../errors.ts";
-import { stream } from "../random/stream.ts";
+import { type Stream, stream } from "../random/stream.ts";
 import { type Affine, rotate, shearX, shearY, transform, translateX, translateY } from "./affine.ts";
-import { cutout, type CutoutBox, drawCutout } from "./cutout.ts";
 import {
   autoContrast,
   brightness,
@@ -23,6 +22,42 @@ import {
   sharpness,
   solarize,
 } from "./pixels.ts";
+
+/** Side of the square on an image of 32 pixels: half the image. */
+const CUTOUT_SHARE = 0.5;
+/** Grey, as FixMatch fills it; DeVries and Taylor take 0 of normalised values, which is the same but for rounding. */
+const CUTOUT_FILL = 127;
+
+/** Rows [top, bottom) and columns [left, right). */
+export interface CutoutBox {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+/**
+ * A square of half the image's width, its middle at any pixel with equal probability; what sticks out is cut off:
+ * rows max(0, y - side/2) to min(height, y + side/2).
+ *
+ * @see DeVries and Taylor 2017, arXiv:1708.04552, section 3.2 (16 x 16 on CIFAR-10)
+ */
+export function drawCutout(draws: Stream, [height, width]: ImageShape): CutoutBox {
+  const half = Math.floor(width * CUTOUT_SHARE / 2), y = draws.integer(height), x = draws.integer(width);
+  return {
+    top: Math.max(0, y - half),
+    bottom: Math.min(height, y + half),
+    left: Math.max(0, x - half),
+    right: Math.min(width, x + half),
+  };
+}
+
+/** Fills the box with grey, in place. */
+export function cutout({ bytes, shape: [, width, channels] }: Image, box: CutoutBox): void {
+  for (let y = box.top; y < box.bottom; y++) {
+    bytes.fill(CUTOUT_FILL, (y * width + box.left) * channels, (y * width + box.right) * channels);
+  }
+}
 
 /** n: operations drawn for an image, with repetition. */
 export const OPERATIONS_PER_IMAGE = 2;

@@ -1,13 +1,9 @@
 /** Opens the engine that a run computes with. */
 import { InputError } from "../errors.ts";
 import { type Libtensorflow, searchLibtensorflow } from "./locate.ts";
-import type { Engine, EngineName } from "./types.ts";
+import type { Engine, EngineChoice, EngineName } from "./types.ts";
 
-export type { Compiled, CompileOptions, Engine, EngineName, Program, TensorTree } from "./types.ts";
-
-/** What a user may ask for; `auto` takes tensorflow where it is found, else wasm. */
-export const ENGINE_CHOICES = ["auto", "tensorflow", "wasm"] as const;
-export type EngineChoice = typeof ENGINE_CHOICES[number];
+export type { Compiled, CompileOptions, Engine, EngineChoice, EngineName, Program, TensorTree } from "./types.ts";
 
 /**
  * The engine that `choice` means on this machine; nothing is opened.

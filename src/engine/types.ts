@@ -4,6 +4,10 @@ import type { Tree } from "../tree.ts";
 /** The engines that exist; each is one folder beside this file. */
 export type EngineName = "tensorflow" | "wasm";
 
+/** Engines that a user may ask for; `auto` takes tensorflow where it is found, else wasm. */
+export const ENGINE_CHOICES = ["auto", "tensorflow", "wasm"] as const;
+export type EngineChoice = typeof ENGINE_CHOICES[number];
+
 /** A tree of tensors. */
 export type TensorTree = Tree<Tensor>;
 

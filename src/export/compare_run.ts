@@ -1,12 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
-import { openNetwork, subjectOf } from "../measure/network.ts";
 import type { RunRecord } from "../record/record.ts";
-import { quantizationOf } from "../train/quantization.ts";
 import { channelsBehind, channelsFirst } from "./image_layout.ts";
 import { LayerComparer, type LayerComparison, layerInputs } from "./layer_comparison.ts";
 import { type OnnxFile, withOutputs } from "./onnx_file.ts";
+import { openRun } from "./open_run.ts";
 import { inputIntegers } from "./quantize_dequantize.ts";
 import { OnnxSession, type RuntimeName } from "./runtime/onnx_session.ts";
 
@@ -40,10 +39,8 @@ export async function compareRun(
     runtime?: RuntimeName;
   },
 ): Promise<RunComparison> {
-  const { model } = subjectOf(record.spec, { engine, dataset });
-  const quantization = quantizationOf(model, record.spec.quantization)!;
-  const opened = await openNetwork(checkpoint, record),
-    ours = layerInputs(engine, { model, quantization, scale: dataset });
+  const opened = await openRun(checkpoint, record, dataset), { model } = opened, quantization = opened.quantization!;
+  const ours = layerInputs(engine, { model, quantization, scale: dataset });
   const names = model.layers.map(({ path }) => inputIntegers(path)), comparer = new LayerComparer(model.layers);
   const firstOf: { image: number; path: string }[] = [],
     size = dataset.imageShape.reduce((product, dim) => product * dim, 1);

@@ -2,14 +2,14 @@
 import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
-import { openNetwork, subjectOf } from "../measure/network.ts";
 import type { RunRecord } from "../record/record.ts";
-import { quantizationOf } from "../train/quantization.ts";
+import { testIndices } from "../train/quantization.ts";
 import { modelCard, type Origin } from "./card.ts";
 import { sha256Of } from "./digest.ts";
 import { integerFile } from "./integer_form.ts";
 import { type ExportedNetwork, exportedNetwork } from "./network.ts";
 import { OPSET } from "./onnx_model.ts";
+import { openRun } from "./open_run.ts";
 import { ownClasses } from "./own_evaluation.ts";
 import { filled, quantizeDequantizeFile } from "./quantize_dequantize.ts";
 import { readSafetensor, safetensorsFile, type StoredTensor } from "./safetensors.ts";
@@ -58,22 +58,19 @@ export async function exportRun(
   { record, checkpoint, engine, dataset, origin, packed, integer }: ExportRequest,
 ): Promise<ExportedFiles> {
   const { id, spec } = record;
-  if (record.dataSha256 !== null && record.dataSha256 !== dataset.sha256) {
-    throw new InputError(
-      `Cannot export run ${id} as its data set ${spec.dataset.name} had SHA-256 ${record.dataSha256}, but here it has ` +
-        `${dataset.sha256}: restore the data set that it was trained on`,
-    );
-  }
   if (integer && spec.quantization === null) {
     throw new InputError(`Cannot export run ${id} in integers as it is full precision: leave --integer out`);
   }
-  const { model, testIndices } = subjectOf(spec, { engine, dataset });
-  const quantization = quantizationOf(model, spec.quantization);
-  const opened = await openNetwork(checkpoint, record);
+  const opened = await openRun(checkpoint, record, dataset), { model, quantization } = opened;
   try {
     const source = { model, quantization, network: opened.network, imageShape: dataset.imageShape, scale: dataset };
     const network = exportedNetwork(source);
-    const classes = ownClasses(engine, opened.network, { model, quantization, dataset, count: testIndices.length });
+    const classes = ownClasses(engine, opened.network, {
+      model,
+      quantization,
+      dataset,
+      count: testIndices(spec.dataset, dataset).length,
+    });
     const metadata = (form: Form) => ({
       form,
       run: id,

@@ -1,5 +1,6 @@
 /** The page with all verified files: accuracy, size and latency of each form of a network. */
-import { bitsTitle, datasetTitle, modelTitle } from "../report/labels.ts";
+import { bitsTitle } from "../catalog/bits.ts";
+import { datasetTitle, modelTitle } from "../catalog/titles.ts";
 import type { RunSpec } from "../record/spec.ts";
 import type { OnnxFile } from "./onnx_file.ts";
 import { type Form, FORMS } from "./export_run.ts";

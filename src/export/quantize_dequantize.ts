@@ -76,6 +76,15 @@ export function writeStep(
       const bounds = [0, 6].map((bound) => model.constant(`relu6/${bound}`, Float32Array.of(bound), []));
       return model.node("Clip", [...inputs, ...bounds], { output });
     }
+    case "maxPool": {
+      const { axis, size, stride, padding } = step;
+      const along = (of: number, otherwise: number) => axis === 1 ? [of, otherwise] : [otherwise, of];
+      const pads = along(padding, 0);
+      return model.node("MaxPool", inputs, {
+        output,
+        attributes: { kernel_shape: along(size, 1), strides: along(stride, 1), pads: [...pads, ...pads] },
+      });
+    }
     case "mean": {
       const axes = model.constant("mean/axes", BigInt64Array.of(2n, 3n), [2]);
       return model.node("ReduceMean", [...inputs, axes], { output, attributes: { keepdims: 0 } });

@@ -1,5 +1,6 @@
 /** A traced forward pass as the few steps that networks are made of, batch norm folded into the layer before it. */
 import { backend_util } from "@tensorflow/tfjs-core";
+import type { AxisPooling } from "../engine/ops.ts";
 import { InputError } from "../errors.ts";
 import { paths } from "../nn/layers.ts";
 import type { Layer, Model } from "../nn/types.ts";
@@ -24,6 +25,8 @@ export type Step =
   & { readonly inputs: readonly number[]; readonly shape: readonly number[] }
   & (
     | { readonly kind: "images" | "add" | "relu" | "relu6" | "mean" }
+    /** The maximum of each window along one axis: 1 of the height, 2 of the width. */
+    | { readonly kind: "maxPool" } & AxisPooling
     | { readonly kind: "affine" } & Affine
     /** A layer, and what follows it before anything else reads its output: a bias, a batch norm. */
     | { readonly kind: "layer"; readonly layer: Layer; readonly padding: Padding } & Affine
@@ -88,6 +91,10 @@ export function stepsOf({ operations, result }: Trace, model: Model): Step[] {
       case "Mean":
         if (String(operation.attributes["axis"]) !== "1,2" || shape.length !== 2) throw unsupported(model, operation);
         return push({ kind: "mean", inputs: [places[x]!], shape });
+      case "MaxPoolAxis": {
+        const { axis, size, stride, padding } = operation.attributes as unknown as AxisPooling;
+        return push({ kind: "maxPool", axis, size, stride, padding, inputs: [places[x]!], shape });
+      }
       case "PadV2":
         paddings.set(index, statedPadding(model, operation));
         return places[x]!;

@@ -1,8 +1,13 @@
+/** Images that are measured on, and means over them. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { evaluationBatches } from "../data/batches.ts";
-import type { Split } from "../data/types.ts";
-import type { Dataset } from "../data/types.ts";
+import type { Dataset, Split } from "../data/types.ts";
+import type { NetworkTensors } from "../methods/types.ts";
+import type { Hooks, ModelQuantization } from "../nn/types.ts";
+import { crossEntropies, Evaluator } from "../train/evaluation.ts";
+import { forward, normaliseImages } from "../train/forward.ts";
+import type { Subject } from "./types.ts";
 
 /** One batch of images that are measured on; a type, so that it is a tree of tensors. */
 export type MeasuredBatch = {
@@ -38,4 +43,27 @@ export function measuredImages(
 /** Frees the batches. */
 export function disposeImages({ batches }: MeasuredImages): void {
   for (const batch of batches) tf.dispose([batch.images, batch.labels, batch.weights]);
+}
+
+/** The batch's part of a network's mean cross-entropy over all measured images, batch norm in inference mode; a scalar. */
+export function weightedLoss(
+  { model, dataset }: Pick<Subject, "model" | "dataset">,
+  options: { network: NetworkTensors; batch: MeasuredBatch; quantization: ModelQuantization; hooks?: Hooks },
+): Tensor {
+  const { network, batch, quantization, hooks = {} } = options;
+  const images = normaliseImages(batch.images, dataset);
+  const { logits } = forward(model, quantization, { network, images, training: false, quantized: true, hooks });
+  return tf.sum(tf.mul(crossEntropies(logits, batch.labels), batch.weights));
+}
+
+/** Mean of independent values, and its standard error sqrt(sum (x - mean)² / (n (n - 1))). */
+export function meanAndError(values: readonly number[]): { mean: number; standardError: number } {
+  const n = values.length, mean = values.reduce((sum, value) => sum + value, 0) / n;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, standardError: Math.sqrt(squares / (n * (n - 1))) };
+}
+
+/** Scores networks of a subject on images, as their training did. */
+export function testEvaluator({ engine, model, quantization, quantized, dataset }: Subject): Evaluator {
+  return new Evaluator(engine, model, { quantization: quantized ? quantization : null, scale: dataset });
 }

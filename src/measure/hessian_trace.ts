@@ -5,14 +5,12 @@ import type { NetworkTensors } from "../methods/types.ts";
 import { weightShape } from "../nn/initialise.ts";
 import { channelsLast, ownLeaves, paths } from "../nn/layers.ts";
 import type { Layer } from "../nn/types.ts";
-import { stream } from "../random/stream.ts";
+import { type Stream, stream } from "../random/stream.ts";
 import type { MeasuredValues } from "../record/measurement.ts";
-import type { Leaves } from "../tree.ts";
-import { disposeImages, type MeasuredBatch, measuredImages } from "./batches.ts";
-import { curvatureParts, rademacher } from "./curvature.ts";
-import { weightedLoss } from "./loss.ts";
+import { valueAndGradients } from "../train/gradients.ts";
+import { type Leaves, mapTree } from "../tree.ts";
+import { disposeImages, meanAndError, type MeasuredBatch, measuredImages, weightedLoss } from "./batches.ts";
 import { WEIGHT_SIDES, type WeightSide, withChangedWeights } from "./probed.ts";
-import { meanAndError } from "./statistics.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
 /** Images of one pass; what a pass takes of memory, and nothing of the result but its last bits. */
@@ -25,19 +23,57 @@ const optionsSchema = z.strictObject({
   probes: z.int().min(2).default(16),
   /** r: ε is r times the root mean square of all weights. */
   relativeStep: z.number().positive().default(0.03),
-  /** Which weights are moved: those that are learned, or what their quantizers make of them. */
+  /** The weights that are moved: those that are learned, or their quantized values. */
   moved: z.enum(WEIGHT_SIDES).default("quantized"),
-  /** Of the probes' stream: the same probes for every run. */
+  /** Seed of the probes: the same probes for every run. */
   seed: z.int().nonnegative().default(0),
 });
 type Options = z.infer<typeof optionsSchema>;
 
 type Inputs = {
-  readonly network: NetworkTensors & Record<string, Leaves<Tensor>>;
+  readonly network: NetworkTensors;
   readonly directions: Leaves<Tensor>;
   readonly epsilon: Tensor;
   readonly batch: MeasuredBatch;
 };
+
+/** Signs a word of a stream gives. */
+const SIGNS_A_WORD = 32;
+
+/** A Rademacher vector: each entry +1 or -1 with probability 1/2, one bit of the stream an entry, the lowest first. */
+export function rademacher(count: number, draws: Stream): Float32Array {
+  const signs = new Float32Array(count);
+  for (let i = 0, word = 0; i < count; i++) {
+    word = i % SIGNS_A_WORD === 0 ? draws.word() : word >>> 1;
+    signs[i] = word & 1 ? 1 : -1;
+  }
+  return signs;
+}
+
+/**
+ * The parts v_l · (∇L(ε v) - ∇L(-ε v))_l / (2 ε) of vᵀ H v by central differences of the gradient, one a leaf, by sorted
+ * name: [leaves]. Exact for a quadratic loss; else off by O(ε²) where L is smooth.
+ *
+ * With E[v vᵀ] = I the expectation of a leaf's part is the trace of its diagonal block of H, and that of the sum is Tr H
+ * (Hutchinson 1990).
+ *
+ * @param loss The loss where its parameters are moved by the given leaves; a scalar.
+ */
+export function curvatureParts(
+  loss: (displacement: Leaves<Tensor>) => Tensor,
+  probe: { directions: Leaves<Tensor>; epsilon: Tensor },
+): Tensor {
+  const { directions, epsilon } = probe;
+  const gradientsAt = (distance: Tensor) => {
+    const displacement = mapTree<Tensor, Tensor>(directions, (v) => tf.mul(v, distance)) as Leaves<Tensor>;
+    return valueAndGradients(displacement, (moved) => ({ loss: loss(moved), aux: {} })).gradients;
+  };
+  const ahead = gradientsAt(epsilon), behind = gradientsAt(tf.neg(epsilon));
+  const parts = Object.keys(directions).sort().map((name) =>
+    tf.sum(tf.mul(directions[name]!, tf.sub(ahead[name]!, behind[name]!)))
+  );
+  return tf.div(tf.stack(parts), tf.mul(epsilon, 2));
+}
 
 function start(subject: Subject, options: Options): Measuring {
   const { engine, model, dataset } = subject;
@@ -74,7 +110,7 @@ function start(subject: Subject, options: Options): Measuring {
         }));
         const sums = new Array<number>(layers.length).fill(0);
         for (const batch of images.batches) {
-          const { parts: found } = program({ network: { ...network }, directions, epsilon, batch });
+          const { parts: found } = program({ network, directions, epsilon, batch });
           found.dataSync().forEach((value, i) => sums[i]! += value);
           found.dispose();
         }
@@ -89,7 +125,7 @@ function start(subject: Subject, options: Options): Measuring {
   };
 }
 
-/** @param parts Of each probe, a number a layer. */
+/** @param parts One number per layer, of each probe. */
 function summary(
   parts: readonly (readonly number[])[],
   { layers, counts, squares }: {
@@ -114,7 +150,7 @@ function summary(
   };
 }
 
-/** Of a layer's weight as it is where it is moved. */
+/** Squared norm of a layer's weight, learned or quantized as `moved` says. */
 function squaredNorm(
   { quantization }: Subject,
   moved: WeightSide,
@@ -139,7 +175,7 @@ function squaredNorm(
  * w: weights of all convolutions and of the dense layer; biases, batch norm's γ and β, step sizes and offsets are held fixed.
  * L: mean cross-entropy of training images without augmentation, batch norm in inference mode.
  *
- * Of a quantized network. A rounding has no second derivative, so what is differenced is the straight-through gradient, and
+ * In a quantized network a rounding has no second derivative: the straight-through gradient is differenced instead, and
  * the displacement passes the weights' quantizers straight through too: `moved: "quantized"` takes ŵ ± ε v, the weights that
  * the network computes with, where the estimator's own ∂ŵ/∂w = 1 says that they are. (Weights beyond the clip, whose
  * ∂ŵ/∂w is 0, count as well.) `moved: "latent"` takes quantize(w ± ε v): a weight either stays or jumps by a whole step s,

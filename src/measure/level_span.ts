@@ -9,16 +9,14 @@ import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
 const optionsSchema = z.strictObject({});
 
-type Network = NetworkTensors & Record<string, Leaves<Tensor>>;
-
-/** Of integers whose last axis is the channels: highest - lowest + 1 of each channel. */
+/** Highest - lowest + 1 of each channel of integers; channels are the last axis. */
 function spans(levels: Tensor): Tensor {
   const rows = tf.reshape(levels, [-1, levels.shape.at(-1)!]);
   return tf.add(tf.sub(tf.max(rows, 0), tf.min(rows, 0)), 1);
 }
 
 function start({ engine, model, quantization }: Subject): Measuring {
-  const spansOf = engine.compile(({ network }: { network: Network }) =>
+  const spansOf = engine.compile(({ network }: { network: NetworkTensors }) =>
     Object.fromEntries(model.layers.map((layer): [string, Tensor] => {
       const weight = channelsLast(layer, network.params[paths.weight(layer)]!);
       const own = ownLeaves(network, paths.weightQuantizer(layer));
@@ -27,7 +25,7 @@ function start({ engine, model, quantization }: Subject): Measuring {
   );
   return {
     measure(network) {
-      const outputs = spansOf({ network: { ...network } });
+      const outputs = spansOf({ network });
       const shares = model.layers.map(({ path }) => {
         const { bits } = quantization[path]!.weight;
         return [...outputs[path]!.dataSync()].map((span) => bits === UNQUANTIZED_BITS ? 1 : span / 2 ** bits);
@@ -40,7 +38,7 @@ function start({ engine, model, quantization }: Subject): Measuring {
 }
 
 /**
- * How much of its levels each output channel of a weight takes: of the first layer, and of all others.
+ * Share of its levels that each output channel of a weight takes: of the first layer, and of all others.
  *
  *   share of channel c = (max q(w_c) - min q(w_c) + 1) / 2^b,  q the levels of the weight quantizer;  1 in full precision
  *

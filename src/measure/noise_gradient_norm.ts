@@ -9,10 +9,15 @@ import { scaleGradient } from "../quant/step_size.ts";
 import { noiseState } from "../random/stream.ts";
 import { valueAndGradients } from "../train/gradients.ts";
 import { type Leaves, mapTree } from "../tree.ts";
-import { disposeImages, type MeasuredBatch, type MeasuredImages, measuredImages } from "./batches.ts";
-import { weightedLoss } from "./loss.ts";
+import {
+  disposeImages,
+  meanAndError,
+  type MeasuredBatch,
+  type MeasuredImages,
+  measuredImages,
+  weightedLoss,
+} from "./batches.ts";
 import { withChangedWeights } from "./probed.ts";
-import { meanAndError } from "./statistics.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
 /** Images of one pass: features are perturbed by the root mean square of a pass. */
@@ -28,13 +33,13 @@ const optionsSchema = z.strictObject({
   draws: z.int().min(2).default(4),
   /** σ: standard deviation of the noise, relative to the root mean square of the tensor that it is added to. */
   sigmas: z.array(z.number().positive()).min(1).default([0.01, 0.03, 0.1, 0.3]),
-  /** Of the noise: the same for every run. */
+  /** Seed of the noise: the same for every run. */
   seed: z.int().nonnegative().default(0),
 });
 type Options = z.infer<typeof optionsSchema>;
 
 type Inputs = {
-  readonly network: NetworkTensors & Record<string, Leaves<Tensor>>;
+  readonly network: NetworkTensors;
   readonly batch: MeasuredBatch;
   /** Gradients of the batches before, by path. */
   readonly sum: Leaves<Tensor>;
@@ -96,7 +101,7 @@ function start(subject: Subject, options: Options): Measuring {
     images.batches.forEach((batch, i) => {
       const step = noise.draw * images.batches.length + i;
       const state = tf.tensor1d(noiseState({ seed: options.seed, step, purpose: "measurement" }), "int32");
-      const next = program({ network: { ...network }, batch, sum, sigma, state }).sum;
+      const next = program({ network, batch, sum, sigma, state }).sum;
       tf.dispose([state, ...Object.values(sum)]);
       sum = next;
     });

@@ -6,8 +6,7 @@ import type { NetworkTensors } from "../methods/types.ts";
 import { NORM_MOMENTUM, paths } from "../nn/layers.ts";
 import { forward, normaliseImages } from "../train/forward.ts";
 import { type Leaves, mapTree } from "../tree.ts";
-import { disposeImages, measuredImages } from "./batches.ts";
-import { testScoring } from "./test_scores.ts";
+import { testEvaluator } from "./batches.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
 /** Images whose statistics are taken at once: the batch of training. */
@@ -16,16 +15,14 @@ const BATCH = 128;
 const optionsSchema = z.strictObject({
   /** Batches of training images, of 128 or of all where there are fewer. */
   batches: z.int().positive().default(40),
-  /** What is done to them: what the training did, as black borders of a crop shift the statistics. */
+  /** Augmentation of them: the training's, as black borders of a crop shift the statistics. */
   augmentation: z.enum(["none", "crop_flip"]).default("crop_flip"),
-  /** Of their order and crops: the same for every run. */
+  /** Seed of their order and crops: the same for every run. */
   seed: z.int().nonnegative().default(0),
   /** Test images of the accuracies; all where there are fewer. */
   testImages: z.int().positive().default(10_000),
 });
 type Options = z.infer<typeof optionsSchema>;
-
-type Network = NetworkTensors & Record<string, Leaves<Tensor>>;
 
 /** Sums over batches of each tensor, in float64. */
 class Sums {
@@ -52,7 +49,7 @@ class Sums {
 
 function start(subject: Subject, options: Options): Measuring {
   const { engine, model, dataset, quantization } = subject;
-  const statistics = engine.compile(({ network, images }: { network: Network; images: Tensor }) => {
+  const statistics = engine.compile(({ network, images }: { network: NetworkTensors; images: Tensor }) => {
     // from running statistics of 0 an update is momentum times the batch's own
     const state: Record<string, Tensor> = { ...network.state };
     for (const path of model.norms.flatMap((norm) => [paths.mean(norm), paths.variance(norm)])) {
@@ -66,7 +63,7 @@ function start(subject: Subject, options: Options): Measuring {
     });
     return { ofBatch: mapTree<Tensor, Tensor>(updates, (update) => tf.div(update, NORM_MOMENTUM)) as Leaves<Tensor> };
   });
-  const scoring = testScoring(subject);
+  const evaluator = testEvaluator(subject);
 
   /** Means over batches of each norm's statistics; the caller disposes them. */
   function takeAgain(network: NetworkTensors, batchSize: number): Record<string, Tensor> {
@@ -82,7 +79,7 @@ function start(subject: Subject, options: Options): Measuring {
     for (let step = 0; step < options.batches; step++) {
       const { views } = endlessBatchAt({ ...common, step, views: 1 });
       const images = tf.tensor(views[0]!, [batchSize, ...imageShape], "int32");
-      const { ofBatch } = statistics({ network: { ...network }, images });
+      const { ofBatch } = statistics({ network, images });
       sums.add(ofBatch);
       tf.dispose([images, ...Object.values(ofBatch)]);
     }
@@ -92,19 +89,15 @@ function start(subject: Subject, options: Options): Measuring {
   return {
     measure(network) {
       const batchSize = Math.min(BATCH, subject.trainingIndices.length);
-      const test = measuredImages(dataset.test, subject.testIndices, {
-        ...dataset,
-        count: options.testImages,
-        batchSize: BATCH,
-      });
+      const { imageShape } = dataset, indices = subject.testIndices.subarray(0, options.testImages);
       const again = takeAgain(network, batchSize);
-      const running = scoring.scoresOf(network, test);
-      const recalibrated = scoring.scoresOf({ params: network.params, state: { ...network.state, ...again } }, test);
+      const running = evaluator.evaluate(network, dataset.test, { indices, imageShape });
+      const moved = { params: network.params, state: { ...network.state, ...again } };
+      const recalibrated = evaluator.evaluate(moved, dataset.test, { indices, imageShape });
       tf.dispose(Object.values(again));
-      disposeImages(test);
       return {
         images: options.batches * batchSize,
-        testImages: test.count,
+        testImages: indices.length,
         top1Percent: running.top1Percent,
         loss: running.loss,
         recalibratedTop1Percent: recalibrated.top1Percent,
@@ -113,13 +106,13 @@ function start(subject: Subject, options: Options): Measuring {
     },
     dispose() {
       statistics.dispose();
-      scoring.dispose();
+      evaluator.dispose();
     },
   };
 }
 
 /**
- * What a network loses by the running statistics of its batch norms: accuracy and loss with them, and with statistics that
+ * Loss of a network by the running statistics of its batch norms: accuracy and loss with them, and with statistics that
  * are taken again from training images.
  *
  *   μ = mean over batches of the batch's mean,  σ² = mean over batches of its variance (Bessel-corrected),

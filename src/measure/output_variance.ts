@@ -5,8 +5,7 @@ import type { NetworkTensors } from "../methods/types.ts";
 import { stream } from "../random/stream.ts";
 import { forward, normaliseImages } from "../train/forward.ts";
 import type { Leaves } from "../tree.ts";
-import { disposeImages, measuredImages } from "./batches.ts";
-import { meanAndError } from "./statistics.ts";
+import { disposeImages, meanAndError, measuredImages } from "./batches.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
 const BATCH = 128;
@@ -18,13 +17,13 @@ const optionsSchema = z.strictObject({
   draws: z.int().min(2).default(8),
   /** σ: standard deviation of the noise on the normalised image, whose channels have standard deviation 1. */
   sigmas: z.array(z.number().positive()).min(1).default([0.05, 0.1, 0.2, 0.4]),
-  /** Of the noise: the same for every run and σ. */
+  /** Seed of the noise: the same for every run and σ. */
   seed: z.int().nonnegative().default(0),
 });
 type Options = z.infer<typeof optionsSchema>;
 
 type Inputs = {
-  readonly network: NetworkTensors & Record<string, Leaves<Tensor>>;
+  readonly network: NetworkTensors;
   readonly images: Tensor;
   readonly noise: Tensor;
   readonly sigma: Tensor;
@@ -103,7 +102,7 @@ function start(subject: Subject, options: Options): Measuring {
           sigmas.forEach((value, s) => {
             if (value === 0 && draw > 0) return;
             const sigma = tf.scalar(value);
-            const outputs = program({ network: { ...network }, images: batch.images, noise, sigma });
+            const outputs = program({ network, images: batch.images, noise, sigma });
             for (const name of OUTPUTS) {
               const values = outputs[name].dataSync().subarray(0, valid * classes);
               if (value > 0) moments[s]![name].add(values);

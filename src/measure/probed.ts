@@ -1,4 +1,4 @@
-/** How a measurement reaches into a network without the network knowing: through its quantizers. */
+/** The way of a measurement into a network that knows nothing of it: through the quantizers. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { relu } from "../engine/ops.ts";
@@ -31,14 +31,14 @@ export function identityQuantization(model: Model): ModelQuantization {
   );
 }
 
-/** Where a change of a weight is added: to the weight that is learned, or to what its quantizer makes of it. */
+/** Side of the quantizer on which a weight is changed: the learned weight, or its quantized value. */
 export const WEIGHT_SIDES = ["latent", "quantized"] as const;
 export type WeightSide = typeof WEIGHT_SIDES[number];
 
 /**
  * Quantizers that compute with changed weights.
  *
- * @param change What a layer's weight becomes, by layer path and in the quantizer's layout (channels last).
+ * @param change The changed weight of a layer, by layer path and in the quantizer's layout (channels last).
  */
 export function withChangedWeights(
   quantization: ModelQuantization,

@@ -5,14 +5,16 @@ import type { NetworkTensors } from "../methods/types.ts";
 import type { Model, ModelQuantization } from "../nn/types.ts";
 import type { MeasuredValues, MeasurementOptions } from "../record/measurement.ts";
 
-/** What is measured: everything of a run but its tensors. */
+/** Everything of a measured run but its tensors. */
 export interface Subject {
   readonly engine: Engine;
   readonly dataset: Dataset;
   readonly model: Model;
-  /** Of full precision: `identityQuantization`. */
+  /** In full precision `identityQuantization`. */
   readonly quantization: ModelQuantization;
-  /** Indices of its training images, those of which `labelledFraction` leaves the label out too. */
+  /** False: full precision. */
+  readonly quantized: boolean;
+  /** Indices of its training images, also of those whose label `labelledFraction` leaves out. */
   readonly trainingIndices: Uint32Array;
   /** Indices of its test images. */
   readonly testIndices: Uint32Array;
@@ -20,7 +22,7 @@ export interface Subject {
 
 /** A measurement of one subject, its programs compiled: networks of several epochs share them. */
 export interface Measuring {
-  /** @param trained What training updated: `network` itself, but where a method evaluates an average. */
+  /** @param trained The network that training updated; another than `network` where a method evaluates an average. */
   measure(network: NetworkTensors, trained: NetworkTensors): MeasuredValues;
   dispose(): void;
 }
@@ -30,7 +32,7 @@ export interface MeasurementDefinition {
   readonly name: string;
   /** The options and their defaults. */
   readonly options: z.ZodType<MeasurementOptions>;
-  /** @param options What `options` parses to. */
+  /** @param options Parsed by `options`. */
   // deno-lint-ignore no-explicit-any -- each file states its own type
   start(subject: Subject, options: any): Measuring;
 }

@@ -1,9 +1,6 @@
 import { z } from "zod";
-import { disposeImages, measuredImages } from "./batches.ts";
-import { testScoring } from "./test_scores.ts";
+import { testEvaluator } from "./batches.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
-
-const BATCH = 128;
 
 const optionsSchema = z.strictObject({
   /** Test images of the accuracies; all where there are fewer. */
@@ -12,28 +9,28 @@ const optionsSchema = z.strictObject({
 type Options = z.infer<typeof optionsSchema>;
 
 function start(subject: Subject, { testImages }: Options): Measuring {
-  const scoring = testScoring(subject), { dataset, testIndices } = subject;
+  const evaluator = testEvaluator(subject), { dataset: { test, imageShape }, testIndices } = subject;
+  const indices = testIndices.subarray(0, testImages);
   return {
     measure(network, trained) {
-      const images = measuredImages(dataset.test, testIndices, { ...dataset, count: testImages, batchSize: BATCH });
-      const evaluated = scoring.scoresOf(network, images), own = scoring.scoresOf(trained, images);
-      disposeImages(images);
+      const evaluated = evaluator.evaluate(network, test, { indices, imageShape });
+      const own = evaluator.evaluate(trained, test, { indices, imageShape });
       return {
-        testImages: images.count,
+        testImages: indices.length,
         ...evaluated,
         unaveragedTop1Percent: own.top1Percent,
         unaveragedLoss: own.loss,
       };
     },
-    dispose: () => scoring.dispose(),
+    dispose: () => evaluator.dispose(),
   };
 }
 
 /**
- * What an arm that is evaluated on an average has without it: top-1 and loss of the test images with the network that is
- * evaluated, and with the one that training updated, which is the same where a method evaluates no average.
+ * Top-1 and loss of the test images without the average: of the network that is evaluated, and of the one that training
+ * updated. Both are the same where a method evaluates no average.
  *
  * The arm of averaged weights trains LSQ's own network, so its second number is LSQ's accuracy from another training of the
- * same spec: on the same machine the same, on another kind of device what that device makes of it.
+ * same spec: the same on the same machine, slightly another on another kind of device.
  */
 export const unaveraged: MeasurementDefinition = { name: "unaveraged", options: optionsSchema, start };

@@ -3,12 +3,12 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { logDet } from "../engine/ops.ts";
 
-/** How log det(I + C) is taken: exactly, or as the first terms of tr(C - C²/2 + C³/3 - C⁴/4), which needs ‖C‖ < 1. */
+/** Form of log det(I + C): exact, or the first terms of tr(C - C²/2 + C³/3 - C⁴/4), which needs ‖C‖ < 1. */
 export const DETERMINANTS = ["exact", "taylor2", "taylor4"] as const;
 export type Determinant = typeof DETERMINANTS[number];
 
 export interface CodingOptions {
-  /** What MEC calls eps_d = eps²/d, the distortion a dimension; a scalar where it changes from step to step. */
+  /** MEC's eps_d = eps²/d, the distortion per dimension; a scalar where it changes from step to step. */
   readonly distortion: number | Tensor;
   /** @default "exact" */
   readonly determinant?: Determinant;

@@ -6,13 +6,13 @@ import { cosineDistance, crossEntropy, klDivergence, squaredDistance } from "./l
 import type { ForwardResult, LossInputs, Method, MethodDefinition, StepPosition } from "./types.ts";
 
 const optionsSchema = z.strictObject({
-  /** What must agree: softmax outputs by KL divergence or mean squared error, or pooled features by their cosine. */
+  /** The quantities that must agree: softmax outputs by KL divergence or mean squared error, or features by cosine. */
   consistency: z.enum(["kl", "mse", "cosine"]).default("kl"),
   /** The student's view, then the teacher's. */
   views: z.enum(["weak_weak", "weak_strong", "strong_weak"]).default("weak_weak"),
   /** w_max: weight of the consistency loss after its ramp. */
   weight: z.number().nonnegative().default(1),
-  /** How the weight gets there: Mean Teacher's sigmoid over rampEpochs, linear over 40 % of the run, or at once. */
+  /** Ramp of the weight: Mean Teacher's sigmoid over rampEpochs, linear over 40 % of the run, or at once. */
   ramp: z.enum(["sigmoid", "linear", "constant"]).default("sigmoid"),
   /** E_r: length of the sigmoid ramp in epochs; at most half the run is taken. */
   rampEpochs: z.number().nonnegative().default(5),

@@ -13,7 +13,7 @@ const optionsSchema = z.strictObject({
   probability: z.number().min(0).max(1).default(0.1),
   /** Weight of L_CSD. */
   csdWeight: z.number().nonnegative().default(1),
-  /** Whether δ is added after or before the input's quantizer. */
+  /** Side of the input's quantizer on which δ is added. */
   place: z.enum(["after", "before"]).default("after"),
 });
 type Options = z.infer<typeof optionsSchema>;

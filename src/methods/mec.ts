@@ -16,7 +16,7 @@ const optionsSchema = z.strictObject({
   beta: z.number().nonnegative().default(0.1),
   /** K; over channels it must divide the feature count. */
   experts: z.int().positive().default(4),
-  /** What is divided among the experts. */
+  /** The axis that is divided among the experts. */
   over: z.enum(["channels", "samples"]).default("channels"),
   /** Weight of the experts' imbalance beside the coding length; over samples only. */
   balance: z.number().nonnegative().default(1),
@@ -28,7 +28,7 @@ const optionsSchema = z.strictObject({
   distortion: z.number().positive().optional(),
   /** Share of the run in which lambda grows to its value; by default 0 for one view, 0.1 for two. */
   lambdaWarmup: z.number().min(0).max(1).optional(),
-  /** Of the teacher's average in the first step; two views only. */
+  /** Decay of the teacher's average in the first step; two views only. */
   teacherMomentum: z.number().min(0).max(1).default(0.996),
   /** Weight of the weights' coding length beside the features'. */
   weightTerm: z.number().nonnegative().default(0),
@@ -67,7 +67,7 @@ function featuresOf(model: Model): number {
   return model.layers.at(-1)!.inChannels;
 }
 
-/** How many features there are; refused where channel experts cannot share them equally. */
+/** Number of features; refused where channel experts cannot share them equally. */
 function checkedFeatures(model: Model, experts: number): number {
   const features = featuresOf(model);
   if (features % experts !== 0) {

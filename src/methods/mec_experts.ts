@@ -1,4 +1,4 @@
-/** How MEC's features are divided among experts, and the coding length of what they get. */
+/** Division of MEC's features among experts, and the coding length of their parts. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { oneHot } from "../engine/ops.ts";

@@ -1,4 +1,4 @@
-/** What MEC needs for two views: the averaged teacher and the warm-up of lambda, as in MEC's code. */
+/** Parts of MEC for two views: the averaged teacher and the warm-up of lambda, as in MEC's code. */
 import { runningAverage } from "./averaging.ts";
 import { type NetworkTensors, OWN_PARAMETERS } from "./types.ts";
 

@@ -36,7 +36,7 @@ function create({ alpha }: Options): Method {
  *
  * θ: latent weights, step sizes, batch norm parameters and statistics; the average is quantized with its own step sizes, its
  * integers are never averaged. It starts as a copy of the calibrated student. Training never sees it: the student is LSQ's to
- * the bit. It tells what CR would gain from averaging alone, with CR's own alpha.
+ * the bit. It shows what CR would gain from averaging alone, with CR's own alpha.
  *
  * @see ../../docs/methods.md, "Control arms"; Tarvainen and Valpola, NeurIPS 2017, arXiv:1703.01780 (the factor a)
  */

@@ -26,7 +26,7 @@ function create(): Method {
  *
  *   L = (CE(f_q(v1), y) + CE(f_q(v2), y)) / 2
  *
- * It tells what CR gains from the second view alone. CR puts its second view through the teacher, without a gradient; here
+ * It shows what CR gains from the second view alone. CR puts its second view through the teacher, without a gradient; here
  * both views train, so this arm costs one backward pass more than CR and the comparison is not in its disfavour.
  *
  * Batch norm: each view is normalised by its own batch, of the size that LSQ and CR have (one batch of both would halve the

@@ -11,7 +11,7 @@ import type { Method, MethodDefinition } from "./types.ts";
 const optionsSchema = z.strictObject({
   /** rho: length of the perturbation, over all that is perturbed. */
   rho: z.number().nonnegative().default(0.05),
-  /** Whether what quantizers learn (step sizes, clipping levels, offsets) is perturbed too. */
+  /** True: parameters of quantizers (step sizes, clipping levels, offsets) are perturbed too. */
   stepSizes: z.boolean().default(false),
 });
 type Options = z.infer<typeof optionsSchema>;

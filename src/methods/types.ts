@@ -3,13 +3,13 @@ import type { z } from "zod";
 import type { Hooks, Model, ModelQuantization, Output } from "../nn/types.ts";
 import type { Leaves } from "../tree.ts";
 
-/** A network's tensors: what is learned, and what is only updated. */
-export interface NetworkTensors {
+/** A network's tensors: learned ones, and those that are only updated; a type, so that it is a tree of tensors. */
+export type NetworkTensors = {
   readonly params: Leaves<Tensor>;
   readonly state: Leaves<Tensor>;
-}
+};
 
-/** Where in a run a step is. */
+/** Place of a step in its run. */
 export interface StepPosition {
   readonly seed: number;
   /** From 0, over the whole run. */
@@ -18,13 +18,13 @@ export interface StepPosition {
   readonly epochs: number;
 }
 
-/** How a forward pass is run. */
+/** Options of a forward pass. */
 export interface ForwardOptions {
   readonly network: NetworkTensors;
   readonly images: Tensor;
   /** Batch statistics (and their running averages updated), or the running ones. */
   readonly training: boolean;
-  /** Whether the network's quantizers are in it. */
+  /** True: with the network's quantizers. */
   readonly quantized: boolean;
   readonly hooks?: Hooks;
 }
@@ -34,7 +34,7 @@ export interface ForwardResult extends Output {
   readonly updates: Readonly<Record<string, Tensor>>;
 }
 
-/** What a method's loss sees of one training step; everything is a tensor of the program. */
+/** Inputs of a method's loss in one training step; everything is a tensor of the program. */
 export interface LossInputs {
   readonly model: Model;
   readonly quantization: ModelQuantization | null;
@@ -43,7 +43,7 @@ export interface LossInputs {
   readonly teacher: NetworkTensors | null;
   /** The method's own tensors between steps. */
   readonly memory: Leaves<Tensor>;
-  /** What `stepInputs` gave, by name. */
+  /** Result of `stepInputs`, by name. */
   readonly inputs: Leaves<Tensor>;
   /** Independent augmentations of the same images, normalised: [batch, h, w, c] each. */
   readonly views: readonly Tensor[];
@@ -54,11 +54,11 @@ export interface LossInputs {
   forward(options: ForwardOptions): ForwardResult;
 }
 
-/** What a method's loss gives. */
+/** Result of a method's loss. */
 export interface LossResult {
   /** Scalar: what is minimised. */
   readonly loss: Tensor;
-  /** Of the first view, for the training accuracy. */
+  /** Logits of the first view, for the training accuracy. */
   readonly logits: Tensor;
   /** New running statistics of the student. */
   readonly updates: Readonly<Record<string, Tensor>>;
@@ -68,7 +68,7 @@ export interface LossResult {
   readonly memory?: Readonly<Record<string, Tensor>>;
 }
 
-/** Where in the parameters a method's own are: `ownParameters` under this prefix. */
+/** Prefix of a method's own parameters (`ownParameters`) among all. */
 export const OWN_PARAMETERS = "method/";
 
 /** A training method: an objective, and what it needs around it. */
@@ -80,9 +80,9 @@ export interface Method {
   readonly strongViews?: readonly number[];
   /** Images without a label in a step, for each with one; left out or 0: none. */
   readonly unlabelledRatio?: number;
-  /** Whether the frozen full-precision teacher takes part in the step. */
+  /** True: the frozen full-precision teacher takes part in the step. */
   readonly usesTeacher: boolean;
-  /** What is learned beside the network, by path; called once, outside any program. No forward pass sees it. */
+  /** Parameters beside the network, by path; called once, outside any program. No forward pass sees them. */
   readonly ownParameters?: (model: Model, seed: number) => Record<string, Tensor>;
   /** Start of the memory, as copies of tensors; called once, outside any program. */
   readonly initialMemory?: (model: Model, student: NetworkTensors) => Record<string, Tensor>;
@@ -98,7 +98,7 @@ export interface Method {
    * updates `params` with the gradients of the moved ones. Running statistics, memory and metrics are the first pass's.
    */
   readonly ascend?: (params: Leaves<Tensor>, gradients: Leaves<Tensor>) => Record<string, Tensor>;
-  /** What an evaluation sees in place of the student, made of tensors that are there already. */
+  /** The network that is evaluated in place of the student, made of existing tensors. */
   readonly evaluated?: (student: NetworkTensors, memory: Leaves<Tensor>) => NetworkTensors;
 }
 

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { batchNormTraining, convolution, relu, relu6 } from "../engine/ops.ts";
+import { InputError } from "../errors.ts";
 import type { Leaves } from "../tree.ts";
 import type { Context, Layer, LayerQuantization, Norm } from "./types.ts";
 
@@ -23,7 +24,7 @@ export const paths = {
   variance: (norm: { path: string }) => `${norm.path}/variance`,
 } as const;
 
-/** Whether a path is under a layer's `weight_quantizer/` or `input_quantizer/`. */
+/** True for a path under a layer's `weight_quantizer/` or `input_quantizer/`. */
 export function isQuantizerPath(path: string): boolean {
   return /\/(weight|input)_quantizer\/[^/]+$/.test(path);
 }
@@ -81,7 +82,10 @@ export function applyLayer(context: Context, layer: Layer, input: Tensor): Tenso
   return quantizedLayer(context, layer, { quantization, scaled, own });
 }
 
-/** Batch normalisation; `factor` multiplies its result and is folded into gamma and beta. */
+/**
+ * Batch normalisation; `factor` multiplies its result and is folded into gamma and beta.
+ * @throws {InputError} In training, if a channel has one value: it has no variance.
+ */
 export function normalise(context: Context, norm: Norm, options: { input: Tensor; factor?: Tensor }): Tensor {
   const { input, factor } = options;
   const fold = (tensor: Tensor) => factor ? tf.mul(tensor, factor) : tensor;
@@ -91,6 +95,14 @@ export function normalise(context: Context, norm: Norm, options: { input: Tensor
     // y = a x + b: what batch normalisation is at inference
     const a = tf.mul(gamma, tf.rsqrt(tf.add(variance, NORM_EPSILON)));
     return tf.add(tf.mul(input, a), tf.sub(beta, tf.mul(mean, a)));
+  }
+  if (input.size === norm.channels) {
+    throw new InputError(
+      `Cannot train batch norm "${norm.path}" as a batch has one value a channel there (${
+        input.shape.join(" x ")
+      }): take ` +
+        "a larger batch, or larger images",
+    );
   }
   const result = batchNormTraining(input, gamma, beta, NORM_EPSILON);
   context.updates[paths.mean(norm)] = runningAverage(mean, result.mean);

@@ -14,9 +14,11 @@ export interface Layer {
   /** Side of the square kernel; 1 for dense. */
   readonly kernelSize: number;
   readonly stride: number;
+  /** Image pixels along one side for each pixel of the layer's input: 4 behind two strides of 2. */
+  readonly reduction: number;
   /** The first and the last layer of a network keep more bits. */
   readonly position: "first" | "inner" | "last";
-  /** Whether its input takes negative values (the image, or what no relu came before). */
+  /** True: its input takes negative values, as the image does, or a tensor behind no relu. */
   readonly inputSigned: boolean;
 }
 
@@ -35,7 +37,7 @@ export interface LayerQuantization {
 /** Quantizers by layer path. */
 export type ModelQuantization = Readonly<Record<string, LayerQuantization>>;
 
-/** Where a method looks into, or reaches into, a forward pass. */
+/** Places where a method reads or replaces tensors of a forward pass. */
 export interface Hooks {
   /** Sees the input of a layer before its quantizer; only called where nothing is folded (a full-precision pass). */
   observe?(layer: Layer, input: Tensor): void;
@@ -50,13 +52,13 @@ export interface Hooks {
   output?(layer: Layer, output: Tensor): void;
 }
 
-/** What a forward pass computes with. */
+/** Inputs of a forward pass. */
 export interface Context {
   /** Learned, by path. */
   readonly params: Leaves<Tensor>;
   /** Running statistics and zero points, by path. */
   readonly state: Leaves<Tensor>;
-  /** Whether batch normalisation takes the statistics of the batch (and updates the running ones). */
+  /** True: batch normalisation takes the statistics of the batch and updates the running ones. */
   readonly training: boolean;
   /** Null: full precision. */
   readonly quantization: ModelQuantization | null;
@@ -65,7 +67,7 @@ export interface Context {
   readonly updates: Record<string, Tensor>;
 }
 
-/** What a forward pass gives. */
+/** Outputs of a forward pass. */
 export interface Output {
   /** [batch, classes]. */
   readonly logits: Tensor;
@@ -83,10 +85,18 @@ export interface Model {
   forward(context: Context, images: Tensor): Output;
 }
 
-/** How a model is built. */
+/** Options of a model. */
 export interface ModelOptions {
   readonly classes: number;
   readonly imageChannels: number;
+}
+
+/** The same network in another library. */
+export interface ForeignNames {
+  /** The library, its version and its name of the network. */
+  readonly source: string;
+  /** The library's name of the layer or norm at `path`. */
+  module(path: string): string;
 }
 
 /** A model by name: what `mod.ts` lists. */
@@ -94,5 +104,7 @@ export interface ModelDefinition {
   readonly name: string;
   /** The form that was taken, for people. */
   readonly form: string;
+  /** Names under which a PyTorch library keeps its tensors; absent where no library has the same network. */
+  readonly foreign?: ForeignNames;
   build(options: ModelOptions): Model;
 }

@@ -1,14 +1,15 @@
 import type { EngineName } from "../engine/types.ts";
 import { revisionField } from "../catalog/revisions.ts";
 import { runId, type RunSpec } from "../record/spec.ts";
-import { FP } from "../../benchmarks/arms.ts";
-import type { Arm, Bits, Protocol, TableGrid } from "../catalog/grid.ts";
+import type { Bits } from "../catalog/bits.ts";
+import type { Arm, Table } from "../catalog/paper.ts";
+import type { Protocol } from "../catalog/protocol.ts";
 
-/** The paper rule of QDrop that FPQ follows and the others take over: first and last layer in 8 bit. */
+/** Bits of the first and the last layer: the rule of QDrop, which FPQ follows; we take it for the others too. */
 export const FIRST_LAST_BITS = 8;
 
-/** A grid of which everything is chosen: each arm on each model, with each seed, at each pair of bits. */
-export interface ChosenGrid extends Omit<TableGrid, "id"> {
+/** A table with every choice made: each arm on each model, with each seed, at each pair of bits. */
+export interface Grid extends Pick<Table, "dataset" | "models" | "bits" | "arms" | "changes"> {
   readonly seeds: readonly number[];
   readonly protocol: Protocol;
   readonly engine: EngineName;
@@ -17,18 +18,18 @@ export interface ChosenGrid extends Omit<TableGrid, "id"> {
 /** A run of a grid. */
 export interface GridSpec {
   readonly spec: RunSpec;
-  /** Whether it fills a cell: a teacher may be there for its students alone. */
+  /** False for a teacher that is there for its students alone. */
   readonly isCell: boolean;
 }
 
-/** The specs of a grid, seed by seed; a teacher stands before each of its students, so it may be there more than once. */
-export function gridSpecs(grid: ChosenGrid): GridSpec[] {
+/** Makes the specs of a grid, seed by seed. A teacher stands before each of its students, so it may be there twice. */
+export function gridSpecs(grid: Grid): GridSpec[] {
   const specs: GridSpec[] = [];
   for (const seed of grid.seeds) {
     for (const model of grid.models) {
       const place = { grid, model, seed };
       for (const arm of grid.arms) {
-        const teacher = arm.fromTeacher ? fullPrecisionSpec(arm.start ?? FP, place) : null;
+        const teacher = arm.start && fullPrecisionSpec(arm.start, place);
         if (teacher !== null) specs.push({ spec: teacher, isCell: false });
         const start = teacher && runId(teacher);
         if (arm.quantizer === null) {
@@ -45,7 +46,7 @@ export function gridSpecs(grid: ChosenGrid): GridSpec[] {
 }
 
 interface Place {
-  readonly grid: ChosenGrid;
+  readonly grid: Grid;
   readonly model: string;
   readonly seed: number;
 }
@@ -72,7 +73,7 @@ function fullPrecisionSpec(arm: Arm, { grid, model, seed }: Place): RunSpec {
   };
 }
 
-/** Full precision that goes on from full precision by the quantized arms' recipe. */
+/** Makes the spec of full precision that continues from full precision by the quantized arms' recipe. */
 function trainedOnSpec(arm: Arm, place: Place, teacher: string): RunSpec {
   return { ...fullPrecisionSpec(arm, place), recipe: quantizedRecipe(place), teacher };
 }
@@ -98,7 +99,7 @@ function quantizedSpec(arm: Arm, place: Place & { readonly bits: Bits; readonly 
   };
 }
 
-/** The arm's method, with what the protocol has chosen for it. */
+/** Gives an arm's method the value that the protocol chose for it. */
 function methodOf({ method, tuned }: Arm, { chosen }: Protocol): Arm["method"] {
   if (tuned === undefined || chosen === undefined) return method;
   return { ...method, options: { ...method.options, [tuned]: chosen[tuned] } };

@@ -2,14 +2,17 @@ import type { EngineName } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { orderRuns, type PlannedRun } from "./plan.ts";
 import { canonicalJson, runId } from "../record/spec.ts";
-import { onQuantizer } from "../../benchmarks/arms.ts";
+import { type Bits, formatBits } from "../catalog/bits.ts";
+import { onQuantizer } from "../catalog/moved_arm.ts";
+import type { Arm, Paper, Table } from "../catalog/paper.ts";
+import type { Protocol } from "../catalog/protocol.ts";
+import type { Suite } from "../catalog/suite.ts";
 import { type GridSpec, gridSpecs } from "./grid_specs.ts";
-import { PAPERS } from "../../benchmarks/mod.ts";
-import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
-import type { Arm, Bits, Paper, Protocol, TableGrid } from "../catalog/grid.ts";
 
-/** What of the papers is run; null: what the paper and the protocol say. */
+/** Choices of a user; null: as the paper and the protocol have it. */
 export interface PlanRequest {
+  readonly suite: Suite;
+  /** The papers of the suite that are run. */
   readonly papers: readonly Paper[];
   readonly table: string | null;
   readonly protocol: Protocol;
@@ -19,11 +22,11 @@ export interface PlanRequest {
   readonly models: readonly string[] | null;
   readonly bits: readonly Bits[] | null;
   readonly seeds: readonly number[] | null;
-  /** Takes the place of every quantized arm's own. */
+  /** Quantizer of every quantized arm, in place of its own. */
   readonly quantizer?: string | null;
 }
 
-/** One cell of a table, with its runs: one a seed. */
+/** One cell of a table, with its runs: one per seed. */
 export interface PlannedCell {
   readonly paper: string;
   readonly table: string;
@@ -35,18 +38,13 @@ export interface PlannedCell {
   readonly runs: readonly PlannedRun[];
 }
 
-/** Bits as people write them: `W2A4`. */
-export function formatBits(bits: Bits): string {
-  return `W${bits.weights}A${bits.activations}`;
-}
-
-/** One sentence that names a value that is not known and those that are. */
+/** Makes the error about a value that is not known: it names those that are. */
 export function unknownValue(kind: string, value: string, known: readonly string[]): InputError {
   return new InputError(`Cannot use ${kind} "${value}" as it is not known: choose one of ${known.join(", ")}`);
 }
 
 /**
- * The runs of a request, teachers first, each once: equal runs of several tables or papers are one run.
+ * Lists the runs of a request, teachers first, each once: equal runs of several tables or papers are one run.
  * @throws {InputError} If a table, method or model is not known.
  */
 export function planRuns(request: PlanRequest): PlannedRun[] {
@@ -54,17 +52,17 @@ export function planRuns(request: PlanRequest): PlannedRun[] {
 }
 
 /**
- * Every cell of every table of a request, in the tables' order. A run of several tables is in a cell of each; a teacher that
- * is no row of the table is in none.
+ * Lists every cell of every table of a request, in the tables' order. A run of several tables is in a cell of each. A
+ * teacher that is no row of the table is in none.
  * @throws {InputError} If a table, method or model is not known.
  */
 export function planCells(request: PlanRequest): PlannedCell[] {
   const cells = new Map<string, PlannedCell & { runs: PlannedRun[] }>();
-  for (const { paper, grid, spec, isCell } of placedSpecs(request)) {
+  for (const { paper, table, spec, isCell } of placedSpecs(request)) {
     if (!isCell) continue;
     const { arm, model, quantization, seed } = spec;
     const bits = quantization && { weights: quantization.weightBits, activations: quantization.activationBits };
-    const cell = { paper: paper.id, table: grid.id, dataset: grid.dataset, model, arm, bits };
+    const cell = { paper: paper.id, table: table.id, dataset: table.dataset, model, arm, bits };
     const key = canonicalJson(cell), found = cells.get(key) ?? { ...cell, runs: [] };
     if (!found.runs.some((run) => run.spec.seed === seed)) found.runs.push({ id: runId(spec), spec });
     cells.set(key, found);
@@ -79,37 +77,49 @@ export function planCells(request: PlanRequest): PlannedCell[] {
 /** A run and the table that it stands in. */
 interface PlacedSpec extends GridSpec {
   readonly paper: Paper;
-  readonly grid: TableGrid;
+  readonly table: Table;
 }
 
 function placedSpecs(request: PlanRequest): PlacedSpec[] {
-  const tables = request.papers.flatMap((paper) => tablesOf(paper, request).map((grid) => ({ paper, grid })));
-  checkMethods(request, tables.map(({ grid }) => grid));
-  checkModels(request.models);
-  return tables.flatMap(({ paper, grid }) => tableRuns(paper, grid, request));
+  const tables = request.papers.flatMap((paper) => tablesOf(paper, request).map((table) => ({ paper, table })));
+  requireTables(request, tables.length);
+  checkMethods(request, tables.map(({ table }) => table));
+  checkModels(request);
+  return tables.flatMap(({ paper, table }) => tableRuns(paper, table, request));
 }
 
-/** Every model that a protocol or a table names: the list of `src/nn` would load tensor code. */
-export function knownModels(): string[] {
-  const ofProtocols = Object.values(PROTOCOL_DEFINITIONS).flatMap(({ models }) => models ?? []);
-  return [...new Set([...ofProtocols, ...PAPERS.flatMap(({ grids }) => grids.flatMap(({ models }) => models))])];
+/** Lists every model that a protocol or a table names. (The list of `src/nn` would load tensor code.) */
+export function knownModels({ protocols, papers }: Suite): string[] {
+  const ofProtocols = Object.values(protocols).flatMap(({ models }) => models ?? []);
+  return [...new Set([...ofProtocols, ...papers.flatMap(({ tables }) => tables.flatMap(({ models }) => models))])];
 }
 
-function checkModels(models: readonly string[] | null): void {
-  const known = knownModels(), unknown = models?.find((model) => !known.includes(model));
+function checkModels({ models, suite }: PlanRequest): void {
+  const known = knownModels(suite), unknown = models?.find((model) => !known.includes(model));
   if (unknown !== undefined) throw unknownValue("model", unknown, known);
 }
 
-function hasRow({ arms }: TableGrid, method: string): boolean {
+function requireTables({ papers, protocol }: PlanRequest, count: number): void {
+  if (count > 0) return;
+  const tables = papers.flatMap((paper) => paper.tables.map(({ id }) => `--paper ${paper.id} --table ${id}`));
+  throw new InputError(
+    `Cannot plan protocol ${protocol.name} as ${
+      papers.map(({ id }) => id).join(", ")
+    } has no table that it runs unasked: ` +
+      `give another --protocol, or one of ${tables.join(", ")}`,
+  );
+}
+
+function hasRow({ arms }: Table, method: string): boolean {
   return arms.some(({ id }) => id === method);
 }
 
-/** @throws {InputError} If one is a row of none of the tables; where others have it, they are named, the same paper's first. */
-function checkMethods({ methods, papers }: PlanRequest, tables: readonly TableGrid[]): void {
-  const absent = methods?.find((method) => !tables.some((grid) => hasRow(grid, method)));
+/** @throws {InputError} If one is a row of none of the tables. Tables that have it are named, the same paper's first. */
+function checkMethods({ methods, papers, suite }: PlanRequest, tables: readonly Table[]): void {
+  const absent = methods?.find((method) => !tables.some((table) => hasRow(table, method)));
   if (absent === undefined) return;
-  const homes = [...new Set([...papers, ...PAPERS])].flatMap(({ id, grids }) => {
-    const own = grids.filter((grid) => hasRow(grid, absent)).map((grid) => grid.id);
+  const homes = [...new Set([...papers, ...suite.papers])].flatMap(({ id, tables }) => {
+    const own = tables.filter((table) => hasRow(table, absent)).map((table) => table.id);
     return own.length === 0 ? [] : [`--paper ${id} --table ${own.join(" or ")}`];
   });
   if (homes.length === 0) {
@@ -121,53 +131,51 @@ function checkMethods({ methods, papers }: PlanRequest, tables: readonly TableGr
   );
 }
 
-function tablesOf(paper: Paper, { table, protocol }: PlanRequest): readonly TableGrid[] {
+function tablesOf(paper: Paper, { table, protocol }: PlanRequest): readonly Table[] {
   if (table === null) {
-    if (protocol.name === "smoke") return paper.grids.slice(0, 1);
-    return paper.grids.filter(({ dataset }) => protocol.datasets?.includes(dataset) ?? true);
+    if (protocol.name === "smoke") return paper.tables.slice(0, 1);
+    return paper.tables.filter(({ dataset, protocols }) =>
+      (protocol.datasets?.includes(dataset) ?? true) && (protocols?.includes(protocol.name) ?? true)
+    );
   }
-  const found = paper.grids.filter(({ id }) => id === table);
-  if (found.length === 0) throw unknownValue(`table of paper ${paper.id}`, table, paper.grids.map(({ id }) => id));
+  const found = paper.tables.filter(({ id }) => id === table);
+  if (found.length === 0) throw unknownValue(`table of paper ${paper.id}`, table, paper.tables.map(({ id }) => id));
   return found;
 }
 
-/** Every arm of every paper. */
-export function knownArms(): Arm[] {
-  return PAPERS.flatMap(({ grids }) => grids.flatMap(({ arms }) => arms));
-}
-
-function armsOf(paper: Paper, grid: TableGrid, request: PlanRequest): readonly Arm[] {
-  const arms = ownArms(paper, grid, request), { quantizer } = request;
+function armsOf(paper: Paper, table: Table, request: PlanRequest): readonly Arm[] {
+  const arms = ownArms(paper, table, request), { quantizer, suite } = request;
   if (!quantizer) return arms;
-  const known = knownArms(), moved = arms.map((arm) => onQuantizer(arm, quantizer, known));
+  const moved = arms.map((arm) => onQuantizer(arm, { quantizer, suite }));
   return [...new Map(moved.map((arm) => [arm.id, arm])).values()];
 }
 
-function ownArms(paper: Paper, grid: TableGrid, { methods, protocol, table }: PlanRequest): readonly Arm[] {
-  if (methods !== null) return grid.arms.filter(({ id }) => methods.includes(id));
-  if (protocol.name !== "smoke" || table !== null) return grid.arms;
-  return grid.arms.filter(({ id }) => ["fp", "lsq", paper.id].includes(id));
+function ownArms(paper: Paper, { arms }: Table, { methods, protocol, table, suite }: PlanRequest): readonly Arm[] {
+  if (methods !== null) return arms.filter(({ id }) => methods.includes(id));
+  if (protocol.name !== "smoke" || table !== null) return arms;
+  const { baseline } = suite;
+  return arms.filter(({ id }) => [baseline.start?.id, baseline.id, paper.id].includes(id));
 }
 
-/** A table keeps those of its own bits that the protocol has; a table with none of them takes its first. */
-function bitsOf(grid: TableGrid, { bits, protocol }: PlanRequest): readonly Bits[] {
+/** Chooses bits: those of the table that the protocol has too; if there are none, the table's first. */
+function bitsOf(table: Table, { bits, protocol }: PlanRequest): readonly Bits[] {
   if (bits !== null) return bits;
-  if (protocol.bits === null) return grid.bits;
+  if (protocol.bits === null) return table.bits;
   const wanted = protocol.bits.map(formatBits);
-  const own = grid.bits.filter((item) => wanted.includes(formatBits(item)));
-  return own.length > 0 ? own : grid.bits.slice(0, 1);
+  const own = table.bits.filter((item) => wanted.includes(formatBits(item)));
+  return own.length > 0 ? own : table.bits.slice(0, 1);
 }
 
-function tableRuns(paper: Paper, grid: TableGrid, request: PlanRequest): PlacedSpec[] {
+function tableRuns(paper: Paper, table: Table, request: PlanRequest): PlacedSpec[] {
   const { protocol, engine } = request;
   const specs = gridSpecs({
-    ...grid,
-    models: request.models ?? protocol.models ?? grid.models,
-    arms: armsOf(paper, grid, request),
-    bits: bitsOf(grid, request),
+    ...table,
+    models: request.models ?? protocol.models ?? table.models,
+    arms: armsOf(paper, table, request),
+    bits: bitsOf(table, request),
     seeds: request.seeds ?? protocol.seeds,
     protocol,
     engine,
   });
-  return specs.map((item) => ({ ...item, paper, grid }));
+  return specs.map((item) => ({ ...item, paper, table }));
 }

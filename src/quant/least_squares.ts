@@ -6,7 +6,7 @@ export interface UniformGrid {
   readonly offset: number;
 }
 
-/** How much of the range the descents start from; the error has a minimum for each assignment of values to integers. */
+/** Parts of the range that the descents start from; the error has a minimum for each assignment of values to integers. */
 const STARTS = [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1] as const;
 
 /** A descent ends where its error falls by less than this part. */

@@ -1,4 +1,4 @@
-/** What every quantizer with a learned step size shares. */
+/** Shared by every quantizer with a learned step size. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 

@@ -16,7 +16,7 @@ export interface ScaledTensor {
   readonly levels?: Tensor;
 }
 
-/** What calibration saw of a tensor: one number a channel, or one in all. */
+/** Statistics of a tensor by calibration: one number per channel, or one in all. */
 export interface TensorStatistics {
   readonly min: readonly number[];
   readonly max: readonly number[];
@@ -25,10 +25,10 @@ export interface TensorStatistics {
   readonly values?: Float32Array;
 }
 
-/** What calibration sees of a weight beside that: one number a channel. */
+/** Further statistics of a weight: one number per channel. */
 export interface WeightStatistics extends TensorStatistics {
   readonly mean: readonly number[];
-  /** Of the channel's values themselves: divided by their number. */
+  /** Standard deviation of the channel's values, divided by their number. */
   readonly standardDeviation: readonly number[];
 }
 
@@ -56,17 +56,17 @@ export interface Grid {
 /** A quantizer's own numbers, by name. */
 export type OwnNumbers = Leaves<Float32Array>;
 
-/** Which tensor is quantized. */
+/** The kind of tensor that is quantized. */
 export interface QuantizedTensorOptions {
   readonly bits: number;
-  /** Whether the tensor takes negative values; the input of a layer behind a relu does not. */
+  /** True: the tensor takes negative values; the input of a layer behind a relu does not. */
   readonly signed: boolean;
 }
 
 /** Quantizes a weight, with one step size for each output channel or one in all. */
 export interface WeightQuantizer {
   readonly bits: number;
-  /** Whether a step size that an update takes below 0, here and at the input, changes its sign; else it is cut above 0. */
+  /** True: a step size that an update takes below 0, here and at the input, changes its sign; else it is cut above 0. */
   readonly reflectsStepSizes?: boolean;
   start(statistics: WeightStatistics): QuantizerStart;
   /** @param weight The channel axis last. @returns The fake-quantized weight, same shape. */
@@ -80,7 +80,7 @@ export interface WeightQuantizer {
 /** Quantizes a layer's input with one step size. */
 export interface ActivationQuantizer {
   readonly bits: number;
-  /** Whether `start` looks at the values themselves, and not only at their range and mean. */
+  /** True: `start` reads the values themselves, not only their range and mean. */
   readonly startsFromValues?: boolean;
   start(statistics: TensorStatistics): QuantizerStart;
   /**

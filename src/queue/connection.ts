@@ -1,14 +1,16 @@
+/** The connection to Redis: its options, the check before it is used, and the name of the queue. */
 import { isIP } from "node:net";
-import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisOptions } from "bullmq";
 import { Redis } from "ioredis";
 import { InputError, messageOf } from "../errors.ts";
 import type { EngineName } from "../engine/types.ts";
-import { readTextIfThere, writeError } from "../store/files.ts";
+import { createExclusive, pathBelow, readTextIfThere } from "../store/files.ts";
 import { checkOut } from "../store/store.ts";
 import { type BucketAddress, bucketId } from "./store_url.ts";
 import { AUTHORITY_VARIABLE, PASSWORD_VARIABLE, type QueueAddress, redact } from "./url.ts";
 
+const SAY_AGAIN_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5000;
 const RETRY_STEP_MS = 200;
 const RETRY_MOST_MS = 3000;
@@ -16,7 +18,7 @@ const ID_TRIES = 40;
 const ID_WAIT_MS = 50;
 
 /**
- * What ioredis is told; a lost server is tried again until `ended`, as runs go on meanwhile.
+ * Makes the options of ioredis; a lost server is tried again until `ended`, as runs continue meanwhile.
  * @throws {InputError} If the file of the authority cannot be read.
  */
 export function connectionOptions(address: QueueAddress, ended?: AbortSignal): RedisOptions {
@@ -44,9 +46,28 @@ function tlsOptions(host: string): { servername?: string; ca?: string } {
   return { ...(isIP(host) === 0 ? { servername: host } : {}), ...(ca === null ? {} : { ca }) };
 }
 
+/** Does what BullMQ does with a server, on a key of its own; the name of each step is for people. */
+const PROBES: readonly {
+  readonly name: string;
+  readonly command: (key: string) => [string, ...(string | number)[]];
+}[] = [
+  { name: "INFO", command: () => ["INFO", "server"] },
+  { name: "CLIENT SETNAME", command: () => ["CLIENT", "SETNAME", "requant"] },
+  { name: "CLIENT LIST", command: () => ["CLIENT", "LIST", "TYPE", "normal"] },
+  {
+    name: "writing by a script (EVAL)",
+    command: (key) => ["EVAL", "redis.call('ZADD', KEYS[1], 1, 'a') return redis.call('DEL', KEYS[1])", 1, key],
+  },
+  { name: "writing", command: (key) => ["HSET", key, "a", 1] },
+  { name: "deleting", command: (key) => ["DEL", key] },
+  { name: "waiting (BZPOPMIN)", command: (key) => ["BZPOPMIN", key, 0.01] },
+  { name: "reading events (XREAD)", command: (key) => ["XREAD", "COUNT", 1, "STREAMS", key, "0"] },
+];
+
 /**
- * Asks the server for a sign of life.
- * @throws {InputError} If it cannot be reached or refuses the password; the password is never in the message.
+ * Checks that the server is there and does all that a queue needs.
+ * @throws {InputError} If it cannot be reached, rejects the password, or refuses something: the message names it, and
+ * never holds the password.
  */
 export async function checkRedis(address: QueueAddress): Promise<void> {
   const client = new Redis({
@@ -56,16 +77,20 @@ export async function checkRedis(address: QueueAddress): Promise<void> {
     retryStrategy: () => null,
   });
   let cause: unknown = null;
+  let step = "";
   client.on("error", (error) => void (cause ??= error));
   try {
     await client.connect();
-    await client.ping();
+    for (const { name, command } of PROBES) {
+      step = name;
+      await client.call(...command(`bull:requant-probe:${crypto.randomUUID()}`));
+    }
   } catch (error) {
     const reason = redact(oneLine(messageOf(cause ?? error)), [address.password]);
     if (/NOAUTH|WRONGPASS|invalid (username-)?password/i.test(reason)) {
       throw new InputError(
-        `Cannot use the queue at ${address.shown} as it refuses the password or its absence: give the right one in ` +
-          `the URL or in ${PASSWORD_VARIABLE}`,
+        `Cannot use the queue at ${address.shown} as it rejects the password, or requires one: give the right one ` +
+          `in the URL or in ${PASSWORD_VARIABLE}`,
       );
     }
     if (/certificate|altnames/i.test(reason)) {
@@ -73,6 +98,14 @@ export async function checkRedis(address: QueueAddress): Promise<void> {
         `Cannot trust the queue at ${address.shown} (${reason}): give the PEM file of its authority in ` +
           AUTHORITY_VARIABLE,
       );
+    }
+    if (isRefusal(error)) {
+      const remedy = /^READONLY|\bREADONLY\b/.test(reason)
+        ? "give the URL of the primary server, not of a replica"
+        : /\bOOM\b/.test(reason)
+        ? "give the server more memory"
+        : `give its user all commands on keys that begin with "bull:" (ACL: +@all ~bull:*)`;
+      throw new InputError(`Cannot use the queue at ${address.shown} as it refuses ${step} (${reason}): ${remedy}`);
     }
     throw new InputError(
       `Cannot reach the queue at ${address.shown} (${reason}): start redis-server there, or correct the URL`,
@@ -82,14 +115,19 @@ export async function checkRedis(address: QueueAddress): Promise<void> {
   }
 }
 
+/** Tells if an error is the server's own answer, such as a right that is missing, and no lost connection. */
+export function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.name === "ReplyError";
+}
+
 function oneLine(text: string): string {
   return text.trim().split("\n")[0] || "no reason known";
 }
 
 /**
- * The name of the queue of a folder and an engine: a worker gets only runs whose teachers and records are in its own
- * folder and whose engine it has. The folder's part is a random id, made once and kept in `<out>/queue_id`; of a bucket,
- * a hash of where it is.
+ * Names the queue of a folder and an engine: a worker gets only runs whose teachers and records are in its own folder
+ * and whose engine it has. The folder's part is a random id, made once and kept in `<out>/queue_id`; a bucket's is a
+ * hash of its address.
  * @throws {InputError} If the folder cannot be written.
  */
 export async function queueName(out: string, engine: EngineName, bucket: BucketAddress | null = null): Promise<string> {
@@ -98,17 +136,27 @@ export async function queueName(out: string, engine: EngineName, bucket: BucketA
 
 async function folderId(out: string): Promise<string> {
   checkOut(out);
-  const path = join(out, "queue_id");
-  try {
-    // Only one of several machines that try at once succeeds.
-    Deno.writeTextFileSync(path, crypto.randomUUID().slice(0, 8) + "\n", { createNew: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw writeError(error, path);
-  }
+  const path = pathBelow(out, "queue_id");
+  // Only one of several machines that try at once succeeds.
+  createExclusive(path, crypto.randomUUID().slice(0, 8) + "\n");
   for (let tries = 0; tries < ID_TRIES; tries++) {
     const id = readTextIfThere(path)?.trim() ?? "";
     if (/^[0-9a-f]{8}$/.test(id)) return id;
-    await new Promise((resolve) => setTimeout(resolve, ID_WAIT_MS));
+    await sleep(ID_WAIT_MS);
   }
   throw new InputError(`Cannot use ${path} as it must hold 8 hex digits: delete it and start all workers again`);
+}
+
+/** Makes a listener that says an error, but not the same one again within ten seconds, and never a password. */
+export function outages(say: (line: string) => void, address: QueueAddress): (error: Error) => void {
+  let last = "";
+  let lastAt = -Infinity;
+  return (error) => {
+    const text = redact(oneLine(messageOf(error)), [address.password]);
+    const now = performance.now();
+    if (text === last && now - lastAt < SAY_AGAIN_MS) return;
+    last = text;
+    lastAt = now;
+    say(`Queue at ${address.shown}: ${text}`);
+  };
 }

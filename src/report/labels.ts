@@ -1,40 +1,18 @@
 /** How values are written in a report. */
 
-const MODEL_TITLES: Readonly<Record<string, string>> = {
-  resnet8: "ResNet-8",
-  resnet18: "ResNet-18",
-  resnet20: "ResNet-20",
-  resnet50: "ResNet-50",
-  mobilenet: "MobileNet",
-  mobilenetv1: "MobileNetV1",
-  mobilenetv2: "MobileNetV2",
-  mobilenetv2_narrow: "MobileNetV2 x 0.35",
-};
-
-const DATASET_TITLES: Readonly<Record<string, string>> = { cifar10: "CIFAR-10", cifar100: "CIFAR-100" };
-
-/** A model's name for people; an unknown id is its own title. */
-export function modelTitle(id: string): string {
-  return MODEL_TITLES[id] ?? id;
-}
-
-/** A data set's name for people; an unknown id is its own title. */
-export function datasetTitle(id: string): string {
-  return DATASET_TITLES[id] ?? id;
-}
-
-/** `FP` or `W2A4`. */
-export function bitsTitle({ weightBits, activationBits }: {
-  weightBits: number | null;
-  activationBits: number | null;
-}): string {
-  return weightBits === null ? "FP" : `W${weightBits}A${activationBits}`;
-}
-
 /** `not_run` as people write it: `not run`. */
 export function verdictTitle(name: string): string {
   return name.replaceAll("_", " ");
 }
+
+/** Verdicts as symbols: they differ by shape, not by colour alone. */
+export const VERDICT_SYMBOLS = {
+  reproduced: "✓",
+  not_reproduced: "✗",
+  inconclusive: "?",
+  not_comparable: "≁",
+  not_run: "·",
+} as const;
 
 /** Two decimals, as the papers print. */
 export function points(value: number): string {

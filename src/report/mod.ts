@@ -4,33 +4,34 @@
 import type { Measurement } from "../record/measurement.ts";
 import type { RunRecord } from "../record/record.ts";
 import { aggregate } from "./judge/aggregate.ts";
+import { resultsOf } from "./read/result.ts";
 import { type Block, heading } from "./pages/blocks.ts";
 import { claimResults } from "./judge/claims.ts";
 import { claimsPageBlocks } from "./pages/claims.ts";
-import { coreReport, type CoreTable } from "./pages/core.ts";
+import type { CoreTable } from "../catalog/suite.ts";
+import { coreBlocks } from "./pages/core.ts";
+import { type Moments, movedCellBlocks } from "./pages/moved_cells.ts";
+import { standaloneSvg } from "./render/figures/figure_svg.ts";
 import { toCsv } from "./render/csv.ts";
 import type { ImportedRun } from "./read/imported.ts";
 import { importedSections, requirePapers } from "./judge/imported_sections.ts";
-import { type JsonParts, toJson } from "./render/json.ts";
-import { toLatex } from "./render/latex.ts";
-import { toModelIndex } from "./render/model_index.ts";
-import { toWideCsv } from "./render/wide_csv.ts";
+import { dataFiles, fileOf, type ReportFile } from "./render/data.ts";
 import { toMarkdown } from "./render/markdown.ts";
 import { overviewBlocks } from "./pages/overview.ts";
 import { pageBlocks } from "./pages/paper.ts";
 import { siteFiles } from "./render/html/site.ts";
 import { reportSections } from "./judge/tables.ts";
-import type { PaperPage } from "../catalog/paper.ts";
+import type { ArmTitle, Paper } from "../catalog/paper.ts";
 
+export type { ReportFile } from "./render/data.ts";
 export { type ImportedRun, parseImport } from "./read/imported.ts";
-export { movedCells } from "./pages/moved_cells.ts";
-export { parseRecords } from "./read/records.ts";
+export { parseMeasurements, parseRecords } from "./read/records.ts";
 export { runsOf } from "./judge/tables.ts";
 
 /** What a report is made from. */
 export interface ReportInput {
   /** The papers to render, one page each. */
-  readonly pages: readonly PaperPage[];
+  readonly pages: readonly Paper<ArmTitle>[];
   /** All runs; those that belong to no table of a page are left out of it. */
   readonly records: readonly RunRecord[];
   /** What each protocol changes of the paper's recipe, by protocol name. */
@@ -43,12 +44,6 @@ export interface ReportInput {
   readonly imported?: readonly ImportedRun[];
 }
 
-/** A file of the report; the path is relative to the output folder, with forward slashes. */
-export interface ReportFile {
-  readonly path: string;
-  readonly text: string;
-}
-
 /**
  * Renders every page as `<paper>.md` and `<paper>.csv`, and under `site/` the site over all of them, with each paper's
  * other formats in `site/data/`. Same input, same text: no clock and no random source is read.
@@ -58,19 +53,29 @@ export interface ReportFile {
 export function renderReports(
   { pages, records, deviations, core, measurements = [], imported: others = [] }: ReportInput,
 ): ReportFile[] {
-  const all = aggregate(records);
+  const all = aggregate(resultsOf(records)), byId = new Map(records.map((record) => [record.id, record]));
   requirePapers(pages, others);
   const papers = pages.map((page) => {
     const sections = reportSections(page, all);
     const imported = importedSections(page, others);
     const claims = claimResults(page, { aggregate: all, measurements });
     const data = dataFiles(page, { sections, imported, claims });
-    const blocks = pageBlocks({ page, sections, aggregate: all, deviations, imported, measurements, claims });
+    const blocks = pageBlocks({
+      page,
+      sections,
+      aggregate: all,
+      records: byId,
+      deviations,
+      imported,
+      measurements,
+      claims,
+    });
     return { page, sections, claims, data, blocks: [...blocks, ...dataLinks(data)] };
   });
-  const over = core && coreReport(core, all);
+  const over = core && { title: core.title, blocks: coreBlocks(core, all, byId) };
+  const differences = over?.blocks.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
   const extras = [
-    ...(over ? [{ link: { href: "core.html", title: core.title }, blocks: over.blocks }] : []),
+    ...(over ? [{ link: { href: "core.html", title: over.title }, blocks: over.blocks }] : []),
     ...(papers.some(({ claims }) => claims.length > 0)
       ? [{ link: { href: "claims.html", title: "Claims" }, blocks: claimsPageBlocks(papers) }]
       : []),
@@ -78,42 +83,38 @@ export function renderReports(
   const site = siteFiles({ overview: overviewBlocks(papers), papers, extras, records });
   return [
     ...papers.flatMap(({ page, sections, blocks }): ReportFile[] => [
-      { path: `${page.id}.md`, text: toMarkdown(blocks) },
-      { path: `${page.id}.csv`, text: toCsv(page.id, sections) },
+      fileOf(`${page.id}.md`, () => toMarkdown(blocks)),
+      fileOf(`${page.id}.csv`, () => toCsv(page.id, sections)),
     ]),
-    ...(over ? [{ path: "core.md", text: toMarkdown(over.blocks) }] : []),
-    ...(over?.svg ? [{ path: "core.svg", text: over.svg }] : []),
-    ...[...site, ...papers.flatMap(({ data }) => data)].map(underSite),
+    ...(over ? [fileOf("core.md", () => toMarkdown(over.blocks))] : []),
+    ...(differences?.kind === "figure" ? [fileOf("core.svg", () => standaloneSvg(differences))] : []),
+    ...[...site, ...papers.flatMap(({ data }) => data.map(({ file }) => file))]
+      .map((file) => fileOf(`site/${file.path}`, () => file.text)),
   ];
 }
 
-/** The text stays unmade until it is asked for. */
-function underSite(file: ReportFile): ReportFile {
-  return {
-    path: `site/${file.path}`,
-    get text() {
-      return file.text;
-    },
-  };
+/**
+ * Names the cells whose numbers or verdict moved between two sets of records, as Markdown.
+ *
+ * @throws {InputError} If the records of one cell do not belong together (see `aggregate`).
+ */
+export function movedCells(
+  pages: readonly Paper<ArmTitle>[],
+  { since, before, now }: Pick<Moments, "since"> & {
+    readonly before: readonly RunRecord[];
+    readonly now: readonly RunRecord[];
+  },
+): string {
+  const [then, today] = [before, now].map((records) => ({
+    aggregate: aggregate(resultsOf(records)),
+    runs: records.length,
+  }));
+  return toMarkdown(movedCellBlocks(pages, { since, before: then!, now: today! }));
 }
 
-/** A paper's cells in the formats of other tools, relative to the root of the site. */
-function dataFiles(
-  page: PaperPage,
-  { sections, imported, claims }: JsonParts,
-): (ReportFile & { readonly title: string })[] {
-  return [
-    { title: "Tidy CSV", path: `data/${page.id}.csv`, text: toCsv(page.id, sections) },
-    { title: "Wide CSV", path: `data/${page.id}_wide.csv`, text: toWideCsv(page.id, sections) },
-    { title: "JSON", path: `data/${page.id}.json`, text: toJson(page, { sections, imported, claims }) },
-    { title: "LaTeX", path: `data/${page.id}.tex`, text: toLatex(page, sections) },
-    { title: "Model index (YAML)", path: `data/${page.id}_model_index.yaml`, text: toModelIndex(page, sections) },
-  ];
-}
-
-function dataLinks(files: readonly { readonly title: string; readonly path: string }[]): Block[] {
+function dataLinks(files: ReturnType<typeof dataFiles>): Block[] {
   return [
     heading(2, "The same cells in other formats"),
-    { kind: "links", items: files.map(({ title, path }) => ({ text: title, href: path })) },
+    { kind: "links", items: files.map(({ title, file }) => ({ text: title, href: file.path })) },
   ];
 }

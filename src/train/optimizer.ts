@@ -10,13 +10,13 @@ export interface SgdOptions {
   /** On the weights of convolutions and dense layers and on PACT's clipping levels; not on step sizes, norms and biases. */
   readonly weightDecay: number;
   /**
-   * Whether a step size below 0 changes its sign before it is cut.
+   * True: a step size below 0 changes its sign before it is cut.
    * @default false
    */
   readonly reflectsStepSizes?: boolean;
 }
 
-/** Whether weight decay acts on the parameter at `path`. */
+/** True where weight decay acts on the parameter at `path`. */
 export function decays(path: string): boolean {
   return endsWith(path, ["weight", ...DECAYED_PARAMETERS]);
 }

@@ -16,7 +16,7 @@ export type TrainingTensors = {
   readonly memory: Leaves<Tensor>;
 };
 
-/** What one step computes with. */
+/** Inputs of one step. */
 export type StepInputs = {
   readonly training: TrainingTensors;
   /** Empty unless the method uses the teacher. */
@@ -31,14 +31,14 @@ export type StepInputs = {
   readonly learningRate: Tensor;
 };
 
-/** What one step gives. */
+/** Outputs of one step. */
 export type StepOutputs = {
   readonly training: TrainingTensors;
   /** Scalars: `loss`, `correct` (how many of the batch), `ascendedLoss` where the method ascends, and the method's own. */
   readonly metrics: Leaves<Tensor>;
 };
 
-/** What a training step is made of. */
+/** Parts of a training step. */
 export interface StepOptions extends Omit<SgdOptions, "reflectsStepSizes"> {
   readonly model: Model;
   readonly quantization: ModelQuantization | null;

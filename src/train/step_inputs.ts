@@ -4,10 +4,9 @@ import type { Dataset } from "../data/types.ts";
 import type { Method } from "../methods/types.ts";
 import type { Model } from "../nn/types.ts";
 import type { RunSpec } from "../record/spec.ts";
-import { learningRateAt } from "./schedule.ts";
 import type { StepInputs } from "./step.ts";
 
-/** What the inputs of a step are a function of, beside the step. */
+/** Everything that the inputs of a step depend on, beside the step. */
 export interface StepSource {
   readonly spec: RunSpec;
   readonly dataset: Dataset;
@@ -15,9 +14,29 @@ export interface StepSource {
   readonly method: Method;
   /** Indices of the training images that have a label. */
   readonly indices: Uint32Array;
-  /** Indices of those of which the label is not used. */
+  /** Indices of the others, whose label is not used. */
   readonly unlabelled: Uint32Array;
   readonly stepsPerEpoch: number;
+}
+
+/** A learning rate over a run. */
+export interface ScheduleOptions {
+  /** Peak. */
+  readonly learningRate: number;
+  readonly warmupSteps: number;
+  readonly totalSteps: number;
+}
+
+/**
+ * Linear from rate / warmupSteps to the peak over the warm-up, then peak (1 + cos(pi x)) / 2 to 0, x from 0 to 1 over the
+ * rest (Loshchilov and Hutter, ICLR 2017, without restarts).
+ *
+ * @param step From 0.
+ */
+export function learningRateAt(step: number, { learningRate, warmupSteps, totalSteps }: ScheduleOptions): number {
+  if (step < warmupSteps) return learningRate * (step + 1) / warmupSteps;
+  const progress = (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps);
+  return learningRate * 0.5 * (1 + Math.cos(Math.PI * progress));
 }
 
 /** The learning rate of a step. */

@@ -1,7 +1,7 @@
-/** Trees of tensors to plain data and back: what a checkpoint holds. */
+/** Trees of tensors to plain data and back, as a checkpoint holds them. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { NetworkData, TensorData } from "../nn/initialise.ts";
+import type { TensorData } from "../nn/initialise.ts";
 import { type Leaves, leavesUnder } from "../tree.ts";
 import type { TrainingTensors } from "./step.ts";
 
@@ -24,7 +24,7 @@ export function toData(leaves: Leaves<Tensor>): Record<string, TensorData> {
   );
 }
 
-/** All of a run's tensors under `params/`, `velocity/`, `state/` and `memory/`. */
+/** The values of all of a run's tensors, under `params/`, `velocity/`, `state/` and `memory/`. */
 export function trainingData(training: TrainingTensors): Record<string, TensorData> {
   return Object.fromEntries(
     KINDS.flatMap((kind) =>
@@ -33,14 +33,7 @@ export function trainingData(training: TrainingTensors): Record<string, TensorDa
   );
 }
 
-/** A network under the names that it has in a checkpoint. */
-export function checkpointTensors({ params, state }: NetworkData): Record<string, TensorData> {
-  const named = (kind: string, leaves: NetworkData["params"]) =>
-    Object.entries(leaves).map(([path, data]) => [`${kind}/${path}`, data] as const);
-  return Object.fromEntries([...named("params", params), ...named("state", state)]);
-}
-
-/** What `trainingData` gave, as tensors. */
+/** Inverse of `trainingData`. */
 export function trainingTensors(data: Readonly<Record<string, TensorData>>): TrainingTensors {
   const [params, velocity, state, memory] = KINDS.map((kind) => toTensors(leavesUnder(data, `${kind}/`)));
   return { params: params!, velocity: velocity!, state: state!, memory: memory! };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { ABLATION, CR, CR_LSQ_PLUS, CR_PACT, PARTLY_LABELLED } from "../../benchmarks/cr/arms.ts";
-import { PAPERS } from "../../benchmarks/mod.ts";
+import { ABLATION, CR, CR_LSQ_PLUS, CR_PACT, PARTLY_LABELLED } from "../../benchmarks/cr/paper.ts";
+import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
 import { planRuns } from "../../src/plan/tables.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { createMethod } from "../../src/methods/mod.ts";
@@ -8,6 +8,7 @@ import { parseRunSpec, runId, type RunSpec } from "../../src/record/spec.ts";
 
 function planned(table: string, methods: readonly string[] | null = null): RunSpec[] {
   return planRuns({
+    suite: SUITE,
     papers: PAPERS.filter(({ id }) => id === "cr"),
     table,
     protocol: { ...PROTOCOL_DEFINITIONS.reduced, models: ["resnet20"] },
@@ -86,7 +87,10 @@ Deno.test("each arm of cr-ablation changes one switch of CR, or one and the numb
 
 Deno.test("the weight of the mean squared error is CR's times C² / (2 (1 - 1/C)) at 10 classes", () => {
   const weight = ABLATION.find(({ id }) => id === "cr_mse")!.method.options["weight"] as number;
-  assert.equal((weight / CR.method.options.weight).toFixed(1), (10 ** 2 / (2 * (1 - 1 / 10))).toFixed(1));
+  assert.equal(
+    (weight / (CR.method.options["weight"] as number)).toFixed(1),
+    (10 ** 2 / (2 * (1 - 1 / 10))).toFixed(1),
+  );
 });
 
 Deno.test("cr-base runs CR and each plain quantizer side by side", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mecPaper } from "../../benchmarks/mec/paper.ts";
 import { createMethod } from "../../src/methods/mod.ts";
 
-const [bits, ablation] = mecPaper.grids;
+const [bits, ablation] = mecPaper.tables;
 
 function optionsOf(id: string): Readonly<Record<string, unknown>> {
   return ablation!.arms.find((arm) => arm.id === id)!.method.options;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PAPERS } from "../../benchmarks/mod.ts";
+import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
 import { planRuns } from "../../src/plan/tables.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { parseRunSpec, PROTOCOLS } from "../../src/record/spec.ts";
@@ -9,7 +9,7 @@ for (const name of PROTOCOLS) {
     const protocol = PROTOCOL_DEFINITIONS[name];
     assert.equal(protocol.name, name);
     assert.ok(protocol.deviations.length > 0);
-    const request = { papers: PAPERS, table: null, protocol, engine: "tensorflow" as const };
+    const request = { suite: SUITE, papers: PAPERS, table: null, protocol, engine: "tensorflow" as const };
     const runs = planRuns({ ...request, methods: null, models: null, bits: null, seeds: null });
     for (const { id, spec } of runs) assert.deepEqual(parseRunSpec(JSON.parse(JSON.stringify(spec)), id), spec);
   });

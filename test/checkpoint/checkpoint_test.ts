@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { InputError } from "../../src/errors.ts";
+import { LostRunError } from "../../src/record/trainer.ts";
 import {
   previousCheckpoint,
   readCheckpoint,
@@ -117,7 +118,7 @@ Deno.test("readNewestCheckpoint() goes on from the one before a damaged one, say
   const read = await readNewestCheckpoint<{ step: number }>(path, (line) => said.push(line));
   assert.equal(read!.position.step, 1);
   assert.deepEqual(said, [
-    `Cannot read the checkpoint "${path}" as its bytes do not have the checksum that it states: going on from the one ` +
+    `Cannot read the checkpoint "${path}" as its bytes do not have the checksum that it states: resuming from the one ` +
     "before it",
   ]);
   assert.deepEqual(names(), ["checkpoint.damaged.safetensors", "checkpoint.previous.safetensors"]);
@@ -149,7 +150,7 @@ Deno.test("readNewestCheckpoint() refuses two damaged ones in one sentence", asy
   await Promise.all([path, previous].map(damage));
   await assert.rejects(() => readNewestCheckpoint(path), {
     name: "InputError",
-    message: `Cannot go on from "${path}" or from "${previous}" as both are damaged: delete both to start that run ` +
+    message: `Cannot resume from "${path}" or from "${previous}" as both are damaged: delete both to start that run ` +
       "from its beginning",
   });
 });
@@ -163,5 +164,53 @@ Deno.test("writeCheckpoint() says that a folder cannot be written and leaves the
     message: /^Cannot write the checkpoint ".*" as .*: make the folder writable, with space for two checkpoints, and/,
   });
   assert.deepEqual(names(), before);
+  assert.equal((await readCheckpoint<{ step: number }>(path))!.position.step, 2);
+});
+
+Deno.test("a checkpoint that is a folder, a pipe or may not be read is refused, and never waited for", async () => {
+  const root = await Deno.makeTempDir();
+  const places: Record<string, (path: string) => Promise<unknown>> = {
+    "it is a folder": (path) => Deno.mkdir(path),
+    "it is a pipe or a device": (path) => new Deno.Command("mkfifo", { args: [path] }).output(),
+    "it is a link": (path) => Deno.symlink(path, path),
+  };
+  for (const [i, [why, place]] of Object.entries(places).entries()) {
+    const path = `${root}/${i}.safetensors`;
+    await place(path);
+    const said: string[] = [];
+    await assert.rejects(() => readCheckpoint(path), {
+      name: "InputError",
+      message: new RegExp(`^Cannot read the checkpoint ".*" as .*(${why}).*: restore that file, or make it again$`),
+    });
+    await writeCheckpoint(previousCheckpoint(path), CHECKPOINT, { keepPrevious: false });
+    assert.deepEqual((await readNewestCheckpoint(path, (line) => said.push(line)))!.tensors, CHECKPOINT.tensors);
+    assert.match(said.join(), new RegExp(`(${why}).*: resuming from the one before it$`));
+    // what was in the way is set aside
+    await writeCheckpoint(path, CHECKPOINT);
+    assert.deepEqual((await readCheckpoint<typeof CHECKPOINT.position>(path))!.position, CHECKPOINT.position);
+  }
+});
+
+Deno.test("writeCheckpoint() never replaces one of more steps of the same run, and keeps both where it is refused", async () => {
+  const { path, previous, names } = await twoCheckpoints();
+  const at = (runId: string, step: number) => ({ ...CHECKPOINT, position: { runId, step } });
+  await writeCheckpoint(path, at("a", 9));
+  const before = names();
+  await assert.rejects(() => writeCheckpoint(path, at("a", 8)), {
+    name: "LostRunError",
+    message: "Cannot write to run a as its checkpoint is of step 9, and step 8 would replace it: nothing was written",
+  });
+  const beforeWrite = () => {
+    throw new LostRunError("a");
+  };
+  await assert.rejects(() => writeCheckpoint(path, at("a", 10), { beforeWrite }), LostRunError);
+  assert.deepEqual(names(), before);
+  const steps = [path, previous].map(async (file) => (await readCheckpoint<{ step: number }>(file))!.position.step);
+  assert.deepEqual(await Promise.all(steps), [9, 2]);
+  // the same steps again, another run, and one in place of a damaged one are no steps back
+  await writeCheckpoint(path, at("a", 9));
+  await writeCheckpoint(path, at("b", 1));
+  await damage(path);
+  await writeCheckpoint(path, at("b", 2));
   assert.equal((await readCheckpoint<{ step: number }>(path))!.position.step, 2);
 });

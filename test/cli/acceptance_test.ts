@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { acceptanceRows, acceptanceSpecs, acceptanceTable } from "../../src/cli/acceptance.ts";
-import { PAPERS } from "../../benchmarks/mod.ts";
+import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
 import { planRuns } from "../../src/plan/tables.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { parseRecords } from "../../src/report/mod.ts";
@@ -39,7 +39,7 @@ Deno.test("acceptanceSpecs() gives full precision and two students of it", () =>
 
 Deno.test("the acceptance runs are runs of a paper's tables", () => {
   const papers = PAPERS.filter(({ id }) => id === "fpq"), protocol = PROTOCOL_DEFINITIONS.reduced;
-  const runs = planRuns({ ...ALL, papers, protocol, engine: "tensorflow", models: ["resnet20"] });
+  const runs = planRuns({ ...ALL, suite: SUITE, papers, protocol, engine: "tensorflow", models: ["resnet20"] });
   const ids = new Set(runs.map(({ id }) => id));
   for (const spec of acceptanceSpecs("tensorflow")) assert.ok(ids.has(runId(spec)), spec.arm);
 });
@@ -63,11 +63,11 @@ Deno.test("acceptanceRows() compares no student with another training of its tea
   assert.deepEqual(rows(b).map(({ top1Percent }) => top1Percent), [88.5, null, null]);
 });
 
-Deno.test("README shows the acceptance table that the committed records give", () => {
+Deno.test("docs/reproducibility.md shows the acceptance table that the committed records give", () => {
   const path = `${ROOT}/reports/records/reduced.jsonl`;
   const rows = acceptanceRows(parseRecords(readTextIfThere(path) ?? "", path), "tensorflow");
-  const readme = Deno.readTextFileSync(`${ROOT}/README.md`);
-  const shown = /<!-- acceptance -->\n([\s\S]*?)<!-- \/acceptance -->/.exec(readme)?.[1] ?? "";
+  const page = Deno.readTextFileSync(`${ROOT}/docs/reproducibility.md`);
+  const shown = /<!-- acceptance -->\n([\s\S]*?)<!-- \/acceptance -->/.exec(page)?.[1] ?? "";
   // deno fmt lays out tables anew: compare the cells
   const cells = (table: string) =>
     table.split("\n").filter((line) => line.startsWith("|") && !/^\|[\s|:-]+$/.test(line))

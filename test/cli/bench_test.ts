@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PAPERS } from "../../benchmarks/mod.ts";
+import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
 import { knownModels } from "../../src/plan/tables.ts";
+import { PROTOCOLS } from "../../src/record/spec.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
 import type { ReportInput } from "../../src/report/mod.ts";
 import { runFolder } from "../../src/store/store.ts";
@@ -10,29 +11,32 @@ import { fakeCommand, traceOf, withFolder } from "../support/fakes/specs.ts";
 import { cli } from "../support/bench_cli.ts";
 
 const KNOWN_OPTIONS =
-  "--paper, --table, --protocol, --methods, --models, --bits, --seeds, --quantizer, --engine, --jobs, --queue, --store, --timeout, " +
-  "--memory, --retries, --fail-fast, --keep-epochs, --teachers, --out, " +
-  "--dry-run, --json, --no-report, --help";
+  "--paper, --protocol, --table, --methods, --models, --bits, --seeds, --engine, --jobs, --out, --dry-run, --print, --json, " +
+  "--list, --help-all, --quantizer, --teachers, --queue, --store, --timeout, --memory, --retries, --fail-fast, " +
+  "--keep-epochs, --no-report, --help";
 
-const GRIDS_OF_FPQ = PAPERS.find(({ id }) => id === "fpq")!.grids.map(({ id }) => id).join(", ");
+const TABLES_OF_FPQ = PAPERS.find(({ id }) => id === "fpq")!.tables.map(({ id }) => id).join(", ");
 /** Of the table that smoke runs. */
-const ARMS_OF_MEC = PAPERS.find(({ id }) => id === "mec")!.grids[0]!.arms.map(({ id }) => id).join(", ");
+const ARMS_OF_MEC = PAPERS.find(({ id }) => id === "mec")!.tables[0]!.arms.map(({ id }) => id).join(", ");
 
 const IDS = [...PAPERS.map(({ id }) => id), "all"];
 
 const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
-  ["", `Cannot run without --paper: give --paper ${IDS.join("|")}, or --help`],
+  ["--dry-run", `Cannot run without --paper: give --paper ${IDS.join("|")}, or --help`],
   ["--paper lsq", `Cannot use paper "lsq" as it is not known: choose one of ${IDS.join(", ")}`],
   [
     "--paper fpq --table table9",
-    'Cannot use table of paper fpq "table9" as it is not known: choose one of ' + GRIDS_OF_FPQ,
+    'Cannot use table of paper fpq "table9" as it is not known: choose one of ' + TABLES_OF_FPQ,
   ],
   ["--paper all --table table4", "Cannot use --table table4 together with --paper all: name the paper of the table"],
   [
     "--paper fpq --quantizer nope",
     'Cannot use quantizer "nope" as it is not known: choose one of ' + QUANTIZERS.map(({ name }) => name).join(", "),
   ],
-  ["--paper fpq --protocol full", 'Cannot use protocol "full" as it is not known: choose one of smoke, reduced, paper'],
+  [
+    "--paper fpq --protocol long",
+    `Cannot use protocol "long" as it is not known: choose one of ${PROTOCOLS.join(", ")}`,
+  ],
   ["--paper mec --methods vgg", 'Cannot use method "vgg" as it is not known: choose one of ' + ARMS_OF_MEC],
   [
     "--paper mec --methods mec_k1",
@@ -40,7 +44,7 @@ const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
   ],
   [
     "--paper mec --models vgg",
-    'Cannot use model "vgg" as it is not known: choose one of ' + knownModels().join(", "),
+    'Cannot use model "vgg" as it is not known: choose one of ' + knownModels(SUITE).join(", "),
   ],
   ["--paper mec --bits W9A0", 'Cannot use bits "W9A0" as they must be W1A1 to W8A8: write them such as W2A4'],
   ["--paper mec --bits W4A4,", 'Cannot use --bits "W4A4," as a value between its commas is empty: leave the comma out'],
@@ -51,7 +55,7 @@ const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
   ["--paper mec --engine tensorflow", "Cannot use engine tensorflow as it is a test"],
   [
     "--paper mec --jobs 0",
-    'Cannot use --jobs "0" as it must be a whole number from 1 to 1024: leave it out for one a core',
+    'Cannot use --jobs "0" as it must be a whole number from 1 to 1024: leave it out for one per core',
   ],
   ["--paper mec --timeout 0", 'Cannot use --timeout "0" as it must be a number above 0: give minutes, such as 90'],
   ["--paper mec --memory 2G", 'Cannot use --memory "2G" as it must be a number above 0: give MiB, such as 2000'],
@@ -70,7 +74,10 @@ const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
   ["--paper mec --json=yes", 'Cannot use --json=yes as --json takes no value: leave "=yes" out'],
   ["--paper --json", `Cannot use --paper without a value: give --paper ${IDS.join("|")}`],
   ["--paper mec extra", 'Cannot use "extra" as it belongs to no option: see --help'],
-  ["--paper mec --methds lsq", `Cannot use option --methds as it is not known: choose among ${KNOWN_OPTIONS}`],
+  [
+    "--paper mec --methds lsq",
+    `Cannot use option --methds as it is not known, perhaps --methods was meant: choose among ${KNOWN_OPTIONS}`,
+  ],
   [
     "--paper mec --out /dev/null/x",
     "Cannot write /dev/null/x/runs as a file stands where a folder is needed, or a folder where a file is needed: choose another folder with --out",
@@ -90,11 +97,17 @@ Deno.test("the papers of bench are those of the project", () => {
   for (const id of ["mec", "fpq", "cr", "all"]) assert.ok(IDS.includes(id), id);
 });
 
-Deno.test("bench --help names every option and exit code", async () => {
-  const { code, stdout } = await cli(["--help"]);
+Deno.test("bench --help-all names every option; --help fits one screen", async () => {
+  const { code, stdout } = await cli(["--help-all"]);
   assert.equal(code, 0);
   for (const option of KNOWN_OPTIONS.split(", ")) assert.ok(stdout.includes(`  ${option} `), option);
-  assert.match(stdout, /Exit codes: 0 all runs done, 1 some runs failed or were stopped, 2 bad input/);
+  const short = (await cli(["--help"])).stdout;
+  assert.match(short, /Exit codes: 0 all runs done, 1 some runs failed or were stopped, 2 bad input\n$/);
+  assert.ok(!short.includes("--queue"));
+  const lines = short.trimEnd().split("\n");
+  assert.ok(lines.length < 24, "one screen, with a line for the prompt");
+  for (const line of lines) assert.ok(line.length <= 80, line);
+  assert.equal((await cli([])).stdout, short, "the command alone");
 });
 
 Deno.test("bench runs a paper's smoke table, prints its Markdown, and a second call runs nothing", () =>
@@ -176,7 +189,7 @@ Deno.test("bench --quantizer runs every arm on that quantizer, under ids of thei
     const { code, stderr, reported } = await cli(["--paper", "fpq", "--quantizer", "dorefa", "--out", out]);
     assert.equal(code, 0, stderr);
     const [{ records, pages }] = reported as [ReportInput];
-    assert.deepEqual(records.map(({ spec }) => spec.arm), ["fp", "qat@dorefa", "fpq@dorefa"]);
+    assert.deepEqual(records.map(({ spec }) => spec.arm), ["fp", "dorefa", "fpq@dorefa"]);
     assert.deepEqual(records.map(({ spec }) => spec.quantization?.quantizer), [undefined, "dorefa", "dorefa"]);
     assert.equal(pages[0]!.tables.at(-1)!.id, "fpq-quantizers-cifar10");
   }));
@@ -214,9 +227,9 @@ Deno.test("bench that was stopped says how to go on, writes no report and exits 
   }));
 
 Deno.test("the command itself exits with 2 on bad input", async () => {
-  const main = fileURLToPath(new URL("../../src/cli/bench_main.ts", import.meta.url));
+  const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-check", main, "--paper", "nope"],
+    args: ["run", "-A", "--quiet", "--no-check", main, "bench", "--paper", "nope"],
     stdout: "piped",
     stderr: "piped",
   }).output();

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { collectMeasurements } from "../../src/cli/report_collect.ts";
 import { MEASUREMENTS } from "../../src/measure/mod.ts";
-import { parseMeasurements } from "../../src/report/judge/measurements.ts";
-import { keptCheckpoints, measurementFile, readMeasurement } from "../../src/store/measurement_store.ts";
+import { parseMeasurements } from "../../src/report/read/records.ts";
+import { keptCheckpoints, measurementFile, readMeasurement } from "../../src/store/store.ts";
 import { runId } from "../../src/record/spec.ts";
 import { checkpointFile, openRun, runFolder, writeRecord } from "../../src/store/store.ts";
 import { command, FP, STUDENT, train, withRuns } from "../support/measured_runs.ts";
@@ -86,10 +86,11 @@ Deno.test("measure ends bad input with one sentence and exit code 2", () =>
     openRun(out, unfinished);
     const failed = tinySpec("fp", { seed: 8 }), folder = openRun(out, failed);
     const record = JSON.parse(await Deno.readTextFile(join(runFolder(out, fp), "record.json")));
+    delete record.networkSha256;
     writeRecord(out, { ...record, id: runId(failed), spec: failed, status: "failed", reason: "a test", metrics: null });
     assert.ok(folder);
     const cases: [string[], RegExp][] = [
-      [[], /^Cannot measure without --out: give the folder/],
+      [["--force"], /^Cannot run `deno task measure` without --out: give --out DIR\n$/],
       [
         ["--out", out, "--names", "sharpness"],
         /^Cannot use measurement "sharpness" as it is not known: choose one of hessian_trace, /,
@@ -125,7 +126,10 @@ Deno.test("measure ends bad input with one sentence and exit code 2", () =>
         /^Cannot set probes to 1 in measurement hessian_trace as it must be at least 2: /,
       ],
       [["--out", out, "--engine", "torch"], /^Cannot use engine "torch" as it is not known: /],
-      [["--out", out, "--nams", "x"], /^Cannot use option --nams as it is not known: choose among --out, --names, /],
+      [
+        ["--out", out, "--nams", "x"],
+        /^Cannot use option --nams as it is not known, perhaps --names was meant: choose among --out, --names, /,
+      ],
     ];
     for (const [args, message] of cases) {
       const { code, stdout, stderr } = await command(...args);

@@ -1,42 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bench, type BenchServices } from "../../src/cli/bench.ts";
-import { PAPERS } from "../../benchmarks/mod.ts";
-import { work } from "../../src/cli/worker.ts";
+import { worker as work } from "../../src/cli/worker.ts";
 import type { ReportInput } from "../../src/report/mod.ts";
+import { cli as bench } from "../support/bench_cli.ts";
 import { hasRedis, startRedis, TEST_TIMES } from "../support/fakes/redis.ts";
 import { fakeCommand, traceOf, withFolder } from "../support/fakes/specs.ts";
 
 const NEVER = new AbortController().signal;
 
-/** The command with a fake engine choice and a fake report. */
+/** The command, but for its line about the engine. */
 async function cli(args: readonly string[]) {
-  let stdout = "";
-  let stderr = "";
-  const reported: ReportInput[] = [];
-  const services: BenchServices = {
-    papers: PAPERS,
-    resolveEngine: () => Promise.resolve("wasm"),
-    prepareDataset: () => Promise.resolve(),
-    datasetSizes: () => ({ train: 50_000, test: 10_000 }),
-    renderReports: (input) => {
-      reported.push(input);
-      return Promise.resolve([{ path: "page.md", text: `# ${input.records.length} records\n` }]);
-    },
-    command: () => fakeCommand(),
-    cores: 2,
-    memoryMiB: 100_000,
-    committedRecords: () => Promise.resolve([]),
-    checkpointMiB: () => Promise.resolve(1.5),
-    listenForInterrupts: () => ({ stop: NEVER, kill: NEVER, dispose: () => {} }),
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-    terminal: false,
-    columns: 80,
-  };
-  const code = await bench(args, services);
-  return { code, stdout, stderr: stderr.replace(/^Engine: .*\n/, ""), reported };
+  const result = await bench(args);
+  return { ...result, stderr: result.stderr.replace(/^Engine: .*\n/, "") };
 }
 
 /** The worker's command with fake runs. */
@@ -61,13 +37,13 @@ const NO_URL = 'Cannot use queue "http://***@box:6379" as it must be the URL of 
 const NOBODY =
   /^Cannot reach the queue at redis:\/\/127\.0\.0\.1:1 \([^\n]*ECONNREFUSED[^\n]*\): start redis-server there, or correct the URL$/;
 const BAD_WORKER_INPUTS: readonly (readonly [args: string, message: string | RegExp])[] = [
-  ["--out DIR", "Cannot work without --queue: give --queue redis://host:6379"],
-  ["--queue redis://box", "Cannot work without --out: give the folder that bench was given"],
+  ["--out DIR", "Cannot run `deno task worker` without --queue: give --queue URL"],
+  ["--queue redis://box", "Cannot run `deno task worker` without --out: give --out DIR"],
   ["--queue http://:hunter2@box:6379 --out DIR", NO_URL],
   ["--queue redis://:hunter2@127.0.0.1:1 --out DIR", NOBODY],
   [
     "--queue redis://box --out DIR --jobs 0",
-    'Cannot use --jobs "0" as it must be a whole number from 1 to 1024: leave it out for one a core',
+    'Cannot use --jobs "0" as it must be a whole number from 1 to 1024: leave it out for one per core',
   ],
   [
     "--queue redis://box --out DIR --engine torch",
@@ -91,10 +67,10 @@ for (const [args, message] of BAD_WORKER_INPUTS) {
 const BAD_BENCH_INPUTS: readonly (readonly [args: string, message: string | RegExp])[] = [
   ["--queue http://:hunter2@box:6379", NO_URL],
   ["--queue redis://:hunter2@127.0.0.1:1", NOBODY],
-  ["--queue redis://box --jobs 2", "Cannot use --jobs together with --queue: give --jobs to each `deno task worker`"],
+  ["--queue redis://box --jobs 2", "Cannot use --jobs together with --queue: give it to each `deno task worker`"],
   [
     "--queue redis://box --memory 9",
-    "Cannot use --memory together with --queue: give --memory to each `deno task worker`",
+    "Cannot use --memory together with --queue: give it to each `deno task worker`",
   ],
   [
     "--queue redis://box --fail-fast",
@@ -132,9 +108,9 @@ Deno.test("worker --help names every flag and exit code", async () => {
 });
 
 Deno.test("the worker command itself exits with 2 on a bad URL and shows no password", async () => {
-  const main = fileURLToPath(new URL("../../src/cli/worker_main.ts", import.meta.url));
+  const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-check", main, "--queue", "http://:hunter2@box:6379", "--out", "x"],
+    args: ["run", "-A", "--quiet", "--no-check", main, "worker", "--queue", "http://:hunter2@box:6379", "--out", "x"],
     stdout: "null",
     stderr: "piped",
   }).output();

@@ -111,10 +111,13 @@ Deno.test(
 );
 
 const BAD_INPUTS: readonly (readonly [args: string, message: RegExp])[] = [
-  ["ls", /^Cannot use command "ls" as it is not known: choose one of list, show, tail, teachers, clean, or --help\n$/],
+  [
+    "ls",
+    /^Cannot use command "ls" as it is not known(?:, perhaps list was meant)?: choose one of list, show, tail, teachers, clean, or --help\n$/,
+  ],
   [
     "toString",
-    /^Cannot use command "toString" as it is not known: choose one of list, show, tail, teachers, clean, or --help\n$/,
+    /^Cannot use command "toString" as it is not known(?:, perhaps list was meant)?: choose one of list, show, tail, teachers, clean, or --help\n$/,
   ],
   ...["list", "clean", "clean --failed --delete", "show f00d", "teachers --to x"].map((command) =>
     [
@@ -122,14 +125,20 @@ const BAD_INPUTS: readonly (readonly [args: string, message: RegExp])[] = [
       /^Cannot look for runs in .*nope as there is no such folder: give the --out folder of a `deno task bench`\n$/,
     ] as const
   ),
-  ["show", /^Cannot show without a run: give `deno task runs show ID`\n$/],
+  ["show", /^Cannot run `deno task runs show` without ID: add it\n$/],
   ["show ../../etc --out OUT", /^Cannot use run "\.\.\/\.\.\/etc" as it must be the first digits of an id: see /],
   [
     "show f00d --out OUT",
     /^Cannot find run "f00d" in .* as no id begins so: see `deno task runs list`, or give --out\n$/,
   ],
-  ["tail f00d --lines 0 --out OUT", /^Cannot find run/],
-  ["list --jsn", /^Cannot use option --jsn as it is not known: choose among --out, --json, --help\n$/],
+  [
+    "tail f00d --lines 0 --out OUT",
+    /^Cannot use --lines "0" as it must be a whole number from 1 to 1000000: give such as 50\n$/,
+  ],
+  [
+    "list --jsn",
+    /^Cannot use option --jsn as it is not known, perhaps --json was meant: choose among --out, --json, --help\n$/,
+  ],
 ];
 for (const [args, message] of BAD_INPUTS) {
   Deno.test(`runs ${args} ends with one sentence and exit code 2`, () =>
@@ -140,10 +149,16 @@ for (const [args, message] of BAD_INPUTS) {
     }));
 }
 
-Deno.test("runs --help names every command and flag", async () => {
+Deno.test("runs alone and --help name every command, and each command has a help of its own", async () => {
   const { code, stdout } = await cli("--help");
   assert.equal(code, 0);
-  for (const word of ["list: ", "show: ", "tail: ", "clean: ", "--failed", "--delete", "--follow", "--json"]) {
-    assert.ok(stdout.includes(word), word);
+  for (const word of ["list", "show", "tail", "teachers", "clean"]) {
+    assert.match(stdout, new RegExp(`^  ${word} `, "m"));
   }
+  const clean = await cli("clean", "--help");
+  assert.equal(clean.code, 0);
+  for (const word of ["--failed", "--checkpoints", "--delete", "--out DIR"]) {
+    assert.ok(clean.stdout.includes(word), word);
+  }
+  assert.match((await cli("tail", "--help")).stdout, /--lines N +how many; default: 20\n +--follow /);
 });

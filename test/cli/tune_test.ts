@@ -34,7 +34,7 @@ Deno.test("a trial has the arm of its paper but for the value that is chosen: wh
   // those that src/methods/mec.ts has for one view, beside the ones of its schema
   const ofViews: Record<string, Record<string, number>> = { mec: { distortion: 1 / 8 } };
   for (const choice of CHOICES) {
-    const own = PAPERS.flatMap(({ grids }) => grids.flatMap(({ arms }) => arms)).find(({ id }) =>
+    const own = PAPERS.flatMap(({ tables }) => tables.flatMap(({ arms }) => arms)).find(({ id }) =>
       id === choice.arm.id
     )!;
     const { method, quantization } = trialSpec(choice, choice.candidates[0]!, "wasm");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cutout, drawCutout } from "../../src/data/cutout.ts";
+import { cutout, drawCutout } from "../../src/data/strong.ts";
 import { stream } from "../../src/random/stream.ts";
 
 Deno.test("cutout() fills its rows and columns with grey and nothing else", () => {

@@ -47,6 +47,26 @@ Deno.test("loadFromSources() refuses a cache that is no longer what was recorded
   });
 });
 
+Deno.test("readRecord() refuses a record of another shape", async () => {
+  const sha256 = MANIFEST_FIXTURE.sha256, record = checksumsOf(PARTS_FIXTURE);
+  const cases: [unknown, RegExp][] = [
+    [{}, /recorded\.json" as sha256 is wrong \(/],
+    [null, /recorded\.json" as its content is wrong \(/],
+    [{ ...record, sha256: "x".repeat(64) }, /as sha256 is wrong \(/],
+    [{ ...record, partSha256: { trainImages: sha256 } }, /as partSha256\.\w+ is wrong \(/],
+    [{ ...record, origin: 3 }, /as origin is wrong \(/],
+    [{ ...record, mean: [0, 0, 0] }, /as its content is wrong \(/],
+  ];
+  await withFolder(async (cache) => {
+    const folder = join(cache, "tiny");
+    await Deno.mkdir(folder);
+    for (const [content, message] of cases) {
+      await Deno.writeTextFile(join(folder, "recorded.json"), JSON.stringify(content));
+      await assert.rejects(readRecord(folder, UNKNOWN), { name: "InputError", message });
+    }
+  });
+});
+
 Deno.test("findFault() without checksums still finds a wrong size and a label that no class has", () => {
   assert.equal(findFault(PARTS_FIXTURE, UNKNOWN), null);
   assert.deepEqual(findFault({ ...PARTS_FIXTURE, testLabels: Uint8Array.of(3) }, UNKNOWN), {

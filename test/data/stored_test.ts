@@ -112,6 +112,23 @@ Deno.test("writeStored() removes what was abandoned a day ago and leaves what is
   });
 });
 
+Deno.test("asDataset() refuses a channel that never varies, measured or stated, by its number and value", () => {
+  const { mean: _, std: __, ...measured } = MANIFEST_FIXTURE, [, , channels] = MANIFEST_FIXTURE.imageShape;
+  const flat = (channel: number, value: number) => ({
+    ...PARTS_FIXTURE,
+    trainImages: PARTS_FIXTURE.trainImages.map((byte, i) => i % channels === channel ? value : byte),
+  });
+  for (const [channel, value] of [[0, 0], [2, 77], [1, 255]] as const) {
+    assert.throws(() => asDataset(flat(channel, value), measured), {
+      name: "InputError",
+      message:
+        `Cannot use data set "${measured.name}" as channel ${channel + 1} of 3 of its training images is ${value} ` +
+        "everywhere: add images in which it varies, or leave that channel out",
+    });
+  }
+  assert.throws(() => asDataset(PARTS_FIXTURE, { ...MANIFEST_FIXTURE, std: [0.25, 0, 0.25] }), { name: "InputError" });
+});
+
 Deno.test("asDataset() shares the bytes and carries the manifest", () => {
   const dataset = asDataset(PARTS_FIXTURE, MANIFEST_FIXTURE);
   assert.equal(dataset.train.images, PARTS_FIXTURE.trainImages);

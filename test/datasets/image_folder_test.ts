@@ -69,17 +69,22 @@ Deno.test("folder:NAME@SIDE decodes once, and anew when a file changes", async (
     await writeFlowers(root);
     const lines: string[] = [], log = (line: string) => void lines.push(line);
     const first = await load(root, { log }), again = await load(root, { log });
-    assert.deepEqual(lines, ["folder:flowers@8: decoding 3 training and 2 test images"]);
+    const counts = "folder:flowers@8: 2 classes, training + validation images: rose 2 + 1, tulip 1 + 1";
+    assert.deepEqual(lines, [counts, "folder:flowers@8: decoding 3 training and 2 test images", counts]);
     assert.deepEqual([again.sha256, again.train.images], [first.sha256, first.train.images]);
     await Deno.writeFile(join(root, "flowers/val/rose/v.png"), png(SIZE, grey(51)));
     const changed = await load(root, { log });
-    assert.equal(lines.length, 2);
+    assert.equal(lines.length, 5);
     assert.notEqual(changed.sha256, first.sha256);
     assert.equal(changed.test.images[0], 51);
   });
 });
 
-/** What a change of a good folder is refused with; `ROOT` stands for the folder. */
+const unreadable = (path: string, why: string) =>
+  `Cannot use data set "folder:flowers@8" as 1 of 5 files cannot be read as images: "ROOT/flowers/${path}" (${why}): ` +
+  "replace them or take them away";
+
+/** The sentence that refuses a change of a good folder; `ROOT` stands for the folder. */
 const REFUSED: [string, (root: string) => Promise<void>, string | RegExp][] = [
   [
     "a truncated JPEG",
@@ -87,12 +92,12 @@ const REFUSED: [string, (root: string) => Promise<void>, string | RegExp][] = [
       const bytes = await jpeg({ width: 64, height: 64 }, (x, y) => [x * 3, y * 3, (x * y) % 256]);
       await Deno.writeFile(join(root, "flowers/train/rose/2.JPEG"), bytes.subarray(0, bytes.length / 2));
     },
-    'Cannot read "ROOT/flowers/train/rose/2.JPEG" as an image as Premature end of JPEG file: replace the file or take it away',
+    unreadable("train/rose/2.JPEG", "Premature end of JPEG file"),
   ],
   [
     "a file that is no image",
     (root) => Deno.writeTextFile(join(root, "flowers/val/tulip/v.png"), "none"),
-    'Cannot read "ROOT/flowers/val/tulip/v.png" as an image as it is neither a JPEG nor a PNG: replace the file or take it away',
+    unreadable("val/tulip/v.png", "it is neither a JPEG nor a PNG"),
   ],
   [
     "a PNG of one bit",
@@ -101,8 +106,7 @@ const REFUSED: [string, (root: string) => Promise<void>, string | RegExp][] = [
         join(root, "flowers/val/tulip/v.png"),
         encodePng({ width: 8, height: 8, channels: 1, depth: 1, data: new Uint8Array(8) }),
       ),
-    'Cannot read "ROOT/flowers/val/tulip/v.png" as an image as it is a PNG of 1 bits, and only 8 and 16 can be read: ' +
-    "replace the file or take it away",
+    unreadable("val/tulip/v.png", "it is a PNG of 1 bits, and only 8 and 16 can be read"),
   ],
   [
     "a PNG that is cut",
@@ -110,7 +114,7 @@ const REFUSED: [string, (root: string) => Promise<void>, string | RegExp][] = [
       const bytes = await Deno.readFile(join(root, "flowers/val/tulip/v.png"));
       await Deno.writeFile(join(root, "flowers/val/tulip/v.png"), bytes.subarray(0, bytes.length - 20));
     },
-    'Cannot read "ROOT/flowers/val/tulip/v.png" as an image as its PNG data is cut or damaged: replace the file or take it away',
+    unreadable("val/tulip/v.png", "its PNG data is cut or damaged"),
   ],
   [
     "a link that leads nowhere",
@@ -119,7 +123,7 @@ const REFUSED: [string, (root: string) => Promise<void>, string | RegExp][] = [
       await Deno.symlink(join(root, "gone.png"), join(root, "flowers/val/tulip/v.png"));
     },
     'Cannot use data set "folder:flowers@8" as "ROOT/flowers/val/tulip/v.png" is a link to a file that is not there: ' +
-    "replace the file or take it away",
+    "replace it or take it away",
   ],
   [
     "a folder that is named as an image",
@@ -127,7 +131,91 @@ const REFUSED: [string, (root: string) => Promise<void>, string | RegExp][] = [
       await Deno.remove(join(root, "flowers/val/tulip/v.png"));
       await Deno.mkdir(join(root, "flowers/val/tulip/v.png"));
     },
-    /^Cannot read "ROOT\/flowers\/val\/tulip\/v.png" as an image as .+: replace the file or take it away$/,
+    'Cannot use data set "folder:flowers@8" as "ROOT/flowers/val/tulip/v.png" is no file: put the images of a class ' +
+    "directly into its folder",
+  ],
+  [
+    "a class folder that is a link to nothing",
+    (root) => Deno.symlink(join(root, "gone"), join(root, "flowers/train/daisy")),
+    'Cannot use data set "folder:flowers@8" as "ROOT/flowers/train/daisy" is a link to a file that is not there: ' +
+    "replace it or take it away",
+  ],
+  [
+    "a class folder whose name is not UTF-8",
+    async (root) => {
+      // a name of the byte 0xff, which no string of JavaScript can write
+      const { success } = await new Deno.Command("bash", {
+        args: ["-c", "mkdir $'caf\\xff'"],
+        cwd: join(root, "flowers/train"),
+      }).output();
+      assert.ok(success);
+    },
+    'Cannot use data set "folder:flowers@8" as "ROOT/flowers/train/caf\ufffd" has a name that is not UTF-8: rename it',
+  ],
+  [
+    "an image beside the classes",
+    (root) => Deno.writeFile(join(root, "flowers/val/v.png"), png(SIZE, grey(1))),
+    'Cannot use data set "folder:flowers@8" as "ROOT/flowers/val/v.png" lies in no class: move it into a folder of ' +
+    '"ROOT/flowers/val"',
+  ],
+  [
+    "an image of another format",
+    (root) => Deno.writeTextFile(join(root, "flowers/val/rose/w.webp"), "RIFF"),
+    'Cannot use data set "folder:flowers@8" as "ROOT/flowers/val/rose/w.webp" is neither JPEG nor PNG by its name: ' +
+    "convert it or take it away",
+  ],
+  [
+    "a folder within a class",
+    (root) => Deno.mkdir(join(root, "flowers/val/rose/more")),
+    'Cannot use data set "folder:flowers@8" as "ROOT/flowers/val/rose/more" is no file: put the images of a class ' +
+    "directly into its folder",
+  ],
+  [
+    "a JPEG that is cut in its middle and still ends with its end marker",
+    async (root) => {
+      const bytes = await jpeg({ width: 64, height: 64 }, (x, y) => [x * 3, y * 3, (x * y) % 256]);
+      const cut = new Uint8Array([...bytes.subarray(0, bytes.length / 2), 0xff, 0xd9]);
+      await Deno.writeFile(join(root, "flowers/train/rose/2.JPEG"), cut);
+    },
+    unreadable("train/rose/2.JPEG", "Corrupt JPEG data: premature end of data segment"),
+  ],
+  [
+    "a JPEG with damaged data",
+    async (root) => {
+      const bytes = await jpeg({ width: 64, height: 64 }, (x, y) => [x * 3, y * 3, (x * y) % 256]);
+      bytes.set([0xff, 0xd4], bytes.length >> 1); // a restart marker where none may be
+      await Deno.writeFile(join(root, "flowers/train/rose/2.JPEG"), bytes);
+    },
+    /^Cannot use data set "folder:flowers@8" as 1 of 5 files cannot be read as images: "ROOT\/flowers\/train\/rose\/2.JPEG" \(Corrupt JPEG data: .+\): replace them or take them away$/,
+  ],
+  [
+    "a CMYK JPEG",
+    async (root) => {
+      const bytes = await jpeg(SIZE, grey(4)),
+        frame = bytes.findIndex((byte, i) => byte === 0xff && bytes[i + 1] === 0xc2);
+      const sof = frame >= 0 ? frame : bytes.findIndex((byte, i) => byte === 0xff && bytes[i + 1] === 0xc0);
+      bytes[sof + 9] = 4; // components
+      await Deno.writeFile(join(root, "flowers/train/rose/2.JPEG"), bytes);
+    },
+    unreadable("train/rose/2.JPEG", "it is a CMYK JPEG, and only grey and RGB can be read"),
+  ],
+  [
+    "a PNG that claims 2^31 - 1 pixels a side",
+    async (root) => {
+      const bytes = png(SIZE, grey(1)), header = new DataView(bytes.buffer);
+      header.setUint32(16, 2 ** 31 - 1);
+      header.setUint32(20, 2 ** 31 - 1);
+      await Deno.writeFile(join(root, "flowers/val/tulip/v.png"), bytes);
+    },
+    unreadable("val/tulip/v.png", "it claims 2147483647 x 2147483647 pixels, and at most 100 million are read"),
+  ],
+  [
+    "several bad files at once, by the first 20 and their number",
+    async (root) => {
+      const names = Array.from({ length: 22 }, (_, i) => `bad${String(i).padStart(2, "0")}.png`);
+      for (const name of names) await Deno.writeTextFile(join(root, "flowers/val/tulip", name), "none");
+    },
+    /^Cannot use data set "folder:flowers@8" as 22 of 27 files cannot be read as images: "ROOT\/flowers\/val\/tulip\/bad00.png" \(it is neither a JPEG nor a PNG\), .*bad19.png" \(it is neither a JPEG nor a PNG\) and 2 more: replace them or take them away$/,
   ],
   [
     "an empty class",
@@ -183,7 +271,7 @@ Deno.test("deno task data folder:NAME@SIDE decodes a folder of REQUANT_DATA", as
   await withFolder(async (root) => {
     await writeFlowers(root);
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", join(import.meta.dirname!, "../../src/cli/data_main.ts"), "folder:flowers@8"],
+      args: ["run", "-A", "--quiet", join(import.meta.dirname!, "../../src/cli/main.ts"), "data", "folder:flowers@8"],
       env: { REQUANT_DATA: root, REQUANT_CACHE: join(root, "cache") },
     }).output();
     const { sha256 } = await load(root);

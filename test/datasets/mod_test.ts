@@ -11,7 +11,7 @@ const UNKNOWN = `Cannot use data set "imagenet" as it is not known: choose one o
 /** `deno task data` with `args`. */
 async function runCommand(args: string[], env: Record<string, string> = {}) {
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", join(FOLDER, "../src/cli/data_main.ts"), ...args],
+    args: ["run", "-A", "--quiet", join(FOLDER, "../src/cli/main.ts"), "data", ...args],
     env,
   });
   const { code, stdout, stderr } = await command.output();
@@ -55,9 +55,9 @@ Deno.test("deno task data ends bad input with one sentence and code 2", async ()
     await Deno.mkdir(join(folder, "cifar10"));
     const cases: [string[], string][] = [
       [["imagenet"], UNKNOWN],
-      [["synthetic", "cifar10"], 'Cannot fetch more than one data set: "cifar10" follows "synthetic"'],
-      [["--fast"], "Cannot read the flags as Unknown option '--fast': see deno task data --help"],
-      [["synthetic", "--cache", ""], "Cannot use --cache as it must name a folder: it is empty"],
+      [["synthetic", "cifar10"], 'Cannot use "cifar10" as it belongs to no option: see --help'],
+      [["--fast"], "Cannot use option --fast as it is not known: choose among --cache, --fresh, --help"],
+      [["synthetic", "--cache", ""], "Cannot use --cache without a value: give --cache DIR"],
       [
         ["cifar10", "--cache", folder],
         `Cannot read "${join(folder, "cifar10", "train-images.u8")}" as it is missing: ` +

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
-import { main } from "../../src/cli/export.ts";
+import { exportNetwork } from "../../src/cli/export.ts";
 import { openEngine } from "../../src/engine/mod.ts";
 import { channelsFirst } from "../../src/export/image_layout.ts";
 import { runId } from "../../src/record/spec.ts";
@@ -30,7 +30,7 @@ Deno.test({
       const page = Deno.readTextFileSync(resolve(import.meta.dirname!, "../../docs/export.md"));
       const code = /^```python\n([\s\S]*?)^```$/m.exec(page)![1]!, folder = join(out, "stranger");
       assert.ok(code.trim().split("\n").length <= 10);
-      const exit = await main([join(out, "runs", runId(STUDENT)), "--to", folder], {
+      const exit = await exportNetwork([join(out, "runs", runId(STUDENT)), "--to", folder], {
         openEngine: async () => {
           const engine = await openEngine("wasm");
           await tf.setBackend("wasm");

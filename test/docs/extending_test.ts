@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { bench } from "../../src/cli/bench.ts";
+import { PLAIN } from "../support/bench_cli.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import { checkpointMiB, datasetSizes, renderReports } from "../../src/cli/services.ts";
-import type { Paper } from "../../src/catalog/grid.ts";
+import type { Paper } from "../../src/catalog/paper.ts";
 import { DATASETS } from "../../datasets/mod.ts";
 import { METHODS } from "../../src/methods/mod.ts";
 import { MODELS } from "../../src/nn/mod.ts";
@@ -127,7 +128,7 @@ function writeChild(folder: string): string[] {
     };\nimport { ${name} } from "./${path}";\n(${listName} as unknown[]).push(${name});`
   );
   const main = join(folder, "child.ts");
-  Deno.writeTextFileSync(main, [...added, `await import(${url("src/cli/child_main.ts")});`].join("\n"));
+  Deno.writeTextFileSync(main, [...added, `await import(${url("src/cli/child.ts")});`].join("\n"));
   return [Deno.execPath(), "run", "-A", "--quiet", "--no-check", "--config", join(ROOT, "deno.json"), main];
 }
 
@@ -152,8 +153,7 @@ async function run(
     listenForInterrupts: () => ({ stop: signal, kill: signal, dispose: () => {} }),
     stdout: (text) => void (stdout += text),
     stderr: (text) => void (stderr += text),
-    terminal: false,
-    columns: 80,
+    ...PLAIN,
   });
   return { code, stdout, stderr };
 }
@@ -180,8 +180,8 @@ Deno.test("the commands of docs/extending.md run as they are printed, learn, and
 
 Deno.test("without its changes the paper of docs/extending.md is refused before anything runs, in a dry run too", () =>
   withExamples(async (folder) => {
-    const paper = PAPERS.at(-1)!, { changes: _, ...grid } = paper.grids[0]!;
-    const papers = [{ ...paper, grids: [grid] }], out = join(folder, "out");
+    const paper = PAPERS.at(-1)!, { changes: _, ...table } = paper.tables[0]!;
+    const papers = [{ ...paper, tables: [table] }], out = join(folder, "out");
     const remedy = "give the paper's table `changes` of heldOut, trainExamples, batchSize or testExamples " +
       "(docs/extending.md)\n";
     for (

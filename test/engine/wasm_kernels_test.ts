@@ -55,6 +55,44 @@ Deno.test("RoundClip lets NaN through and clips infinity", () => {
   assert.deepEqual(Array.from(y!.values), [NaN, 15, 0]);
 });
 
+/** A tensor whose first value is a NaN with the sign bit, as processors make it of 0 times infinity. */
+function withSignedNaN(values: readonly number[]): tf.Tensor {
+  const all = Float32Array.of(0, ...values);
+  new Uint32Array(all.buffer)[0] = 0xffc00000;
+  return tf.tensor1d(all);
+}
+
+Deno.test("Relu, Relu6 and ClipByValue let NaN of either sign through, and are exact elsewhere", () => {
+  const inputs = [NaN, Infinity, -Infinity, -0, 0, 1e-45, -1e-45, 5.5, 6, 6.5, -2], x = withSignedNaN(inputs);
+  const expected = {
+    Relu: [NaN, NaN, Infinity, 0, 0, 0, 1e-45, 0, 5.5, 6, 6.5, 0],
+    Relu6: [NaN, NaN, 6, 0, 0, 0, 1e-45, 0, 5.5, 6, 6, 0],
+    ClipByValue: [NaN, NaN, 6, 1, 1, 1, 1, 1, 5.5, 6, 6, 1],
+  };
+  for (const [kernel, values] of Object.entries(expected)) {
+    const [y] = run(kernel, { x }, { clipValueMin: 1, clipValueMax: 6 });
+    assert.deepEqual(Array.from(y!.values), values.map(Math.fround), kernel);
+  }
+});
+
+Deno.test("Maximum and Minimum give NaN if either operand is, broadcast, and the first of equal ones", () => {
+  const a = valuesOf([2, 1, 3], (i) => [1, NaN, 3, -0, 5, -Infinity][i]!), b = valuesOf([2, 1], (i) => [2, 0][i]!);
+  const shape = [2, 2, 3];
+  const expected = (f: (a: number, b: number) => number) =>
+    valuesOf(shape, (i) => f(a.values[Math.floor(i / 6) * 3 + i % 3]!, b.values[Math.floor(i / 3) % 2]!));
+  for (const [kernel, f] of [["Maximum", Math.max], ["Minimum", Math.min]] as const) {
+    const [y] = run(kernel, { a, b });
+    assert.deepEqual([y!.shape, Array.from(y!.values, (v) => v + 0)], [
+      shape,
+      Array.from(expected(f).values, (v) => v + 0),
+    ]);
+    const [signed] = run(kernel, { a: tensorOf(valuesOf([2])), b: withSignedNaN([1]) });
+    assert.deepEqual(Array.from(signed!.values), [NaN, kernel === "Maximum" ? 1 : 0]);
+    const [first] = run(kernel, { a: valuesOf([2], (i) => [-0, 0][i]!), b: valuesOf([2], (i) => [0, -0][i]!) });
+    assert.deepEqual(Array.from(first!.values), [-0, 0]);
+  }
+});
+
 Deno.test("RoundClipGrad passes gradients at and between the bounds and none outside", () => {
   const x = valuesOf([8], (i) => [-4.001, -4, -0.3, 3, 3.001, 3, 9, -4][i]!);
   const dy = valuesOf([8], (i) => [1, 10, 100, 1000, 1, 10, 100, 1000][i]!);

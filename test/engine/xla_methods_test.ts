@@ -9,7 +9,7 @@ import { createMethod, METHODS } from "../../src/methods/mod.ts";
 import { initialise } from "../../src/nn/initialise.ts";
 import { modelNamed } from "../../src/nn/mod.ts";
 import { quantizationOf } from "../../src/train/quantization.ts";
-import { startTensors } from "../../src/train/start.ts";
+import { startTensors } from "../../src/train/setup.ts";
 import { type StepInputs, type StepOutputs, trainingStep } from "../../src/train/step.ts";
 import { stepInputs } from "../../src/train/step_inputs.ts";
 import { toTensors } from "../../src/train/tensors.ts";

@@ -1,7 +1,7 @@
 /** Files that PyTorch and Brevitas exported (test/golden/make_golden_onnx.py). */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { main } from "../../src/cli/verify.ts";
+import { verifyFiles } from "../../src/cli/verify.ts";
 import type { Dataset } from "../../src/data/types.ts";
 import { goldenJson } from "../support/golden.ts";
 
@@ -42,7 +42,7 @@ const SCALE = ["--mean", three(GOLDEN.mean), "--std", three(GOLDEN.std)];
 async function verified(tool: "torch" | "brevitas", options: readonly string[] = SCALE): Promise<string> {
   let stdout = "", stderr = "";
   const file = fileURLToPath(new URL(`../golden/onnx_${tool}.onnx`, import.meta.url));
-  const code = await main([file, "--dataset", "formula", ...options], {
+  const code = await verifyFiles([file, "--dataset", "formula", ...options], {
     loadDataset: () => Promise.resolve(datasetOf(tool)),
     stdout: (text) => void (stdout += text),
     stderr: (text) => void (stderr += text),

@@ -69,6 +69,6 @@ for (let round = 0; round < times(3, 50); round++) {
       const said: string[] = [];
       const read = await readNewestCheckpoint<{ step: number }>(path, (line) => said.push(line));
       assert.equal(read!.position.step, 1);
-      assert.match(said.join(), /^Cannot read the checkpoint ".*" as .*: going on from the one before it$/);
+      assert.match(said.join(), /^Cannot read the checkpoint ".*" as .*: resuming from the one before it$/);
     }));
 }

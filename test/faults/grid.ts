@@ -7,10 +7,10 @@ import { runId, type RunSpec } from "../../src/record/spec.ts";
 import { readRecord } from "../../src/store/store.ts";
 import { fpSpec, studentSpec } from "../support/fakes/specs.ts";
 
-/** Whether the long form is asked for: `deno task soak`. */
+/** Whether the long form is asked for: `deno task dev:soak`. */
 export const SOAK = Deno.env.get("REQUANT_SOAK") === "1";
 
-/** How often a fault is made: `short` in CI, `long` by `deno task soak`. */
+/** How often a fault is made: `short` in CI, `long` by `deno task dev:soak`. */
 export function times(short: number, long: number): number {
   return SOAK ? long : short;
 }
@@ -57,7 +57,8 @@ export async function runGrid(out: string): Promise<void> {
 function numbers(record: RunRecord | null): unknown {
   if (record === null) return null;
   const { id, spec, status, reason, metrics, curve, dataSha256 } = record;
-  return { id, spec, status, reason, metrics: { ...metrics, firstStep: 0 }, curve, dataSha256 };
+  const epochs = curve.map((epoch) => ({ ...epoch, metrics: {} }));
+  return { id, spec, status, reason, metrics: { ...metrics, firstStep: 0 }, epochs, dataSha256 };
 }
 
 /** What is left of the grid in a folder. */

@@ -114,7 +114,15 @@ export function tinySubject(engine: Engine, kind: "full" | "quantized"): { subje
   }
   const indices = Uint32Array.from(golden.labels, (_, i) => i);
   return {
-    subject: { engine, dataset, model, quantization, trainingIndices: indices, testIndices: indices },
+    subject: {
+      engine,
+      dataset,
+      model,
+      quantization,
+      quantized: kind === "quantized",
+      trainingIndices: indices,
+      testIndices: indices,
+    },
     network: { params: toTensors(params), state: toTensors(state) },
   };
 }

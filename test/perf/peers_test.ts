@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { measureCase } from "../../perf/peers/measure.ts";
-import { HELP, parsePeerOptions } from "../../perf/peers/options.ts";
+import { peerLine, peerOptions } from "../../perf/peers/options.ts";
 import { peerJson, peerName, peerPage } from "../../perf/peers/page.ts";
 import { othersBusy, parseProcessors, processorTicks } from "../../perf/peers/processes.ts";
 import type { PeerMeasurement, Side, SideName } from "../../perf/peers/measurement.ts";
@@ -115,9 +115,13 @@ Deno.test("measureCase() does not start a side that is absent", async () => {
   assert.equal(result.sides[2]!.notRun, "no compiler");
 });
 
-Deno.test("parsePeerOptions() reads options and refuses what it cannot use", () => {
-  const options = parsePeerOptions(["--models", "resnet18,resnet20", "--rounds", "3", "--batch", "16", "--json"]);
-  assert.deepEqual(options, {
+/** The options of a command line; what commander refuses: test/cli/command_line_test.ts. */
+function options(...args: string[]) {
+  return peerOptions(peerLine().parse(args, { from: "user" }).opts());
+}
+
+Deno.test("peer reads options, refuses what it cannot use, and writes into reports/ with --write only", () => {
+  assert.deepEqual(options("--models", "resnet18,resnet20", "--rounds", "3", "--batch", "16", "--json"), {
     models: ["resnet18", "resnet20"],
     arms: null,
     rounds: 3,
@@ -127,29 +131,21 @@ Deno.test("parsePeerOptions() reads options and refuses what it cannot use", () 
     batch: 16,
     torch: null,
     json: true,
-    out: "reports",
+    out: "runs/peers",
   });
-  assert.equal(parsePeerOptions(["--help"]), null);
-  for (const { model } of PEER_MODELS) assert.ok(HELP.includes(model));
+  assert.equal(options("--write").out, "reports");
+  for (const { model } of PEER_MODELS) assert.ok(peerLine().helpInformation().includes(model));
   assert.throws(
-    () => parsePeerOptions(["--models", "vgg"]),
+    () => options("--models", "vgg"),
     new InputError(
       'Cannot measure model "vgg" as it is not among the peers\' models: ' +
         "choose from resnet20, resnet18, mobilenetv2",
     ),
   );
   assert.throws(
-    () => parsePeerOptions(["--cores", "3"]),
-    new InputError("Cannot use --cores 3 as it must be a whole number from 1 to 2: leave it out for the default"),
+    () => options("--cores", "3"),
+    new InputError('Cannot use --cores "3" as it must be a whole number from 1 to 2: leave it out for the default'),
   );
-  assert.throws(() => parsePeerOptions(["--fast"]), {
-    name: "InputError",
-    message: /^Cannot use option --fast as it is not known: choose among --models, /,
-  });
-  assert.throws(() => parsePeerOptions(["--rounds", "-1"]), {
-    name: "InputError",
-    message: /from 1 to 100: leave it out/,
-  });
 });
 
 Deno.test("othersBusy() counts the processors that were not measured on", () => {
@@ -238,19 +234,18 @@ Deno.test("peerPage() of a GPU counts the clock, leaves processor time and memor
   assert.deepEqual([peerName(onGpu("0")), peerName(onGpu("1"))], ["peers_gpu", "peers_gpu_tf32"]);
 });
 
-Deno.test("parsePeerOptions() takes other models on a GPU, one process, and TF32 there alone", () => {
-  const options = parsePeerOptions(["--gpu", "--tf32"])!;
-  assert.deepEqual([options.gpu, options.tf32, options.models], [true, true, GPU_MODELS.map(({ model }) => model)]);
+Deno.test("peer takes other models on a GPU, and TF32 there alone", () => {
+  const { gpu, tf32, models } = options("--gpu", "--tf32");
+  assert.deepEqual([gpu, tf32, models], [true, true, GPU_MODELS.map(({ model }) => model)]);
   for (
     const [args, message] of [
       [["--tf32"], "Cannot use --tf32 without --gpu as a CPU has no TF32: add --gpu"],
-      [["--gpu", "--cores", "2"], "Cannot use --cores 2 with --gpu as a GPU serves one process: leave it out"],
       [
         ["--gpu", "--models", "resnet20"],
         'Cannot measure model "resnet20" as it is not among the peers\' models: choose from resnet18',
       ],
     ] as const
-  ) assert.throws(() => parsePeerOptions(args), new InputError(message));
+  ) assert.throws(() => options(...args), new InputError(message));
 });
 
 Deno.test("peerPage() of one round tells no spread", () => {
@@ -280,7 +275,7 @@ for (const [cores, name] of [[1, "peers"], [2, "peers_2_cores"], [1, "peers_gpu"
   });
 }
 
-Deno.test("deno task peer refuses steps that none of the models is measured in, in one sentence", async () => {
+Deno.test("deno task dev:peer refuses steps that none of the models is measured in, in one sentence", async () => {
   const main = join(ROOT, "perf/peers/main.ts");
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", main, "--models", "resnet18", "--arms", "mec_w4a4"],

@@ -1,15 +1,16 @@
 /** What a table changes of its protocol, and whether what is planned fits its data set. */
 import assert from "node:assert/strict";
 import { requireFit } from "../../src/plan/fit.ts";
-import { PAPERS } from "../../benchmarks/mod.ts";
-import { pageOf } from "../../src/plan/page_of.ts";
+import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
+import { reportedPapers } from "../../src/plan/reported_papers.ts";
 import { type PlanRequest, planRuns } from "../../src/plan/tables.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
-import type { GridChanges } from "../../src/catalog/grid.ts";
+import type { Paper, TableChanges } from "../../src/catalog/paper.ts";
 import { canonicalJson } from "../../src/record/spec.ts";
 
 /** One seed of protocol paper. */
 const REQUEST: PlanRequest = {
+  suite: SUITE,
   papers: PAPERS.filter(({ id }) => id === "mec"),
   table: "mec-bits",
   protocol: PROTOCOL_DEFINITIONS.paper,
@@ -21,9 +22,9 @@ const REQUEST: PlanRequest = {
 };
 
 /** The runs of one table that changes what its protocol says. */
-function withChanges(changes: GridChanges): PlanRequest {
-  const [mec] = REQUEST.papers, [grid] = mec!.grids;
-  return { ...REQUEST, papers: [{ ...mec!, grids: [{ ...grid!, changes }] }] };
+function withChanges(changes: TableChanges): PlanRequest {
+  const [mec] = REQUEST.papers, [table] = mec!.tables;
+  return { ...REQUEST, papers: [{ ...mec!, tables: [{ ...table!, changes }] }] };
 }
 
 Deno.test("planRuns() takes a table's changes in place of the protocol's, in full precision and quantized", () => {
@@ -44,32 +45,33 @@ Deno.test("planRuns() takes a table's changes in place of the protocol's, in ful
 });
 
 Deno.test("tables on one data set have the same changes, as they share their full-precision and LSQ runs", () => {
-  for (const [dataset, grids] of Map.groupBy(PAPERS.flatMap(({ grids }) => grids), ({ dataset }) => dataset)) {
-    const changes = new Set(grids.map(({ changes = {} }) => canonicalJson(changes)));
+  for (const [dataset, tables] of Map.groupBy(PAPERS.flatMap(({ tables }) => tables), ({ dataset }) => dataset)) {
+    const changes = new Set(tables.map(({ changes = {} }) => canonicalJson(changes)));
     assert.equal(
       changes.size,
       1,
-      `${dataset}: ${[...changes].join(" and ")} in ${grids.map(({ id }) => id).join(", ")}`,
+      `${dataset}: ${[...changes].join(" and ")} in ${tables.map(({ id }) => id).join(", ")}`,
     );
   }
 });
 
-Deno.test("pageOf() prints what a table changes among the page's deviations", () => {
+Deno.test("reportedPapers() prints the changes of a table among the paper's deviations, and adds nothing else", () => {
+  const reported = (paper: Paper) => reportedPapers([paper], { records: [], suite: SUITE })[0];
   const [paper] = withChanges({ dataset: { heldOut: 0, trainExamples: null }, recipe: { batchSize: 16 } }).papers;
-  assert.deepEqual(pageOf(paper!), {
-    ...paper!.page,
+  assert.deepEqual(reported(paper!), {
+    ...paper!,
     deviations: [
-      ...paper!.page.deviations,
+      ...paper!.deviations,
       "Table mec-bits, in place of the protocol's: heldOut 0, trainExamples all, batchSize 16",
     ],
   });
-  for (const own of PAPERS.filter(({ grids }) => grids.every(({ changes }) => changes === undefined))) {
-    assert.equal(pageOf(own), own.page, own.id);
+  for (const own of PAPERS.filter(({ tables }) => tables.every(({ changes }) => changes === undefined))) {
+    assert.deepEqual(reported(own), own, own.id);
   }
 });
 
 const SIZES = { train: 1000, test: 100 };
-const MISFITS: readonly (readonly [changes: GridChanges, says: string])[] = [
+const MISFITS: readonly (readonly [changes: TableChanges, says: string])[] = [
   [{ dataset: { heldOut: 1000 } }, "hold out 1000, train on the rest in batches of 256 and are tested on all"],
   [{ dataset: { heldOut: 745 } }, "hold out 745, train on the rest in batches of 256 and are tested on all"],
   [

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { PAPERS } from "../../benchmarks/mod.ts";
-import { formatBits, knownModels, planCells, type PlanRequest, planRuns } from "../../src/plan/tables.ts";
+import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
+import { formatBits } from "../../src/catalog/bits.ts";
+import { knownModels, planCells, type PlanRequest, planRuns } from "../../src/plan/tables.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { runId } from "../../src/record/spec.ts";
 import type { ProtocolName, RunSpec } from "../../src/record/spec.ts";
 
 /** All of protocol paper. */
 const REQUEST: PlanRequest = {
+  suite: SUITE,
   papers: [],
   table: null,
   protocol: PROTOCOL_DEFINITIONS.paper,
@@ -43,18 +45,6 @@ Deno.test("PAPERS lists every folder that has a paper", () => {
   assert.deepEqual(PAPERS.map(({ id }) => id).sort(), folders.map(({ name }) => name).sort());
 });
 
-for (const { id, page, grids } of PAPERS) {
-  Deno.test(`the page of ${id} has a title for every table and arm that is run`, () => {
-    assert.equal(page.id, id);
-    const tables = page.tables.map((table) => table.id);
-    const arms = page.arms.map((arm) => arm.id);
-    for (const grid of grids) {
-      assert.ok(tables.includes(grid.id), grid.id);
-      for (const arm of grid.arms) assert.ok(arms.includes(arm.id), arm.id);
-    }
-  });
-}
-
 Deno.test("planRuns() plans FP, LSQ and the method for smoke, students pointing at their teacher", () => {
   const specs = plan(["fpq"], "smoke");
   assert.deepEqual(specs.map(({ arm, model, seed }) => [arm, model, seed]), [
@@ -72,7 +62,7 @@ Deno.test("planRuns() plans FP, LSQ and the method for smoke, students pointing 
 
 Deno.test("planRuns() shares FP and LSQ among papers", () => {
   const papers = ["fpq", "mec", "cr"],
-    tables = PAPERS.filter(({ id }) => papers.includes(id)).flatMap(({ grids }) => grids);
+    tables = PAPERS.filter(({ id }) => papers.includes(id)).flatMap(({ tables }) => tables);
   const specs = plan(papers, "reduced"), { seeds, models, bits } = PROTOCOL_DEFINITIONS.reduced;
   // what the tables say: an arm once for each seed, model and pair of bits, however many tables it stands in
   const widths = new Map<string, Set<string>>();
@@ -107,7 +97,7 @@ Deno.test("planRuns() takes the papers' own models and bits for protocol paper",
   const specs = plan(["mec"], "paper");
   const ofModel = (name: string) => specs.filter(({ model }) => model === name);
   assert.deepEqual(countArms(ofModel("resnet18")), { fp: 3, lsq: 12, mec: 12 });
-  const ablation = countArms(ofModel("resnet20")), arms = PAPERS.find(({ id }) => id === "mec")!.grids[1]!.arms;
+  const ablation = countArms(ofModel("resnet20")), arms = PAPERS.find(({ id }) => id === "mec")!.tables[1]!.arms;
   assert.deepEqual(ablation, { fp: 3, ...Object.fromEntries(arms.map(({ id }) => [id, 3])) });
   assert.equal(ofModel("resnet18").length + ofModel("resnet20").length, specs.length);
   assert.ok(specs.some(({ quantization }) => quantization?.activationBits === 1));
@@ -141,10 +131,15 @@ Deno.test("planRuns() runs all arms of a table that was asked for", () => {
 });
 
 Deno.test("planRuns() puts every arm on the quantizer of --quantizer, under an id that no table of a paper has", () => {
-  const specs = plan(["fpq"], "smoke", { table: "table4", quantizer: "dorefa" });
-  assert.deepEqual(specs.map(({ arm }) => arm), ["fp", "qat@dorefa", "kd@dorefa", "fpq@dorefa"]);
-  for (const { quantization } of specs.slice(1)) assert.equal(quantization!.quantizer, "dorefa");
-  const known = PAPERS.flatMap(({ grids }) => grids.flatMap(({ arms }) => arms.map(({ id }) => id)));
+  const specs = plan(["fpq"], "smoke", { table: "table4", quantizer: "lsq_plus_range" });
+  assert.deepEqual(specs.map(({ arm }) => arm), [
+    "fp",
+    "qat@lsq_plus_range",
+    "kd@lsq_plus_range",
+    "fpq@lsq_plus_range",
+  ]);
+  for (const { quantization } of specs.slice(1)) assert.equal(quantization!.quantizer, "lsq_plus_range");
+  const known = PAPERS.flatMap(({ tables }) => tables.flatMap(({ arms }) => arms.map(({ id }) => id)));
   for (const { arm } of specs.slice(1)) assert.ok(!known.includes(arm), arm);
 });
 
@@ -162,6 +157,21 @@ Deno.test("planRuns() leaves tables on other data sets than the protocol's to --
   assert.deepEqual(datasets(plan(["fpq"], "reduced")), ["cifar10"]);
   assert.deepEqual(datasets(plan(["fpq"], "reduced", { table: "table5" })), ["cifar100"]);
   assert.deepEqual(datasets(plan(["fpq"], "paper")), ["cifar10", "cifar100"]);
+});
+
+Deno.test("planRuns() leaves tables of other protocols to --table, and says so where nothing is left", () => {
+  const ids = plan(["known"], "full", { engine: "tensorflow" }).map(runId);
+  assert.ok(ids.includes("a90f921d0568b3f4"), "full precision of protocol full, seed 0, keeps its id");
+  assert.equal(ids.length, 3 * (1 + 4 * 2), "FP, and four arms at W4A4 and W2A2, of three seeds");
+  assert.throws(() => plan(["known"], "reduced"), {
+    name: "InputError",
+    message:
+      "Cannot plan protocol reduced as known has no table that it runs unasked: give another --protocol, or one of " +
+      "--paper known --table known-lsq, --paper known --table known-pact, --paper known --table known-fp, --paper known " +
+      "--table known-apot",
+  });
+  assert.equal(plan(["known"], "reduced", { table: "known-fp" }).length, 3 * 2, "seeds and models of protocol reduced");
+  assert.ok(plan(["known", "mec"], "reduced").every(({ arm }) => arm !== "lsq_unscaled"));
 });
 
 for (
@@ -186,7 +196,7 @@ Deno.test("planCells() has a cell for every published cell of FPQ, with one run 
     `${place.table} ${place.dataset} ${place.model} ${place.arm} ${bits}`;
   const planned = new Map(cells.map((cell) => [keyOf(cell, cell.bits ? formatBits(cell.bits) : "FP"), cell]));
   assert.equal(planned.size, cells.length);
-  for (const cell of PAPERS.find(({ id }) => id === "fpq")!.page.published) {
+  for (const cell of PAPERS.find(({ id }) => id === "fpq")!.published) {
     const bits = cell.weightBits === null ? "FP" : `W${cell.weightBits}A${cell.activationBits}`;
     assert.deepEqual(planned.get(keyOf(cell, bits))?.runs.map(({ spec }) => spec.seed), [0, 1, 2], keyOf(cell, bits));
   }
@@ -204,8 +214,8 @@ Deno.test("every model, quantizer and method that a table or protocol names exis
   const { modelNamed } = await import("../../src/nn/mod.ts");
   const { quantizerNamed } = await import("../../src/quant/mod.ts");
   const { createMethod } = await import("../../src/methods/mod.ts");
-  for (const model of knownModels()) assert.equal(modelNamed(model).name, model);
-  for (const arm of PAPERS.flatMap(({ grids }) => grids.flatMap(({ arms }) => arms))) {
+  for (const model of knownModels(SUITE)) assert.equal(modelNamed(model).name, model);
+  for (const arm of PAPERS.flatMap(({ tables }) => tables.flatMap(({ arms }) => arms))) {
     if (arm.quantizer !== null) assert.equal(quantizerNamed(arm.quantizer).name, arm.quantizer);
     assert.equal(createMethod(arm.method).quantized, arm.quantizer !== null);
   }
@@ -215,6 +225,7 @@ Deno.test("what a protocol chose takes the place of an arm's default, and of not
   const chosen = { csdWeight: 7, weight: 8, beta: 9 };
   const protocol = { ...PROTOCOL_DEFINITIONS.reduced, chosen };
   const runs = planRuns({
+    suite: SUITE,
     papers: PAPERS,
     table: null,
     protocol,
@@ -232,6 +243,7 @@ Deno.test("what a protocol chose takes the place of an arm's default, and of not
   assert.deepEqual(["mec", "mec_k1", "mec_two_views"].map((arm) => option(arm, "beta")), [9, 9, 9]);
   assert.equal(option("kd", "weight"), 1);
   const plain = planRuns({
+    suite: SUITE,
     papers: PAPERS,
     table: null,
     protocol: { ...PROTOCOL_DEFINITIONS.smoke },

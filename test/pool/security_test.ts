@@ -5,7 +5,7 @@ import { childRights } from "../../src/cli/services.ts";
 import { InputError } from "../../src/errors.ts";
 import { statePlan } from "../../src/plan/plan.ts";
 import { runPool } from "../../src/pool/pool.ts";
-import { childEnvironment } from "../../src/pool/process.ts";
+import { childEnvironment } from "../../src/pool/environment.ts";
 import { parseRunJob, runJobId } from "../../src/queue/jobs.ts";
 import { runId } from "../../src/record/spec.ts";
 import { checkpointFile, openRun, readRecord, runFolder, specFile } from "../../src/store/store.ts";
@@ -31,9 +31,13 @@ Deno.test("a spec whose teacher is a path is refused by plan, run and queue, and
     const spec = { ...studentSpec("lsq", fpSpec()), teacher: "../.." };
     assert.throws(() => statePlan([spec], out), InputError);
     assert.throws(() => parseRunJob({ schema: 1, spec }, runJobId(runId(spec))), {
-      message: `Cannot run job ${runJobId(runId(spec))} as its teacher must be 16 hex digits: current value is "../.."`,
+      message: `Cannot read the run spec in job ${
+        runJobId(runId(spec))
+      } as teacher: must be 16 hex digits, the id of a run`,
     });
-    openRun(out, spec);
+    assert.throws(() => openRun(out, spec), /^InputError: Cannot read the run spec in the plan as teacher: must be 16/);
+    Deno.mkdirSync(runFolder(out, runId(spec)), { recursive: true });
+    Deno.writeTextFileSync(specFile(out, runId(spec)), JSON.stringify(spec));
     const child = await new Deno.Command(Deno.execPath(), {
       args: [...fakeCommand().slice(1), "--spec", specFile(out, runId(spec)), "--out", out],
       stdout: "piped",
@@ -42,18 +46,30 @@ Deno.test("a spec whose teacher is a path is refused by plan, run and queue, and
     assert.equal(child.code, 2);
     assert.match(
       new TextDecoder().decode(child.stdout),
-      /Cannot use run id \\"\.\.\/\.\.\\" as it must be 16 hex digits/,
+      /as teacher: must be 16 hex digits, the id of a run/,
     );
   }));
 
-Deno.test("what a spec, a record or a log line says is never run", () =>
-  withFolder(async (out) => {
-    const marker = join(out, "run");
-    const arm = `$(touch ${marker}); \`touch ${marker}\``;
-    const { records } = await runPool(statePlan([fpSpec({ arm })], out), { out, jobs: 1, command: fakeCommand() });
-    assert.equal(records[0]!.status, "done");
-    assert.throws(() => Deno.statSync(marker), Deno.errors.NotFound);
-  }));
+for (const name of ["$(touch RUN)", "`touch RUN`", "../../RUN", "a\x1b[2J", "a\nb", "a|b", "", "x".repeat(101)]) {
+  Deno.test(`a spec with the name ${JSON.stringify(name.slice(0, 20))} is refused, and nothing is run or written`, () =>
+    withFolder(async (folder) => {
+      const out = join(folder, "out"), { method, dataset, quantization } = studentSpec("lsq", fpSpec());
+      const specs = [
+        fpSpec({ arm: name }),
+        fpSpec({ model: name }),
+        fpSpec({ method: { ...method, name } }),
+        fpSpec({ dataset: { ...dataset, name } }),
+        fpSpec({ quantization: { ...quantization!, quantizer: name } }),
+      ];
+      for (const spec of specs) {
+        const options = { out, jobs: 1, command: fakeCommand() };
+        await assert.rejects(runPool(statePlan([spec], out), options), /: must be made of letters, digits and _ \. @/);
+        assert.throws(() => parseRunJob({ schema: 1, spec }, runJobId(runId(spec))), InputError);
+        assert.throws(() => Deno.statSync(join(runFolder(out, runId(spec)), "spec.json")), Deno.errors.NotFound);
+      }
+      assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["out"]);
+    }));
+}
 
 /** What the process of a run may do: each try's outcome by name. */
 async function tryAll(out: string, library: string | null): Promise<Record<string, string>> {
@@ -111,8 +127,22 @@ Deno.test("no password, token or key of the environment reaches the process of a
       AWS_ACCESS_KEY_ID: "pw3",
       AWS_SESSION_TOKEN: "pw4",
       GITHUB_TOKEN: "pw5",
+      GITHUB_PAT: "pw6",
+      MYSQL_PWD: "pw7",
+      NPM_CONFIG__AUTH: "pw8",
+      TF_TOKEN_app_terraform_io: "pw9",
+      TF_VAR_db_pass: "pw10",
+      NVIDIA_API_KEY: "pw11",
+      REQUANT_S3_ENDPOINT: "pw12",
+      HTTPS_PROXY: "http://me:pw13@proxy",
+      DATABASE_URL: "postgres://me:pw14@db",
+      LC_PASS: "pw15",
     };
-    const kept = { PATH: "/bin", HOME: "/root", REQUANT_CACHE: "/cache", CUDA_VISIBLE_DEVICES: "0" };
+    const kept = {
+      ...{ PATH: "/bin", HOME: "/root", REQUANT_CACHE: "/cache", CUDA_VISIBLE_DEVICES: "0", LC_ALL: "C" },
+      ...{ TF_ENABLE_ONEDNN_OPTS: "1", TF_FORCE_GPU_ALLOW_GROWTH: "true", XLA_FLAGS: "--xla", OMP_NUM_THREADS: "1" },
+      ...{ NVIDIA_TF32_OVERRIDE: "0", LD_LIBRARY_PATH: "/lib", REQUANT_DATA: "/data", SystemRoot: "C:\\Windows" },
+    };
     assert.deepEqual(childEnvironment({ ...secrets, ...kept }), kept);
     const before = Object.keys(secrets).map((name) => [name, Deno.env.get(name)] as const);
     for (const [name, value] of Object.entries(secrets)) Deno.env.set(name, value);

@@ -3,10 +3,26 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import fc from "../support/npm/fast_check.ts";
+import { leastBits } from "../../src/catalog/least_bits.ts";
+import { mobilenetV2Narrow } from "../../src/nn/mobilenet_v2.ts";
+import { resnet8 } from "../../src/nn/resnet.ts";
+import type { Model } from "../../src/nn/types.ts";
+import { requireFit } from "../../src/plan/fit.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
 import type { ActivationQuantizer, QuantizerStart, WeightQuantizer } from "../../src/quant/types.ts";
+import { stream } from "../../src/random/stream.ts";
+import type { RunSpec } from "../../src/record/spec.ts";
 import { weightStatistics } from "../../src/train/calibration.ts";
+import { quantizationOf } from "../../src/train/quantization.ts";
 import { testOnEngines } from "../support/engines.ts";
+import { tinySpec } from "../support/runs.ts";
+
+const RESNET8 = resnet8.build({ classes: 10, imageChannels: 3 });
+const MOBILENET = mobilenetV2Narrow.build({ classes: 10, imageChannels: 3 });
+
+function specOf(quantizer: string, change: Partial<NonNullable<RunSpec["quantization"]>>): RunSpec["quantization"] {
+  return { ...tinySpec("qat").quantization!, quantizer, ...change };
+}
 
 /** x̂ of an activation, as the layers compute it. */
 function activated(quantizer: ActivationQuantizer, x: Tensor, own: Record<string, Tensor>): Tensor {
@@ -106,6 +122,104 @@ for (const quantizer of QUANTIZERS) {
     },
   );
 }
+
+/** The least mean (x - x̂)² over grids {-s, s}: s = mean |x|. */
+function bestSigns(values: readonly number[]): number {
+  const mean = values.reduce((sum, value) => sum + Math.abs(value), 0) / values.length;
+  return values.reduce((sum, value) => sum + (Math.abs(value) - mean) ** 2, 0) / values.length;
+}
+
+/** Mean (x - x̂)² at the start, and how many values become 0. */
+function startError(made: WeightQuantizer, values: readonly number[]): { error: number; zeros: number } {
+  return tf.tidy(() => {
+    const weight = tf.tensor2d(values.map((value) => [value]));
+    const own = ownOf(made.start(weightStatistics(weight.dataSync() as Float32Array, 1)), "weight");
+    const rounded = Array.from(made.apply(weight, own).dataSync());
+    const error = rounded.reduce((sum, value, i) => sum + (value - values[i]!) ** 2, 0) / values.length;
+    return { error, zeros: rounded.filter((value) => value === 0).length };
+  });
+}
+
+/** Weights as they are met: normal, uniform, of two sizes, skewed. */
+function drawnWeights(): number[][] {
+  const draws = stream({ seed: 1, purpose: "synthetic" }), normal = Array.from({ length: 90 }, () => draws.normal());
+  return [
+    [-1, -0.6, -0.2, 0.2, 0.6, 1],
+    normal,
+    Array.from({ length: 90 }, (_, i) => (i - 44.5) / 45),
+    normal.map((x, i) => i % 9 ? 0.1 * x : x),
+    normal.map((x) => 0.5 * x + 0.3),
+    normal.map((x) => 1e-3 * x),
+  ];
+}
+
+for (const quantizer of QUANTIZERS) {
+  const least = leastBits(quantizer.name, "weight");
+
+  testOnEngines(`${quantizer.name} weight: no start makes all values 0, and one of 1 bit errs little`, () => {
+    for (const values of drawnWeights()) {
+      for (let bits = least; bits <= 8; bits++) {
+        const { error, zeros } = startError(quantizer.weight({ bits, signed: true }), values);
+        assert.ok(zeros < values.length, `${bits} bits make all of ${values.slice(0, 4)} ... zero`);
+        if (bits === 1) assert.ok(error <= 2 * bestSigns(values) + 1e-12, `${error} of ${bestSigns(values)}`);
+      }
+    }
+  });
+
+  testOnEngines(`${quantizer.name} activation of both signs keeps both at its least bits`, () => {
+    const made = quantizer.activation({ bits: leastBits(quantizer.name, "signedActivation"), signed: true });
+    for (const values of drawnWeights().slice(0, 3)) {
+      tf.tidy(() => {
+        const own = ownOf(startOf(made, values, true), "activation");
+        const rounded = Array.from(activated(made, tf.tensor1d(values), own).dataSync());
+        assert.ok(Math.min(...rounded) < 0 && Math.max(...rounded) > 0, `${rounded.slice(0, 6)}`);
+      });
+    }
+  });
+
+  if (least > 1) {
+    testOnEngines(`${quantizer.name} weight of 1 bit would be far worse than signs, and is refused`, () => {
+      const made = quantizer.weight({ bits: 1, signed: true });
+      assert.ok(drawnWeights().some((values) => startError(made, values).error > 2 * bestSigns(values)));
+      assert.throws(() => quantizationOf(RESNET8, specOf(quantizer.name, { weightBits: 1 })), {
+        name: "InputError",
+        message:
+          `Cannot quantize weights of layer "stage1/block0/conv1" to 1 bit with quantizer ${quantizer.name} as its ` +
+          "paper has no such grid around 0: take at least 2 bits, or quantizer pact, dorefa",
+      });
+    });
+  }
+}
+
+Deno.test("an activation of both signs and 1 bit is refused where the grid has one side, by layer and when planned", () => {
+  const refused = (quantizer: string, model: Model, change: Partial<NonNullable<RunSpec["quantization"]>>) => {
+    try {
+      quantizationOf(model, specOf(quantizer, change));
+      return null;
+    } catch (error) {
+      return (error as Error).message.replace(/ as its paper.*: take/, ": take");
+    }
+  };
+  const advice = "take at least 2 bits, or quantizer lsq_plus, lsq_plus_range";
+  const inner = { activationBits: 1 }, first = { firstLastBits: 1, weightBits: 2 };
+  for (const { name } of QUANTIZERS) {
+    const able = leastBits(name, "signedActivation") === 1;
+    assert.equal(refused(name, RESNET8, inner), null, name); // behind a relu
+    assert.equal(
+      refused(name, MOBILENET, inner),
+      able
+        ? null
+        : 'Cannot quantize activations of both signs of layer "stage2/block0/expand" to 1 bit with quantizer ' +
+          `${name}: ${advice}`,
+    );
+    const spec = { ...tinySpec("qat"), quantization: specOf(name, first) };
+    assert.throws(() => requireFit([{ id: "", spec }], () => null), {
+      name: "InputError",
+      message: /^Cannot quantize /,
+    });
+  }
+  assert.match(refused("pact", RESNET8, first)!, /both signs of layer "stem\/conv" to 1 bit with quantizer pact: take/);
+});
 
 /** All gradients of sum(x̂ · upstream), by name. */
 function gradients(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseMeasurements } from "../../src/report/judge/measurements.ts";
+import { parseMeasurements } from "../../src/report/read/records.ts";
 import { parseRecords } from "../../src/report/mod.ts";
 
 const REPORTS = new URL("../../reports/", import.meta.url);

@@ -1,6 +1,9 @@
 /** Records and pages made by hand, for the tests of the report. */
-import type { PaperPage } from "../../src/catalog/paper.ts";
+import { W2A2, W4A4 } from "../../src/catalog/bits.ts";
+import type { ArmTitle, Paper } from "../../src/catalog/paper.ts";
 import type { RunRecord } from "../../src/record/record.ts";
+import { type Aggregate, aggregate } from "../../src/report/judge/aggregate.ts";
+import { resultsOf } from "../../src/report/read/result.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
 
 /** What a test says of a run; the rest is the same for all. */
@@ -63,17 +66,17 @@ export function spec(choice: RunChoice): RunSpec {
   };
 }
 
-/** A curve whose test accuracy rises to this value. */
-function epochs(count: number, top1Percent: number): RunRecord["curve"] {
+/** A curve whose test accuracy rises to this value; each seed has losses of its own, as trainings have. */
+function epochs(count: number, top1Percent: number, seed: number): RunRecord["curve"] {
   return Array.from({ length: count }, (_, index) => {
     const rest = (count - 1 - index) / count;
     return {
       epoch: index + 1,
       learningRate: 0.01 * (rest + 1 / count),
-      trainLoss: 0.1 + rest,
-      trainTop1Percent: top1Percent + 2 - 30 * rest ** 2,
-      testLoss: 0.2 + rest,
-      testTop1Percent: top1Percent - 35 * rest ** 2,
+      trainLoss: 0.1 + rest + seed / 1000,
+      trainTop1Percent: Math.min(100, top1Percent + 2 - 30 * rest ** 2),
+      testLoss: 1 + rest,
+      testTop1Percent: Math.round(10 * (top1Percent - 35 * rest ** 2)) / 10,
       metrics: {},
     };
   });
@@ -87,7 +90,7 @@ export function record(choice: RunChoice = {}): RunRecord {
   const epoch = (index: number, top1: number) => ({
     epoch: index,
     learningRate: 0.01,
-    trainLoss: 1,
+    trainLoss: 1 + own.seed / 1000,
     trainTop1Percent: 60,
     testLoss: 1,
     testTop1Percent: top1,
@@ -104,7 +107,7 @@ export function record(choice: RunChoice = {}): RunRecord {
       ? [epoch(1, 50)]
       : choice.epochs === undefined
       ? [epoch(1, 50), epoch(2, top1Percent)]
-      : epochs(choice.epochs, top1Percent),
+      : epochs(choice.epochs, top1Percent, own.seed),
     startedAt: "2026-01-02T03:04:05.000Z",
     wallSeconds: 90,
     cpuSeconds: 88,
@@ -120,7 +123,7 @@ export function record(choice: RunChoice = {}): RunRecord {
       os: "linux x86_64",
       cpu: "Fixed CPU @ 2.00GHz",
     },
-    dataSha256: "00",
+    dataSha256: "0".repeat(64),
   };
 }
 
@@ -129,6 +132,11 @@ export function runs(choice: RunChoice, top1Percents: readonly number[], teacher
   return top1Percents.map((top1Percent, seed) =>
     record({ ...choice, seed, top1Percent, teacher: teachers[seed]?.id ?? null })
   );
+}
+
+/** The cells of records. */
+export function aggregateOf(records: readonly RunRecord[]): Aggregate {
+  return aggregate(resultsOf(records));
 }
 
 const SOURCE = "arXiv:0000.00000v1, Table 1";
@@ -147,8 +155,18 @@ function published(arm: string, bits: readonly [number, number] | null, top1Perc
   };
 }
 
+const ARMS: readonly ArmTitle[] = [
+  { id: "fp", title: "Full precision", label: null },
+  { id: "lsq", title: "LSQ", label: null },
+  { id: "good", title: "Good", label: null },
+  { id: "bad", title: "Bad", label: null },
+  { id: "wide", title: "Wide", label: null },
+  { id: "torn", title: "Torn", label: null },
+  { id: "copy", title: "Copy", label: "stand-in" },
+];
+
 /** An invented paper with every kind of cell: known, unknown, with an anomaly, of a stand-in. */
-export const PAGE: PaperPage = {
+export const PAGE: Paper<ArmTitle> = {
   id: "demo",
   title: "Demo: an invented paper",
   citation: "A. Nobody, Nothing, 2026",
@@ -158,18 +176,11 @@ export const PAGE: PaperPage = {
     id: "t1",
     title: "Table 1: CIFAR-10",
     dataset: "cifar10",
-    arms: ["fp", "lsq", "good", "bad", "wide", "torn", "copy"],
-    bits: [{ weights: 4, activations: 4 }, { weights: 2, activations: 2 }],
+    models: ["resnet18"],
+    bits: [W4A4, W2A2],
+    arms: ARMS,
   }],
-  arms: [
-    { id: "fp", title: "Full precision", label: null },
-    { id: "lsq", title: "LSQ", label: null },
-    { id: "good", title: "Good", label: null },
-    { id: "bad", title: "Bad", label: null },
-    { id: "wide", title: "Wide", label: null },
-    { id: "torn", title: "Torn", label: null },
-    { id: "copy", title: "Copy", label: "stand-in" },
-  ],
+  arms: ARMS,
   published: [
     published("fp", null, 90),
     published("lsq", [4, 4], 88.5),

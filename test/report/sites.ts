@@ -2,12 +2,12 @@
 import { dirname, join } from "node:path";
 import { parseImport } from "../../src/report/read/imported.ts";
 import { renderReports } from "../../src/report/mod.ts";
-import type { PaperPage } from "../../src/catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../src/catalog/paper.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { PAGE, record, RECORDS } from "./fixtures.ts";
 
 /** A second paper, over the same runs. */
-export const OTHER: PaperPage = {
+export const OTHER: Paper<ArmTitle> = {
   ...PAGE,
   id: "other",
   title: "Other: another invented paper",

@@ -4,13 +4,16 @@ import { dirname, join, relative, resolve } from "node:path";
 const ROOT = resolve(import.meta.dirname!, "../..");
 const FOLDERS = ["src", "benchmarks", "datasets", "perf"];
 
-const LEAVES = ["src/errors.ts", "src/tree.ts"];
+const LEAVES = ["src/errors.ts", "src/terminal_text.ts", "src/tree.ts"];
 const NETWORK = [...LEAVES, "src/engine", "src/random", "src/quant", "src/nn", "src/methods"];
 const TRAINING = [...NETWORK, "src/data", "src/catalog", "src/record", "src/checkpoint"];
+
+const JUDGE = ["src/errors.ts", "src/random", "src/record", "src/catalog", "src/report/labels.ts"];
 
 /** What each part may import besides itself: design of docs/architecture.md, "Imports point one way". */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/errors.ts": [],
+  "src/terminal_text.ts": [],
   "src/tree.ts": [],
   "src/random": [],
   "src/data": ["src/errors.ts", "src/random"],
@@ -20,11 +23,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/methods": NETWORK,
   "src/record": ["src/errors.ts", "src/data", "src/engine"],
   "src/catalog": ["src/errors.ts", "src/record"],
-  "src/checkpoint": [...LEAVES, "src/nn", "src/record", "src/store", "src/plan", "src/train"],
+  "src/checkpoint": [...LEAVES, "src/nn", "src/record", "src/store"],
   "src/train": TRAINING,
   "src/measure": [...TRAINING, "src/train"],
-  "src/export": [...TRAINING, "src/train", "src/measure", "src/report"],
-  "src/store": ["src/errors.ts", "src/record", "src/plan"],
+  "src/export": [...TRAINING, "src/train"],
+  "src/store": ["src/errors.ts", "src/record"],
   "src/plan": [
     "src/errors.ts",
     "src/record",
@@ -32,15 +35,36 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/data",
     "src/engine",
     "src/nn",
+    "src/methods",
     "src/store",
-    "benchmarks",
   ],
-  "src/pool": ["src/errors.ts", "src/record", "src/data", "src/engine", "src/store", "src/plan"],
-  "src/queue": ["src/errors.ts", "src/record", "src/engine", "src/store", "src/plan", "src/pool"],
-  "src/report": ["src/errors.ts", "src/random", "src/record", "src/catalog"],
+  "src/pool": [
+    "src/errors.ts",
+    "src/terminal_text.ts",
+    "src/record",
+    "src/data",
+    "src/engine",
+    "src/store",
+    "src/plan",
+  ],
+  "src/queue": [
+    "src/errors.ts",
+    "src/terminal_text.ts",
+    "src/record",
+    "src/engine",
+    "src/store",
+    "src/plan",
+    "src/pool",
+  ],
+  "src/report/labels.ts": ["src/catalog"],
+  "src/report/read": ["src/errors.ts", "src/record"],
+  "src/report/judge": [...JUDGE, "src/report/read"],
+  "src/report/pages": [...JUDGE, "src/report/read", "src/report/judge"],
+  "src/report/render": [...JUDGE, "src/report/read", "src/report/judge", "src/report/pages"],
+  "src/report/mod.ts": ["src/record", "src/catalog", "src/report"],
   "src/cli": ["src", "benchmarks", "datasets"],
   "datasets": ["src/errors.ts", "src/data", "src/random"],
-  "benchmarks": ["src/record", "src/catalog", "src/report"],
+  "benchmarks": ["src/record", "src/catalog"],
   "perf": ["src", "benchmarks", "datasets", "test"],
   "test": [],
 };
@@ -78,6 +102,13 @@ Deno.test("imports point one way", () => {
       if (!allowed) wrong.push(`${file} imports ${target}`);
     }
   }
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("judging sees results and no record, whoever made them", () => {
+  const wrong = FILES.filter((file) => file.startsWith("src/report/judge/")).filter((file) =>
+    importsOf(join(ROOT, file)).includes("src/record/record.ts")
+  );
   assert.deepEqual(wrong, []);
 });
 

@@ -8,6 +8,7 @@ import { MEASUREMENTS } from "../../src/measure/mod.ts";
 import { METHODS } from "../../src/methods/mod.ts";
 import { MODELS } from "../../src/nn/mod.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
+import { datasetTitle, modelTitle } from "../../src/catalog/titles.ts";
 import { REVISED } from "../../src/catalog/revisions.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
@@ -75,6 +76,14 @@ Deno.test("datasets/mod.ts lists every data set, each name once", async () => {
   await requireLines(files, { list, place: "datasets/mod.ts" });
   assert.equal(files.length, list.length);
   assert.equal(new Set(DATASETS.map(({ name }) => name)).size, DATASETS.length);
+});
+
+Deno.test("every model and data set has a title in src/catalog/titles.ts", () => {
+  const untitled = [
+    ...MODELS.filter(({ name }) => modelTitle(name) === name),
+    ...DATASETS.filter(({ name }) => datasetTitle(name) === name),
+  ];
+  assert.deepEqual(untitled.map(({ name }) => name), []);
 });
 
 Deno.test("every quantizer with a revision is there", () => {

@@ -1,9 +1,13 @@
 /** The bench command as a function, for tests. */
-import { bench, type BenchServices } from "../../src/cli/bench.ts";
+import { bench } from "../../src/cli/bench.ts";
+import type { BenchServices } from "../../src/cli/bench_runs.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import { InputError } from "../../src/errors.ts";
 import type { ReportInput } from "../../src/report/mod.ts";
 import { fakeCommand } from "./fakes/specs.ts";
+
+/** A console that is no terminal. */
+export const PLAIN = { draw() {}, paint() {}, screen: null, colours: false, terminal: false, columns: 80 } as const;
 
 /** What a call of the command did. */
 export interface Result {
@@ -49,8 +53,7 @@ export async function cli(args: readonly string[], overrides: Partial<BenchServi
     listenForInterrupts: () => ({ stop: never, kill: never, dispose: () => {} }),
     stdout: (text) => void (stdout += text),
     stderr: (text) => void (stderr += text),
-    terminal: false,
-    columns: 80,
+    ...PLAIN,
     ...overrides,
   });
   return { code, stdout, stderr, prepared, reported };

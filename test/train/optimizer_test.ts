@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import { decays, sgd } from "../../src/train/optimizer.ts";
-import { learningRateAt } from "../../src/train/schedule.ts";
+import { learningRateAt } from "../../src/train/step_inputs.ts";
 import { testOnEngines } from "../support/engines.ts";
 
 testOnEngines("sgd() follows PyTorch's momentum rule, with weight decay on weights only", () => {

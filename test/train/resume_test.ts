@@ -3,9 +3,7 @@ import assert from "node:assert/strict";
 import type { Engine } from "../../src/engine/types.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
 import type { Spent, TrainOutcome, TrainRequest } from "../../src/record/trainer.ts";
-import { readCheckpoint, writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
-import { networkSha256 } from "../../src/checkpoint/network_digest.ts";
-import type { Position } from "../../src/train/position.ts";
+import { networkSha256, type Position, readCheckpoint, writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import { trainRun } from "../../src/train/run.ts";
 import { withFolder } from "../support/fakes/specs.ts";
 import { testOnEngines } from "../support/engines.ts";
@@ -33,12 +31,12 @@ function fileIn(folder: string): string {
 }
 
 async function positionIn(folder: string): Promise<Position> {
-  return (await readCheckpoint<Position>(fileIn(folder)))!.position;
+  return (await readCheckpoint(fileIn(folder)))!.position;
 }
 
 /** Changes what a checkpoint tells of its run. */
 async function edit(folder: string, change: (position: Position) => Position): Promise<void> {
-  const { tensors, position } = (await readCheckpoint<Position>(fileIn(folder)))!;
+  const { tensors, position } = (await readCheckpoint(fileIn(folder)))!;
   await writeCheckpoint(fileIn(folder), { tensors, position: change(position) }, { keepPrevious: false });
 }
 
@@ -57,10 +55,10 @@ testOnEngines("a run goes on from its own data and teacher network alone", (engi
       message:
         /^Cannot resume from the checkpoint ".*" as it began from a teacher network of SHA-256 [0-9a-f]{64} and the teacher's is now [0-9a-f]{64}: restore the teacher's folder, or delete the folder .*student to start the run from /,
     });
-    await assert.rejects(train(engine, student!, { ...request, dataset: { ...DATASET, sha256: "moved" } }), {
+    await assert.rejects(train(engine, first!, { dataset: { ...DATASET, sha256: "moved" } }), {
       name: "InputError",
       message:
-        /^Cannot resume from the checkpoint ".*" as it was trained on data of SHA-256 tiny and the data set is now moved: restore the data set, or delete the folder .*student to start the run from its beginning$/,
+        /^Cannot resume from the checkpoint ".*" as it was trained on data of SHA-256 1+ and the data set is now moved: restore the data set, or delete the folder .*first to start the run from its beginning$/,
     });
     // of older code
     await edit(student!, ({ dataSha256: _, teacherSha256: _t, steps: _s, ...position }) => position);
@@ -73,17 +71,18 @@ testOnEngines(
   "a run that was killed between its collapse and its record ends as collapsed",
   (engine) =>
     withFolder(async (folder) => {
-      assert.equal((await train(engine, folder, stopAfter(8))).status, "stopped");
+      const spec = tinySpec("fp", { recipe: { ...FP.recipe, epochs: 60 } });
+      assert.equal((await train(engine, folder, { spec, ...stopAfter(8) })).status, "stopped");
       const chance = { trainLoss: Math.log(10), trainTop1Percent: 10 };
-      await edit(
-        folder,
-        (position) => ({ ...position, curve: position.curve.map((epoch) => ({ ...epoch, ...chance })) }),
-      );
-      const { status, reason, curve } = await train(engine, folder);
+      await edit(folder, (position) => {
+        const [first, second] = position.curve, learned = { ...first!, trainLoss: 1, trainTop1Percent: 60 };
+        return { ...position, curve: [learned, ...Array(50).fill({ ...second!, ...chance })] };
+      });
+      const { status, reason, curve } = await train(engine, folder, { spec });
       assert.deepEqual([status, reason, curve.length], [
         "diverged",
-        "training collapsed to chance: loss 2.3026, accuracy 10.00 % in epoch 2",
-        2,
+        "training collapsed to chance: loss 2.3026, accuracy 10.00 % in epoch 51",
+        51,
       ]);
     }),
 );

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
+import type { Dataset } from "../../src/data/types.ts";
 import type { Engine } from "../../src/engine/types.ts";
 import { InputError } from "../../src/errors.ts";
 import type { Epoch } from "../../src/record/record.ts";
 import { revisionField } from "../../src/catalog/revisions.ts";
 import type { RunSpec } from "../../src/record/spec.ts";
-import { readCheckpoint } from "../../src/checkpoint/checkpoint.ts";
-import { networkSha256 } from "../../src/checkpoint/network_digest.ts";
-import { collapsed } from "../../src/train/position.ts";
+import { networkSha256, readCheckpoint, writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import type { TrainOutcome, TrainRequest } from "../../src/record/trainer.ts";
 import { trainRun } from "../../src/train/run.ts";
+import type { StepInputs, StepOutputs } from "../../src/train/step.ts";
 import { testOnEngines } from "../support/engines.ts";
 import { tinyDataset, tinySpec } from "../support/runs.ts";
 
@@ -147,6 +147,88 @@ testOnEngines("trainRun() ends as diverged when the loss is not a number", async
   assert.equal(outcome.metrics, null);
 });
 
+/** An engine whose training step number `at` leaves one value `odd` in the first tensor of a kind. */
+function spoiling(
+  engine: Engine,
+  { kind, odd, at }: { kind: "params" | "velocity" | "state"; odd: number; at: number },
+) {
+  let steps = 0, spoiled = "";
+  const compile = ((program) => {
+    const compiled = engine.compile(program);
+    const call = ((inputs: StepInputs) => {
+      const outputs = compiled(inputs as never) as unknown as StepOutputs;
+      if (!("learningRate" in inputs) || ++steps !== at) return outputs;
+      const { training } = outputs, [path, tensor] = Object.entries(training[kind])[0]!;
+      const values = Float32Array.from(tensor.dataSync()).with(1, odd), other = tf.tensor(values, tensor.shape);
+      tensor.dispose();
+      spoiled = `"${kind}/${path}" holds ${odd} in place 1 of ${values.length}`;
+      return { ...outputs, training: { ...training, [kind]: { ...training[kind], [path]: other } } };
+    }) as unknown as typeof compiled;
+    return Object.assign(call, { dispose: () => compiled.dispose() });
+  }) as Engine["compile"];
+  return { engine: { ...engine, compile }, spoiled: () => spoiled };
+}
+
+testOnEngines(
+  "trainRun() ends as diverged when a tensor is not finite, though the loss is, and names it",
+  async (engine) => {
+    // at the end of an epoch, at a checkpoint inside one, and when it is stopped
+    const cases = [
+      { kind: "params", odd: NaN, at: 4, request: {} },
+      { kind: "velocity", odd: -Infinity, at: 2, request: { checkpointEverySteps: 2 } },
+      { kind: "state", odd: Infinity, at: 3, request: { shouldStop: () => true } },
+    ] as const;
+    for (const { request, ...what } of cases) {
+      const { engine: broken, spoiled } = spoiling(engine, what), epochs: Epoch[] = [];
+      let asked = 0;
+      const stop = "shouldStop" in request ? { shouldStop: () => ++asked === what.at } : request;
+      const { outcome, folder } = await run(broken, tinySpec("fp"), {
+        ...stop,
+        onEpoch: (epoch) => epochs.push(epoch),
+      });
+      assert.deepEqual([outcome.status, outcome.reason], ["diverged", `${spoiled()} at step ${what.at} of 8`]);
+      assert.deepEqual([outcome.metrics, outcome.networkSha256, epochs], [null, null, []]);
+      assert.equal(await readCheckpoint(`${folder}/checkpoint.safetensors`), null);
+    }
+  },
+);
+
+testOnEngines(
+  "trainRun() ends as diverged when an evaluation is not finite, though every tensor is",
+  async (engine) => {
+    const spec = tinySpec("fp", { recipe: { ...tinySpec("fp").recipe, learningRate: 1e-30 } });
+    const folder = await Deno.makeTempDir();
+    assert.equal((await run(engine, spec, { folder, shouldStop: () => true })).outcome.status, "stopped");
+    const own = `${folder}/checkpoint.safetensors`, { position, tensors } = (await readCheckpoint(own))!;
+    // a running variance below 0, as no training leaves it: its root is NaN at inference alone
+    const variance = Object.keys(tensors).find((name) => /^state\/.*variance$/.test(name))!;
+    const values = tensors[variance]!.values.map(() => -100);
+    await writeCheckpoint(own, { position, tensors: { ...tensors, [variance]: { ...tensors[variance]!, values } } });
+    const { outcome } = await run(engine, spec, { folder });
+    assert.deepEqual([outcome.status, outcome.reason], ["diverged", "testLoss is not finite in epoch 1"]);
+    assert.deepEqual(outcome.curve, []);
+  },
+);
+
+testOnEngines("trainRun() refuses a batch norm that sees one value a channel, by the layer's name", async (engine) => {
+  const one = { ...tinySpec("fp").recipe, batchSize: 1 }, shouldStop = () => true;
+  // ResNet-8 ends with maps of a quarter of the image's side
+  const dataset: Dataset = { ...DATASET, imageShape: [4, 4, 3] };
+  await assert.rejects(run(engine, tinySpec("fp", { recipe: one }), { dataset }), {
+    name: "InputError",
+    message:
+      'Cannot train batch norm "stage3/block0/norm1" as a batch has one value a channel there (1 x 1 x 1 x 64): ' +
+      "take a larger batch, or larger images",
+  });
+  const teacherCheckpoint = `${(await run(engine, tinySpec("fp"))).folder}/checkpoint.safetensors`;
+  for (const method of ["fp", "qat"]) {
+    const spec = tinySpec(method, { recipe: one }), request = method === "fp" ? {} : { teacherCheckpoint };
+    assert.equal((await run(engine, spec, { shouldStop, ...request })).outcome.status, "stopped");
+  }
+  const two = tinySpec("fp", { recipe: { ...one, batchSize: 2 } });
+  assert.equal((await run(engine, two, { shouldStop, dataset })).outcome.status, "stopped");
+});
+
 testOnEngines("trainRun() refuses another run's checkpoint, and a method without its quantizer", async (engine) => {
   const { folder } = await run(engine, tinySpec("fp"));
   await assert.rejects(() => run(engine, tinySpec("fp", { seed: 4 }), { folder }), (error: Error) => {
@@ -160,17 +242,6 @@ testOnEngines("trainRun() refuses another run's checkpoint, and a method without
   await assert.rejects(() => run(engine, tinySpec("qat", { quantization: null })), {
     message: "Cannot run method qat without a quantizer: give the run bits and a quantizer",
   });
-});
-
-Deno.test("collapsed() is true after two epochs at chance only", () => {
-  const epoch = (trainLoss: number, trainTop1Percent: number, metrics = {}) =>
-    ({ trainLoss, trainTop1Percent, metrics }) as Epoch;
-  assert.equal(collapsed([epoch(2.31, 10)], 10), false);
-  assert.equal(collapsed([epoch(2.31, 10), epoch(2.3026, 9.9)], 10), true);
-  assert.equal(collapsed([epoch(2.31, 10), epoch(2.25, 14)], 10), false);
-  // MEC subtracts a coding length from its cross-entropy: uniform logits have a lower loss than ln 10
-  const [coded, learned] = [epoch(1.9, 10, { taskLoss: 2.3026 }), epoch(2.4, 10, { taskLoss: 2.1 })];
-  assert.deepEqual([collapsed([coded, coded], 10), collapsed([learned, learned], 10)], [true, false]);
 });
 
 testOnEngines("trainRun() refuses a spec of another revision of its quantizer", async (engine) => {

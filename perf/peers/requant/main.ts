@@ -1,4 +1,4 @@
-/** Our side of `deno task peer`, one process: `main.ts WORK` measures the training step of a work file, JSON on stdout. */
+/** Our side of `deno task dev:peer`, one process: `main.ts WORK` measures the training step of a work file, JSON on stdout. */
 import process from "node:process";
 import { openEngine } from "../../../src/engine/mod.ts";
 import { peakBytes, processSeconds } from "../processes.ts";

@@ -1,4 +1,4 @@
-/** What the doctor runs: programs of the suite's ops on tiny inputs, with what they must give. */
+/** Programs of the suite's ops on tiny inputs, with the right results. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import {
@@ -6,6 +6,7 @@ import {
   convolution,
   cropFlip,
   logDet,
+  maxPool,
   relu,
   relu6,
   roundClip,
@@ -19,11 +20,17 @@ export interface Case {
   readonly inputs: Readonly<Record<string, Values>>;
   /** Inputs that are int32. */
   readonly integers?: readonly string[];
-  /** Whether the results must be without any error. */
+  /** True: the results must be without any error. */
   readonly exact?: boolean;
   readonly program: (inputs: Record<string, Tensor>) => Record<string, Tensor>;
-  /** By the kernel that is checked and, after a colon, what of it. */
-  readonly expected: Readonly<Record<string, Values>>;
+  /** The results that must come of inputs, which may hold NaN and infinities: by kernel and, after a colon, its part. */
+  readonly expected: (inputs: Readonly<Record<string, Values>>) => Readonly<Record<string, Values>>;
+  /** Inputs that are never NaN or infinite: switches. */
+  readonly plain?: readonly string[];
+  /** Results that may turn a NaN into another number: an order of values has no place for it. */
+  readonly orders?: readonly string[];
+  /** True: a NaN or an infinity may spread to results that are finite by the formula: by a product with 0, say. */
+  readonly spreads?: boolean;
 }
 
 /** Values that no formula is symmetric in, representable in float32. */
@@ -45,16 +52,16 @@ function roundings(): Case {
       "RoundClip": roundClip(x!, bounds),
       "RoundClipGrad": gradients((x) => roundClip(x!, bounds), [x!], dy!)[0]!,
     }),
-    expected: {
-      "RoundClip": mapValues(x, (value) => Math.floor(Math.min(Math.max(value, -4), 3) + 0.5)),
-      "RoundClipGrad": mapValues(dy, (value, i) => x.values[i]! >= -4 && x.values[i]! <= 3 ? value : 0),
-    },
+    spreads: true,
+    expected: ({ x, dy }) => ({
+      "RoundClip": mapValues(x!, (value) => Math.floor(Math.min(Math.max(value, -4), 3) + 0.5)),
+      "RoundClipGrad": mapValues(dy!, (value, i) => x!.values[i]! >= -4 && x!.values[i]! <= 3 ? value : 0),
+    }),
   };
 }
 
 function rectifiers(): Case {
   const x = valuesOf([8], (i) => [-7, -0.5, 0, 0.25, 5.75, 6, 6.5, 100][i]!), dy = valuesOf([8], (i) => 10 ** (i % 4));
-  const passing = (high: number) => mapValues(dy, (value, i) => x.values[i]! > 0 && x.values[i]! < high ? value : 0);
   return {
     inputs: { x, dy },
     program: ({ x, dy }) => ({
@@ -63,19 +70,18 @@ function rectifiers(): Case {
       "Relu6": relu6(x!),
       "Relu6Grad": gradients((x) => relu6(x!), [x!], dy!)[0]!,
     }),
-    expected: {
-      "Relu": mapValues(x, (value) => Math.max(value, 0)),
-      "ReluGrad": passing(Infinity),
-      "Relu6": mapValues(x, (value) => Math.min(Math.max(value, 0), 6)),
-      "Relu6Grad": passing(6),
-    },
+    spreads: true,
+    expected: ({ x, dy }) => ({
+      "Relu": mapValues(x!, (value) => Math.max(value, 0)),
+      "ReluGrad": mapValues(dy!, (value, i) => x!.values[i]! > 0 ? value : 0),
+      "Relu6": mapValues(x!, (value) => Math.min(Math.max(value, 0), 6)),
+      "Relu6Grad": mapValues(dy!, (value, i) => x!.values[i]! > 0 && x!.values[i]! < 6 ? value : 0),
+    }),
   };
 }
 
 function normalisation(): Case {
   const shape = [3, 5, 4, 6], x = wave(shape, 1), dy = wave(shape, 2), gamma = wave([6], 3), beta = wave([6], 4);
-  const { y, mean, variance } = reference.batchNorm({ x, gamma, beta }, 1e-5);
-  const { dx, dgamma, dbeta } = reference.batchNormGradients({ x, gamma, dy }, 1e-5);
   return {
     inputs: { x, dy, gamma, beta },
     program: ({ x, dy, gamma, beta }) => {
@@ -91,13 +97,17 @@ function normalisation(): Case {
         "BatchNormTrainingGrad: dbeta": dbeta!,
       };
     },
-    expected: {
-      "BatchNormTraining: y": y,
-      "BatchNormTraining: mean": mean,
-      "BatchNormTraining: variance": variance,
-      "BatchNormTrainingGrad: dx": dx,
-      "BatchNormTrainingGrad: dgamma": dgamma,
-      "BatchNormTrainingGrad: dbeta": dbeta,
+    expected: ({ x, dy, gamma, beta }) => {
+      const { y, mean, variance } = reference.batchNorm({ x: x!, gamma: gamma!, beta: beta! }, 1e-5);
+      const { dx, dgamma, dbeta } = reference.batchNormGradients({ x: x!, gamma: gamma!, dy: dy! }, 1e-5);
+      return {
+        "BatchNormTraining: y": y,
+        "BatchNormTraining: mean": mean,
+        "BatchNormTraining: variance": variance,
+        "BatchNormTrainingGrad: dx": dx,
+        "BatchNormTrainingGrad: dgamma": dgamma,
+        "BatchNormTrainingGrad: dbeta": dbeta,
+      };
     },
   };
 }
@@ -112,7 +122,8 @@ function noise(active: 0 | 1): Case {
       const f = (x: Tensor) => uniformPerturbation(x, { state: state!, stream: 3, active: active! });
       return { [name]: f(x!), [`${name}, gradient`]: gradients(f as (...by: Tensor[]) => Tensor, [x!], dy!)[0]! };
     },
-    expected: { [name]: active ? reference.perturb(x, state, 3) : x, [`${name}, gradient`]: dy },
+    plain: ["active"],
+    expected: ({ x, dy }) => ({ [name]: active ? reference.perturb(x!, state, 3) : x!, [`${name}, gradient`]: dy! }),
   };
 }
 
@@ -124,7 +135,7 @@ function crops(): Case {
     inputs: { x, places: valuesOf([3, 3], (i) => places[i]!) },
     integers: ["x", "places"],
     program: ({ x, places }) => ({ "CropFlip": cropFlip(x!, places!) }),
-    expected: {
+    expected: () => ({
       "CropFlip": valuesOf(shape, (at) => {
         const c = at % channels, pixel = Math.floor(at / channels), j = pixel % width;
         const i = Math.floor(pixel / width) % height, n = Math.floor(pixel / width / height);
@@ -133,6 +144,29 @@ function crops(): Case {
         const isInside = row >= 0 && row < height && column >= 0 && column < width;
         return isInside ? x.values[((n * height + row) * width + column) * channels + c]! : 0;
       }),
+    }),
+  };
+}
+
+/** Ties, infinities and NaN; each window's gradient is another number, so that none can stand in for another. */
+function pooling(): Case {
+  const special = [NaN, Infinity, -Infinity, -0], options = { size: 3, stride: 2, padding: 1 };
+  const x = valuesOf([2, 7, 6, 3], (i) => i % 11 === 0 ? special[i / 11 % 4]! : (i * 7) % 5);
+  const dy = mapValues(reference.poolWinners(x, options), (_, i) => i + 1);
+  return {
+    inputs: { x, dy },
+    exact: true,
+    program: ({ x, dy }) => ({
+      "MaxPoolAxis: 3 x 3, stride 2": maxPool(x!, options),
+      "MaxPoolAxisGrad: 3 x 3, stride 2": gradients((x) => maxPool(x!, options), [x!], dy!)[0]!,
+    }),
+    expected: ({ x, dy }) => {
+      const winners = reference.poolWinners(x!, options), dx = valuesOf(x!.shape);
+      winners.values.forEach((place, i) => dx.values[place]! += dy!.values[i]!);
+      return {
+        "MaxPoolAxis: 3 x 3, stride 2": mapValues(winners, (place) => x!.values[place]!),
+        "MaxPoolAxisGrad: 3 x 3, stride 2": dx,
+      };
     },
   };
 }
@@ -145,16 +179,19 @@ function determinants(): Case {
     for (let m = 0; m < n; m++) sum += factors[(k * n + i) * n + m]! * factors[(k * n + j) * n + m]!;
     return Math.fround(sum);
   });
-  const { logDet: expected, inverse } = reference.logDetInverse(a);
   return {
     inputs: { a, dy },
     program: ({ a, dy }) => ({
       "LogDetInverse: log det": logDet(a!),
       "LogDetInverse: gradient": gradients((a) => logDet(a!), [a!], dy!)[0]!,
     }),
-    expected: {
-      "LogDetInverse: log det": expected,
-      "LogDetInverse: gradient": mapValues(inverse, (value, at) => value * dy.values[Math.floor(at / n / n)]!),
+    spreads: true,
+    expected: ({ a, dy }) => {
+      const { logDet: expected, inverse } = reference.logDetInverse(a!);
+      return {
+        "LogDetInverse: log det": expected,
+        "LogDetInverse: gradient": mapValues(inverse, (value, at) => value * dy!.values[Math.floor(at / n / n)]!),
+      };
     },
   };
 }
@@ -162,7 +199,7 @@ function determinants(): Case {
 function convolutions(taps: number, { stride, depthwise }: { stride: number; depthwise: boolean }): Case {
   const x = wave([2, 7, 8, 8], 1), filter = wave([taps, taps, 8, depthwise ? 1 : 4], 2);
   const padding = { stride, padding: (taps - 1) / 2, depthwise }, y = reference.convolve(x, filter, padding);
-  const dy = wave(y.shape, 3), { dx, dfilter } = reference.convolveGradients({ x, filter, dy }, padding);
+  const dy = wave(y.shape, 3);
   const kernel = depthwise ? "DepthwiseConv2dNative" : "Conv2D", what = `${taps} x ${taps}, stride ${stride}`;
   const names = ["", "BackpropInput", "BackpropFilter"].map((suffix) => `${kernel}${suffix}: ${what}`);
   return {
@@ -172,7 +209,11 @@ function convolutions(taps: number, { stride, depthwise }: { stride: number; dep
       const [dx, dfilter] = gradients(f as (...by: Tensor[]) => Tensor, [x!, filter!], dy!);
       return { [names[0]!]: f(x!, filter!), [names[1]!]: dx!, [names[2]!]: dfilter! };
     },
-    expected: { [names[0]!]: y, [names[1]!]: dx, [names[2]!]: dfilter },
+    spreads: true,
+    expected: ({ x, filter, dy }) => {
+      const { dx, dfilter } = reference.convolveGradients({ x: x!, filter: filter!, dy: dy! }, padding);
+      return { [names[0]!]: reference.convolve(x!, filter!, padding), [names[1]!]: dx, [names[2]!]: dfilter };
+    },
   };
 }
 
@@ -184,28 +225,32 @@ function dense(): Case {
       const [da, db] = gradients((a, b) => tf.matMul(a!, b!), [a!, b!], dy!);
       return { "MatMul": tf.matMul(a!, b!), "MatMul: gradient by a": da!, "MatMul: gradient by b": db! };
     },
-    expected: {
-      "MatMul": reference.multiply(a, b),
-      "MatMul: gradient by a": reference.multiply(dy, reference.transpose(b)),
-      "MatMul: gradient by b": reference.multiply(reference.transpose(a), dy),
-    },
+    expected: ({ a, b, dy }) => ({
+      "MatMul": reference.multiply(a!, b!),
+      "MatMul: gradient by a": reference.multiply(dy!, reference.transpose(b!)),
+      "MatMul: gradient by b": reference.multiply(reference.transpose(a!), dy!),
+    }),
   };
 }
 
 function softmax(): Case {
-  const x = wave([4, 7], 1), dy = wave([4, 7], 2), y = reference.logSoftmax(x);
+  const x = wave([4, 7], 1), dy = wave([4, 7], 2);
   return {
     inputs: { x, dy },
     program: ({ x, dy }) => ({
       "LogSoftmax": tf.logSoftmax(x!),
       "LogSoftmax: gradient": gradients((x) => tf.logSoftmax(x!), [x!], dy!)[0]!,
     }),
-    expected: {
-      "LogSoftmax": y,
-      "LogSoftmax: gradient": mapValues(dy, (value, at) => {
-        const row = at - at % 7, sum = dy.values.subarray(row, row + 7).reduce((a, b) => a + b, 0);
-        return value - Math.exp(y.values[at]!) * sum;
-      }),
+    spreads: true,
+    expected: ({ x, dy }) => {
+      const y = reference.logSoftmax(x!);
+      return {
+        "LogSoftmax": y,
+        "LogSoftmax: gradient": mapValues(dy!, (value, at) => {
+          const row = at - at % 7, sum = dy!.values.subarray(row, row + 7).reduce((a, b) => a + b, 0);
+          return value - Math.exp(y.values[at]!) * sum;
+        }),
+      };
     },
   };
 }
@@ -219,6 +264,7 @@ export function layerCases(): Case[] {
     noise(1),
     noise(0),
     crops(),
+    pooling(),
     determinants(),
     ...[false, true].flatMap((depthwise) =>
       [[1, 1], [1, 2], [3, 1], [3, 2], [5, 2]].map(([taps, stride]) =>

@@ -1,4 +1,4 @@
-/** What a quantized layer computes with integers in both operands: exact in float32, and in TF32, which holds them too. */
+/** Products of a quantized layer, integers in both operands: exact in float32, and in TF32, which holds them too. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { convolution } from "../ops.ts";
@@ -24,9 +24,10 @@ export function integerCases(): Case[] {
       "Conv2D: 8-bit integers, exact": convolution(x!, filter!, { stride: 1, depthwise: false }),
       "MatMul: 8-bit integers, exact": tf.matMul(a!, b!),
     }),
-    expected: {
-      "Conv2D: 8-bit integers, exact": reference.convolve(x, filter, { stride: 1, padding: 1, depthwise: false }),
-      "MatMul: 8-bit integers, exact": reference.multiply(a, b),
-    },
+    spreads: true,
+    expected: ({ x, filter, a, b }) => ({
+      "Conv2D: 8-bit integers, exact": reference.convolve(x!, filter!, { stride: 1, padding: 1, depthwise: false }),
+      "MatMul: 8-bit integers, exact": reference.multiply(a!, b!),
+    }),
   }];
 }

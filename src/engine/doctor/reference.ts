@@ -1,5 +1,5 @@
 /**
- * What the kernels must give, computed the slow and obvious way in float64: loops over the definition, no shared code
+ * The right results of the kernels, computed the slow and obvious way in float64: loops over the definition, no shared code
  * with any engine.
  */
 
@@ -19,7 +19,7 @@ export function mapValues(x: Values, f: (value: number, index: number) => number
   return { shape: x.shape, values: x.values.map(f) };
 }
 
-/** How images are convolved. */
+/** Options of a convolution. */
 export interface Convolution {
   readonly stride: number;
   /** TensorFlow's SAME or VALID, or as many zeros on every side. */
@@ -90,6 +90,28 @@ export function convolveGradients(
     dfilter.values[weight]! += dy.values[to]! * x.values[from]!;
   });
   return { dx, dfilter };
+}
+
+/** The place in x [n, h, w, c] of the value that each window gives: its last NaN, else its first maximum in reading order. */
+export function poolWinners(
+  x: Values,
+  { size, stride, padding }: { readonly size: number; readonly stride: number; readonly padding: number },
+): Values {
+  const [n, h, w, c] = x.shape as [number, number, number, number];
+  const [rows, columns] = [h, w].map((length) => axisOf(length, size, { stride, padding }).outputs) as [number, number];
+  return valuesOf([n, rows, columns, c], (at) => {
+    const channel = at % c, column = Math.floor(at / c) % columns, row = Math.floor(at / c / columns) % rows;
+    const image = Math.floor(at / c / columns / rows);
+    let winner = -1;
+    for (let i = row * stride - padding; i < row * stride - padding + size; i++) {
+      for (let j = column * stride - padding; j < column * stride - padding + size; j++) {
+        if (i < 0 || i >= h || j < 0 || j >= w) continue;
+        const place = ((image * h + i) * w + j) * c + channel, value = x.values[place]!;
+        if (winner < 0 || value > x.values[winner]! || Number.isNaN(value)) winner = place;
+      }
+    }
+    return winner;
+  });
 }
 
 /** Batch normalisation by the batch's own statistics; `variance` is the unbiased one. */

@@ -3,7 +3,7 @@ import type { Attribute, KernelFunc, NamedAttrMap, TensorInfo } from "@tensorflo
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import { InputError } from "../../errors.ts";
 
-/** What a kernel is given. */
+/** Arguments of a kernel. */
 export interface KernelArguments {
   readonly inputs: Readonly<Record<string, TensorInfo>>;
   readonly attrs: NamedAttrMap;
@@ -24,7 +24,7 @@ export interface Heap {
   _free(address: number): void;
 }
 
-/** What 32-bit addresses reach. */
+/** Reach of 32-bit addresses. */
 const HEAP_BYTES = 2 ** 32;
 
 /**

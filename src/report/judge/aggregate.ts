@@ -1,30 +1,15 @@
 import { isDeepStrictEqual } from "node:util";
-import * as aq from "arquero";
 import { InputError } from "../../errors.ts";
-import type { RunRecord } from "../../record/record.ts";
-import { canonicalJson, type ProtocolName, type RunSpec } from "../../record/spec.ts";
-import { newestOnly } from "./newest.ts";
+import { canonicalJson } from "../../record/spec.ts";
+import { type CellKey, type Finished, isFinished, type Result, type Subject } from "../read/result.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
 
-/** A row of a table, whatever its protocol. Null bits: full precision. */
-export interface RowKey {
-  readonly dataset: string;
-  readonly model: string;
-  readonly arm: string;
-  readonly weightBits: number | null;
-  readonly activationBits: number | null;
-}
-
-/** What makes runs belong together: everything but the seeds. */
-export interface CellKey extends RowKey {
-  readonly protocol: ProtocolName;
-}
-
-/** The runs of one cell: same spec but for seed and teacher. */
+/** The runs of one cell: same spec but for seed and start. */
 export interface Cell extends CellKey {
   /** By seed. */
-  readonly done: readonly RunRecord[];
+  readonly done: readonly Finished[];
   /** Failed, diverged or timed out; never averaged. By seed. */
-  readonly notDone: readonly RunRecord[];
+  readonly notDone: readonly Result[];
   /** Recipe, data, engine and model: only cells of equal ground are compared. */
   readonly ground: string;
 }
@@ -35,24 +20,12 @@ export interface Aggregate {
   /** The same cells by `keyText`. */
   readonly byKey: ReadonlyMap<string, Cell>;
   /** Runs evaluated on held-out training images: they choose hyper-parameters and fill no table. */
-  readonly heldOut: readonly RunRecord[];
+  readonly heldOut: readonly Result[];
   /** Runs of an older recipe version, or of an older revision of their quantizer. */
-  readonly outdated: readonly RunRecord[];
+  readonly outdated: readonly Result[];
 }
 
 const KEYS = ["protocol", "dataset", "model", "arm", "weightBits", "activationBits"] as const;
-
-/** The cell that a run belongs to. */
-export function cellKey({ protocol, dataset, model, arm, quantization }: RunSpec): CellKey {
-  return {
-    protocol,
-    dataset: dataset.name,
-    model,
-    arm,
-    weightBits: quantization?.weightBits ?? null,
-    activationBits: quantization?.activationBits ?? null,
-  };
-}
 
 /** Equal text for equal cells. */
 export function keyText(key: CellKey): string {
@@ -60,94 +33,75 @@ export function keyText(key: CellKey): string {
 }
 
 /**
- * Groups records into cells.
- *
- * Two equal copies of a record count once (papers share their FP and LSQ runs, so files overlap). Only the newest recipe
- * versions and quantizers are kept (`newestOnly`).
+ * Groups results into cells. Only the newest recipe versions and quantizers are kept (`newestOnly`).
  *
  * @throws {InputError} If a cell holds specs that differ in more than seed and teacher (so also two engines), runs on other
- *   data of the same name, or a seed twice.
+ *   data of the same name, a seed twice, or one run under two seeds.
  */
-export function aggregate(records: readonly RunRecord[]): Aggregate {
-  const unique = withoutCopies(records);
-  const onTest = unique.filter(({ spec }) => spec.dataset.evaluateOn === "test");
-  const isNewest = newestOnly(onTest.map(({ spec }) => spec));
-  const isShown = ({ spec }: RunRecord) => isNewest(spec);
-  const cells = cellsOf(onTest.filter(isShown));
+export function aggregate(results: readonly Result[]): Aggregate {
+  const onTest = results.filter(({ evaluateOn }) => evaluateOn === "test");
+  const isNewest = newestOnly(onTest);
+  const cells = cellsOf(onTest.filter(isNewest));
   return {
     cells,
     byKey: new Map(cells.map((cell) => [keyText(cell), cell])),
-    heldOut: unique.filter(({ spec }) => spec.dataset.evaluateOn === "heldOut"),
-    outdated: onTest.filter((record) => !isShown(record)),
+    heldOut: results.filter(({ evaluateOn }) => evaluateOn === "heldOut"),
+    outdated: onTest.filter((result) => !isNewest(result)),
   };
 }
 
-/** Only records of one id can be equal, and few ids are there twice. */
-function withoutCopies(records: readonly RunRecord[]): RunRecord[] {
-  const byId = new Map<string, RunRecord[]>();
-  for (const record of records) {
-    const others = byId.get(record.id);
-    if (others === undefined) byId.set(record.id, [record]);
-    else if (!others.some((other) => canonicalJson(other) === canonicalJson(record))) others.push(record);
+/**
+ * Finds what is shown: of each protocol the newest recipe version alone, and in it of each quantizer the newest revision.
+ * Older runs are kept and counted, and never averaged with runs of the present code. Runs of other tools have no version.
+ *
+ * @param subjects All that there is, trials on held-out images apart.
+ */
+export function newestOnly(subjects: readonly Subject[]): (subject: Subject) => boolean {
+  const recipes = new Map<string, number>(), revisions = new Map<string, number>();
+  const raise = (map: Map<string, number>, key: string, value: number) =>
+    map.set(key, Math.max(map.get(key) ?? 0, value));
+  const quantizerKey = ({ cell, version }: Subject) => `${cell.protocol} ${version?.quantizer ?? ""}`;
+  const isNewest = ({ cell, version }: Subject) => version === null || version.recipe === recipes.get(cell.protocol);
+  for (const { cell, version } of subjects) if (version) raise(recipes, cell.protocol, version.recipe);
+  for (const subject of subjects.filter(isNewest)) {
+    raise(revisions, quantizerKey(subject), subject.version?.revision ?? 1);
   }
-  return [...byId.values()].flat();
+  return (subject) =>
+    isNewest(subject) && (subject.version?.revision ?? 1) === (revisions.get(quantizerKey(subject)) ?? 1);
 }
 
-function cellsOf(records: readonly RunRecord[]): Cell[] {
-  if (records.length === 0) return [];
-  const groups = aq.from(records.map(({ spec }, index) => ({ ...cellKey(spec), index })))
-    .groupby([...KEYS])
-    .rollup({ indices: aq.op.array_agg("index") })
-    .objects() as (CellKey & { indices: number[] })[];
-  return groups.map(({ indices, ...key }) => {
-    const runs = indices.map((index) => records[index]!).sort((a, b) => a.spec.seed - b.spec.seed);
-    requireOneSpec(runs);
+function cellsOf(results: readonly Result[]): Cell[] {
+  return [...Map.groupBy(results, ({ cell }) => keyText(cell)).values()].map((members) => {
+    const runs = members.sort((a, b) => a.seed - b.seed), { cell, ground } = runs[0]!;
+    requireSameTerms(runs);
     requireSameData(runs);
     requireDistinctSeeds(runs);
-    return {
-      ...key,
-      done: runs.filter(({ status }) => status === "done"),
-      notDone: runs.filter(({ status }) => status !== "done"),
-      ground: groundOf(runs[0]!.spec),
-    };
+    requireOwnTraining(runs);
+    return { ...cell, done: runs.filter(isFinished), notDone: runs.filter((run) => !isFinished(run)), ground };
   });
 }
 
-function groundOf({ recipe, dataset, engine, model }: RunSpec): string {
-  return canonicalJson({ recipe, dataset, engine, model });
+/** A refusal in words: `Cannot average the runs of lsq on resnet20, cifar10, W2A2, protocol reduced as ...`. */
+function refusal({ cell }: Result, reason: string): InputError {
+  const bits = cell.weightBits === null ? "full precision" : bitsTitle(cell);
+  return new InputError(
+    `Cannot average the runs of ${cell.arm} on ${cell.model}, ${cell.dataset}, ${bits}, protocol ${cell.protocol} as ` +
+      `${reason}, so take one of them away`,
+  );
 }
 
-/** In words: `lsq on resnet20, cifar10, W2A2, protocol reduced`. */
-function cellWords({ spec }: RunRecord): string {
-  const { arm, model, dataset, weightBits, activationBits, protocol } = cellKey(spec);
-  const bits = weightBits === null ? "full precision" : `W${weightBits}A${activationBits}`;
-  return `${arm} on ${model}, ${dataset}, ${bits}, protocol ${protocol}`;
-}
-
-function requireOneSpec(runs: readonly RunRecord[]): void {
+function requireSameTerms(runs: readonly Result[]): void {
   const first = runs[0]!;
-  const shared = ({ spec }: RunRecord) => ({ ...spec, seed: 0, teacher: null });
-  const own = shared(first);
   for (const run of runs) {
-    if (isDeepStrictEqual(own, shared(run))) continue;
-    const difference = firstDifference(own, shared(run), "");
+    if (isDeepStrictEqual(first.terms, run.terms)) continue;
+    const difference = firstDifference(first.terms, run.terms, "");
     if (difference === null) continue;
     const { path, left, right } = difference;
-    throw new InputError(
-      `Cannot average the runs of ${cellWords(first)} as their specs must agree but for seed and teacher: ${path} is ` +
-        `${left} in run ${first.id} and ${right} in run ${run.id}, so take one of them away`,
+    throw refusal(
+      first,
+      `their specs must agree but for seed and teacher: ${path} is ${left} in run ${first.id} and ${right} in run ${run.id}`,
     );
   }
-}
-
-function requireSameData(runs: readonly RunRecord[]): void {
-  const first = runs.find(({ dataSha256 }) => dataSha256 !== null);
-  const other = runs.find(({ dataSha256 }) => dataSha256 !== null && dataSha256 !== first?.dataSha256);
-  if (first === undefined || other === undefined) return;
-  throw new InputError(
-    `Cannot average the runs of ${cellWords(first)} as their data must be the same bytes: SHA-256 is ` +
-      `${first.dataSha256} in run ${first.id} and ${other.dataSha256} in run ${other.id}, so take one of them away`,
-  );
 }
 
 function firstDifference(a: unknown, b: unknown, path: string): { path: string; left: string; right: string } | null {
@@ -162,13 +116,37 @@ function firstDifference(a: unknown, b: unknown, path: string): { path: string; 
   return { path, left: JSON.stringify(a) ?? "missing", right: JSON.stringify(b) ?? "missing" };
 }
 
-function requireDistinctSeeds(runs: readonly RunRecord[]): void {
+function requireSameData(runs: readonly Result[]): void {
+  const first = runs.find(({ data }) => data !== null);
+  const other = runs.find(({ data }) => data !== null && data !== first!.data);
+  if (first === undefined || other === undefined) return;
+  throw refusal(
+    first,
+    `their data must be the same bytes: SHA-256 is ${first.data} in run ${first.id} and ${other.data} in run ${other.id}`,
+  );
+}
+
+function requireDistinctSeeds(runs: readonly Result[]): void {
   runs.forEach((run, index) => {
     const before = runs[index - 1];
-    if (before?.spec.seed !== run.spec.seed) return;
-    throw new InputError(
-      `Cannot average the runs of ${cellWords(run)} as each seed must count once: seed ${run.spec.seed} is in runs ` +
-        `${before.id} (started ${before.startedAt}) and ${run.id} (started ${run.startedAt}), so take one of them away`,
-    );
+    if (before?.seed !== run.seed) return;
+    const place = ({ id, startedAt }: Result) => startedAt === null ? id : `${id} (started ${startedAt})`;
+    throw refusal(run, `each seed must count once: seed ${run.seed} is in runs ${place(before)} and ${place(run)}`);
   });
+}
+
+/** One run copied as another seed's would narrow every interval: two trainings never end with the same bytes. */
+function requireOwnTraining(runs: readonly Result[]): void {
+  const done = runs.filter(isFinished);
+  for (const field of ["network", "curve"] as const) {
+    for (const [text, copies] of Map.groupBy(done, (run) => JSON.stringify(run[field]))) {
+      const [first, second] = copies;
+      if (text === "null" || second === undefined) continue;
+      throw refusal(
+        first!,
+        `each must be a training of its own: seeds ${first!.seed} and ${second.seed} have the same ${field} in runs ` +
+          `${first!.id} and ${second.id}`,
+      );
+    }
+  }
 }

@@ -1,18 +1,25 @@
 /** The claims of a paper, tested on runs. */
 import type { Measurement } from "../../record/measurement.ts";
-import type { RunRecord } from "../../record/record.ts";
 import { InputError } from "../../errors.ts";
 import { canonicalJson, type ProtocolName } from "../../record/spec.ts";
+import type { Finished } from "../read/result.ts";
 import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
-import { decide, type Decision, differenceWords } from "./decision.ts";
-import { bitsTitle, modelTitle, signed } from "../labels.ts";
-import { kindOf } from "./measurement_kinds.ts";
+import {
+  comparisonRemarks,
+  type ControlDifference,
+  controlRemarks,
+  decide,
+  type Decision,
+  differenceWords,
+} from "./decision.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { signed } from "../labels.ts";
+import { kindOf } from "./measurements.ts";
 import { differenceTo, likeRuns, type Partner, teachers } from "./pairs.ts";
-import { top1Percent } from "../read/records.ts";
-import { comparisonRemarks, type ControlDifference, controlRemarks } from "./remarks.ts";
 import { armOf } from "./rows.ts";
 import type { PairedDifference } from "./statistics/paired.ts";
-import type { Claim, PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Claim, Paper } from "../../catalog/paper.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The baseline of a claim about the full-precision run that each run started from. */
@@ -67,7 +74,7 @@ const PROTOCOL_ORDER: readonly ProtocolName[] = ["paper", "full", "reduced"];
  * @throws {InputError} If a measurement lacks the number of a claim.
  */
 export function claimResults(
-  page: PaperPage,
+  page: Paper<ArmTitle>,
   { aggregate, measurements }: { readonly aggregate: Aggregate; readonly measurements: readonly Measurement[] },
 ): ClaimResult[] {
   const byArm = Map.groupBy(aggregate.cells, ({ arm }) => arm);
@@ -88,16 +95,16 @@ function isOf(claim: Claim, { protocol, dataset, model, weightBits, activationBi
     claim.bits.some(({ weights, activations }) => weights === weightBits && activations === activationBits);
 }
 
-/** A number of a run, and what it was measured with: only equal `options` compare. */
+/** A number of a run, and the options and data that it was measured with: only equal ones compare. */
 interface RunNumber {
   readonly value: number;
   readonly options: string;
 }
 
-type NumberOfRun = (run: RunRecord) => RunNumber | null;
+type NumberOfRun = (run: Finished) => RunNumber | null;
 
 function runNumbers({ id, quantity }: Claim, measurements: readonly Measurement[]): NumberOfRun {
-  if (quantity.kind === "top1") return (run) => ({ value: top1Percent(run), options: "" });
+  if (quantity.kind === "top1") return ({ top1 }) => ({ value: top1, options: "" });
   const kind = kindOf(quantity.name), found = new Map<string, RunNumber>();
   for (const measurement of measurements) {
     if (measurement.name !== quantity.name) continue;
@@ -108,7 +115,8 @@ function runNumbers({ id, quantity }: Claim, measurements: readonly Measurement[
           "measure it again with the default options",
       );
     }
-    found.set(measurement.run, { value: number.value, options: canonicalJson(measurement.options) });
+    const { options, dataSha256 } = measurement;
+    found.set(measurement.run, { value: number.value, options: canonicalJson({ options, dataSha256 }) });
   }
   return (run) => found.get(run.id) ?? null;
 }
@@ -120,7 +128,7 @@ interface EvidenceInput {
   readonly numbers: NumberOfRun;
 }
 
-function evidenceOf(page: PaperPage, { claim, cell, aggregate, numbers }: EvidenceInput): ClaimEvidence {
+function evidenceOf(page: Paper<ArmTitle>, { claim, cell, aggregate, numbers }: EvidenceInput): ClaimEvidence {
   const to = (arm: string) => {
     const partner: Partner = arm === OWN_FP
       ? teachers(aggregate.cells.filter(({ protocol }) => protocol === cell.protocol))
@@ -178,7 +186,7 @@ export function numberText({ quantity }: Pick<Claim, "quantity">): (value: numbe
   return (value) => `${value < 0 ? "" : "+"}${Number(value.toPrecision(4))}`;
 }
 
-function verdictOf(page: PaperPage, claim: Claim, { evidence }: Pick<ClaimResult, "evidence">): Verdict {
+function verdictOf(page: Paper<ArmTitle>, claim: Claim, { evidence }: Pick<ClaimResult, "evidence">): Verdict {
   if (evidence.length === 0) return { name: "not_run", reason: "no run of a cell of this claim" };
   const obstacles = obstaclesTo(page, claim, { evidence });
   const words = evidence.map((item) => evidenceWords(claim, item));
@@ -186,7 +194,7 @@ function verdictOf(page: PaperPage, claim: Claim, { evidence }: Pick<ClaimResult
   return { name: nameOf(claim, evidence.filter(({ isPapers }) => isPapers)), reason: words.join("; ") };
 }
 
-function obstaclesTo(page: PaperPage, claim: Claim, { evidence }: Pick<ClaimResult, "evidence">): string[] {
+function obstaclesTo(page: Paper<ArmTitle>, claim: Claim, { evidence }: Pick<ClaimResult, "evidence">): string[] {
   const { label } = armOf(page, claim.arm);
   return [
     ...(label === null ? [] : [`the method is a ${label}`]),

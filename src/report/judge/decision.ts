@@ -1,5 +1,8 @@
-/** What paired differences say about a stated one: the part of a verdict that is arithmetic. */
+/** What paired differences say about a stated one, and what a reader must know beside it: the arithmetic of a verdict, in words. */
+import type { ArmTitle } from "../../catalog/paper.ts";
+import { revisionOf } from "../../catalog/revisions.ts";
 import { counted, points, signed } from "../labels.ts";
+import type { Finished, Result } from "../read/result.ts";
 import type { PairedDifference } from "./statistics/paired.ts";
 import { predictionInterval, seedsNeeded, seedsNeededToPredict } from "./statistics/student.ts";
 
@@ -81,4 +84,99 @@ export function differenceWords(
   write: (value: number) => string = signed,
 ): string {
   return interval === null ? write(mean) : `${write(mean)} [${write(interval.low)}, ${write(interval.high)}]`;
+}
+
+/** The ended runs of a cell. */
+interface Runs {
+  readonly done: readonly Finished[];
+  readonly notDone: readonly Result[];
+}
+
+/** A difference to one of an arm's controls. */
+export interface ControlDifference {
+  readonly control: ArmTitle;
+  /** Null: no run of the control with a common seed. */
+  readonly difference: PairedDifference | null;
+}
+
+/** The controls that a gain does not surely exceed: they have a part of the method, so the gain may be theirs. */
+export function controlRemarks(controls: readonly ControlDifference[]): string[] {
+  return controls.filter(({ difference }) => difference === null || !isGain(difference)).map((
+    { control, difference },
+  ) =>
+    `not surely against its control ${control.title} ` +
+    (difference === null ? "(no common seed)" : `(${differenceWords(difference)})`)
+  );
+}
+
+function isGain(difference: PairedDifference): boolean {
+  return decide(difference, { sign: 1, margin: 0, size: null }).direction === "holds";
+}
+
+/**
+ * What is lost or less than traceable on either side of a comparison: a seed that diverged is not missing by chance.
+ *
+ * @param other Whom the cell is compared with, by name; null: nobody, or what is compared is no cell.
+ */
+export function comparisonRemarks(
+  own: Runs,
+  { other, difference }: {
+    readonly other: (Runs & { readonly title: string }) | null;
+    readonly difference: PairedDifference | null;
+  },
+): string[] {
+  const seeds = own.done.length;
+  return [
+    ...runsRemarks(own),
+    ...(difference !== null && difference.n < seeds ? [`only ${difference.n} of ${seeds} seeds are common`] : []),
+    ...(other === null ? [] : runsRemarks(other).map((remark) => `${other.title}: ${remark}`)),
+    ...(other === null || difference === null ? [] : deviceRemarks(own.done, other)),
+  ];
+}
+
+/**
+ * Pairs of two kinds of device: rounding alone parts two trainings, so such a difference holds the device's too. Asked only
+ * of arms that there is a difference to: runs of another recipe are no pair.
+ */
+export function deviceRemarks(
+  own: readonly Result[],
+  { done, title }: { readonly done: readonly Result[]; readonly title: string },
+): string[] {
+  const devices = new Map(done.map(({ seed, origin }) => [seed, origin?.device]));
+  const pairs = own.filter(({ seed }) => devices.has(seed));
+  const across = pairs.filter(({ seed, origin }) => devices.get(seed) !== origin?.device).length;
+  return across > 0 ? [`${across} of ${counted(pairs.length, "pair")} with ${title} are of a GPU and a CPU`] : [];
+}
+
+function runsRemarks({ done, notDone }: Runs): string[] {
+  const lost = notDone.length, ended = done.length + lost;
+  return [
+    ...(lost > 0 && done.length > 0 ? [`${lost} of ${ended} runs did not finish and are left out`] : []),
+    ...doubtsOf(done),
+  ];
+}
+
+/** What makes runs less than fully traceable or alike: `doubtsOf`, and several commits, which a long grid has by nature. */
+export function flagsOf(runs: readonly Result[]): string[] {
+  const commits = new Set(runs.flatMap(({ origin }) => origin?.commit ?? [])).size;
+  return [...doubtsOf(runs), ...(commits > 1 ? [`runs of ${commits} commits`] : [])];
+}
+
+/** Uncommitted changes, no commit, a GPU, a quantizer that the code has changed since. */
+function doubtsOf(runs: readonly Result[]): string[] {
+  const origins = runs.flatMap(({ origin }) => origin ?? []);
+  const of = (count: number) => `${count} of ${counted(runs.length, "run")}`;
+  const dirty = origins.filter(({ dirty }) => dirty === true).length;
+  const unknown = origins.filter(({ commit }) => commit === null).length;
+  const old = new Set(runs.flatMap(({ version }) => {
+    const name = version?.quantizer ?? null;
+    return name !== null && version!.revision < revisionOf(name) ? name : [];
+  }));
+  const gpu = origins.filter(({ device }) => device === "gpu").length;
+  return [
+    ...(dirty > 0 ? [`${of(dirty)} of a checkout with uncommitted changes`] : []),
+    ...(unknown > 0 ? [`${of(unknown)} of no known commit`] : []),
+    ...[...old].sort().map((name) => `runs before revision ${revisionOf(name)} of quantizer ${name}`),
+    ...(gpu > 0 ? [`${of(gpu)} on a GPU`] : []),
+  ];
 }

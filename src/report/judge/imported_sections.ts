@@ -1,11 +1,10 @@
 /** Results of other tools under the rules that ours are judged by: each tool is a laboratory of its own. */
 import { InputError } from "../../errors.ts";
-import type { RunRecord } from "../../record/record.ts";
 import type { ProtocolName } from "../../record/spec.ts";
 import { aggregate } from "./aggregate.ts";
 import { reportSections, type ReportTable } from "./tables.ts";
-import type { PageTable, PaperPage } from "../../catalog/paper.ts";
-import type { ImportedRun } from "../read/imported.ts";
+import type { ArmTitle, Paper, Table } from "../../catalog/paper.ts";
+import { importedResults, type ImportedRun } from "../read/imported.ts";
 
 /** One tool's cells of one table under one protocol. */
 export interface ImportedSection {
@@ -21,7 +20,7 @@ export interface ImportedSection {
  *
  * @throws {InputError} If a run's table or data set is not the page's, or a seed is there twice in a cell.
  */
-export function importedSections(page: PaperPage, imported: readonly ImportedRun[]): ImportedSection[] {
+export function importedSections(page: Paper<ArmTitle>, imported: readonly ImportedRun[]): ImportedSection[] {
   const own = imported.filter(({ paper }) => paper === page.id);
   for (const run of own) requireTable(page, run);
   requireDistinctSeeds(own);
@@ -29,7 +28,7 @@ export function importedSections(page: PaperPage, imported: readonly ImportedRun
     page.tables.flatMap((table) => {
       const runs = own.filter((run) => run.tool === tool && run.table === table.id);
       if (runs.length === 0) return [];
-      const sections = reportSections(widened(page, { table, runs }), aggregate(asRecords(runs)));
+      const sections = reportSections(widened(page, { table, runs }), aggregate(importedResults(runs)));
       return sections.filter((section) => section.runs.length > 0).map(({ protocol, tables }) => ({
         tool,
         protocol,
@@ -43,7 +42,7 @@ export function importedSections(page: PaperPage, imported: readonly ImportedRun
 }
 
 /** @throws {InputError} If a run is of a paper that has no page. */
-export function requirePapers(pages: readonly PaperPage[], imported: readonly ImportedRun[]): void {
+export function requirePapers(pages: readonly Paper<ArmTitle>[], imported: readonly ImportedRun[]): void {
   const ids = pages.map(({ id }) => id);
   for (const { paper, place } of imported) {
     if (ids.includes(paper)) continue;
@@ -51,7 +50,7 @@ export function requirePapers(pages: readonly PaperPage[], imported: readonly Im
   }
 }
 
-function requireTable(page: PaperPage, { table, dataset, place }: ImportedRun): void {
+function requireTable(page: Paper<ArmTitle>, { table, dataset, place }: ImportedRun): void {
   const found = page.tables.find(({ id }) => id === table);
   if (found === undefined) {
     const ids = page.tables.map(({ id }) => id).join(", ");
@@ -79,76 +78,18 @@ function requireDistinctSeeds(runs: readonly ImportedRun[]): void {
 }
 
 /** The page with this table alone, wide enough for what was imported. */
-function widened(page: PaperPage, { table, runs }: { table: PageTable; runs: readonly ImportedRun[] }): PaperPage {
-  const known = new Set(page.arms.map(({ id }) => id));
-  const methods = [...new Set(runs.map(({ method }) => method))];
+function widened(
+  page: Paper<ArmTitle>,
+  { table, runs }: { table: Table<ArmTitle>; runs: readonly ImportedRun[] },
+): Paper<ArmTitle> {
+  const { protocols: _, ...ofAnyProtocol } = table, known = new Set(page.arms.map(({ id }) => id));
+  const methods = [...new Set(runs.map(({ method }) => method))].map((id) =>
+    page.arms.find((arm) => arm.id === id) ?? { id, title: id, label: null }
+  );
   const bits = runs.flatMap(({ w_bits, a_bits }) => w_bits === null ? [] : [{ weights: w_bits, activations: a_bits! }]);
   return {
     ...page,
-    tables: [{ ...table, arms: [...new Set([...table.arms, ...methods])], bits: [...table.bits, ...bits] }],
-    arms: [
-      ...page.arms,
-      ...methods.filter((id) => !known.has(id)).map((id) => ({ id, title: id, label: null })),
-    ],
+    tables: [{ ...ofAnyProtocol, arms: [...table.arms, ...methods], bits: [...table.bits, ...bits] }],
+    arms: [...page.arms, ...methods.filter(({ id }) => !known.has(id))],
   };
-}
-
-/** Runs as records, so that the same code averages, pairs and judges them. What the file does not say is left blank. */
-function asRecords(runs: readonly ImportedRun[]): RunRecord[] {
-  const teacherOf = (run: ImportedRun) =>
-    runs.find((other) =>
-      other.w_bits === null && other.seed === run.seed && other.model === run.model && other.protocol === run.protocol
-    )?.place ?? null;
-  return runs.map((run): RunRecord => ({
-    schema: 1,
-    id: run.place,
-    spec: {
-      schema: 1,
-      protocol: run.protocol,
-      arm: run.method,
-      method: { name: run.method, options: {} },
-      model: run.model,
-      dataset: { name: run.dataset, trainExamples: null, heldOut: 0, testExamples: null, evaluateOn: "test" },
-      quantization: run.w_bits === null ? null : {
-        quantizer: run.tool,
-        weightBits: run.w_bits,
-        activationBits: run.a_bits!,
-        firstLastBits: 8,
-        calibrationExamples: 1,
-      },
-      recipe: {
-        version: 1,
-        epochs: 1,
-        batchSize: 1,
-        learningRate: 1,
-        momentum: 0,
-        weightDecay: 0,
-        warmupEpochs: 0,
-        augmentation: "none",
-      },
-      seed: run.seed,
-      engine: "tensorflow",
-      teacher: run.w_bits === null ? null : teacherOf(run),
-    },
-    status: "done",
-    reason: null,
-    metrics: { top1Percent: run.top1_percent, loss: 0 },
-    curve: [],
-    startedAt: "1970-01-01T00:00:00Z",
-    wallSeconds: 0,
-    cpuSeconds: 0,
-    imagesPerSecond: 0,
-    peakMemoryMiB: 0,
-    environment: {
-      commit: run.tool,
-      dirty: false,
-      engine: run.tool,
-      versions: {},
-      device: "",
-      threads: 1,
-      os: "",
-      cpu: "",
-    },
-    dataSha256: null,
-  }));
 }

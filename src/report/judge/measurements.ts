@@ -1,35 +1,209 @@
-/** Measurements of finished runs: read, and turned into rows of tables and plain data for figures. */
+/** Measurements of finished runs: the numbers and lines of each kind, and cells of runs that belong together. */
 import { InputError } from "../../errors.ts";
-import { type Measurement, parseMeasurement } from "../../record/measurement.ts";
+import type { MeasuredValues, Measurement } from "../../record/measurement.ts";
 import { canonicalJson } from "../../record/spec.ts";
-import { type CellKey, cellKey, keyText } from "./aggregate.ts";
-import type { TableBlock } from "../pages/blocks.ts";
-import { bitsTitle, modelTitle } from "../labels.ts";
-import { newestOnly } from "./newest.ts";
-import { kindOf, type Quantity } from "./measurement_kinds.ts";
-import { mean, standardDeviation } from "./statistics/paired.ts";
+import { type CellKey, subjectOf } from "../read/result.ts";
+import { keyText, newestOnly } from "./aggregate.ts";
+import { difference, mean, standardDeviation } from "./statistics/basics.ts";
 
-export { measurementTitle, type Quantity, type Series, seriesOf } from "./measurement_kinds.ts";
-
-/**
- * Reads measurements, one JSON document a line; empty lines are skipped.
- * @param source The file's name, for messages.
- * @throws {InputError} If a line is cut off, of another schema, or its run's id is not its spec's.
- */
-export function parseMeasurements(text: string, source: string): Measurement[] {
-  return text.split("\n").flatMap((line, index) => {
-    if (line.trim() === "") return [];
-    const place = `line ${index + 1} of ${source}`;
-    return [parseMeasurement(parseLine(line, place), place)];
-  });
+/** A number of one measurement. */
+export interface Quantity {
+  readonly title: string;
+  readonly value: number;
+  /** Standard error of the measurement itself; null: not known. */
+  readonly error: number | null;
 }
 
-function parseLine(line: string, place: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    throw new InputError(`Cannot read ${place} as it is not complete JSON: delete the line or measure again`);
-  }
+/** A line of a figure. */
+export interface Series {
+  /** What it shows, such as `noise on features`. */
+  readonly title: string;
+  readonly xTitle: string;
+  readonly yTitle: string;
+  readonly points: readonly { readonly x: number; readonly y: number; readonly error: number | null }[];
+}
+
+function quantity(title: string, value: number, error: number | null = null): Quantity {
+  return { title, value, error };
+}
+
+interface Kind {
+  readonly title: string;
+  readonly quantities: (measurement: Measurement) => Quantity[];
+  readonly series: (measurement: Measurement) => Series[];
+}
+
+function numberOf(values: MeasuredValues, name: string): number {
+  const value = values[name];
+  if (typeof value === "number") return value;
+  throw new InputError(`Cannot show a measurement as its values have no number "${name}": measure again`);
+}
+
+function listOf(values: Measurement["options"] | MeasuredValues, name: string): readonly number[] {
+  const value = values[name];
+  if (Array.isArray(value)) return value;
+  throw new InputError(`Cannot show a measurement as it has no list "${name}": measure again`);
+}
+
+/** A list beside its errors, if there are any. */
+function points(x: readonly number[], values: MeasuredValues, name: string): Series["points"] {
+  const error = values[`${name}Error`];
+  return listOf(values, name).map((y, i) => ({ x: x[i]!, y, error: Array.isArray(error) ? error[i]! : null }));
+}
+
+function ofLargest({ options, values }: Measurement, name: string): { value: number; error: number | null } {
+  const { y, error } = points(listOf(options, "sigmas"), values, name).at(-1)!;
+  return { value: y, error };
+}
+
+function largest(measurement: Measurement): number {
+  return listOf(measurement.options, "sigmas").at(-1)!;
+}
+
+const FRACTIONS: Readonly<Record<number, string>> = { 0.125: "1/8", 0.03125: "1/32" };
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  hessian_trace: {
+    title: "Trace of the Hessian",
+    quantities: ({ values }) => [
+      quantity("Tr H", numberOf(values, "trace"), numberOf(values, "standardError")),
+      quantity(
+        "Tr H by relative weights",
+        numberOf(values, "relativeTrace"),
+        numberOf(values, "relativeStandardError"),
+      ),
+    ],
+    series: ({ epochs }) =>
+      epochs.length === 0 ? [] : [{
+        title: "Tr H",
+        xTitle: "Epoch",
+        yTitle: "Trace of the Hessian",
+        points: epochs.map(({ epoch, values }) => ({
+          x: epoch,
+          y: numberOf(values, "trace"),
+          error: numberOf(values, "standardError"),
+        })),
+      }],
+  },
+  output_variance: {
+    title: "Output variance under Gaussian input noise",
+    quantities: (measurement) => {
+      const { value, error } = ofLargest(measurement, "logits"), clean = numberOf(measurement.values, "cleanLogits");
+      const sigma = largest(measurement);
+      return [
+        { title: `Softmax, σ = ${sigma}`, ...ofLargest(measurement, "softmax") },
+        quantity(`Logits, σ = ${sigma}`, value, error),
+        {
+          title: `Logits / clean variance, σ = ${sigma}`,
+          value: value / clean,
+          error: error === null ? null : error / clean,
+        },
+      ];
+    },
+    series: ({ options, values }) =>
+      (["softmax", "logits"] as const).map((title) => ({
+        title,
+        xTitle: "σ of the input noise",
+        yTitle: "Variance of the output",
+        points: points(listOf(options, "sigmas"), values, title),
+      })),
+  },
+  noise_gradient_norm: {
+    title: "Gradient norm under noise on features and on weights",
+    quantities: (measurement) => [
+      { title: `On features, σ = ${largest(measurement)}`, ...ofLargest(measurement, "features") },
+      { title: `On weights, σ = ${largest(measurement)}`, ...ofLargest(measurement, "weights") },
+      quantity("Without noise", numberOf(measurement.values, "clean")),
+    ],
+    series: ({ options, values }) =>
+      (["features", "weights"] as const).map((name) => ({
+        title: `noise on ${name}`,
+        xTitle: "σ, relative to the tensor",
+        yTitle: "Norm of the gradient",
+        points: points(listOf(options, "sigmas"), values, name),
+      })),
+  },
+  feature_coding: {
+    title: "Coding length and effective rank of test features",
+    quantities: ({ options, values }) => [
+      ...points(listOf(options, "distortions"), values, "codingLengths").map(({ x, y, error }) => ({
+        title: `Coding length, eps_d = ${FRACTIONS[x] ?? x}`,
+        value: y,
+        error,
+      })),
+      quantity("Effective rank", numberOf(values, "effectiveRank")),
+      quantity("Effective rank, centred", numberOf(values, "centredEffectiveRank")),
+    ],
+    series: ({ values }) =>
+      (["spectrum", "centredSpectrum"] as const).map((name) => ({
+        title: name === "spectrum" ? "features" : "centred features",
+        xTitle: "Place, from the largest",
+        yTitle: "Eigenvalue",
+        points: listOf(values, name).map((y, i) => ({ x: i + 1, y, error: null })),
+      })),
+  },
+  norm_recalibration: {
+    title: "Accuracy with batch norm's statistics taken again",
+    quantities: ({ values }) => {
+      const again = numberOf(values, "recalibratedTop1Percent"), running = numberOf(values, "top1Percent");
+      return [
+        quantity("Top-1 %, taken again", again),
+        quantity("Change, points", difference(again, running)),
+        quantity("Change of the loss", difference(numberOf(values, "recalibratedLoss"), numberOf(values, "loss"))),
+      ];
+    },
+    series: () => [],
+  },
+  unaveraged: {
+    title: "Accuracy of the network that training updated, where an average is evaluated",
+    quantities: ({ values }) => {
+      const own = numberOf(values, "unaveragedTop1Percent"), evaluated = numberOf(values, "top1Percent");
+      return [
+        quantity("Top-1 %, evaluated", evaluated),
+        quantity("Top-1 %, without averaging", own),
+        quantity("Averaging gains, points", difference(evaluated, own)),
+      ];
+    },
+    series: () => [],
+  },
+  level_span: {
+    title: "How much of its levels a weight's channel takes",
+    quantities: ({ values }) => {
+      const first = listOf(values, "first"), others = listOf(values, "others");
+      return [
+        quantity("First layer, channels below 1/16", first.filter((share) => share < 1 / 16).length),
+        quantity("First layer, channels", first.length),
+        quantity("First layer, least share", Math.min(...first)),
+        quantity("Other layers, least share", Math.min(...others)),
+      ];
+    },
+    series: ({ values }) =>
+      (["first", "others"] as const).map((name) => ({
+        title: name === "first" ? "first layer" : "other layers",
+        xTitle: "Channel, from the smallest share",
+        yTitle: "Share of the levels",
+        points: [...listOf(values, name)].sort((a, b) => a - b).map((y, i) => ({ x: i + 1, y, error: null })),
+      })),
+  },
+};
+
+/** @throws {InputError} If no measurement of that name can be shown. */
+export function kindOf(name: string): Kind {
+  const found = KINDS[name];
+  if (found) return found;
+  throw new InputError(
+    `Cannot show measurement "${name}" as it is not known: choose one of ${Object.keys(KINDS).join(", ")}`,
+  );
+}
+
+/** A measurement's name for people. */
+export function measurementTitle(name: string): string {
+  return kindOf(name).title;
+}
+
+/** The lines of a measurement's figure; none where there is nothing to draw. */
+export function seriesOf(measurement: Measurement): Series[] {
+  return kindOf(measurement.name).series(measurement);
 }
 
 /** A value and its error with as many digits as tell something: `1365 ± 150`. */
@@ -47,7 +221,7 @@ export function headline(measurement: Measurement): string {
   return `${title} ${withError(value, error)}`;
 }
 
-/** The measurements of one name that belong together: same spec but for seed and teacher, same options. */
+/** The measurements of one name that belong together: same spec but for seed and teacher, same options and data. */
 export interface MeasuredCell extends CellKey {
   /** By seed. */
   readonly measurements: readonly Measurement[];
@@ -56,21 +230,19 @@ export interface MeasuredCell extends CellKey {
 /**
  * Groups the measurements of one name, each run once; trials on held-out images are left out, and so is what `newestOnly`
  * leaves out.
- * @throws {InputError} If those of a cell have different options, or specs that differ in more than seed and teacher, so
- * that they must not be averaged.
+ * @throws {InputError} If those of a cell have different options or data, or specs that differ in more than seed and teacher.
  */
 export function measuredCells(measurements: readonly Measurement[], name: string): MeasuredCell[] {
-  const cells = new Map<string, MeasuredCell>();
-  const onTest = measurements.filter((item) => item.name === name && item.spec.dataset.evaluateOn === "test");
-  const isNewest = newestOnly(onTest.map(({ spec }) => spec)), chosen = onTest.filter(({ spec }) => isNewest(spec));
-  for (const measurement of new Map(chosen.map((item) => [item.run, item])).values()) {
-    const key = cellKey(measurement.spec), before = cells.get(keyText(key))?.measurements ?? [];
-    const first = before[0] ?? measurement;
-    requireAlike(first, measurement);
-    const all = [...before, measurement].sort((a, b) => a.spec.seed - b.spec.seed);
-    cells.set(keyText(key), { ...key, measurements: all });
-  }
-  return [...cells.values()];
+  const byRun = new Map(measurements.filter((item) => item.name === name).map((item) => [item.run, item]));
+  const onTest = [...byRun.values()].map((item) => ({ item, subject: subjectOf(item.spec) }))
+    .filter(({ subject }) => subject.evaluateOn === "test");
+  const isNewest = newestOnly(onTest.map(({ subject }) => subject));
+  const chosen = onTest.filter(({ subject }) => isNewest(subject));
+  return [...Map.groupBy(chosen, ({ subject }) => keyText(subject.cell)).values()].map((members) => {
+    for (const { item } of members) requireAlike(members[0]!.item, item);
+    members.sort((a, b) => a.subject.seed - b.subject.seed);
+    return { ...members[0]!.subject.cell, measurements: members.map(({ item }) => item) };
+  });
 }
 
 function requireAlike(first: Measurement, other: Measurement): void {
@@ -80,7 +252,13 @@ function requireAlike(first: Measurement, other: Measurement): void {
       `${averaged} as their options differ: measure one of them again with \`deno task measure --force\``,
     );
   }
-  const [left, right] = [first, other].map(({ spec }) => canonicalJson({ ...spec, seed: 0, teacher: null }));
+  if (first.dataSha256 !== other.dataSha256) {
+    throw new InputError(
+      `${averaged} as their data must be the same bytes: SHA-256 is ${first.dataSha256} and ${other.dataSha256}, so ` +
+        "take one of them away",
+    );
+  }
+  const [left, right] = [first, other].map(({ spec }) => canonicalJson(subjectOf(spec).terms));
   if (left !== right) {
     throw new InputError(`${averaged} as their specs differ in more than seed and teacher: take one of them away`);
   }
@@ -103,52 +281,4 @@ export function cellQuantities({ measurements }: MeasuredCell): CellQuantity[] {
     const sd = standardDeviation(values);
     return { title, mean: mean(values), error: sd === null ? error : sd / Math.sqrt(n), n };
   });
-}
-
-function requireOneHead(rows: readonly { cell: MeasuredCell; quantities: readonly CellQuantity[] }[]): void {
-  const headOf = (row: typeof rows[number]) => row.quantities.map(({ title }) => title).join("; ");
-  const first = rows[0]!, other = rows.find((row) => headOf(row) !== headOf(first));
-  if (!other) return;
-  const [left, right] = [first, other].map(({ cell }) => cell.measurements[0]!);
-  throw new InputError(
-    `Cannot put ${left!.name} of runs ${left!.run} and ${right!.run} into one table as one has ${
-      headOf(first)
-    } and the ` +
-      `other ${headOf(other)}: measure one of them again with \`deno task measure --force\``,
-  );
-}
-
-/**
- * A table of one measurement: a row a cell. Null: nothing of that name was measured.
- * @throws {InputError} If its cells were measured at different values, such as σ.
- */
-export function measurementTable(
-  measurements: readonly Measurement[],
-  name: string,
-  armTitleOf: (arm: string) => string,
-): TableBlock | null {
-  const cells = measuredCells(measurements, name);
-  if (cells.length === 0) return null;
-  const rows = cells.map((cell) => ({ cell, quantities: cellQuantities(cell) }));
-  requireOneHead(rows);
-  return {
-    kind: "table",
-    caption: `${kindOf(name).title}: mean over seeds ± its standard error; of a single run ± that of the measurement`,
-    columns: [
-      { title: "Method", align: "left", names: true },
-      { title: "Model", align: "left" },
-      { title: "Bits", align: "left" },
-      { title: "Protocol", align: "left" },
-      { title: "Runs", align: "right" },
-      ...rows[0]!.quantities.map(({ title }) => ({ title, align: "right" as const })),
-    ],
-    rows: rows.map(({ cell, quantities }) => [
-      armTitleOf(cell.arm),
-      modelTitle(cell.model),
-      bitsTitle(cell),
-      cell.protocol,
-      String(cell.measurements.length),
-      ...quantities.map(({ mean, error }) => withError(mean, error)),
-    ]),
-  };
 }

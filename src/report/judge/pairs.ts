@@ -1,63 +1,85 @@
 /** Which run each run is compared with. */
-import { type RunRecord, startedFrom } from "../../record/record.ts";
+import type { Finished, Result } from "../read/result.ts";
 import { type Cell, keyText } from "./aggregate.ts";
-import { top1Percent } from "../read/records.ts";
-import { type PairedDifference, pairedDifference } from "./statistics/paired.ts";
 import { difference } from "./statistics/basics.ts";
+import { type PairedDifference, pairedDifference } from "./statistics/paired.ts";
 
 /** Finds the run that another is compared with. */
-export type Partner = (run: RunRecord) => RunRecord | undefined;
+export type Partner = (run: Finished) => Finished | undefined;
 
 /**
- * Runs of another arm with the same seed, for the runs of a cell of the same recipe, data, engine and model; else none.
- * Where both records name them, the bytes of the data and the network that both started from are the same too.
+ * Pairs the runs of a cell with those of another arm by seed: same recipe, data, engine and model, and the same start, which
+ * must be of that seed. Runs without a like partner have none.
  */
 export function likeRuns(
   cell: Cell,
   { arm, byKey }: { readonly arm: string; readonly byKey: ReadonlyMap<string, Cell> },
 ): Partner {
   const other = byKey.get(keyText({ ...cell, arm }));
-  const bySeed = new Map(other?.ground === cell.ground ? other.done.map((run) => [run.spec.seed, run]) : []);
+  const bySeed = new Map(other?.ground === cell.ground ? other.done.map((run) => [run.seed, run]) : []);
   return (run) => {
-    const partner = bySeed.get(run.spec.seed);
-    return partner && isAlike(run, partner) ? partner : undefined;
+    const partner = bySeed.get(run.seed);
+    return partner && isOwnStart(run) && isOwnStart(partner) && haveSameStart(run, partner) &&
+        haveSameData(run, partner)
+      ? partner
+      : undefined;
   };
 }
 
-function isAlike(a: RunRecord, b: RunRecord): boolean {
-  return agree(a.dataSha256, b.dataSha256) && agree(a.teacherSha256, b.teacherSha256);
+/** Whether the start is of the run's own seed; a start whose run is missing is believed only by its digest. */
+function isOwnStart({ seed, start }: Result): boolean {
+  return start === null || start.seed === seed || (start.seed === null && start.network !== null);
 }
 
-/** Digests that are not known (null, or in old records undefined) contradict nothing. */
-function agree(a: string | null | undefined, b: string | null | undefined): boolean {
-  return a == null || b == null || a === b;
+/** By the digests of both networks; where one is not known, by the ids of the runs. */
+function haveSameStart({ start: a }: Result, { start: b }: Result): boolean {
+  return a !== null && b !== null && a.network !== null && b.network !== null
+    ? a.network === b.network
+    : a?.id === b?.id;
 }
 
-/** The full-precision runs that others started from; none where what is left of it is another training of its spec. */
+/** A digest that is not known contradicts nothing. */
+function haveSameData({ data: a }: Result, { data: b }: Result): boolean {
+  return a === null || b === null || a === b;
+}
+
+/** Pairs runs with the full-precision runs that they started from; a lost or other training of that spec is none. */
 export function teachers(cells: readonly Cell[]): Partner {
   const byId = new Map(
     cells.filter(({ weightBits }) => weightBits === null).flatMap(({ done }) => done.map((run) => [run.id, run])),
   );
   return (run) => {
-    const teacher = run.spec.teacher === null ? undefined : byId.get(run.spec.teacher);
+    const teacher = run.start === null ? undefined : byId.get(run.start.id);
     return teacher && startedFrom(run, teacher) ? teacher : undefined;
   };
 }
 
 /**
- * A number of each run less its partner's, over the runs that have both; null: none has.
+ * Whether a run started from this very training of its teacher, on the same data and for its own seed.
+ *
+ * By the digests of the networks; where one is missing, the teacher must have started first.
+ */
+export function startedFrom(student: Result, teacher: Result): boolean {
+  const { start } = student;
+  if (start?.id !== teacher.id || student.seed !== teacher.seed || !haveSameData(student, teacher)) return false;
+  if (start.network !== null && teacher.network !== null) return start.network === teacher.network;
+  return student.startedAt === null || teacher.startedAt === null ||
+    Date.parse(teacher.startedAt) <= Date.parse(student.startedAt);
+}
+
+/**
+ * Takes a number of each run less its partner's, over the runs that have both; null: none has.
  * @param value Null: the run has no such number. Default: top-1 in percent.
  */
 export function differenceTo(
-  runs: readonly RunRecord[],
+  runs: readonly Finished[],
   partner: Partner,
-  value: (run: RunRecord) => number | null = top1Percent,
+  value: (run: Finished) => number | null = ({ top1 }) => top1,
 ): PairedDifference | null {
   const pairs = runs.flatMap((run) => {
     const other = partner(run);
     const own = value(run), others = other === undefined ? null : value(other);
-    if (own === null || others === null) return [];
-    return [{ seed: run.spec.seed, difference: difference(own, others) }];
+    return own === null || others === null ? [] : [{ seed: run.seed, difference: difference(own, others) }];
   });
   return pairs.length > 0 ? pairedDifference(pairs) : null;
 }

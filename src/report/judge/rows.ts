@@ -1,16 +1,14 @@
 /** One row of a table: the runs of a cell beside what was published of it, compared and judged. */
-import type { RunRecord } from "../../record/record.ts";
 import type { ProtocolName } from "../../record/spec.ts";
-import { type Aggregate, type Cell, type CellKey, keyText, type RowKey } from "./aggregate.ts";
-import { MINIMUM_SEEDS } from "./decision.ts";
-import { modelTitle } from "../labels.ts";
+import type { CellKey, Finished, RowKey } from "../read/result.ts";
+import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
+import { comparisonRemarks, type ControlDifference, deviceRemarks, flagsOf, MINIMUM_SEEDS } from "./decision.ts";
+import { modelTitle } from "../../catalog/titles.ts";
 import { differenceTo, likeRuns, type Partner } from "./pairs.ts";
-import { top1Percent } from "../read/records.ts";
-import { comparisonRemarks, type ControlDifference, deviceRemarks, flagsOf } from "./remarks.ts";
-import { mean, type PairedDifference, standardDeviation } from "./statistics/paired.ts";
-import { holm } from "./statistics/holm.ts";
+import { mean, standardDeviation } from "./statistics/basics.ts";
+import { holm, type PairedDifference } from "./statistics/paired.ts";
 import type { TaskScores } from "./statistics/suite.ts";
-import type { ArmTitle, PageTable, PaperPage, PublishedCell } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper, PublishedCell, Table } from "../../catalog/paper.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
 /** What the other arms are compared with. */
@@ -54,8 +52,8 @@ export interface ReportRow {
 
 /** What a row is made from. */
 export interface RowInput {
-  readonly page: PaperPage;
-  readonly table: PageTable;
+  readonly page: Paper<ArmTitle>;
+  readonly table: Table<ArmTitle>;
   readonly key: CellKey;
   readonly cell: Cell | null;
   readonly published: PublishedCell | null;
@@ -131,13 +129,13 @@ function compared(
   };
 }
 
-function pairedScores(done: readonly RunRecord[], partner: Partner): TaskScores | null {
+function pairedScores(done: readonly Finished[], partner: Partner): TaskScores | null {
   const pairs = done.flatMap((run) => {
     const other = partner(run);
-    return other ? [[top1Percent(run), top1Percent(other)] as const] : [];
+    return other ? [{ arm: run.top1, baseline: other.top1 }] : [];
   });
   if (pairs.length === 0) return null;
-  return { arm: pairs.map(([own]) => own), baseline: pairs.map(([, other]) => other) };
+  return { arm: pairs.map(({ arm }) => arm), baseline: pairs.map(({ baseline }) => baseline) };
 }
 
 function judgedRow(
@@ -148,7 +146,7 @@ function judgedRow(
 ): ReportRow {
   const arm = armOf(page, key.arm);
   const done = cell?.done ?? [], notDone = cell?.notDone ?? [];
-  const seeds = done.map((run) => ({ seed: run.spec.seed, run: run.id, top1Percent: top1Percent(run) }));
+  const seeds = done.map(({ seed, id, top1 }) => ({ seed, run: id, top1Percent: top1 }));
   const values = seeds.map(({ top1Percent }) => top1Percent);
   const publishedDifference = published && publishedDifferenceToLsq(page, published);
   const verdict = judge({
@@ -189,12 +187,12 @@ function judgedRow(
 }
 
 /** The arm's title on a page; an arm that the page does not know is its own title. */
-export function armOf(page: PaperPage, id: string): ArmTitle {
+export function armOf(page: Paper<ArmTitle>, id: string): ArmTitle {
   return page.arms.find((arm) => arm.id === id) ?? { id, title: id, label: null };
 }
 
 /** To the LSQ cell of the same table, else of any table of the paper with the same model and bits. */
-function publishedDifferenceToLsq(page: PaperPage, cell: PublishedCell): number | null {
+function publishedDifferenceToLsq(page: Paper<ArmTitle>, cell: PublishedCell): number | null {
   if (cell.top1Percent === null || !isCompared(cell)) return null;
   const baselines = page.published.filter((other) =>
     other.arm === BASELINE && other.dataset === cell.dataset && other.model === cell.model &&
@@ -206,7 +204,7 @@ function publishedDifferenceToLsq(page: PaperPage, cell: PublishedCell): number 
   return lsq === null ? null : Math.round(100 * (cell.top1Percent - lsq)) / 100;
 }
 
-function touching(page: PaperPage, cell: PublishedCell): number[] {
+function touching(page: Paper<ArmTitle>, cell: PublishedCell): number[] {
   return page.anomalies.flatMap(({ touches }, index) =>
     touches.some((fields) =>
         Object.entries(fields).every(([name, value]) => cell[name as keyof PublishedCell] === value)

@@ -1,7 +1,6 @@
 import type { ProtocolName } from "../../record/spec.ts";
-import { decide, differenceWords } from "./decision.ts";
+import { type ControlDifference, controlRemarks, decide, differenceWords } from "./decision.ts";
 import { signed } from "../labels.ts";
-import { type ControlDifference, controlRemarks } from "./remarks.ts";
 import type { PairedDifference } from "./statistics/paired.ts";
 import type { ArmTitle, PublishedCell } from "../../catalog/paper.ts";
 

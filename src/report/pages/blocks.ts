@@ -35,14 +35,58 @@ export interface TableBlock {
   readonly aside?: boolean;
 }
 
-/** A picture for the site; its table says the same in numbers. */
+/** One row of a figure of intervals: a value of ours with its interval, and the published one. Units are those of the axis. */
+export interface IntervalRow {
+  /** Rows of one group stand under its name. */
+  readonly group: string;
+  readonly label: string;
+  readonly value: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+  /** Single seeds. */
+  readonly seeds: readonly number[];
+  readonly published: number | null;
+}
+
+/** A point of a line. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A method's lines, one a seed, all over the same x. */
+export interface Panel {
+  readonly label: string;
+  readonly lines: readonly (readonly Point[])[];
+}
+
+/** The contents of a picture, by its form. */
+export type Drawing =
+  | {
+    readonly kind: "intervals";
+    readonly rows: readonly IntervalRow[];
+    /** `zero`: where a line stands for "no difference"; null: nowhere. */
+    readonly axis: { readonly label: string; readonly zero: number | null };
+  }
+  | {
+    readonly kind: "panels";
+    readonly panels: readonly Panel[];
+    /** Its mean stands behind every panel; null: none. */
+    readonly baseline: Panel | null;
+    /** `whole`: x has no values between whole numbers; `logarithmic`: the scale of y, every y then being > 0. */
+    readonly axes: { readonly x: string; readonly whole?: boolean; readonly logarithmic?: boolean };
+  }
+  | { readonly kind: "curve"; readonly test: readonly number[]; readonly train: readonly number[] };
+
+/** A picture, and a table with the same in numbers. */
 export interface FigureBlock {
   readonly kind: "figure";
   /** Unique on its page. */
   readonly id: string;
   readonly caption: string;
-  /** An `<svg>` element whose title and description are inside. */
-  readonly svg: string;
+  /** In words, for readers who cannot see it. */
+  readonly description: string;
+  readonly drawing: Drawing;
   readonly data: Pick<TableBlock, "columns" | "rows">;
 }
 
@@ -68,6 +112,42 @@ export function paragraph(text: string): Block {
 /** A heading with a list under it; nothing where there is no item. */
 export function listSection(title: Block, list: Omit<Extract<Block, { kind: "list" }>, "kind">): Block[] {
   return list.items.length === 0 ? [] : [title, { kind: "list", ...list }];
+}
+
+/** A column and the text of its cells. */
+export interface Field<T> extends Column {
+  readonly cell: (item: T) => TableCell;
+}
+
+/** A column of words. */
+export function words<T>(title: string, cell: Field<T>["cell"]): Field<T> {
+  return { title, align: "left", cell };
+}
+
+/** The column of words that names its row. */
+export function naming<T>(title: string, cell: Field<T>["cell"]): Field<T> {
+  return { title, align: "left", names: true, cell };
+}
+
+/** A column of numbers. */
+export function numbers<T>(title: string, cell: Field<T>["cell"]): Field<T> {
+  return { title, align: "right", cell };
+}
+
+/** Makes a table with a row for each item. */
+export function tableOf<T>(
+  caption: string,
+  items: readonly T[],
+  { fields, ...options }: { readonly fields: readonly Field<T>[] } & Pick<TableBlock, "ordered" | "aside">,
+): TableBlock {
+  const columns = fields.map(({ cell: _cell, ...column }) => column);
+  return {
+    kind: "table",
+    caption,
+    columns,
+    rows: items.map((item) => fields.map(({ cell }) => cell(item))),
+    ...options,
+  };
 }
 
 /** The text of a cell. */

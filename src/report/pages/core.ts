@@ -1,83 +1,50 @@
 /** One table over all papers: every method under the same budget, beside its baseline, its controls and full precision. */
-import type { ProtocolName } from "../../record/spec.ts";
-import type { RunRecord } from "../../record/record.ts";
-import { type Aggregate, cellKey, keyText } from "../judge/aggregate.ts";
+import { type Aggregate, keyText } from "../judge/aggregate.ts";
 import { type Block, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
-import { figureBlocks, runsByCell } from "./figure_blocks.ts";
-import { bitsTitle, counted, datasetTitle, modelTitle } from "../labels.ts";
-import { armTitle, differenceText, reproducedText } from "./result_table.ts";
-import { statisticsBlocks } from "./statistics.ts";
+import { figureBlocks, type RecordsById } from "./figures.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { counted } from "../labels.ts";
+import { armTitle, differenceText, reproducedText, statisticsBlocks } from "./results.ts";
 import { type ReportRow, reportSections, type ReportTable } from "../judge/tables.ts";
-import type { ArmTitle, PageTable, PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
+import type { CoreTable } from "../../catalog/suite.ts";
 
-/** What the table is of. */
-export interface CoreTable {
-  readonly title: string;
-  readonly protocol: ProtocolName;
-  readonly dataset: string;
-  readonly model: string;
-  /** In the order of the rows; full precision among them. */
-  readonly arms: readonly ArmTitle[];
-  /** The table's parts, in their order. */
-  readonly bits: PageTable["bits"];
-  /** What a reader must know of its columns and rows, a sentence each. */
-  readonly notes: readonly string[];
-}
-
-/** The page and the drawing of its differences; null: nothing was compared yet. */
-export interface Core {
-  readonly blocks: readonly Block[];
-  readonly svg: string | null;
-}
-
-/** The table of the runs that are there; what is not run is in it as "not run". */
-export function coreReport(core: CoreTable, aggregate: Aggregate): Core {
-  const { table, runs } = ownTable(core, aggregate), rows = table.rows;
-  const results = core.bits.map((bits) => partTable(core, bits, { rows, outdated: aggregate.outdated }));
-  const figures = figureBlocks(table, { runs: runsByCell({ runs }), idPrefix: core.protocol });
-  const differences = figures.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
-  return {
-    blocks: [
-      heading(1, core.title),
-      paragraph(
-        `${modelTitle(core.model)} on ${
-          datasetTitle(core.dataset)
-        }, protocol ${core.protocol}: the same start, data, ` +
-          "order of images and number of steps for every method of a seed. Top-1 accuracy in percent on the test images after " +
-          "the last epoch, mean ± sample standard deviation over n seeds; differences in points, paired by seed, with t " +
-          "intervals (95 %). A gain of a method counts only if it is one over its controls too: they have its quantizer, its " +
-          "second view or its averaging without the method.",
-      ),
-      {
-        kind: "banner",
-        text:
-          "A small form of the recipe on a model that is not the papers': this table compares methods under one budget and " +
-          "reproduces no published number. MEC is a reconstruction and CR-like a stand-in: neither is the paper's own method.",
-      },
-      ...results,
-      { kind: "list", items: core.notes },
-      ...statisticsBlocks(table),
-      ...figures,
-    ],
-    svg: differences?.kind === "figure" ? standalone(differences.svg) : null,
-  };
+/** Lays the runs that are there into one table; what is not run is in it as "not run". */
+export function coreBlocks(core: CoreTable, aggregate: Aggregate, records: RecordsById): Block[] {
+  const table = ownTable(core, aggregate);
+  return [
+    heading(1, core.title),
+    paragraph(
+      `${modelTitle(core.model)} on ${datasetTitle(core.dataset)}, protocol ${core.protocol}: the same start, data, ` +
+        "order of images and number of steps for every method of a seed. Top-1 accuracy in percent on the test images after " +
+        "the last epoch, mean ± sample standard deviation over n seeds; differences in points, paired by seed, with t " +
+        "intervals (95 %). A gain of a method counts only if it is one over its controls too: they have its quantizer, its " +
+        "second view or its averaging without the method.",
+    ),
+    {
+      kind: "banner",
+      text:
+        "A small form of the recipe on a model that is not the papers': this table compares methods under one budget and " +
+        "reproduces no published number. MEC is a reconstruction and CR-like a stand-in: neither is the paper's own method.",
+    },
+    ...core.bits.map((bits) => partTable(core, bits, { rows: table.rows, outdated: aggregate.outdated })),
+    { kind: "list", items: core.notes },
+    ...statisticsBlocks(table),
+    ...figureBlocks(table, { records, idPrefix: core.protocol }),
+  ];
 }
 
 /** Only the model and the protocol of the table, as a table of a page that publishes nothing. */
-function ownTable(core: CoreTable, { cells, byKey }: Aggregate):
-  & { table: ReportTable }
-  & Pick<
-    ReturnType<typeof reportSections>[number],
-    "runs"
-  > {
+function ownTable(core: CoreTable, { cells, byKey }: Aggregate): ReportTable {
   const { title, dataset, arms, bits, protocol } = core;
-  const page: PaperPage = {
+  const page: Paper<ArmTitle> = {
     id: "core",
     title,
     citation: "",
     arxiv: "",
     caveat: null,
-    tables: [{ id: "core", title, dataset, arms: arms.map(({ id }) => id), bits }],
+    tables: [{ id: "core", title, dataset, models: [core.model], bits, arms }],
     arms,
     published: [],
     publishedDifferences: [],
@@ -88,7 +55,7 @@ function ownTable(core: CoreTable, { cells, byKey }: Aggregate):
   const own = cells.filter((cell) => cell.model === core.model && cell.protocol === protocol);
   const section = reportSections(page, { cells: own, byKey, heldOut: [], outdated: [] })
     .find((section) => section.protocol === protocol);
-  return { table: section?.tables[0] ?? { table: page.tables[0]!, rows: [], suites: [] }, runs: section?.runs ?? [] };
+  return section?.tables[0] ?? { table: page.tables[0]!, rows: [], suites: [] };
 }
 
 /** One width, full precision above it. */
@@ -134,21 +101,13 @@ function partTable(
 function outdatedOf(
   { protocol, model, dataset }: CoreTable,
   { arm, weightBits, activationBits }: Pick<ReportRow, "arm" | "weightBits" | "activationBits">,
-  outdated: readonly RunRecord[],
+  outdated: Aggregate["outdated"],
 ): number {
   const text = keyText({ protocol, model, dataset, arm: arm.id, weightBits, activationBits });
-  return outdated.filter(({ spec }) => keyText(cellKey(spec)) === text).length;
+  return outdated.filter(({ cell }) => keyText(cell) === text).length;
 }
 
 /** Older runs are kept and no longer shown: a reader who looks for them must not think that there are none. */
 function notRun(outdated: number): string {
   return outdated === 0 ? "not run" : `not run anew (${counted(outdated, "older run")} left out)`;
-}
-
-/** A drawing of the site as a file of its own: on white, with the colours that the site's style sheet has for it. */
-function standalone(svg: string): string {
-  const style = "svg { --page: #ffffff; --ours: #0062a3; --published: #b34700; --reference: #767d86; color: #1b1f24; " +
-    "background: #ffffff; font: 13px system-ui, sans-serif; }";
-  const named = svg.includes("xmlns=") ? svg : svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ');
-  return named.replace(/^(<svg [^>]*>)/, `$1<style>${style}</style>`) + "\n";
 }

@@ -1,23 +1,28 @@
 /** What changed between two sets of records: the cells whose numbers or verdict moved. */
-import type { RunRecord } from "../../record/record.ts";
-import { aggregate } from "../judge/aggregate.ts";
-import { type Block, heading, paragraph, type TableCell } from "./blocks.ts";
-import { bitsTitle, counted, modelTitle, points, signed, verdictTitle } from "../labels.ts";
-import { toMarkdown } from "../render/markdown.ts";
-import { armTitle } from "./result_table.ts";
+import type { Aggregate } from "../judge/aggregate.ts";
+import { type Block, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { counted, signed, verdictTitle } from "../labels.ts";
+import { armTitle, meanText } from "./results.ts";
 import { type ReportRow, reportSections } from "../judge/tables.ts";
-import type { PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 
-/** The records of two moments, judged by the same rules: today's. */
+/** The runs of two moments, judged by the same rules: today's. */
 export interface Moments {
-  /** What the earlier one is called. */
+  /** Name of the earlier one. */
   readonly since: string;
-  readonly before: readonly RunRecord[];
-  readonly now: readonly RunRecord[];
+  readonly before: Moment;
+  readonly now: Moment;
+}
+
+interface Moment {
+  readonly aggregate: Aggregate;
+  readonly runs: number;
 }
 
 interface Move {
-  readonly page: PaperPage;
+  readonly page: Paper<ArmTitle>;
   /** Of the row in the later records, or of the one that is gone. */
   readonly row: ReportRow;
   readonly before: ReportRow | null;
@@ -25,37 +30,36 @@ interface Move {
 }
 
 /**
- * The moved cells as Markdown. A cell has moved if its seeds, mean, spread, paired difference or verdict changed; a cell
- * that has no run in one of the two is new or gone.
- *
- * @throws {InputError} If the records of one cell do not belong together (see `aggregate`).
+ * Names the moved cells. A cell has moved if its seeds, mean, spread, paired difference or verdict changed; a cell that has
+ * no run in one of the two is new or gone.
  */
-export function movedCells(pages: readonly PaperPage[], { since, before, now }: Moments): string {
-  const earlier = aggregate(before), later = aggregate(now);
+export function movedCellBlocks(
+  pages: readonly Paper<ArmTitle>[],
+  { since, before: then, now: today }: Moments,
+): Block[] {
   const moves = pages.flatMap((page) => {
-    const old = ranRows(page, earlier), fresh = ranRows(page, later);
+    const old = ranRows(page, then.aggregate), fresh = ranRows(page, today.aggregate);
     return [...new Set([...fresh.keys(), ...old.keys()])].flatMap((key): Move[] => {
       const before = old.get(key) ?? null, now = fresh.get(key) ?? null;
       const isSame = before !== null && now !== null && told(before) === told(now);
       return isSame ? [] : [{ page, row: (now ?? before)!, before, now }];
     });
   });
-  const blocks: Block[] = [
+  return [
     heading(1, `Cells that moved since ${since}`),
     paragraph(
       moves.length === 0
-        ? `No cell moved: ${counted(before.length, "run")} then, ${counted(now.length, "run")} now.`
-        : `${counted(moves.length, "cell")} moved: ${counted(before.length, "run")} then, ${
-          counted(now.length, "run")
+        ? `No cell moved: ${counted(then.runs, "run")} then, ${counted(today.runs, "run")} now.`
+        : `${counted(moves.length, "cell")} moved: ${counted(then.runs, "run")} then, ${
+          counted(today.runs, "run")
         } now. ` +
           "Both are judged by today's rules.",
     ),
     ...(moves.length === 0 ? [] : [moveTable(moves)]),
   ];
-  return toMarkdown(blocks);
 }
 
-function ranRows(page: PaperPage, all: ReturnType<typeof aggregate>): Map<string, ReportRow> {
+function ranRows(page: Paper<ArmTitle>, all: Aggregate): Map<string, ReportRow> {
   const rows = reportSections(page, all).flatMap(({ tables }) => tables.flatMap(({ rows }) => rows));
   return new Map(rows.filter(({ n, notDone }) => n + notDone > 0).map((row) => [rowKey(row), row]));
 }
@@ -70,42 +74,28 @@ function told({ n, notDone, mean, sd, differenceToLsq, gapToFp, verdict }: Repor
 }
 
 function moveTable(moves: readonly Move[]): Block {
-  return {
-    kind: "table",
-    caption: "Top-1 in percent, mean ± sd (n)",
-    columns: [
-      { title: "Paper", align: "left" },
-      { title: "Table", align: "left" },
-      { title: "Protocol", align: "left" },
-      { title: "Model", align: "left" },
-      { title: "Bits", align: "left" },
-      { title: "Method", align: "left", names: true },
-      { title: "Then", align: "right" },
-      { title: "Now", align: "right" },
-      { title: "Change", align: "right" },
-      { title: "Verdict", align: "left" },
+  return tableOf("Top-1 in percent, mean ± sd (n)", moves, {
+    fields: [
+      words("Paper", ({ page }) => page.id),
+      words("Table", ({ row }) => row.table),
+      words("Protocol", ({ row }) => row.protocol),
+      words("Model", ({ row }) => modelTitle(row.model)),
+      words("Bits", ({ row }) => bitsTitle(row)),
+      naming("Method", ({ row }) => armTitle(row)),
+      numbers("Then", ({ before }) => resultText(before)),
+      numbers("Now", ({ now }) => resultText(now)),
+      numbers(
+        "Change",
+        ({ before, now }) => before?.mean == null || now?.mean == null ? "" : signed(now.mean - before.mean),
+      ),
+      words("Verdict", ({ before, now }) => verdictText(before, now)),
     ],
-    rows: moves.map(({ page, row, before, now }): TableCell[] => [
-      page.id,
-      row.table,
-      row.protocol,
-      modelTitle(row.model),
-      bitsTitle(row),
-      armTitle(row),
-      resultText(before),
-      resultText(now),
-      before === null || now === null || before.mean === null || now.mean === null
-        ? ""
-        : signed(now.mean - before.mean),
-      verdictText(before, now),
-    ]),
-  };
+  });
 }
 
 function resultText(row: ReportRow | null): string {
   if (row === null) return "no run";
-  if (row.mean === null) return `none of ${row.notDone} finished`;
-  return `${points(row.mean)}${row.sd === null ? "" : ` ± ${points(row.sd)}`} (${row.n})`;
+  return row.mean === null ? `none of ${row.notDone} finished` : meanText(row);
 }
 
 function verdictText(before: ReportRow | null, now: ReportRow | null): string {

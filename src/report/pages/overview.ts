@@ -1,15 +1,16 @@
-import { type Block, type Column, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
-import { bitsTitle, counted, modelTitle, verdictTitle } from "../labels.ts";
-import { armTitle } from "./result_table.ts";
-import { VERDICT_SYMBOLS } from "../render/html/block_html.ts";
-import { paperHref } from "../render/html/site.ts";
-import type { ReportRow, ReportSection, ReportTable } from "../judge/tables.ts";
-import type { PaperPage } from "../../catalog/paper.ts";
+import { type Block, heading, naming, numbers, paragraph, type TableBlock, tableOf, words } from "./blocks.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { counted, VERDICT_SYMBOLS, verdictTitle } from "../labels.ts";
+import { armTitle } from "./results.ts";
+import { paperHref } from "./paper.ts";
+import type { ReportSection, ReportTable } from "../judge/tables.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICTS } from "../judge/verdict.ts";
 
 /** A page with its sections. */
 export interface PaperSections {
-  readonly page: PaperPage;
+  readonly page: Paper<ArmTitle>;
   readonly sections: readonly ReportSection[];
 }
 
@@ -35,34 +36,24 @@ export function overviewBlocks(papers: readonly PaperSections[]): Block[] {
 }
 
 function countTable(papers: readonly PaperSections[]): TableBlock {
-  return {
-    kind: "table",
-    caption: "Cells by verdict",
-    columns: [
-      { title: "Paper", align: "left", names: true },
-      { title: "Protocol", align: "left" },
-      { title: "Runs", align: "right" },
-      ...VERDICTS.map((name): Column => ({ title: capitalised(verdictTitle(name)), align: "right" })),
+  const lines = papers.flatMap(({ page, sections }) => sections.map((section) => ({ page, section })));
+  return tableOf("Cells by verdict", lines, {
+    fields: [
+      naming("Paper", ({ page }) => ({ text: page.title, href: paperHref(page.id) })),
+      words("Protocol", ({ section }) => section.protocol),
+      numbers("Runs", ({ section }) => String(section.runs.length)),
+      ...VERDICTS.map((name) =>
+        numbers<typeof lines[number]>(capitalised(verdictTitle(name)), ({ section }) => {
+          const rows = section.tables.flatMap(({ rows }) => rows).filter(({ verdict }) => verdict.name === name);
+          return rows.length === 0 ? "" : { text: String(rows.length), verdict: name, display: "text" };
+        })
+      ),
     ],
-    rows: papers.flatMap(({ page, sections }) =>
-      sections.map(({ protocol, tables, runs }): TableCell[] => {
-        const verdicts = tables.flatMap(({ rows }) => rows.map(({ verdict }) => verdict.name));
-        return [
-          { text: page.title, href: paperHref(page.id) },
-          protocol,
-          String(runs.length),
-          ...VERDICTS.map((name): TableCell => {
-            const count = verdicts.filter((verdict) => verdict === name).length;
-            return count === 0 ? "" : { text: String(count), verdict: name, display: "text" };
-          }),
-        ];
-      })
-    ),
-  };
+  });
 }
 
 /** Tables of which nothing ran are one sentence and not a matrix of dots. */
-function sectionMatrices({ protocol, tables }: ReportSection, page: PaperPage): Block[] {
+function sectionMatrices({ protocol, tables }: ReportSection, page: Paper<ArmTitle>): Block[] {
   const filled = tables.filter(({ rows }) => rows.some(({ n, notDone }) => n + notDone > 0));
   const empty = tables.filter((table) => !filled.includes(table) && table.rows.length > 0);
   return [
@@ -78,32 +69,23 @@ function sectionMatrices({ protocol, tables }: ReportSection, page: PaperPage): 
 /** Methods across, models and bits down. */
 function verdictMatrix(
   { table, rows }: ReportTable,
-  { page, protocol }: { readonly page: PaperPage; readonly protocol: string },
+  { page, protocol }: { readonly page: Paper<ArmTitle>; readonly protocol: string },
 ): TableBlock {
   const arms = [...new Map(rows.map(({ arm }) => [arm.id, arm])).values()];
-  const lines = new Map<string, ReportRow[]>();
-  for (const row of rows) {
-    const name = `${modelTitle(row.model)}, ${bitsTitle(row)}`;
-    lines.set(name, [...(lines.get(name) ?? []), row]);
-  }
-  return {
-    kind: "table",
-    caption: `${page.id.toUpperCase()}, ${table.title}, protocol ${protocol}`,
-    columns: [
-      { title: "Model, bits", align: "left", names: true },
-      ...arms.map((arm): Column => ({ title: armTitle({ arm }), align: "left" })),
+  const lines = [...Map.groupBy(rows, (row) => `${modelTitle(row.model)}, ${bitsTitle(row)}`)];
+  return tableOf(`${page.id.toUpperCase()}, ${table.title}, protocol ${protocol}`, lines, {
+    fields: [
+      naming("Model, bits", ([name]) => name),
+      ...arms.map((arm) =>
+        words<typeof lines[number]>(armTitle({ arm }), ([, members]) => {
+          const row = members.find((member) => member.arm.id === arm.id);
+          if (row === undefined) return "";
+          return { text: verdictTitle(row.verdict.name), verdict: row.verdict.name, display: "symbol" };
+        })
+      ),
     ],
-    rows: [...lines].map(([name, members]): TableCell[] => [
-      name,
-      ...arms.map(({ id }): TableCell => {
-        const row = members.find(({ arm }) => arm.id === id);
-        return row === undefined
-          ? ""
-          : { text: verdictTitle(row.verdict.name), verdict: row.verdict.name, display: "symbol" };
-      }),
-    ]),
     ordered: true,
-  };
+  });
 }
 
 function capitalised(text: string): string {

@@ -1,20 +1,23 @@
 import type { Measurement } from "../../record/measurement.ts";
 import type { ProtocolName } from "../../record/spec.ts";
 import type { Aggregate } from "../judge/aggregate.ts";
-import { type Block, heading, listSection, paragraph } from "./blocks.ts";
+import { type Block, heading, listSection, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import type { ClaimResult } from "../judge/claims.ts";
 import { claimBlocks } from "./claims.ts";
-import { figureBlocks, runsByCell } from "./figure_blocks.ts";
-import { measurementBlocks } from "./measurement_blocks.ts";
-import { importedBlocks } from "./imported.ts";
+import { figureBlocks, type RecordsById } from "./figures.ts";
+import { measurementBlocks } from "./measurements.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
-import { bitsTitle, datasetTitle, modelTitle, signed, verdictTitle } from "../labels.ts";
-import { leftOutItems } from "./left_out.ts";
-import { armTitle, resultBlocks } from "./result_table.ts";
-import { environmentBlocks, failureBlocks, runBlocks } from "./run_tables.ts";
-import { statisticsBlocks } from "./statistics.ts";
-import type { ReportSection } from "../judge/tables.ts";
-import type { PaperPage } from "../../catalog/paper.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { counted, points, signed, verdictTitle } from "../labels.ts";
+import { armTitle, meanText, NAMES, resultBlocks, statisticsBlocks } from "./results.ts";
+import { environmentBlocks, failureBlocks, runBlocks } from "./runs.ts";
+import { type ReportRow, type ReportSection, runsOf } from "../judge/tables.ts";
+import { armOf } from "../judge/rows.ts";
+import type { Result } from "../read/result.ts";
+import { toleranceResults } from "../judge/tolerances.ts";
+import { toleranceBlocks } from "./tolerances.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICT_RULES } from "../judge/verdict.ts";
 
 const SMOKE_BANNER = "Smoke protocol: this page proves that the plumbing works and says nothing about the paper.";
@@ -27,11 +30,17 @@ const LEGEND =
   "the full-precision run (FP) that the run started from. Intervals of differences are t intervals (95 %), which keep what " +
   "they promise for few seeds; bootstrap intervals stand beside them and are too short there (docs/reproducibility.md).";
 
-/** What a page is made from. */
+/** Where the page of a paper lies, relative to the root of the site. */
+export function paperHref(id: string): string {
+  return `${id}.html`;
+}
+
+/** Everything a page is made from. */
 export interface PageInput {
-  readonly page: PaperPage;
+  readonly page: Paper<ArmTitle>;
   readonly sections: readonly ReportSection[];
   readonly aggregate: Aggregate;
+  readonly records: RecordsById;
   readonly deviations: Readonly<Record<string, readonly string[]>>;
   /** Of all runs; those of the page's tables are shown. */
   readonly measurements: readonly Measurement[];
@@ -43,7 +52,7 @@ export interface PageInput {
 
 /** A paper's page. A page whose only runs are of the smoke protocol says so in its first line. */
 export function pageBlocks(
-  { page, sections, aggregate, deviations, measurements, imported, claims }: PageInput,
+  { page, sections, aggregate, records, deviations, measurements, imported, claims }: PageInput,
 ): Block[] {
   const ran = sections.filter(({ runs }) => runs.length > 0);
   const isSmokeOnly = ran.length > 0 && ran.every(({ protocol }) => protocol === "smoke");
@@ -53,7 +62,8 @@ export function pageBlocks(
     paragraph(`${page.citation}. ${page.arxiv}.`),
     ...(page.caveat === null ? [] : [{ kind: "banner", text: page.caveat } satisfies Block]),
     paragraph(LEGEND),
-    ...sections.flatMap((section) => sectionBlocks(section, { page, deviations, isSmokeOnly })),
+    ...toleranceBlocks(page, toleranceResults(page, sections)),
+    ...sections.flatMap((section) => sectionBlocks(section, { page, records, deviations, isSmokeOnly })),
     ...claimBlocks(page, claims),
     ...measurementBlocks(page, measurements),
     ...importedBlocks(imported, sections),
@@ -81,30 +91,25 @@ export function pageBlocks(
   ];
 }
 
-interface SectionContext {
-  readonly page: PaperPage;
-  readonly deviations: PageInput["deviations"];
+interface SectionContext extends Pick<PageInput, "page" | "records" | "deviations"> {
   readonly isSmokeOnly: boolean;
 }
 
 function sectionBlocks(
-  { protocol, tables, runs }: ReportSection,
-  { page, deviations, isSmokeOnly }: SectionContext,
+  { protocol, tables, runs: results }: ReportSection,
+  { page, records, deviations, isSmokeOnly }: SectionContext,
 ): Block[] {
-  const armTitleOf = (id: string) => {
-    const arm = page.arms.find((arm) => arm.id === id);
-    return arm ? armTitle({ arm }) : id;
-  };
-  const runsOfCells = runsByCell({ runs });
-  const results = tables.flatMap((table): Block[] => [
+  const armTitleOf = (id: string) => armTitle({ arm: armOf(page, id) });
+  const runs = results.map(({ id }) => records.get(id)!);
+  const shown = tables.flatMap((table): Block[] => [
     ...resultBlocks(table),
     ...statisticsBlocks(table),
-    ...figureBlocks(table, { runs: runsOfCells, idPrefix: protocol }),
+    ...figureBlocks(table, { records, idPrefix: protocol }),
   ]);
   return [
     heading(2, sectionTitle(protocol, runs.length)),
     ...(protocol === "smoke" && !isSmokeOnly ? [{ kind: "banner", text: SMOKE_SECTION_BANNER } satisfies Block] : []),
-    ...(results.length > 0 ? results : [paragraph("No published number and no run.")]),
+    ...(shown.length > 0 ? shown : [paragraph("No published number and no run.")]),
     ...failureBlocks(runs, armTitleOf),
     ...(runs.length === 0
       ? []
@@ -118,30 +123,117 @@ function sectionTitle(protocol: ProtocolName, runs: number): string {
   return runs === 0 ? `Protocol ${protocol}: not run` : `Protocol ${protocol}`;
 }
 
-function publishedDifferenceBlocks(page: PaperPage): Block[] {
+function publishedDifferenceBlocks(page: Paper<ArmTitle>): Block[] {
   if (page.publishedDifferences.length === 0) return [];
-  return [heading(2, "Published differences"), {
-    kind: "table",
-    caption: "Differences that the paper states without the numbers they are made of",
-    columns: [
-      { title: "Data set", align: "left" },
-      { title: "Model", align: "left", names: true },
-      { title: "Bits", align: "left" },
-      { title: "Baseline", align: "left" },
-      { title: "Published difference", align: "right" },
-      { title: "Source", align: "left" },
-      { title: "Verdict", align: "left" },
-      { title: "Because", align: "left" },
-    ],
-    rows: page.publishedDifferences.map((item) => [
-      datasetTitle(item.dataset),
-      modelTitle(item.model),
-      item.weightBits === null ? "unknown" : bitsTitle(item),
-      item.baseline ?? "unknown",
-      signed(item.differencePoints),
-      item.source,
-      { text: verdictTitle("not_comparable"), verdict: "not_comparable" },
-      item.reason ?? "",
+  const caption = "Differences that the paper states without the numbers they are made of";
+  return [
+    heading(2, "Published differences"),
+    tableOf(caption, page.publishedDifferences, {
+      fields: [
+        words("Data set", ({ dataset }) => datasetTitle(dataset)),
+        naming("Model", ({ model }) => modelTitle(model)),
+        words("Bits", (item) => item.weightBits === null ? "unknown" : bitsTitle(item)),
+        words("Baseline", ({ baseline }) => baseline ?? "unknown"),
+        numbers("Published difference", ({ differencePoints }) => signed(differencePoints)),
+        words("Source", ({ source }) => source),
+        words("Verdict", () => ({ text: verdictTitle("not_comparable"), verdict: "not_comparable" })),
+        words("Because", ({ reason }) => reason ?? ""),
+      ],
+    }),
+  ];
+}
+
+/** Results of other tools beside ours, then each tool's own; nothing where nothing was imported. */
+function importedBlocks(imported: readonly ImportedSection[], ours: readonly ReportSection[]): Block[] {
+  if (imported.length === 0) return [];
+  const groups = Map.groupBy(imported, ({ table, protocol }) => `${table.table.id} ${protocol}`);
+  return [
+    heading(2, "Results of other tools"),
+    paragraph(
+      "Imported with --import, not run by Requant and in no mean of ours. The rules are the same: mean over seeds, " +
+        "differences paired by seed to the tool's own LSQ and full precision, verdicts from them. What the tool did is as its " +
+        "file says.",
+    ),
+    ...[...groups.values()].map((sections) => besideOurs(sections, ours)),
+    ...imported.flatMap(({ tool, protocol, table, notes }) => [
+      ...resultBlocks({
+        ...table,
+        table: { ...table.table, title: `${tool}: ${table.table.title}, protocol ${protocol}` },
+      }),
+      ...listSection(paragraph(`Notes of ${tool}:`), { items: notes }),
     ]),
-  }];
+  ];
+}
+
+/** Our mean of the same cell and protocol, then a column a tool. */
+function besideOurs(sections: readonly ImportedSection[], ours: readonly ReportSection[]): Block {
+  const { protocol, table: { table } } = sections[0]!;
+  const own = ours.filter((section) => section.protocol === protocol).flatMap(({ tables }) =>
+    tables.filter((candidate) => candidate.table.id === table.id).flatMap(({ rows }) => rows)
+  );
+  const rows = new Map(sections.flatMap((section) => section.table.rows).map((row) => [cellName(row), row]));
+  const find = (all: readonly ReportRow[], row: ReportRow) => all.find((other) => cellName(other) === cellName(row));
+  return tableOf(`${table.title}, protocol ${protocol}: other tools beside ours`, [...rows.values()], {
+    fields: [
+      ...NAMES,
+      numbers("Published", ({ published }) => published?.top1Percent == null ? "" : points(published.top1Percent)),
+      numbers("Requant, mean ± sd (n)", (row) => textOf(find(own, row))),
+      ...sections.map((section) =>
+        numbers<ReportRow>(`${section.tool}, mean ± sd (n)`, (row) => textOf(find(section.table.rows, row)))
+      ),
+    ],
+  });
+}
+
+function cellName({ model, arm, weightBits, activationBits }: ReportRow): string {
+  return `${model} ${arm.id} ${weightBits} ${activationBits}`;
+}
+
+function textOf(row: ReportRow | undefined): string {
+  return row === undefined ? "" : meanText(row);
+}
+
+/** Between an arm and what replaced a part of it: `fpq@pact` is FPQ on PACT's quantizer. */
+const VARIANT_MARK = "@";
+
+/** An item a kind of run; nothing where there is none. */
+export function leftOutItems(page: Paper<ArmTitle>, { cells, heldOut, outdated }: Aggregate): string[] {
+  const trials = runsOf(page, heldOut), old = runsOf(page, outdated);
+  const variants = cells.flatMap(({ done, notDone }) => [...done, ...notDone]).filter((run) => isVariant(page, run));
+  const versions = [...new Set(old.map(versionText))].sort().join("; ");
+  return [
+    ...(trials.length > 0
+      ? [
+        `${counted(trials.length, "run")} on held-out training images, which choose hyper-parameters and are no result`,
+      ]
+      : []),
+    ...(old.length > 0
+      ? [
+        `${counted(old.length, "run")} of an older version (${versions}): the code has changed what they compute`,
+      ]
+      : []),
+    ...(variants.length > 0
+      ? [
+        `${counted(variants.length, "run")} of an arm with a part replaced (${
+          armsOf(variants)
+        }), which is not the paper's`,
+      ]
+      : []),
+  ];
+}
+
+/** An arm of the page with a part replaced, which no table of the page lists. */
+function isVariant(page: Paper<ArmTitle>, { cell }: Result): boolean {
+  const [base, part] = cell.arm.split(VARIANT_MARK);
+  return part !== undefined && page.arms.some(({ id }) => id === base) &&
+    !page.tables.some(({ arms }) => arms.some(({ id }) => id === cell.arm));
+}
+
+function armsOf(runs: readonly Result[]): string {
+  return [...new Set(runs.map(({ cell }) => cell.arm))].sort().join(", ");
+}
+
+function versionText({ version }: Result): string {
+  const { recipe, quantizer, revision } = version!;
+  return `recipe ${recipe}${quantizer === null ? "" : `, ${quantizer} ${revision}`}`;
 }

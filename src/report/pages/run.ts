@@ -1,11 +1,23 @@
 /** The page of one run: what was asked, what came out, what computed it. */
 import type { Epoch, RunRecord } from "../../record/record.ts";
 import type { RunSpec } from "../../record/spec.ts";
-import { cellKey } from "../judge/aggregate.ts";
-import { type Block, type FigureBlock, heading, paragraph, type TableCell } from "./blocks.ts";
-import { spread } from "../render/figures/panel_figure.ts";
-import { runCurveDrawing } from "../render/figures/run_curve.ts";
-import { bitsTitle, datasetTitle, modelTitle, points } from "../labels.ts";
+import { cellOf } from "../read/result.ts";
+import {
+  type Block,
+  type Field,
+  type FigureBlock,
+  heading,
+  naming,
+  numbers,
+  paragraph,
+  type TableCell,
+  tableOf,
+  words,
+} from "./blocks.ts";
+import { spread } from "./figures.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { points } from "../labels.ts";
 
 /** Epochs in the table under the curve. */
 const MAXIMUM_EPOCHS = 20;
@@ -26,7 +38,7 @@ export interface RunPageContext {
 
 /** `LSQ, ResNet-20, W2A2, seed 0`. */
 export function runTitle({ spec }: RunRecord, armTitle: string): string {
-  return `${armTitle}, ${modelTitle(spec.model)}, ${bitsTitle(cellKey(spec))}, seed ${spec.seed}`;
+  return `${armTitle}, ${modelTitle(spec.model)}, ${bitsTitle(cellOf(spec))}, seed ${spec.seed}`;
 }
 
 /** The page of one run. */
@@ -71,14 +83,10 @@ function logTail({ log }: RunRecord): Block[] {
 
 type Fact = readonly [name: string, value: TableCell];
 
+const FACT_FIELDS = [naming<Fact>("Name", ([name]) => name), words<Fact>("Value", ([, value]) => value)];
+
 function facts(caption: string, rows: readonly Fact[]): Block {
-  return {
-    kind: "table",
-    caption,
-    columns: [{ title: "Name", align: "left", names: true }, { title: "Value", align: "left" }],
-    rows,
-    ordered: true,
-  };
+  return tableOf(caption, rows, { fields: FACT_FIELDS, ordered: true });
 }
 
 function resultFacts(run: RunRecord): Fact[] {
@@ -122,7 +130,7 @@ function numberText(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 
-function curveFigure({ id, curve, spec }: RunRecord): Block[] {
+function curveFigure({ curve, spec }: RunRecord): Block[] {
   if (curve.length === 0) return [];
   const images = spec.dataset.evaluateOn === "test" ? "test" : "held-out";
   const caption = `Top-1 by epoch, percent. Full line: ${images} images; dashed grey line: training images`;
@@ -135,35 +143,34 @@ function curveFigure({ id, curve, spec }: RunRecord): Block[] {
       kind: "figure",
       id: "run-curve",
       caption,
-      svg: runCurveDrawing(curve, { id: `run-${id}`, title: caption, description }),
+      description,
+      drawing: {
+        kind: "curve",
+        test: curve.map(({ testTop1Percent }) => testTop1Percent),
+        train: curve.map(({ trainTop1Percent }) => trainTop1Percent),
+      },
       data: curveTable(curve),
     },
   ];
 }
 
+const EPOCH_FIELDS: readonly Field<Epoch>[] = [
+  { ...numbers("Epoch", ({ epoch }) => String(epoch)), names: true },
+  numbers("Learning rate", ({ learningRate }) => numberText(learningRate)),
+  numbers("Training loss", ({ trainLoss }) => numberText(trainLoss)),
+  numbers("Training top-1", ({ trainTop1Percent }) => points(trainTop1Percent)),
+  numbers("Test loss", ({ testLoss }) => numberText(testLoss)),
+  numbers("Test top-1", ({ testTop1Percent }) => points(testTop1Percent)),
+];
+
 /** Of long curves every k-th epoch, and always the last. */
 function curveTable(curve: readonly Epoch[]): FigureBlock["data"] {
-  const metrics = Object.keys(curve.at(-1)!.metrics);
-  const titles = ["Learning rate", "Training loss", "Training top-1", "Test loss", "Test top-1", ...metrics];
-  return {
-    columns: [
-      { title: "Epoch", align: "right", names: true },
-      ...titles.map((title) => ({ title, align: "right" as const })),
+  return tableOf("", spread(curve.length, MAXIMUM_EPOCHS).map((number) => curve[number - 1]!), {
+    fields: [
+      ...EPOCH_FIELDS,
+      ...Object.keys(curve.at(-1)!.metrics).map((name) =>
+        numbers<Epoch>(name, ({ metrics }) => metrics[name] === undefined ? "" : numberText(metrics[name]))
+      ),
     ],
-    rows: spread(curve.length, MAXIMUM_EPOCHS).map((number) => {
-      const epoch = curve[number - 1]!;
-      return [
-        String(number),
-        numberText(epoch.learningRate),
-        numberText(epoch.trainLoss),
-        points(epoch.trainTop1Percent),
-        numberText(epoch.testLoss),
-        points(epoch.testTop1Percent),
-        ...metrics.map((name) => {
-          const value = epoch.metrics[name];
-          return value === undefined ? "" : numberText(value);
-        }),
-      ];
-    }),
-  };
+  });
 }

@@ -3,6 +3,7 @@ import { CsvError, parse } from "csv-parse/sync";
 import { z } from "zod";
 import { InputError } from "../../errors.ts";
 import { PROTOCOLS } from "../../record/spec.ts";
+import type { Result } from "./result.ts";
 
 const bits = z.string().regex(/^([1-9]|[12]\d|3[0-2])?$/, "must be empty or a whole number from 1 to 32")
   .transform((text) => text === "" ? null : Number(text));
@@ -97,16 +98,47 @@ function readCsv(text: string, source: string): Line[] {
 }
 
 function checkedColumns(names: readonly string[], source: string): string[] {
-  const missing = IMPORT_COLUMNS.filter((name) => !names.includes(name));
-  const unknown = names.filter((name) => !IMPORT_COLUMNS.includes(name));
-  if (missing.length === 0 && unknown.length === 0) return [...names];
+  const faults = Object.entries({
+    missing: IMPORT_COLUMNS.filter((name) => !names.includes(name)),
+    unknown: names.filter((name) => !IMPORT_COLUMNS.includes(name)),
+    "named twice": names.filter((name, index) => IMPORT_COLUMNS.includes(name) && names.indexOf(name) < index),
+  }).filter(([, columns]) => columns.length > 0);
+  if (faults.length === 0) return [...names];
   throw new InputError(
-    `Cannot import ${source} as its first line must name the columns ${IMPORT_COLUMNS.join(", ")}: ` +
-      [
-        missing.length > 0 ? `missing ${missing.join(", ")}` : "",
-        unknown.length > 0 ? `unknown ${unknown.join(", ")}` : "",
-      ].filter((part) => part !== "").join("; "),
+    `Cannot import ${source} as its first line must name the columns ${IMPORT_COLUMNS.join(", ")}, each once: ` +
+      faults.map(([fault, columns]) => `${fault} ${[...new Set(columns)].join(", ")}`).join("; "),
   );
+}
+
+/**
+ * Results of one tool's runs of one table. A quantized run starts from the tool's full-precision run of the same seed, model
+ * and protocol, if there is one.
+ */
+export function importedResults(runs: readonly ImportedRun[]): Result[] {
+  return runs.map((run): Result => {
+    const { protocol, dataset, model, method: arm, w_bits, a_bits, seed, tool, place } = run;
+    const teacher = w_bits === null
+      ? undefined
+      : runs.find((other) =>
+        other.w_bits === null && other.seed === seed && other.model === model && other.protocol === protocol
+      );
+    return {
+      id: place,
+      cell: { protocol, dataset, model, arm, weightBits: w_bits, activationBits: a_bits },
+      seed,
+      evaluateOn: "test",
+      version: null,
+      terms: { tool },
+      ground: tool,
+      top1: run.top1_percent,
+      start: teacher === undefined ? null : { id: teacher.place, seed, network: null },
+      startedAt: null,
+      data: null,
+      network: null,
+      curve: null,
+      origin: null,
+    };
+  });
 }
 
 function lowered(text: string): string {

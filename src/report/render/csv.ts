@@ -1,79 +1,74 @@
+/** The cells of a paper as CSV: tidy, a row a cell; and wide, as the papers print them. */
 import * as aq from "arquero";
+import { bitsTitle } from "../../catalog/bits.ts";
 import type { ReportRow, ReportSection } from "../judge/tables.ts";
 
-/** The columns of the tidy CSV, a row a cell. */
-export const CSV_COLUMNS = [
-  "paper",
-  "table",
-  "dataset",
-  "model",
-  "method",
-  "w_bits",
-  "a_bits",
-  "variant",
-  "protocol",
-  "published",
-  "mean",
-  "sd",
-  "n",
-  "diff_to_lsq",
-  "diff_low",
-  "diff_high",
-  "gap_to_fp",
-  "verdict",
-  "reason",
-  "holm_p",
-  "by_seed",
-] as const;
+type Value = string | number | null;
 
-/** A cell as a flat row; null: unknown, or not a number of this row. */
-export type TidyRow = Readonly<Record<typeof CSV_COLUMNS[number], string | number | null>>;
+/** The columns of the tidy CSV and their values; null: unknown, or not a number of this row. */
+const TIDY = {
+  paper: (_row, paper) => paper,
+  table: ({ table }) => table,
+  dataset: ({ dataset }) => dataset,
+  model: ({ model }) => model,
+  method: ({ arm }) => arm.id,
+  w_bits: ({ weightBits }) => weightBits,
+  a_bits: ({ activationBits }) => activationBits,
+  variant: ({ arm }) => arm.label,
+  protocol: ({ protocol }) => protocol,
+  published: ({ published }) => published?.top1Percent ?? null,
+  mean: ({ mean }) => rounded(mean),
+  sd: ({ sd }) => rounded(sd),
+  n: ({ n }) => n,
+  diff_to_lsq: ({ differenceToLsq }) => rounded(differenceToLsq?.mean),
+  diff_low: ({ differenceToLsq }) => rounded(differenceToLsq?.interval?.low),
+  diff_high: ({ differenceToLsq }) => rounded(differenceToLsq?.interval?.high),
+  gap_to_fp: ({ gapToFp }) => rounded(gapToFp?.mean),
+  verdict: ({ verdict }) => verdict.name,
+  reason: ({ verdict }) => verdict.reason,
+  holm_p: ({ holmP }) => rounded(holmP),
+  by_seed: ({ seeds }) => seeds.map(({ seed, top1Percent }) => `${seed}:${rounded(top1Percent)}`).join(" "),
+} as const satisfies Record<string, (row: ReportRow, paper: string) => Value>;
+
+/** One cell of a paper as a flat row. */
+export function tidyRow(paper: string, row: ReportRow): Readonly<Record<keyof typeof TIDY, Value>> {
+  const entries = Object.entries(TIDY).map(([name, value]) => [name, value(row, paper)]);
+  return Object.fromEntries(entries);
+}
 
 /**
- * All rows of a paper as CSV. Empty: unknown, or not a number of this row. `variant` is `reconstruction`, `stand-in` or
- * empty; accuracies and differences are in percent and points with up to 4 decimals. `by_seed` is `0:89.4 1:89.9`: seed and accuracy of each finished run.
+ * All rows of a paper. Empty: unknown, or not a number of this row. `variant` is `reconstruction`, `stand-in` or empty;
+ * accuracies and differences are in percent and points with up to 4 decimals. `by_seed` is `0:89.4 1:89.9`: seed and
+ * accuracy of each finished run.
  */
 export function toCsv(paper: string, sections: readonly ReportSection[]): string {
-  const rows = sections.flatMap(({ tables }) => tables.flatMap(({ rows }) => rows.map((row) => tidyRow(paper, row))));
-  return csvText(CSV_COLUMNS, rows);
+  const rows = rowsOf(sections).map((row) => tidyRow(paper, row));
+  return rows.length === 0 ? Object.keys(TIDY).join(",") + "\n" : csvText(aq.from(rows));
 }
 
-/** Rows as CSV with a header line. */
-export function csvText(
-  columns: readonly string[],
-  rows: readonly Readonly<Record<string, string | number | null>>[],
-): string {
-  if (rows.length === 0) return columns.join(",") + "\n";
-  const byName = Object.fromEntries(columns.map((name) => [name, rows.map((row) => row[name] ?? null)]));
-  return aq.table(byName).toCSV().trimEnd() + "\n";
+/**
+ * A row a method and width, and for each model the columns `<model>_published`, `<model>_mean`, `<model>_sd` and `<model>_n`.
+ * Empty: no such cell, or no such number.
+ */
+export function toWideCsv(paper: string, sections: readonly ReportSection[]): string {
+  const values = rowsOf(sections).flatMap((row) => {
+    const { table, dataset, protocol, model, published, mean, sd, n } = row;
+    const key = { paper, table, dataset, protocol, bits: bitsTitle(row), method: row.arm.id };
+    return Object.entries({ published: published?.top1Percent ?? null, mean: rounded(mean), sd: rounded(sd), n })
+      .map(([name, value]) => ({ ...key, column: `${model}_${name}`, value }));
+  });
+  if (values.length === 0) return "paper,table,dataset,protocol,bits,method\n";
+  const { column: _column, value: _value, ...key } = values[0]!;
+  return csvText(aq.from(values).groupby(Object.keys(key)).pivot("column", "value", { sort: false }));
 }
 
-/** One cell of a paper. */
-export function tidyRow(paper: string, row: ReportRow): TidyRow {
-  const { differenceToLsq: difference } = row;
-  return {
-    paper,
-    table: row.table,
-    dataset: row.dataset,
-    model: row.model,
-    method: row.arm.id,
-    w_bits: row.weightBits,
-    a_bits: row.activationBits,
-    variant: row.arm.label,
-    protocol: row.protocol,
-    published: row.published?.top1Percent ?? null,
-    mean: rounded(row.mean),
-    sd: rounded(row.sd),
-    n: row.n,
-    diff_to_lsq: rounded(difference?.mean),
-    diff_low: rounded(difference?.interval?.low),
-    diff_high: rounded(difference?.interval?.high),
-    gap_to_fp: rounded(row.gapToFp?.mean),
-    verdict: row.verdict.name,
-    reason: row.verdict.reason,
-    holm_p: rounded(row.holmP),
-    by_seed: row.seeds.map(({ seed, top1Percent }) => `${seed}:${rounded(top1Percent)}`).join(" "),
-  };
+/** The rows of all sections and tables. */
+export function rowsOf(sections: readonly ReportSection[]): ReportRow[] {
+  return sections.flatMap(({ tables }) => tables.flatMap(({ rows }) => rows));
+}
+
+function csvText(table: aq.ColumnTable): string {
+  return table.toCSV().trimEnd() + "\n";
 }
 
 /** Up to 4 decimals. */

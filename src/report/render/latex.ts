@@ -1,7 +1,9 @@
-import { bitsTitle, modelTitle, points, signed, verdictTitle } from "../labels.ts";
-import { armTitle } from "../pages/result_table.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import { points, signed, verdictTitle } from "../labels.ts";
+import { armTitle } from "../pages/results.ts";
 import type { ReportRow, ReportSection, ReportTable } from "../judge/tables.ts";
-import type { PaperPage } from "../../catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 
 /** Rows that fit on a page of article at 10 points with their caption; a heading over a group counts as one. */
 const ROWS_A_PAGE = 40;
@@ -13,7 +15,7 @@ const CAPTION =
  * The tables of a paper for LaTeX with package `booktabs`, one `table` environment a table and protocol, or several where
  * it would not fit on a page; model and bits stand once above their rows.
  */
-export function toLatex({ id, title }: PaperPage, sections: readonly ReportSection[]): string {
+export function toLatex({ id, title }: Paper<ArmTitle>, sections: readonly ReportSection[]): string {
   const tables = sections.flatMap(({ protocol, tables }) =>
     tables.flatMap((table) => environments(table, { paper: id, protocol }))
   );
@@ -106,7 +108,7 @@ const SPECIAL: Readonly<Record<string, string>> = {
   "^": "\\textasciicircum{}",
 };
 
-/** Characters that LaTeX would take for commands, made literal. */
+/** Text on one line, with characters literal that LaTeX would take for commands. */
 function escaped(text: string): string {
-  return text.replace(/[\\~^&%$#_{}]/g, (character) => SPECIAL[character] ?? `\\${character}`);
+  return text.replace(/\s+/g, " ").replace(/[\\~^&%$#_{}]/g, (character) => SPECIAL[character] ?? `\\${character}`);
 }

@@ -1,6 +1,7 @@
-import { type Block, cellText, type Column } from "../pages/blocks.ts";
+import { markdownTable } from "markdown-table";
+import { type Block, cellText, type TableBlock } from "../pages/blocks.ts";
 
-/** A page as GitHub-flavoured Markdown, tables padded so that they read well as text too. */
+/** Writes a page as GitHub-flavoured Markdown, tables padded so that they read well as text too. */
 export function toMarkdown(blocks: readonly Block[]): string {
   return blocks.flatMap(block).join("\n\n") + "\n";
 }
@@ -12,42 +13,62 @@ const SITE = "site";
 function block(part: Block): string | readonly [] {
   switch (part.kind) {
     case "banner":
-      return `> **${escaped(part.text)}**`;
+      return `> **${inline(part.text)}**`;
     case "heading":
-      return `${"#".repeat(part.level)} ${escaped(part.text)}`;
+      return `${"#".repeat(part.level)} ${inline(part.text).replace(/(^|\s)(?=#+$)/, "$1\\")}`;
     case "paragraph":
-      return escaped(part.text);
+      return opening(part.text);
     case "list":
-      return part.items.map((item, index) => `${part.ordered ? `${index + 1}.` : "-"} ${escaped(item)}`).join("\n");
+      return part.items.map((item, index) => `${part.ordered ? `${index + 1}.` : "-"} ${opening(item)}`).join("\n");
     case "commands":
       return ["```sh", ...part.lines, "```"].join("\n");
     case "links":
-      return part.items.map(({ text, href }) => `- [${escaped(text)}](${SITE}/${href})`).join("\n");
+      return part.items.map(({ text, href }) => `- [${inline(text, /!(?=\[)|[[\]]/g)}](${SITE}/${target(href)})`).join(
+        "\n",
+      );
     case "figure":
       return [];
     case "table":
-      return `**${escaped(part.caption)}**\n\n${
-        table(part.columns, part.rows.map((row) => row.map((cell) => escaped(cellText(cell)).replaceAll("|", "\\|"))))
-      }`;
+      return `**${inline(part.caption)}**\n\n${table(part)}`;
   }
 }
 
-function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const widths = columns.map(({ title }, index) => Math.max(3, title.length, ...rows.map((row) => row[index]!.length)));
-  const line = (cells: readonly string[]) =>
-    `| ${
-      cells.map((cell, index) =>
-        columns[index]!.align === "right" ? cell.padStart(widths[index]!) : cell.padEnd(widths[index]!)
-      ).join(" | ")
-    } |`;
-  const rule = columns.map(({ align }, index) =>
-    align === "right" ? `${"-".repeat(widths[index]! - 1)}:` : "-".repeat(widths[index]!)
+function table({ columns, rows }: TableBlock): string {
+  const cell = (text: string) => inline(text).replaceAll("|", "\\|");
+  return markdownTable(
+    [columns.map(({ title }) => cell(title)), ...rows.map((row) => row.map((item) => cell(cellText(item))))],
+    { align: columns.map(({ align }) => align === "right" ? "right" : null) },
   );
-  return [line(columns.map(({ title }) => title)), line(rule), ...rows.map(line)].join("\n");
 }
 
-/** On one line, and what Markdown or HTML would take for markup made literal. */
-function escaped(text: string): string {
-  return text.replace(/\s*\n\s*/g, " ").replace(/[\\*`~]/g, "\\$&").replace(/&(?=[#\w]+;)/g, "&amp;")
-    .replace(/<(?=[A-Za-z/!?])/g, "&lt;");
+/** Breaks of a line, for some reader or other. */
+const BREAKS = /\s*[\n\r\v\f\u0085\u2028\u2029]\s*/g;
+
+/** Text that is surely no markup. */
+const PLAIN = /^(?!\s)[\p{L}\p{N} ,;%±+-]*(?:\.\d[\p{L}\p{N} ,;%±+-]*)*(?<!\s)$/u;
+
+/** Brackets of images, footnotes and links. */
+const MARKUP_BRACKETS = /!(?=\[)|\[(?=\^)|\](?=[[(])/g;
+
+/**
+ * Text on one line, with everything literal that Markdown or HTML would take for markup. Brackets alone are text (`[+0.1,
+ * +0.9]`); only those that would make a link, an image or a footnote are escaped. Addresses stay text too.
+ */
+function inline(text: string, brackets = MARKUP_BRACKETS): string {
+  if (PLAIN.test(text)) return text; // most cells: a large page has a million of them
+  return text.trim().replace(BREAKS, " ").replace(/[\\*`~]/g, "\\$&")
+    .replace(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, "\\_")
+    .replace(brackets, "\\$&").replace(/:(?=\/\/)|(?<=www)\.|@(?=[\w.-]+\.\w)/gi, "\\$&")
+    .replace(/&(?=[#\w]+;)/g, "&amp;").replace(/<(?=[A-Za-z/!?])/g, "&lt;");
+}
+
+/** Text at the start of a block, where more is markup: headings, quotes, lists, tasks, rules and targets of links. */
+function opening(text: string): string {
+  return inline(text)
+    .replace(/^(?:#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[-=]+$|\[(?=[ xX]\]\s|[^\]]*\]:))/, "\\$&")
+    .replace(/^(\d{1,9})(?=[.)](?:\s|$))/, "$1\\");
+}
+
+function target(href: string): string {
+  return encodeURI(href).replace(/[()]/g, (character) => character === "(" ? "%28" : "%29");
 }

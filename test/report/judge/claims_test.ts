@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { PAPERS } from "../../../benchmarks/mod.ts";
-import { aggregate } from "../../../src/report/judge/aggregate.ts";
 import { type ClaimResult, claimResults, OWN_FP } from "../../../src/report/judge/claims.ts";
 import { claimBlocks } from "../../../src/report/pages/claims.ts";
-import type { Claim, PaperPage } from "../../../src/catalog/paper.ts";
+import type { ArmTitle, Claim, Paper } from "../../../src/catalog/paper.ts";
 import type { Measurement } from "../../../src/record/measurement.ts";
 import type { RunRecord } from "../../../src/record/record.ts";
-import { PAGE, record, runs } from "../fixtures.ts";
+import { aggregateOf, PAGE, record, runs } from "../fixtures.ts";
 
 const W2A2 = { weights: 2, activations: 2 } as const;
 
@@ -27,13 +26,13 @@ const CLAIM: Claim = {
 
 interface Ground {
   readonly claim?: Partial<Claim>;
-  readonly page?: Partial<PaperPage>;
+  readonly page?: Partial<Paper<ArmTitle>>;
   readonly measurements?: readonly Measurement[];
 }
 
 function result(records: readonly RunRecord[], { claim, page, measurements = [] }: Ground = {}): ClaimResult {
   const own = { ...PAGE, ...page, claims: [{ ...CLAIM, ...claim }] };
-  return claimResults(own, { aggregate: aggregate(records), measurements })[0]!;
+  return claimResults(own, { aggregate: aggregateOf(records), measurements })[0]!;
 }
 
 const LSQ = runs({ arm: "lsq" }, [88, 88.3, 87.9]);
@@ -165,7 +164,7 @@ function traced(record: RunRecord, trace: number, probes = 16): Measurement {
     values: { trace, standardError: 1, relativeTrace: 0, relativeStandardError: 0 },
     epochs: [],
     environment: record.environment,
-    dataSha256: "00",
+    dataSha256: "0".repeat(64),
     seconds: 1,
   };
 }
@@ -194,6 +193,15 @@ Deno.test("claimResults() pairs no measurements of different options", () => {
   assert.match(verdict.reason, /, no run, measured alike, of lsq with a common seed$/);
 });
 
+Deno.test("claimResults() pairs no measurements on different data", () => {
+  const elsewhere = GAIN.map((item) => ({ ...traced(item, 700), dataSha256: "11" }));
+  const { verdict } = result([...LSQ, ...GAIN], {
+    claim: FLATTER,
+    measurements: [...LSQ.map((item) => traced(item, 1000)), ...elsewhere],
+  });
+  assert.match(verdict.reason, /, no run, measured alike, of lsq with a common seed$/);
+});
+
 Deno.test("claimResults() refuses a measurement without the number of the claim", () => {
   const claim = { ...FLATTER, quantity: { ...FLATTER.quantity, quantity: "Tr K" } };
   assert.throws(() => result([...LSQ, ...GAIN], { claim, measurements: [traced(GAIN[0]!, 1)] }), {
@@ -204,7 +212,7 @@ Deno.test("claimResults() refuses a measurement without the number of the claim"
 
 Deno.test("claimBlocks() has a row a claim and a row an evidence", () => {
   const page = { ...PAGE, claims: [CLAIM] };
-  const blocks = claimBlocks(page, claimResults(page, { aggregate: aggregate([...LSQ, ...GAIN]), measurements: [] }));
+  const blocks = claimBlocks(page, claimResults(page, { aggregate: aggregateOf([...LSQ, ...GAIN]), measurements: [] }));
   const tables = blocks.flatMap((block) => block.kind === "table" ? [block.rows] : []);
   assert.deepEqual(tables[0]![0]!.slice(0, 2), ["Good beats LSQ by 1.50", "Table 1"]);
   assert.deepEqual(tables[1], [[
@@ -223,18 +231,17 @@ Deno.test("claimBlocks() has a row a claim and a row an evidence", () => {
 
 Deno.test("a paper's claims have ids of their own, and are about arms and widths of its page", () => {
   for (const id of ["mec", "fpq", "cr"]) {
-    assert.ok(PAPERS.find((paper) => paper.id === id)!.page.claims!.length > 0, id);
+    assert.ok(PAPERS.find((paper) => paper.id === id)!.claims!.length > 0, id);
   }
-  for (const { id, page } of PAPERS) {
-    const claims = page.claims ?? [];
+  for (const { id, claims = [], tables, arms: rows } of PAPERS) {
     assert.equal(new Set(claims.map((claim) => claim.id)).size, claims.length, id);
-    const arms = new Set(page.arms.map((arm) => arm.id));
+    const arms = new Set(rows.map((arm) => arm.id));
     for (const claim of claims) {
       assert.ok(arms.has(claim.arm), `${claim.id}: ${claim.arm}`);
       assert.ok(claim.baseline === OWN_FP || arms.has(claim.baseline), `${claim.id}: ${claim.baseline}`);
       assert.ok(
-        page.tables.some(({ dataset, arms, bits }) =>
-          dataset === claim.dataset && arms.includes(claim.arm) &&
+        tables.some(({ dataset, arms, bits }) =>
+          dataset === claim.dataset && arms.some(({ id }) => id === claim.arm) &&
           claim.bits.some((own) =>
             bits.some((other) => other.weights === own.weights && other.activations === own.activations)
           )
@@ -246,7 +253,7 @@ Deno.test("a paper's claims have ids of their own, and are about arms and widths
 });
 
 Deno.test("FPQ's claims have the sizes that the paper prints", () => {
-  const claims = PAPERS.find(({ id }) => id === "fpq")!.page.claims!;
+  const claims = PAPERS.find(({ id }) => id === "fpq")!.claims!;
   const size = (id: string) => claims.find((claim) => claim.id === id)!.published;
   assert.equal(size("fpq-lsq-cifar10-resnet18-w2a2"), 0.51); // 88.11 - 87.60
   assert.equal(size("fpq-lsq-cifar100-resnet18-w2a2"), -0.07); // 71.73 - 71.80

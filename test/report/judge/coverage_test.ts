@@ -4,8 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { type Stream, stream } from "../../../src/random/stream.ts";
-import { mean, standardDeviation } from "../../../src/report/judge/statistics/paired.ts";
-import type { Interval } from "../../../src/report/judge/statistics/basics.ts";
+import { type Interval, mean, standardDeviation } from "../../../src/report/judge/statistics/basics.ts";
 import { bcaInterval, bootstrapMeans, quantileOf } from "../../../src/report/judge/statistics/bootstrap.ts";
 import { tFactor, tInterval } from "../../../src/report/judge/statistics/student.ts";
 

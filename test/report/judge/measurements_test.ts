@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import {
   cellQuantities,
   headline,
+  kindOf,
   measuredCells,
-  measurementTable,
-  parseMeasurements,
   seriesOf,
   withError,
 } from "../../../src/report/judge/measurements.ts";
-import { kindOf } from "../../../src/report/judge/measurement_kinds.ts";
+import { measurementTable } from "../../../src/report/pages/measurements.ts";
+import { parseMeasurements } from "../../../src/report/read/records.ts";
 import { MEASUREMENTS } from "../../../src/measure/mod.ts";
 import type { Measurement } from "../../../src/record/measurement.ts";
 import { runId } from "../../../src/record/spec.ts";
@@ -25,7 +25,7 @@ function trace(seed: number, value: number, changes: Partial<Measurement> = {}):
     values: { trace: value, standardError: 3, relativeTrace: value / 100, relativeStandardError: 0.1 },
     epochs: [],
     environment: record().environment,
-    dataSha256: "a",
+    dataSha256: "a".repeat(64),
     seconds: 1,
     ...changes,
   };
@@ -69,7 +69,10 @@ Deno.test("parseMeasurements() reads what was written, and names the line that i
   const lines = [trace(0, 10), CODING].map((item) => JSON.stringify(item)).join("\n") + "\n\n";
   assert.deepEqual(parseMeasurements(lines, "m.jsonl"), [trace(0, 10), CODING]);
   const cases: [string, RegExp][] = [
-    ['{"schema":1', /^Cannot read line 1 of m\.jsonl as it is not complete JSON: delete the line or measure again$/],
+    [
+      '{"schema":1',
+      /^Cannot read line 1 of m\.jsonl as it is not complete JSON \(\{"schema":1\): delete the line or measure again$/,
+    ],
     [JSON.stringify({ ...CODING, schema: 2 }), /^Cannot read the measurement in line 1 of m\.jsonl as schema: /],
     [JSON.stringify({ ...CODING, extra: 1 }), /^Cannot read the measurement in line 1 of m\.jsonl as it: /],
     [JSON.stringify({ ...CODING, values: { a: null } }), /as values\.a: /],
@@ -103,6 +106,10 @@ Deno.test("measuredCells() groups by cell, counts a run once, and refuses to mix
   assert.throws(() => measuredCells([old, trace(1, 2, { spec: elsewhere, run: runId(elsewhere) })], "hessian_trace"), {
     name: "InputError",
     message: /as their specs differ in more than seed and teacher: take one of them away$/,
+  });
+  assert.throws(() => measuredCells([old, trace(1, 2, { dataSha256: "b" })], "hessian_trace"), {
+    name: "InputError",
+    message: /as their data must be the same bytes: SHA-256 is a+ and b, so take one of them away$/,
   });
   const mixed = [trace(0, 10), trace(1, 20, { options: { ...trace(0, 0).options, probes: 4 } })];
   assert.throws(() => measuredCells(mixed, "hessian_trace"), {

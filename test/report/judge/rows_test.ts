@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
-import { aggregate } from "../../../src/report/judge/aggregate.ts";
 import { type Block, cellText } from "../../../src/report/pages/blocks.ts";
-import { leftOutItems } from "../../../src/report/pages/left_out.ts";
-import { statisticsBlocks } from "../../../src/report/pages/statistics.ts";
+import { leftOutItems } from "../../../src/report/pages/paper.ts";
+import { statisticsBlocks } from "../../../src/report/pages/results.ts";
 import { reportSections, type ReportTable } from "../../../src/report/judge/tables.ts";
-import type { PaperPage } from "../../../src/catalog/paper.ts";
+import type { ArmTitle, Paper } from "../../../src/catalog/paper.ts";
 import { REVISED, revisionOf } from "../../../src/catalog/revisions.ts";
 import type { RunRecord } from "../../../src/record/record.ts";
-import { PAGE, record, runs } from "../fixtures.ts";
+import { aggregateOf, PAGE, record, runs } from "../fixtures.ts";
 
 const LSQ = runs({ arm: "lsq" }, [88, 88.3, 87.9]);
 const GOOD = runs({ arm: "good" }, [89.4, 89.9, 89.4]);
+const FP = runs({ arm: "fp", bits: null }, [92, 92.2, 91.9]);
 
-function tableOf(records: readonly RunRecord[], page: PaperPage = PAGE): ReportTable {
-  return reportSections(page, aggregate(records)).find(({ protocol }) => protocol === "paper")!.tables[0]!;
+function tableOf(records: readonly RunRecord[], page: Paper<ArmTitle> = PAGE): ReportTable {
+  return reportSections(page, aggregateOf(records)).find(({ protocol }) => protocol === "paper")!.tables[0]!;
 }
 
-function rowOf(records: readonly RunRecord[], arm: string, page?: PaperPage) {
+function rowOf(records: readonly RunRecord[], arm: string, page?: Paper<ArmTitle>) {
   return tableOf(records, page).rows.find((row) => row.arm.id === arm && row.weightBits === 2)!;
 }
 
@@ -66,16 +66,45 @@ Deno.test("a verdict tells what is lost or not traceable on either side, and how
 
 Deno.test("runs that started from two trainings of a teacher, or ran on other data, are no pair", () => {
   const started = (arm: string, digests: readonly string[]) =>
-    runs({ arm }, [88, 88.3, 87.9]).map((item, seed) => ({ ...item, teacherSha256: digests[seed]!.repeat(64) }));
+    runs({ arm }, [88, 88.3, 87.9], FP).map((item, seed) => ({ ...item, teacherSha256: digests[seed]!.repeat(64) }));
   const records = [...started("lsq", ["a", "b", "c"]), ...started("good", ["a", "b", "d"])];
   assert.deepEqual(rowOf(records, "good").differenceToLsq!.pairs.map(({ seed }) => seed), [0, 1]);
   const moved = LSQ.map((item) => ({ ...item, dataSha256: "e".repeat(64) }));
   const good = GOOD.map((item) => ({ ...item, dataSha256: "f".repeat(64) }));
   assert.equal(rowOf([...moved, ...good], "good").differenceToLsq, null);
   assert.throws(
-    () => aggregate([LSQ[0]!, { ...moved[1]!, dataSha256: "0".repeat(64) }, moved[2]!]),
+    () => aggregateOf([LSQ[0]!, { ...moved[1]!, dataSha256: "0".repeat(64) }, moved[2]!]),
     /as their data must be the same bytes: SHA-256 is /,
   );
+});
+
+/** Good's and LSQ's seeds with a common start, and Good's seeds with a gap to full precision. */
+function paired(good: readonly RunRecord[], others: readonly RunRecord[]): [number[], number[]] {
+  const { differenceToLsq, gapToFp } = rowOf([...good, ...others], "good");
+  const seeds = (difference: typeof gapToFp) => difference?.pairs.map(({ seed }) => seed) ?? [];
+  return [seeds(differenceToLsq), seeds(gapToFp)];
+}
+
+Deno.test("a student whose teacher is another seed's or missing is in no pair, unless digests prove the start", () => {
+  const lsq = runs({ arm: "lsq" }, [88, 88.3, 87.9], FP), good = runs({ arm: "good" }, [89.4, 89.9, 89.3], FP);
+  assert.deepEqual(paired(good, [...FP, ...lsq]), [[0, 1, 2], [0, 1, 2]]);
+  const crossed = [...good.slice(0, 2), record({ arm: "good", seed: 2, top1Percent: 89.3, teacher: FP[0]!.id })];
+  assert.deepEqual(paired(crossed, [...FP, ...lsq]), [[0, 1], [0, 1]], "Good's seed 2 started from seed 0");
+  const both = [...lsq.slice(0, 2), record({ arm: "lsq", seed: 2, top1Percent: 87.9, teacher: FP[0]!.id })];
+  assert.deepEqual(paired(crossed, [...FP, ...both]), [[0, 1], [0, 1]], "both of seed 2 started from seed 0");
+  assert.deepEqual(paired(good, [...FP.slice(0, 2), ...lsq]), [[0, 1], [0, 1]], "the start of seed 2 is missing");
+  assert.deepEqual(paired(runs({ arm: "good" }, [89.4]), [...FP, ...lsq]), [[], []], "Good started from no network");
+  const proven = (items: readonly RunRecord[]) => items.map((item) => ({ ...item, teacherSha256: "a".repeat(64) }));
+  assert.deepEqual(paired(proven(good.slice(2)), [...FP.slice(0, 2), ...proven(lsq.slice(2))]), [[2], []]);
+  assert.deepEqual(paired(proven(crossed.slice(2)), [...FP, ...proven(both.slice(2))]), [[], []], "seed 0's, proven");
+});
+
+Deno.test("a teacher on other data than its student is no pair of it", () => {
+  const good = runs({ arm: "good" }, [89.4, 89.9], FP), moved = { ...FP[1]!, dataSha256: "e".repeat(64) };
+  assert.deepEqual(paired(good, [FP[0]!])[1], [0]);
+  const other = good.map((run) => ({ ...run, dataSha256: "e".repeat(64) }));
+  assert.deepEqual(paired(other, [FP[0]!, FP[1]!])[1], []);
+  assert.deepEqual(paired(other, [moved])[1], [1]);
 });
 
 Deno.test("Holm's correction is over the rows of a table with 3 common seeds", () => {
@@ -164,11 +193,11 @@ Deno.test("an arm with a part replaced and a trial enter no cell of a paper, and
   ];
   assert.equal(rowOf(records, "good").n, 3);
   assert.ok(tableOf(records).rows.every(({ arm }) => !arm.id.includes("@")));
-  assert.deepEqual(leftOutItems(PAGE, aggregate(records)), [
+  assert.deepEqual(leftOutItems(PAGE, aggregateOf(records)), [
     "1 run on held-out training images, which choose hyper-parameters and are no result",
     "2 runs of an arm with a part replaced (good@pact), which is not the paper's",
   ]);
-  assert.deepEqual(leftOutItems(PAGE, aggregate([...LSQ, ...GOOD])), []);
+  assert.deepEqual(leftOutItems(PAGE, aggregateOf([...LSQ, ...GOOD])), []);
 });
 
 Deno.test("statisticsBlocks() shows seeds, tests, controls and marks", () => {

@@ -1,10 +1,14 @@
 /** Against SciPy, statsmodels and rliable: test/golden/make_golden_statistics.py. */
 import assert from "node:assert/strict";
-import { pairedDifference } from "../../../src/report/judge/statistics/paired.ts";
-import type { Interval } from "../../../src/report/judge/statistics/basics.ts";
+import { holm, pairedDifference } from "../../../src/report/judge/statistics/paired.ts";
+import {
+  type Interval,
+  normalCdf,
+  normalQuantile,
+  tQuantile,
+  tTwoSided,
+} from "../../../src/report/judge/statistics/basics.ts";
 import { bcaOf } from "../../../src/report/judge/statistics/bootstrap.ts";
-import { normalCdf, normalQuantile, tQuantile, tTwoSided } from "../../../src/report/judge/statistics/distributions.ts";
-import { holm } from "../../../src/report/judge/statistics/holm.ts";
 import { predictionInterval, seedsNeeded } from "../../../src/report/judge/statistics/student.ts";
 import { suiteSummary, type TaskScores } from "../../../src/report/judge/statistics/suite.ts";
 

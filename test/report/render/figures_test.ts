@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { parseHTML } from "linkedom";
-import type { FigureBlock } from "../../../src/report/pages/blocks.ts";
-import { intervalDrawing, type IntervalRow } from "../../../src/report/render/figures/intervals.ts";
-import { measurementBlocks } from "../../../src/report/pages/measurement_blocks.ts";
-import { spread } from "../../../src/report/render/figures/panel_figure.ts";
-import { meanLine, panelDrawing } from "../../../src/report/render/figures/panels.ts";
-import { runCurveDrawing } from "../../../src/report/render/figures/run_curve.ts";
+import type { Drawing, FigureBlock, IntervalRow } from "../../../src/report/pages/blocks.ts";
+import { measurementBlocks } from "../../../src/report/pages/measurements.ts";
+import { meanLine, spread } from "../../../src/report/pages/figures.ts";
+import { figureSvg } from "../../../src/report/render/figures/figure_svg.ts";
 import type { Measurement } from "../../../src/record/measurement.ts";
 import { PAGE, record } from "../fixtures.ts";
 
-const TEXT = { id: "a", title: "A <title>", description: "Numbers & words" };
 const ROW: IntervalRow = { group: "Net, W2A2", label: "A", value: 1, low: 0, high: 2, seeds: [], published: 3 };
+
+/** The picture of a drawing. */
+function svgOf(drawing: Drawing): string {
+  const text = { id: "a", caption: "A <title>", description: "Numbers & words" };
+  return figureSvg({ kind: "figure", ...text, drawing, data: { columns: [], rows: [] } });
+}
 
 /** Numbers of an attribute of all elements that a selector finds. */
 function numbers(svg: string, selector: string, attribute: string): number[] {
@@ -21,7 +24,7 @@ function numbers(svg: string, selector: string, attribute: string): number[] {
 }
 
 Deno.test("drawings bear their title and description as text, and the same input gives the same bytes", () => {
-  const draw = () => intervalDrawing([ROW], { axis: { label: "points", zero: 0 }, text: TEXT });
+  const draw = () => svgOf({ kind: "intervals", rows: [ROW], axis: { label: "points", zero: 0 } });
   assert.equal(draw(), draw());
   assert.match(
     draw(),
@@ -31,13 +34,13 @@ Deno.test("drawings bear their title and description as text, and the same input
   assert.doesNotMatch(draw(), /<style|aria-label=|\d\.\d{3}/);
 });
 
-Deno.test("intervalDrawing() puts means, intervals and published values on one linear axis", () => {
+Deno.test("figureSvg() puts means, intervals and published values on one linear axis", () => {
   const rows: IntervalRow[] = [
     ROW,
     { ...ROW, label: "B", value: 2, low: null, high: null, published: null },
     { ...ROW, label: "C", value: null, low: null, high: null, published: 0 },
   ];
-  const svg = intervalDrawing(rows, { axis: { label: "points", zero: 0 }, text: TEXT });
+  const svg = svgOf({ kind: "intervals", rows, axis: { label: "points", zero: 0 } });
   const [one, two] = numbers(svg, "circle", "cx");
   const unit = two! - one!;
   assert.ok(unit > 20);
@@ -50,13 +53,13 @@ Deno.test("intervalDrawing() puts means, intervals and published values on one l
   assert.ok(Math.abs(diamonds[1]! - (one! - unit)) < 0.05, "published 0");
 });
 
-Deno.test("panelDrawing() has a panel a method, the mean bold and the baseline dashed in each", () => {
+Deno.test("figureSvg() has a panel a method, the mean bold and the baseline dashed in each", () => {
   const line = (...ys: number[]) => ys.map((y, index) => ({ x: index + 1, y }));
   const panels = [
     { label: "LSQ", lines: [line(1, 2, 3), line(3, 4, 5)] },
     { label: "Other", lines: [line(2, 3, 9)] },
   ];
-  const svg = panelDrawing(panels, { axes: { x: "Epoch", whole: true }, baseline: panels[0]!, text: TEXT });
+  const svg = svgOf({ kind: "panels", panels, axes: { x: "Epoch", whole: true }, baseline: panels[0]! });
   const groups = (attribute: string) => svg.match(new RegExp(`<g[^>]*${attribute}[^>]*>(?:(?!</g></g>).)*`))![0];
   assert.equal(groups('stroke-dasharray="4 3"').match(/<path/g)!.length, 2, "the baseline in both panels");
   assert.equal(groups('stroke-width="0.75"').match(/<path/g)!.length, 2, "two seeds of LSQ; a single line is the mean");
@@ -65,9 +68,15 @@ Deno.test("panelDrawing() has a panel a method, the mean bold and the baseline d
   assert.deepEqual(meanLine([line(1, 2, 3), line(3)]), line(2, 2, 3), "only lines that reach the place");
 });
 
-Deno.test("runCurveDrawing() draws higher accuracies higher, also for one epoch", () => {
+Deno.test("figureSvg() draws higher accuracies higher, also for one epoch", () => {
   const run = record({ epochs: 5 });
-  const svg = runCurveDrawing(run.curve, TEXT);
+  const drawn = (curve: typeof run.curve) =>
+    svgOf({
+      kind: "curve",
+      test: curve.map(({ testTop1Percent }) => testTop1Percent),
+      train: curve.map(({ trainTop1Percent }) => trainTop1Percent),
+    });
+  const svg = drawn(run.curve);
   const test = /stroke-width="2" points="([^"]+)"/.exec(svg)![1]!.split(" ").map((point) =>
     point.split(",").map(Number)
   );
@@ -76,7 +85,7 @@ Deno.test("runCurveDrawing() draws higher accuracies higher, also for one epoch"
   const slope = (test[4]![1]! - test[0]![1]!) / (tops[4]! - tops[0]!);
   assert.ok(slope < 0);
   test.forEach(([, y], index) => assert.ok(Math.abs(y! - test[0]![1]! - slope * (tops[index]! - tops[0]!)) < 0.2));
-  assert.equal(numbers(runCurveDrawing(run.curve.slice(0, 1), TEXT), "circle", "r").length, 2);
+  assert.equal(numbers(drawn(run.curve.slice(0, 1)), "circle", "r").length, 2);
 });
 
 Deno.test("spread() keeps the last place and at most the wanted number", () => {
@@ -97,7 +106,7 @@ function measured(arm: string, seed: number, changes: Partial<Measurement>): Mea
     values: { trace: 100, standardError: 3, relativeTrace: 1, relativeStandardError: 0.1 },
     epochs: [],
     environment,
-    dataSha256: "a",
+    dataSha256: "a".repeat(64),
     seconds: 1,
     ...changes,
   };

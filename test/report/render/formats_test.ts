@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { parse as parseCsv } from "csv-parse/sync";
 import { parse as parseYaml } from "yaml";
 import { IMPORT_COLUMNS, parseImport } from "../../../src/report/read/imported.ts";
-import { movedCells } from "../../../src/report/pages/moved_cells.ts";
-import { renderReports } from "../../../src/report/mod.ts";
+import { movedCells, renderReports } from "../../../src/report/mod.ts";
 import { PAGE, record, RECORDS, runs } from "../fixtures.ts";
 
 const FILES = rendered({});
@@ -165,6 +164,12 @@ Deno.test("parseImport() says which line and column is wrong", () => {
     message: /must name the columns paper, table, .*: missing paper, table/,
   });
   assert.throws(() => parseImport("papers," + HEADER, "mq.csv"), { message: /: unknown papers$/ });
+  // the last of two columns of one name would win
+  assert.throws(() => parseImport("seed," + HEADER, "mq.csv"), { message: /, each once: named twice seed$/ });
+  assert.throws(() => parseImport("tool,x,tool," + HEADER, "mq.csv"), { message: /: unknown x; named twice tool$/ });
+  assert.throws(() => parseImport(HEADER.replace("notes", "seed"), "mq.csv"), {
+    message: /: missing notes; named twice seed$/,
+  });
 });
 
 function imported(text: string): Map<string, string> {

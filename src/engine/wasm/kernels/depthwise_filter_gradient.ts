@@ -47,7 +47,7 @@ function readBy(tap: number, { inputs, outputs, stride, padding }: Axis): { firs
 
 interface Row {
   readonly sums: Float64Array;
-  /** Where the row's sums, images and gradients start. */
+  /** Starts of the row's sums, images and gradients. */
   readonly at: number;
   readonly x: number;
   readonly dy: number;

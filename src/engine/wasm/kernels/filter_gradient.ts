@@ -23,7 +23,7 @@ interface Grid {
   readonly size: number;
 }
 
-/** How many grid positions the last tap of an axis lies after the first of its phase. */
+/** Grid positions from the first tap of a phase of an axis to its last. */
 function roomFor({ taps, stride }: Axis): number {
   return Math.floor((taps - 1) / stride);
 }

@@ -31,7 +31,7 @@ interface Given {
   readonly depthwise: boolean;
 }
 
-/** What one phase of an axis computes: inputs first, first + stride, ..., `count` of them. */
+/** The inputs that one phase of an axis computes: first, first + stride, ..., `count` of them. */
 interface Phase {
   readonly first: number;
   readonly count: number;

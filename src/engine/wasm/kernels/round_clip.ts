@@ -7,7 +7,7 @@ import { floatsOf, integersOf, type KernelArguments, makeFloats, numberOf } from
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 
 /** The bits of a float32. */
-function bitsOf(value: number): number {
+export function bitsOf(value: number): number {
   return new Int32Array(Float32Array.of(value).buffer)[0]!;
 }
 

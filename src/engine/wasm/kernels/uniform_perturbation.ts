@@ -1,5 +1,5 @@
 /** `UniformPerturbation` of `../../ops.ts`. */
-import { uniformBlock } from "../../../random/noise.ts";
+import { uniformBlock } from "../../../random/philox.ts";
 import { floatsOf, integersOf, type KernelArguments, makeFloats, numberOf } from "../heap.ts";
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 

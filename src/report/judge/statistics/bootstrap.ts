@@ -1,7 +1,6 @@
 /** The bias-corrected and accelerated (BCa) bootstrap interval of a mean. */
 import { stream } from "../../../random/stream.ts";
-import { CONFIDENCE, type Interval, mean, quantile, sum } from "./basics.ts";
-import { normalCdf, normalQuantile } from "./distributions.ts";
+import { bisectRight, CONFIDENCE, type Interval, mean, normalCdf, normalQuantile, quantile, sum } from "./basics.ts";
 
 /** The means of all resamples. */
 export interface BootstrapDistribution {
@@ -66,14 +65,9 @@ export function bcaOf(distribution: BootstrapDistribution, values: readonly numb
 
 /** P(m* <= value). */
 function shareUpTo({ means, cumulative }: BootstrapDistribution, value: number): number {
-  let low = 0, high = means.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (means[middle]! <= value) low = middle + 1;
-    else high = middle;
-  }
-  if (cumulative === null) return low / means.length;
-  return low === 0 ? 0 : cumulative[low - 1]!;
+  const count = bisectRight(means, value);
+  if (cumulative === null) return count / means.length;
+  return count === 0 ? 0 : cumulative[count - 1]!;
 }
 
 /** Between draws interpolated; of an exact distribution the smallest mean with at least this probability up to it. */

@@ -1,6 +1,5 @@
 /** Intervals and tests of a mean by Student's t: exact for normally distributed differences, at any n >= 2. */
-import { CONFIDENCE, type Interval } from "./basics.ts";
-import { tQuantile, tTwoSided } from "./distributions.ts";
+import { CONFIDENCE, type Interval, tQuantile, tTwoSided } from "./basics.ts";
 
 /** What is known of a sample. */
 export interface Sample {

@@ -36,7 +36,7 @@ const RESAMPLES_OF_MANY = 1000, MANY_RUNS = 500;
 const CUT = 0.25;
 
 /** Interquartile mean: the mean without the floor(n / 4) lowest and highest values. */
-export function interquartileMean(values: ArrayLike<number>): number {
+export function interquartileMean(values: readonly number[]): number {
   const sorted = Float64Array.from(values).sort(), cut = Math.floor(CUT * sorted.length);
   return mean(sorted.subarray(cut, sorted.length - cut));
 }

@@ -1,7 +1,6 @@
 /** Observable Plot without a browser: marks in, the text of an `<svg>` out. */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import { escaped } from "../escape.ts";
 
 /** Wide enough for a phone held upright, so that the text stays readable there. */
 export const FIGURE_WIDTH = 460;
@@ -9,7 +8,7 @@ export const FIGURE_WIDTH = 460;
 /** Colours are names of the style sheet: one drawing serves light and dark. */
 export const COLOURS = { ours: "var(--ours)", published: "var(--published)", reference: "var(--reference)" } as const;
 
-/** What a drawing is called, for those who cannot see it. */
+/** Name of a drawing, for readers who cannot see it. */
 export interface DrawingText {
   /** Unique on the page: names the title and the description. */
   readonly id: string;
@@ -17,7 +16,7 @@ export interface DrawingText {
   readonly description: string;
 }
 
-/** What of a drawn element is used: Deno's types have no DOM. */
+/** The used part of a drawn element: Deno's types have no DOM. */
 interface DrawnElement {
   readonly outerHTML: string;
   querySelector(selector: string): { remove(): void } | null;
@@ -54,5 +53,10 @@ export function named(svg: string, { id, title, description }: DrawingText): str
   );
 }
 
-/** Marks that Plot makes for one figure. */
-export type Marks = readonly Plot.Markish[];
+const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+
+/** Text as it stands in HTML and SVG, in elements and in attributes. */
+export function escaped(text: string): string {
+  // most texts have nothing to escape, and there are a million of them in a large site
+  return /[&<>"]/.test(text) ? text.replace(/[&<>"]/g, (character) => ENTITIES[character]!) : text;
+}

@@ -1,26 +1,7 @@
 /** Rows of intervals: ours beside what was published. */
 import * as Plot from "@observablehq/plot";
-import { COLOURS, drawing, type DrawingText, type Marks } from "./drawing.ts";
-
-/** One row: a value of ours with its interval, and the published one. Units are those of the axis. */
-export interface IntervalRow {
-  /** Rows of one group stand under its name. */
-  readonly group: string;
-  readonly label: string;
-  readonly value: number | null;
-  readonly low: number | null;
-  readonly high: number | null;
-  /** Single seeds. */
-  readonly seeds: readonly number[];
-  readonly published: number | null;
-}
-
-/** The x axis. */
-export interface IntervalAxis {
-  readonly label: string;
-  /** Where a line stands for "no difference"; null: nowhere. */
-  readonly zero: number | null;
-}
+import type { Drawing } from "../../pages/blocks.ts";
+import { COLOURS, drawing, type DrawingText } from "./drawing.ts";
 
 const ROW_HEIGHT = 36;
 const FONT_SHIFT = -10;
@@ -31,8 +12,8 @@ const FONT_SHIFT = -10;
  * Labels stand above their row and not beside it, so that long names leave room for the values.
  */
 export function intervalDrawing(
-  rows: readonly IntervalRow[],
-  { axis, text }: { readonly axis: IntervalAxis; readonly text: DrawingText },
+  { rows, axis }: Extract<Drawing, { kind: "intervals" }>,
+  text: DrawingText,
 ): string {
   const groups = [...new Set(rows.map(({ group }) => group))];
   const lines = groups.flatMap((group) => [
@@ -44,7 +25,7 @@ export function intervalDrawing(
     })),
   ]);
   const drawn = lines.flatMap(({ key, row }) => row === null ? [] : [{ key, ...row }]);
-  const marks: Marks = [
+  const marks: Plot.Markish[] = [
     axis.zero === null ? null : Plot.ruleX([axis.zero], { stroke: COLOURS.reference }),
     Plot.link(drawn.filter(({ low, high }) => low !== null && high !== null), {
       x1: "low",
@@ -81,7 +62,7 @@ export function intervalDrawing(
     marginBottom: 46,
     x: { label: axis.label, labelAnchor: "center", labelArrow: "none", grid: true, nice: true, ticks: 6 },
     y: { axis: null, domain: lines.map(({ key }) => key), padding: 0 },
-    marks: [...marks],
+    marks,
   }, text);
 }
 

@@ -2,58 +2,22 @@
 import * as Plot from "@observablehq/plot";
 // @ts-types="npm:@types/d3-scale@4.0.9"
 import { scaleLinear } from "d3-scale";
+import type { Drawing, Point } from "../../pages/blocks.ts";
+import { meanLine } from "../../pages/figures.ts";
 import { COLOURS, drawing, type DrawingText } from "./drawing.ts";
-
-/** A point of a line. */
-export interface Point {
-  readonly x: number;
-  readonly y: number;
-}
-
-/** A method's lines, one a seed, all over the same x. */
-export interface Panel {
-  readonly label: string;
-  readonly lines: readonly (readonly Point[])[];
-}
-
-/** The axes of all panels. */
-export interface PanelAxes {
-  readonly x: string;
-  /** Whether x has no values between whole numbers, such as epochs. */
-  readonly whole?: boolean;
-  /** Whether y is drawn on a logarithmic scale: then every y must be > 0. */
-  readonly logarithmic?: boolean;
-}
 
 const COLUMNS = 2;
 const PANEL_HEIGHT = 120;
-
-/** At each place the mean over the lines that reach it. */
-export function meanLine(lines: readonly (readonly Point[])[]): Point[] {
-  const longest = lines.reduce((a, b) => b.length > a.length ? b : a, [] as readonly Point[]);
-  return longest.map(({ x }, index) => {
-    const values = lines.flatMap((line) => line[index]?.y ?? []);
-    return { x, y: values.reduce((sum, value) => sum + value, 0) / values.length };
-  });
-}
 
 /** About 4 whole numbers over the range of the values. */
 function wholeTicks(values: readonly number[]): number[] {
   return scaleLinear([Math.min(...values), Math.max(...values)], [0, 1]).ticks(4).filter(Number.isInteger);
 }
 
-/**
- * Draws the panels in reading order: bold the mean, thin the single lines.
- *
- * @param options.baseline Its mean is drawn in every panel, grey and dashed; null: none.
- */
+/** Draws the panels in reading order: bold the mean, thin the single lines, grey and dashed the baseline's mean. */
 export function panelDrawing(
-  panels: readonly Panel[],
-  { axes, baseline, text }: {
-    readonly axes: PanelAxes;
-    readonly baseline: Panel | null;
-    readonly text: DrawingText;
-  },
+  { panels, axes, baseline }: Extract<Drawing, { kind: "panels" }>,
+  text: DrawingText,
 ): string {
   const columns = Math.min(COLUMNS, panels.length);
   const placed = panels.map((panel, index) => ({ ...panel, fx: index % columns, fy: Math.floor(index / columns) }));

@@ -9,16 +9,9 @@ import {
   type TableCell,
 } from "../../pages/blocks.ts";
 import type { VerdictName } from "../../judge/verdict.ts";
-import { escaped } from "../escape.ts";
-
-/** Told apart by shape, not by colour alone. */
-export const VERDICT_SYMBOLS: Readonly<Record<VerdictName, string>> = {
-  reproduced: "✓",
-  not_reproduced: "✗",
-  inconclusive: "?",
-  not_comparable: "≁",
-  not_run: "·",
-};
+import { VERDICT_SYMBOLS } from "../../labels.ts";
+import { escaped } from "../figures/drawing.ts";
+import { figureSvg } from "../figures/figure_svg.ts";
 
 /** From this many rows on, a table gets a filter. */
 const FILTER_FROM = 8;
@@ -83,13 +76,14 @@ function openTableHtml({ caption, columns, rows, ordered }: TableBlock, root: st
 }
 
 /** A figure's numbers are one press away, for those who cannot or would not read a picture. */
-function figureHtml({ id, caption, svg, data }: FigureBlock, root: string): string {
+function figureHtml(figure: FigureBlock, root: string): string {
+  const { id, caption, data } = figure;
   return [
     `<figure id="${id}">`,
-    `<div class="drawing" role="region" tabindex="0" aria-label="${escaped(caption)}">${svg}</div>`,
+    `<div class="drawing" role="region" tabindex="0" aria-label="${escaped(caption)}">${figureSvg(figure)}</div>`,
     `<figcaption>${escaped(caption)}</figcaption>`,
     `<details><summary>Numbers of this figure</summary>`,
-    tableHtml({ kind: "table", caption: `Numbers: ${caption}`, ...data, ordered: true }, root),
+    tableHtml({ ...data, kind: "table", caption: `Numbers: ${caption}`, ordered: true }, root),
     `</details>\n</figure>`,
   ].join("\n");
 }

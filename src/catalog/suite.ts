@@ -1,0 +1,27 @@
+import type { ProtocolName } from "../record/spec.ts";
+import type { Bits } from "./bits.ts";
+import type { Arm, ArmTitle, Paper } from "./paper.ts";
+import type { Protocol } from "./protocol.ts";
+
+/** One table over all papers: every method under the same budget. */
+export interface CoreTable {
+  readonly title: string;
+  readonly protocol: ProtocolName;
+  readonly dataset: string;
+  readonly model: string;
+  /** In the order of the rows; full precision among them. */
+  readonly arms: readonly ArmTitle[];
+  /** The table's parts, in their order. */
+  readonly bits: readonly Bits[];
+  /** Facts that a reader needs about its columns and rows, one sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** Everything that can be run and reported. */
+export interface Suite {
+  readonly papers: readonly Paper[];
+  readonly protocols: Readonly<Record<ProtocolName, Protocol>>;
+  /** Plain training on the quantizer that every other arm is compared with. */
+  readonly baseline: Arm;
+  readonly core: CoreTable;
+}

@@ -1,0 +1,85 @@
+import type { InstallProgress } from "../engine/install.ts";
+import type { EngineChoice } from "../engine/types.ts";
+import { commandLine, engineOption, helpAlone, option, runCommand } from "./command_line.ts";
+import type { Console } from "./console.ts";
+
+const STAGES = { download: "downloading", check: "checking", unpack: "unpacking" } as const;
+
+/** `deno task engine`. @returns The exit code: 0 all is well, 1 the doctor found something wrong, 2 bad input. */
+export async function engine(args: readonly string[], console: Console): Promise<number> {
+  let code = 0;
+  const line = commandLine("engine", "Installs the fast engine, or checks an engine", [
+    "Environment",
+    "  REQUANT_LIBTENSORFLOW   a libtensorflow_cc of version 2.21, or its folder, to use instead of looking for one",
+    "  REQUANT_CACHE           folder of downloads; default: ~/.cache/requant",
+    "",
+    "Exit codes: 0 all is well, 1 the doctor found something wrong, 2 bad input",
+  ]);
+  line.command("install")
+    .description("bring libtensorflow, the fast engine, into the cache by pip (a wheel of 274 MB; 853 MB on disk)")
+    .addOption(option("--gpu", "with CUDA (Linux on x86-64, some gigabytes)"))
+    .addOption(option("--wheel <PATH>", "from a wheel of tensorflow that is there already, without a network"))
+    .addOption(option("--json", "print one JSON document"))
+    .action((options) => install(options, console));
+  line.command("doctor")
+    .description("run every kernel against reference values, and measure the speed")
+    .addOption(engineOption())
+    .addOption(option("--json", "print one JSON document"))
+    .action(async (options) => void (code = await doctor(options, console)));
+  if (helpAlone(line, args, console)) return 0;
+  const read = await runCommand(line, args, { output: console });
+  return read === 0 ? code : read;
+}
+
+/** Shows the progress of an installation on stderr: one line that changes on a terminal, else a line per stage. */
+function progressLine(
+  { terminal, draw, stderr }: Console,
+): { show: (progress: InstallProgress) => void; end: () => void } {
+  let stage = "";
+  return {
+    show({ stage: next, doneBytes, totalBytes }) {
+      const done = Math.round(doneBytes / 2 ** 20), of = totalBytes ? ` of ${Math.round(totalBytes / 2 ** 20)}` : "";
+      if (terminal) draw(`\r${STAGES[next]}${doneBytes ? ` ${done}${of} MiB` : ""}\x1b[K`);
+      else if (stage !== next) stderr(`${STAGES[next]}\n`);
+      stage = next;
+    },
+    end() {
+      if (terminal && stage) draw("\r\x1b[K");
+    },
+  };
+}
+
+async function install({ wheel, gpu = false, json }: { wheel?: string; gpu?: boolean; json?: true }, console: Console) {
+  const { installLibtensorflow } = await import("../engine/install.ts");
+  const progress = progressLine(console);
+  try {
+    const options = { gpu, progress: progress.show, ...(wheel === undefined ? {} : { wheel }) };
+    const installed = await installLibtensorflow(options);
+    progress.end();
+    const { fresh, library } = installed;
+    console.stdout(`${json ? JSON.stringify(installed) : `${fresh ? "Installed" : "Already there:"} ${library}`}\n`);
+  } finally {
+    progress.end();
+  }
+}
+
+/** @returns The exit code. */
+async function doctor({ engine, json }: { engine: EngineChoice; json?: true }, { stdout }: Console): Promise<0 | 1> {
+  const { diagnose, formatReport } = await import("../engine/doctor.ts");
+  const { cudaFolder, searchLibtensorflow } = await import("../engine/locate.ts");
+  const { openEngine } = await import("../engine/mod.ts");
+  const report = await diagnose(await openEngine(engine)), { found, passedOver } = await searchLibtensorflow();
+  const hints = [...passedOver];
+  if (report.engine === "wasm" && !found) {
+    hints.push("For a several times faster engine run `deno task engine install`, which brings libtensorflow");
+  }
+  if (report.engine === "tensorflow" && report.device === "cpu" && found && cudaFolder(found.library)) {
+    hints.push(
+      "The library has CUDA, but no GPU was found, so runs compute on the CPU: see whether `nvidia-smi` shows one and its " +
+        "driver serves CUDA 12.5",
+    );
+  }
+  const text = json ? JSON.stringify({ ...report, hints }, null, 2) : [...formatReport(report), ...hints].join("\n");
+  stdout(`${text}\n`);
+  return report.ok ? 0 : 1;
+}

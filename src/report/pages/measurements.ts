@@ -1,0 +1,154 @@
+/** What was measured of the networks: flatness, noise, spectra. A table a measurement, and its lines as figures. */
+import type { Measurement } from "../../record/measurement.ts";
+import {
+  type Block,
+  type FigureBlock,
+  heading,
+  naming,
+  numbers,
+  paragraph,
+  type TableBlock,
+  tableOf,
+  words,
+} from "./blocks.ts";
+import { bitsTitle } from "../../catalog/bits.ts";
+import { modelTitle } from "../../catalog/titles.ts";
+import {
+  cellQuantities,
+  type CellQuantity,
+  kindOf,
+  type MeasuredCell,
+  measuredCells,
+  measurementTitle,
+  type Series,
+  seriesOf,
+  withError,
+} from "../judge/measurements.ts";
+import { armTitle } from "./results.ts";
+import { armOf } from "../judge/rows.ts";
+import { panelFigure } from "./figures.ts";
+import { InputError } from "../../errors.ts";
+import { runsOf } from "../judge/tables.ts";
+import type { ArmTitle, Paper } from "../../catalog/paper.ts";
+
+/** A scale is logarithmic from this ratio of the largest to the smallest value on. */
+const LOGARITHMIC_FROM = 50;
+
+/** Nothing where nothing was measured of the page's runs. */
+export function measurementBlocks(page: Paper<ArmTitle>, measurements: readonly Measurement[]): Block[] {
+  const own = runsOf(page, measurements);
+  const names = [...new Set(own.map(({ name }) => name))].sort();
+  if (names.length === 0) return [];
+  const armTitleOf = (arm: string) => armTitle({ arm: armOf(page, arm) });
+  return [
+    heading(2, "Measurements of the trained networks"),
+    paragraph(
+      "Made by `deno task measure` on finished runs, of the network after the last epoch (docs/methods.md). They describe; no " +
+        "verdict on an accuracy rests on them.",
+    ),
+    ...names.flatMap((name) => {
+      const table = measurementTable(own, name, armTitleOf);
+      if (table === null) return [];
+      return [heading(3, measurementTitle(name)), table, ...figures(measuredCells(own, name), { name, armTitleOf })];
+    }),
+  ];
+}
+
+interface FigureContext {
+  readonly name: string;
+  readonly armTitleOf: (arm: string) => string;
+}
+
+/** A figure a protocol, model, width and series; a panel an arm. */
+function figures(cells: readonly MeasuredCell[], { name, armTitleOf }: FigureContext): FigureBlock[] {
+  const groups = Map.groupBy(
+    cells,
+    (cell) => `${modelTitle(cell.model)}, ${bitsTitle(cell)}, protocol ${cell.protocol}`,
+  );
+  return [...groups].flatMap(([group, members], groupIndex) => {
+    const titles = new Map(
+      members.flatMap(({ measurements }) => measurements.flatMap(seriesOf)).map((series) => [series.title, series]),
+    );
+    return [...titles.values()].flatMap((series, index) =>
+      seriesFigure(members, {
+        series,
+        id: `${name}-${groupIndex + 1}-${index + 1}`.replaceAll("_", "-"),
+        caption: `${measurementTitle(name)}, ${series.title}: ${group}`,
+        armTitleOf,
+      })
+    );
+  });
+}
+
+function seriesFigure(
+  cells: readonly MeasuredCell[],
+  { series, id, caption, armTitleOf }: {
+    readonly series: Series;
+    readonly id: string;
+    readonly caption: string;
+    readonly armTitleOf: (arm: string) => string;
+  },
+): FigureBlock[] {
+  const linesOf = ({ measurements }: MeasuredCell) =>
+    measurements.flatMap(seriesOf).filter(({ title }) => title === series.title).map(({ points }) => points);
+  const values = cells.flatMap(linesOf).flat().map(({ y }) => y);
+  const least = Math.min(...values.filter((value) => value > 0));
+  const logarithmic = Math.max(...values) / least > LOGARITHMIC_FROM && values.every((value) => value >= 0);
+  const panels = cells.map((cell) => ({
+    arm: cell.arm,
+    label: armTitleOf(cell.arm),
+    // on a logarithmic scale a zero has no place
+    lines: linesOf(cell).map((points) => logarithmic ? points.filter(({ y }) => y > 0) : points),
+  }));
+  return panelFigure(panels, {
+    id,
+    caption: `${caption}. Vertical: ${series.yTitle.toLowerCase()}${logarithmic ? ", logarithmic" : ""}`,
+    axes: { x: series.xTitle, logarithmic },
+    place: (x) => `${series.xTitle.split(",")[0]} ${x}`,
+    write: (y) => withError(y, null),
+  });
+}
+
+function requireOneHead(rows: readonly { cell: MeasuredCell; quantities: readonly CellQuantity[] }[]): void {
+  const headOf = (row: typeof rows[number]) => row.quantities.map(({ title }) => title).join("; ");
+  const first = rows[0]!, other = rows.find((row) => headOf(row) !== headOf(first));
+  if (!other) return;
+  const [left, right] = [first, other].map(({ cell }) => cell.measurements[0]!);
+  throw new InputError(
+    `Cannot put ${left!.name} of runs ${left!.run} and ${right!.run} into one table as one has ` +
+      `${headOf(first)} and the other ${headOf(other)}: measure one of them again with \`deno task measure --force\``,
+  );
+}
+
+/**
+ * A table of one measurement: a row a cell. Null: nothing of that name was measured.
+ * @throws {InputError} If its cells were measured at different values, such as σ.
+ */
+export function measurementTable(
+  measurements: readonly Measurement[],
+  name: string,
+  armTitleOf: (arm: string) => string,
+): TableBlock | null {
+  const cells = measuredCells(measurements, name);
+  if (cells.length === 0) return null;
+  const rows = cells.map((cell) => ({ cell, quantities: cellQuantities(cell) }));
+  requireOneHead(rows);
+  const caption = `${
+    kindOf(name).title
+  }: mean over seeds ± its standard error; of a single run ± that of the measurement`;
+  return tableOf(caption, rows, {
+    fields: [
+      naming("Method", ({ cell }) => armTitleOf(cell.arm)),
+      words("Model", ({ cell }) => modelTitle(cell.model)),
+      words("Bits", ({ cell }) => bitsTitle(cell)),
+      words("Protocol", ({ cell }) => cell.protocol),
+      numbers("Runs", ({ cell }) => String(cell.measurements.length)),
+      ...rows[0]!.quantities.map(({ title }, index) =>
+        numbers<typeof rows[number]>(
+          title,
+          ({ quantities }) => withError(quantities[index]!.mean, quantities[index]!.error),
+        )
+      ),
+    ],
+  });
+}

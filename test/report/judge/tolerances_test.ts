@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { knownTruths } from "../../../benchmarks/known/paper.ts";
+import { SUITE } from "../../../benchmarks/mod.ts";
+import { reportedPapers } from "../../../src/plan/reported_papers.ts";
+import { renderReports } from "../../../src/report/mod.ts";
+import { reportSections } from "../../../src/report/judge/tables.ts";
+import { toleranceResults } from "../../../src/report/judge/tolerances.ts";
+import type { RunRecord } from "../../../src/record/record.ts";
+import { aggregateOf, runs } from "../fixtures.ts";
+
+const PLACE = { model: "resnet20", protocol: "full" } as const;
+
+/** One line for each tolerance: arm, bits, mean, place and whether it holds. */
+function judged(records: readonly RunRecord[]) {
+  return toleranceResults(knownTruths, reportSections(knownTruths, aggregateOf(records))).map((result) => {
+    const { tolerance: { arm, bits }, mean, place, holds } = result;
+    return [arm, bits?.weights ?? null, mean === null ? null : mean.toFixed(2), place, holds];
+  });
+}
+
+Deno.test("a tolerance is judged by the mean over seeds: accuracies of full precision, gaps to the own start", () => {
+  const fp = runs({ ...PLACE, arm: "fp", bits: null }, [92, 92.4]);
+  const records = [
+    ...fp,
+    ...runs({ ...PLACE, bits: [4, 4] }, [91, 91.4], fp), // gaps 1.0: above 0.8
+    ...runs({ ...PLACE, bits: [2, 2] }, [90, 90.2], fp), // gaps 2.0 and 2.2
+    ...runs({ ...PLACE, arm: "lsq_unscaled", bits: [2, 2] }, [89, 88.4], fp), // gaps 3.0 and 4.0
+  ];
+  assert.deepEqual(judged(records), [
+    ["fp", null, "92.20", "inside", true],
+    ["lsq", 4, "1.00", "outside", false],
+    ["lsq", 2, "2.10", "inside", true],
+    ["lsq_unscaled", 2, "3.50", "outside", true],
+  ]);
+});
+
+Deno.test("a control inside its range is missed; runs of another protocol or model are no evidence", () => {
+  const fp = runs({ ...PLACE, arm: "fp", bits: null }, [90.9]);
+  const control = runs({ ...PLACE, arm: "lsq_unscaled", bits: [2, 2] }, [90], fp);
+  const others = [
+    ...runs({ ...PLACE, protocol: "reduced", bits: [2, 2] }, [88]),
+    ...runs({ ...PLACE, model: "resnet8", bits: [4, 4] }, [88]),
+  ];
+  assert.deepEqual(judged([...fp, ...control, ...others]), [
+    ["fp", null, "90.90", "outside", false],
+    ["lsq", 4, null, "not run", null],
+    ["lsq", 2, null, "not run", null],
+    ["lsq_unscaled", 2, "0.90", "inside", false],
+  ]);
+});
+
+Deno.test("the page of known truths shows each tolerance with its result, and runs of protocol full alone in its tables", () => {
+  const fp = runs({ ...PLACE, arm: "fp", bits: null }, [92.04]);
+  const records = [...fp, ...runs({ ...PLACE, protocol: "reduced", arm: "fp", bits: null }, [88.15])];
+  const pages = reportedPapers(SUITE.papers, { records, suite: SUITE });
+  const text = renderReports({ pages, records, deviations: {} }).find(({ path }) => path === "known.md")!.text;
+  assert.match(
+    text,
+    /^\| Full precision +\|.*\| 91\.00 to 93\.00 \| inside +\| +92\.04 \(1\) \| 0: 92\.04 \| inside +\| holds +\|/m,
+  );
+  assert.match(
+    text,
+    /^\| LSQ without gradient scale \(control\).*\| at most 2\.50 +\| outside \|.*\| not run \| not run \|/m,
+  );
+  assert.match(text, /^## Protocol full$/m);
+  assert.doesNotMatch(text, /88\.15|## Protocol (reduced|paper)/);
+});

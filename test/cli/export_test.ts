@@ -130,7 +130,7 @@ Deno.test("export refuses a run that is none, not finished, failed, a trial or w
     await refuses(call(exportNetwork, [out]), /^Cannot export .* as it is no folder of a run: give DIR\/runs\/ID/);
     await refuses(
       call(exportNetwork, ["--packed"]),
-      /^Cannot run `deno task export .*` without run: add it/,
+      /^Cannot run `deno task export` without run: add it/,
     );
     await refuses(
       call(exportNetwork, [run, "--engine", "abacus"]),

@@ -1,11 +1,12 @@
 /** Grids of runs, on this machine or on the workers of a queue, with progress for people. */
 import type { EngineName } from "../engine/types.ts";
+import { InputError } from "../errors.ts";
 import { type Estimate, estimator } from "../plan/estimate.ts";
 import type { SizesOf } from "../plan/fit.ts";
 import type { PlanState } from "../plan/plan.ts";
 import type { Interrupts } from "../pool/interrupts.ts";
 import { checkMemoryWatch, type RunLimits } from "../pool/limits.ts";
-import { type PoolOutcome, runPool } from "../pool/pool.ts";
+import { type PoolEvent, type PoolOutcome, runPool } from "../pool/pool.ts";
 import { createProgress, type Progress } from "../pool/progress.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
 import type { BucketAddress } from "../queue/store_url.ts";
@@ -75,9 +76,24 @@ export async function runGrid(plan: PlanState, { services, estimate, ...pool }: 
   const time = timeText({ plan, estimate, jobs });
   services.stderr(`${todo.length} runs to do, ${finished.size} done before, in ${out}: ${time}\n`);
   const onStop = "Stopping: the runs write their checkpoints; Ctrl-C again stops them at once";
-  return await withProgress(plan, { services, onStop, estimate, jobs }, ({ onEvent }, interrupts) => {
-    return runPool(plan, { ...pool, interrupts, onEvent });
+  const full = new AbortController(); // the runs that follow would fail too, hours later
+  return await withProgress(plan, { services, onStop, estimate, jobs }, (progress, { stop, kill }) => {
+    function onEvent(event: PoolEvent): void {
+      if (event.type === "ended" && isDiskFull(event.record)) full.abort();
+      progress.onEvent(event);
+    }
+    return runPool(plan, { ...pool, interrupts: { stop: AbortSignal.any([stop, full.signal]), kill }, onEvent });
   });
+}
+
+function isDiskFull(record: RunRecord | null): boolean {
+  return record?.status === "failed" && /\bdisk is full\b/.test(record.reason ?? "");
+}
+
+/** @throws {InputError} If runs failed as the disk is full: that is no fault of theirs. */
+export function requireSpace({ records }: PoolOutcome, out: string): void {
+  if (!records.some(isDiskFull)) return;
+  throw new InputError(`Cannot continue as the disk of ${out} is full: free some space and run the same command again`);
 }
 
 /** Settings of a grid on a queue. */

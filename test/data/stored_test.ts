@@ -153,8 +153,8 @@ Deno.test("readStored() and readRecord() name REQUANT_CACHE where a cache is ano
     const folder = join(cache, "tiny");
     await writeStored(folder, PARTS_FIXTURE, { replace: false });
     await refused(async () => {
-      for (const read of [readStored(folder, MANIFEST_FIXTURE), readRecord(folder, MANIFEST_FIXTURE)]) {
-        await assert.rejects(read, {
+      for (const read of [readStored, readRecord]) {
+        await assert.rejects(read(folder, MANIFEST_FIXTURE), {
           name: "InputError",
           message:
             /^Cannot read ".*" as reading it is not permitted: it is another user's, so choose .* by REQUANT_CACHE or/,

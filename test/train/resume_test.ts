@@ -64,7 +64,7 @@ testOnEngines("a run goes on from its own data and teacher network alone", (engi
     await edit(student!, ({ dataSha256: _, teacherSha256: _t, steps: _s, ...position }) => position);
     assert.equal((await train(engine, student!, request)).status, "done");
     const { dataSha256, steps, step } = await positionIn(student!);
-    assert.deepEqual([dataSha256, steps, step], ["tiny", 8, 8]);
+    assert.deepEqual([dataSha256, steps, step], [DATASET.sha256, 8, 8]);
   }));
 
 testOnEngines(

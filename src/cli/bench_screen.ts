@@ -20,9 +20,8 @@ import type { Console } from "./console.ts";
 /** Everything that the last screen of a grid shows. */
 export interface ScreenInput {
   readonly pages: readonly Paper<ArmTitle>[];
-  readonly options: Pick<BenchOptions, "paper" | "protocol" | "out">;
-  /** Arguments of the command, for the one that continues it. */
-  readonly args: readonly string[];
+  /** Options, and the words that gave them. */
+  readonly options: Pick<BenchOptions, "paper" | "protocol" | "out"> & { readonly args: readonly string[] };
   readonly outcome: PoolOutcome;
   /** Runs of the plan. */
   readonly planned: number;
@@ -54,13 +53,15 @@ const LEAST_TITLE = 16;
 /**
  * Writes what came of a grid on one screen: its rows, a line per cause of failure, the page and the next step.
  *
+ * @param console Without a screen, as in a log, nothing is cut.
  * @returns Lines with the escapes of colours and links, if the console has them; all else in them is `terminalText`.
  */
 export function benchScreen(
   input: ScreenInput,
   { screen, colours }: Pick<Console, "screen" | "colours">,
 ): string {
-  const { pages, options, outcome, planned, site } = input, { columns, rows } = screen ?? { columns: 80, rows: 24 };
+  const { pages, options, outcome, planned, site } = input,
+    { columns, rows } = screen ?? { columns: Infinity, rows: Infinity };
   const notDone = outcome.records.filter(({ status }) => status !== "done");
   const done = outcome.records.length - notDone.length;
   const title = pages.length === 1 ? pages[0]!.title : `Papers ${pages.map(({ id }) => id).join(", ")}`;
@@ -80,7 +81,14 @@ export function benchScreen(
   ];
   const printed = lines.map((line) => printLine(line, { columns, colours }));
   const page = site === null ? [] : [`Page  ${link(site, colours)}`];
-  return [...printed, ...page, ...nextLines(input, notDone).map((text) => terminalText(redact(text))), ""].join("\n");
+  const [advice, ...commands] = nextSteps(input, notDone);
+  return [
+    ...printed,
+    ...page,
+    printLine([{ text: advice }], { columns, colours }),
+    ...commands.map((words) => `  ${terminalText(redact(command(words)))}`), // whole, to be copied
+    "",
+  ].join("\n");
 }
 
 /** The first blocks that fit, and at least one. */
@@ -141,9 +149,8 @@ function block(
   { records, columns }: { records: readonly RunRecord[]; columns: number },
 ): Piece[][] {
   const { model, dataset } = rows[0]!, last = rows.at(-1)!;
-  const head = `${modelTitle(model)} on ${datasetTitle(dataset)}${
-    last.weightBits === null ? "" : `, ${bitsTitle(last)}`
-  }`;
+  const bits = last.weightBits === null ? [] : [bitsTitle(last)];
+  const head = [modelTitle(model), ...bits, datasetTitle(dataset)].join(" ");
   const cells = [
     [{ text: head, format: "bold" as const }, { text: "top-1" }, { text: "to LSQ [95 %]" }, { text: "n" }, {
       text: "verdict",
@@ -217,26 +224,24 @@ function causeLines(notDone: readonly RunRecord[]): Piece[][] {
   });
 }
 
-/** Commands to go on with. */
-function nextLines({ options, args, outcome }: ScreenInput, notDone: readonly RunRecord[]): string[] {
-  const { paper, protocol, out } = options, again = ["bench", ...args];
+/** Gives a sentence and the commands to continue with, as words. */
+function nextSteps({ options, outcome }: ScreenInput, notDone: readonly RunRecord[]): [string, ...string[][]] {
+  const { paper, protocol, out, args } = options, again = ["bench", ...args];
   const outFlag = args.some((word) => word === "--out" || word.startsWith("--out=")) ? ["--out", out] : [];
-  if (outcome.unfinished.length > 0) {
-    return [`Stopped with ${counted(outcome.unfinished.length, "run")} to go. Next`, command(again)];
-  }
+  const left = outcome.unfinished.length;
+  if (left > 0) return [`Stopped with ${counted(left, "run")} to go. Next`, again];
   const failed = notDone.find(({ status }) => status !== "diverged");
   if (failed !== undefined) {
-    const show = command(["runs", "show", failed.id, ...outFlag]);
-    return ["Next: see why, then run those that failed again", show, command(again)];
+    return ["Next, see why, then run those that failed again", ["runs", "show", failed.id, ...outFlag], again];
   }
   if (protocol === "smoke" && paper !== undefined) {
     const real = ["bench", "--paper", paper, "--protocol", "reduced", "--dry-run", ...outFlag];
-    return ["Smoke proves the plumbing only. Next, see what real runs take", command(real)];
+    return ["Smoke proves the plumbing only. Next, see what real runs take", real];
   }
-  return ["Next, add the records to reports/records and write the pages", command(["report", "--collect", out])];
+  return ["Next, add the records to reports/records and write the pages", ["report", "--collect", out]];
 }
 
 function command(words: readonly string[]): string {
   const quoted = words.map((word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
-  return `  deno task ${quoted.join(" ")}`;
+  return `deno task ${quoted.join(" ")}`;
 }

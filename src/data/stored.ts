@@ -94,11 +94,16 @@ export async function readStored(folder: string, manifest: Manifest): Promise<De
  */
 export async function requireWritable(folder: string): Promise<void> {
   let place = dirname(folder);
-  while (!await isThere(place)) place = dirname(place);
+  // a link that leads nowhere is there too, and no folder
+  while (!await Deno.lstat(place).then(() => true, () => false)) place = dirname(place);
   const probe = join(place, `.requant-${randomUUID()}`);
   try {
     await Deno.mkdir(probe);
-    await Deno.remove(probe);
+    try {
+      await Deno.writeTextFile(join(probe, "probe"), "a full disk makes folders and takes no byte");
+    } finally {
+      await Deno.remove(probe, { recursive: true });
+    }
   } catch (error) {
     throw unwritable(folder, error);
   }

@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/data",
     "src/engine",
     "src/nn",
+    "src/methods",
     "src/store",
   ],
   "src/pool": [

@@ -44,6 +44,9 @@ function table({ columns, rows }: TableBlock): string {
 /** Breaks of a line, for some reader or other. */
 const BREAKS = /\s*[\n\r\v\f\u0085\u2028\u2029]\s*/g;
 
+/** Text that is surely no markup. */
+const PLAIN = /^(?!\s)[\p{L}\p{N} ,;%±+-]*(?:\.\d[\p{L}\p{N} ,;%±+-]*)*(?<!\s)$/u;
+
 /** Brackets of images, footnotes and links. */
 const MARKUP_BRACKETS = /!(?=\[)|\[(?=\^)|\](?=[[(])/g;
 
@@ -52,6 +55,7 @@ const MARKUP_BRACKETS = /!(?=\[)|\[(?=\^)|\](?=[[(])/g;
  * +0.9]`); only those that would make a link, an image or a footnote are escaped. Addresses stay text too.
  */
 function inline(text: string, brackets = MARKUP_BRACKETS): string {
+  if (PLAIN.test(text)) return text; // most cells: a large page has a million of them
   return text.trim().replace(BREAKS, " ").replace(/[\\*`~]/g, "\\$&")
     .replace(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, "\\_")
     .replace(brackets, "\\$&").replace(/:(?=\/\/)|(?<=www)\.|@(?=[\w.-]+\.\w)/gi, "\\$&")

@@ -1,12 +1,13 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { DelayedError, FlowProducer, type Job, Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { orderRuns, type PlannedRun } from "../../src/plan/plan.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { SHARED_FOLDER } from "../../src/queue/artefacts.ts";
-import { connectionOptions } from "../../src/queue/connection.ts";
+import { connectionOptions, outages } from "../../src/queue/connection.ts";
 import { parseReleaseJob, parseRunJob } from "../../src/queue/jobs.ts";
 import { submitRuns } from "../../src/queue/submit.ts";
-import { DEFAULT_TIMES, outages, sleep } from "../../src/queue/times.ts";
+import { DEFAULT_TIMES } from "../../src/queue/times.ts";
 import type { QueueAddress } from "../../src/queue/url.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
 import { readRecord, writeRecord } from "../../src/store/store.ts";
@@ -76,6 +77,7 @@ function specsOf({ teachers, studentsEach }: Load): RunSpec[] {
 }
 
 function recordOf({ id, spec }: PlannedRun): RunRecord {
+  const result = { trainLoss: 1, trainTop1Percent: 50, testLoss: 1, testTop1Percent: 50, metrics: {} };
   return {
     schema: 1,
     id,
@@ -83,7 +85,7 @@ function recordOf({ id, spec }: PlannedRun): RunRecord {
     status: "done",
     reason: null,
     metrics: { top1Percent: 50, loss: 1 },
-    curve: [],
+    curve: Array.from({ length: spec.recipe.epochs }, (_, i) => ({ epoch: i + 1, learningRate: 0, ...result })),
     startedAt: new Date().toISOString(),
     wallSeconds: 0,
     cpuSeconds: 0,

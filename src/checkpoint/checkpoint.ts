@@ -1,10 +1,11 @@
 /** Contents of a checkpoint, and its files. */
 import { createHash } from "node:crypto";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { InputError, messageOf } from "../errors.ts";
-import type { Epoch } from "../record/record.ts";
-import type { Spent } from "../record/trainer.ts";
-import { decode, encode, type NamedTensors } from "./safetensors.ts";
+import type { Environment, Epoch } from "../record/record.ts";
+import { LostRunError, type Spent } from "../record/trainer.ts";
+import { writeFileAtomic } from "../store/files.ts";
+import { decode, encode, metadataAt, type NamedTensors } from "./safetensors.ts";
 
 const SCHEMA = "requant-checkpoint-1";
 
@@ -29,6 +30,8 @@ export interface Position extends Origin {
   readonly trainSeconds: number;
   /** By the processes of the run up to this checkpoint, evaluation and saving included; absent likewise. */
   readonly spent?: Spent;
+  /** Environments of these processes, each once; absent likewise. */
+  readonly environments?: readonly Environment[];
 }
 
 /** Tensors under `params/`, `velocity/`, `state/` and `memory/`, and the progress of their run. */
@@ -71,33 +74,57 @@ function besideCheckpoint(path: string, kind: "previous" | "damaged"): string {
   return path.replace(/(\.safetensors)?$/, `.${kind}$1`);
 }
 
+/** Options of writing a checkpoint. */
+export interface WriteOptions {
+  readonly keepPrevious?: boolean;
+  /** Called just before the file is replaced. @throws {LostRunError} If this process has lost the run. */
+  readonly beforeWrite?: (() => void) | undefined;
+}
+
 /**
- * Writes to a temporary name, flushes it to the disk and renames. The checkpoint that was there becomes the previous one,
- * or is replaced.
+ * Writes a checkpoint as a whole. The one that was there becomes the previous one, or is replaced.
  *
  * A kill at any moment leaves the newest, or the previous one alone; both are whole.
  * @throws {InputError} If the system refuses; the checkpoints that were there are then intact.
+ * @throws {LostRunError} If the one there is of the same run and has more steps: another process is further.
  */
+// deno-lint-ignore require-await
 export async function writeCheckpoint<At = Position>(
   path: string,
   { tensors, position }: Checkpoint<At>,
-  { keepPrevious = true }: { readonly keepPrevious?: boolean } = {},
+  { keepPrevious = true, beforeWrite }: WriteOptions = {},
 ): Promise<void> {
-  // Two processes may write the same run for a moment, where a lost worker lives on: each has a name of its own.
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const previous = previousCheckpoint(path);
+  writeFileAtomic(path, encode(tensors, { schema: SCHEMA, position: JSON.stringify(position) }), {
+    beforeRename() {
+      beforeWrite?.();
+      requireNotFurther(path, position as Partial<Position>);
+      if (keepPrevious) renameIfThere(path, previous);
+    },
+    refusal(error) {
+      const why = (error as { code?: string }).code === "ENOSPC" ? "the disk is full" : messageOf(error);
+      return new InputError(
+        `Cannot write the checkpoint "${path}" as ${why}: make the folder writable, with space for two checkpoints, and ` +
+          "run the same command again",
+        { cause: error },
+      );
+    },
+  });
+}
+
+/** @throws {LostRunError} If the checkpoint at `path` is of the same run and has more steps. */
+function requireNotFurther(path: string, { runId, step = 0 }: Partial<Position>): void {
+  const there = positionAt(path);
+  if (runId === undefined || there?.runId !== runId || there.step === undefined || there.step <= step) return;
+  throw new LostRunError(runId, `its checkpoint is of step ${there.step}, and step ${step} would replace it`);
+}
+
+/** Reads the progress of a checkpoint without its tensors and checksum; null: there is none that can be read. */
+function positionAt(path: string): Partial<Position> | null {
   try {
-    await writeFlushed(temporary, encode(tensors, { schema: SCHEMA, position: JSON.stringify(position) }));
-    if (keepPrevious) await renameIfThere(path, previousCheckpoint(path));
-    await Deno.rename(temporary, path);
-    await flushFolder(dirname(path));
-  } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    const why = (error as { code?: string }).code === "ENOSPC" ? "the disk is full" : messageOf(error);
-    throw new InputError(
-      `Cannot write the checkpoint "${path}" as ${why}: make the folder writable, with space for two checkpoints, and ` +
-        "run the same command again",
-      { cause: error },
-    );
+    return JSON.parse(metadataAt(path)["position"]!);
+  } catch {
+    return null;
   }
 }
 
@@ -106,40 +133,20 @@ export async function writeCheckpoint<At = Position>(
  * resumed run comes to the same bytes, and a deleted training must leave nothing.
  * @throws {InputError} If the system refuses.
  */
-export async function keepEpoch(folder: string, checkpoint: Checkpoint): Promise<void> {
-  const kept = join(folder, "checkpoints"), path = join(kept, `epoch-${checkpoint.position.curve.length}.safetensors`);
-  await Deno.mkdir(kept, { recursive: true });
-  await writeCheckpoint(path, checkpoint, { keepPrevious: false });
+export async function keepEpoch(
+  folder: string,
+  checkpoint: Checkpoint,
+  { beforeWrite }: Pick<WriteOptions, "beforeWrite"> = {},
+): Promise<void> {
+  const path = join(folder, "checkpoints", `epoch-${checkpoint.position.curve.length}.safetensors`);
+  await writeCheckpoint(path, checkpoint, { keepPrevious: false, beforeWrite });
 }
 
-async function writeFlushed(path: string, parts: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
-  const file = await Deno.open(path, { write: true, createNew: true });
+function renameIfThere(from: string, to: string): void {
   try {
-    for (const part of parts) {
-      for (let written = 0; written < part.length;) written += await file.write(part.subarray(written));
-    }
-    await file.sync();
-  } finally {
-    file.close();
-  }
-}
-
-async function renameIfThere(from: string, to: string): Promise<void> {
-  try {
-    await Deno.rename(from, to);
+    Deno.renameSync(from, to);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-/** Flushes the names of a folder, so that a power cut does not undo a rename; some systems flush no folders. */
-async function flushFolder(path: string): Promise<void> {
-  if (Deno.build.os === "windows") return;
-  const folder = await Deno.open(path);
-  try {
-    await folder.sync();
-  } finally {
-    folder.close();
   }
 }
 
@@ -162,9 +169,11 @@ export async function readCheckpoint<At = Position>(
 /** A checkpoint; null: there is none; an error without a remedy: it cannot be read. */
 async function load<At>(path: string): Promise<Checkpoint<At> | InputError | null> {
   try {
-    const { isFile, isDirectory } = await Deno.stat(path);
-    // to read a pipe would wait for its writer for ever
-    if (!isFile) throw new Error(isDirectory ? "it is a folder" : "it is a pipe or a device");
+    const { isFile, isDirectory, isSymlink } = await Deno.lstat(path);
+    // to read a pipe would wait for its writer for ever, and a link may lead anywhere
+    if (!isFile) {
+      throw new Error(isDirectory ? "it is a folder" : isSymlink ? "it is a link" : "it is a pipe or a device");
+    }
     const { tensors, metadata } = decode(await Deno.readFile(path), SCHEMA);
     return { tensors, position: JSON.parse(metadata["position"]!) };
   } catch (error) {
@@ -177,7 +186,7 @@ async function load<At>(path: string): Promise<Checkpoint<At> | InputError | nul
  * Reads the newest checkpoint of a run that can be read, to resume from it: the one at `path`, else the previous one.
  *
  * A damaged one is set aside under the name `checkpoint.damaged.safetensors`, so that it never takes the place of the
- * previous one. For a teacher `readCheckpoint` alone is right: its previous checkpoint is another network.
+ * previous one.
  *
  * @param log Gets a line when the newest cannot be used.
  * @returns Null if there is none.
@@ -200,7 +209,7 @@ export async function readNewestCheckpoint<At = Position>(
       { cause: older },
     );
   }
-  await renameIfThere(path, besideCheckpoint(path, "damaged"));
+  renameIfThere(path, besideCheckpoint(path, "damaged"));
   log(`${newest.message}: resuming from the one before it`);
   return older;
 }

@@ -8,6 +8,7 @@ import {
   networkSha256,
   oddTensorOf,
   type Origin,
+  previousCheckpoint,
   readCheckpoint,
   readNewestCheckpoint,
 } from "./checkpoint.ts";
@@ -29,16 +30,18 @@ export interface WantedNetwork {
 }
 
 /**
- * The checkpoint of a finished run.
+ * The checkpoint of a finished run: the newest, or else the one before it if that has the network of the run's record. A
+ * process that did not know it had lost the run may have written the newest.
  * @throws {InputError} If the file is missing or damaged, or the network is of another run, training or data set, or is not
  * finished.
  */
 export async function openNetwork(path: string, wanted: WantedNetwork): Promise<Checkpoint> {
   const { purpose, instead } = wanted, remedy = `restore that file, or ${instead}`;
-  const checkpoint = await readCheckpoint(path, remedy);
-  if (checkpoint === null) throw new InputError(`${purpose} as its checkpoint "${path}" is missing: ${remedy}`);
-  const why = mismatchOf(checkpoint, wanted);
-  if (why !== null) throw new InputError(`${purpose} as the checkpoint "${path}" is ${why}: ${remedy}`);
+  const checkpoint = await openNewest(path, wanted, remedy).catch(async (error) => {
+    const older = await fittingOf(previousCheckpoint(path), wanted);
+    if (older === null) throw error;
+    return older;
+  });
   const trainedOn = checkpoint.position.dataSha256 ?? wanted.record?.dataSha256 ?? wanted.dataSha256;
   if (wanted.dataSha256 !== undefined && trainedOn !== wanted.dataSha256) {
     throw new InputError(
@@ -47,6 +50,21 @@ export async function openNetwork(path: string, wanted: WantedNetwork): Promise<
     );
   }
   return checkpoint;
+}
+
+async function openNewest(path: string, wanted: WantedNetwork, remedy: string): Promise<Checkpoint> {
+  const checkpoint = await readCheckpoint(path, remedy);
+  if (checkpoint === null) throw new InputError(`${wanted.purpose} as its checkpoint "${path}" is missing: ${remedy}`);
+  const why = mismatchOf(checkpoint, wanted);
+  if (why === null) return checkpoint;
+  throw new InputError(`${wanted.purpose} as the checkpoint "${path}" is ${why}: ${remedy}`);
+}
+
+/** A checkpoint that is surely the network of the wanted record; null: it is not, or there is no such record. */
+async function fittingOf(path: string, wanted: WantedNetwork): Promise<Checkpoint | null> {
+  if (wanted.record === null) return null;
+  const checkpoint = await readCheckpoint(path).catch(() => null);
+  return checkpoint !== null && mismatchOf(checkpoint, wanted) === null ? checkpoint : null;
 }
 
 /**

@@ -65,6 +65,30 @@ export function decode(bytes: Uint8Array<ArrayBuffer>, schema: string): { tensor
   return { tensors: Object.fromEntries(tensors), metadata: metadata as Metadata };
 }
 
+/** Reads the text beside the tensors of a file, unchecked and without reading them. @throws {Error} If it is none. */
+export function metadataAt(path: string): Metadata {
+  const file = Deno.openSync(path);
+  try {
+    const length = Number(new DataView(readExactly(file, 8).buffer).getBigUint64(0, true));
+    if (length > MOST_HEADER_BYTES) throw new Error(`its header is of ${length} bytes`);
+    return JSON.parse(new TextDecoder().decode(readExactly(file, length)))["__metadata__"];
+  } finally {
+    file.close();
+  }
+}
+
+const MOST_HEADER_BYTES = 2 ** 26;
+
+function readExactly(file: Deno.FsFile, count: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(count);
+  for (let done = 0; done < count;) {
+    const read = file.readSync(bytes.subarray(done));
+    if (read === null) throw new Error("it is cut");
+    done += read;
+  }
+  return bytes;
+}
+
 /** SHA-256 of the header, without the checksum itself, and of the data. */
 function checksum(header: Record<string, unknown>, data: Uint8Array): string {
   return createHash("sha256").update(JSON.stringify(header)).update(data).digest("hex");

@@ -13,7 +13,7 @@ import {
 import { headline } from "../report/judge/measurements.ts";
 import { captureEnvironment } from "../pool/environment.ts";
 import { isOfNetwork, type Measurement, type MeasurementOptions } from "../record/measurement.ts";
-import { keptCheckpoints, readMeasurement, writeMeasurement } from "../store/measurement_store.ts";
+import { keptCheckpoints, readMeasurement, writeMeasurement } from "../store/store.ts";
 import { describeRun } from "../plan/plan.ts";
 import type { RunRecord } from "../record/record.ts";
 import { canonicalJson } from "../record/spec.ts";

@@ -15,6 +15,7 @@ import {
 } from "../report/mod.ts";
 import { parseMeasurements } from "../report/read/records.ts";
 import { readTextIfThere, writeError } from "../store/files.ts";
+import { git } from "../store/git.ts";
 import type { RunRecord } from "../record/record.ts";
 import { choice, commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
@@ -92,7 +93,11 @@ function projectPapers(): Reported {
 }
 
 /** @returns The exit code. */
-function reportWith(options: ReportOptions, { pages: own, deviations, core }: Reported, output: Output): number {
+async function reportWith(
+  options: ReportOptions,
+  { pages: own, deviations, core }: Reported,
+  output: Output,
+): Promise<number> {
   const { collect, records: folder = DEFAULT_RECORDS, out = DEFAULT_OUT, diff, import: imports = [] } = options;
   const { stdout } = output;
   if (imports.length > 0 && options.out === undefined) {
@@ -102,7 +107,7 @@ function reportWith(options: ReportOptions, { pages: own, deviations, core }: Re
     );
   }
   if (collect !== undefined) {
-    const added = collectRuns(collect, folder);
+    const added = await collectRuns(collect, folder);
     for (const line of added.told) stdout(`${line}\n`);
     stdout(`Added ${counted(added.runs, "run")} of ${collect} to ${added.files.join(", ") || folder}\n`);
     const { measurements, files } = collectMeasurements(collect, folder);
@@ -194,33 +199,25 @@ function readImport(path: string): string {
  * @throws {InputError} If git or its repository is missing, the revision is not known, or a record cannot be read.
  */
 function recordsAt(revision: string, folder: string): RunRecord[] {
-  const git = (...args: string[]) => runGit(["-C", folder, ...args]);
-  if (!git("rev-parse", "--is-inside-work-tree").success) {
+  const inside = git(folder, ["rev-parse", "--is-inside-work-tree"]);
+  if (inside.problem !== null) {
     throw new InputError(
-      `Cannot compare with ${revision} as ${folder} is no folder of a git checkout: run it in a clone of the repository, ` +
-        "or name its records with --records",
+      `Cannot compare with ${revision} as ${folder} is no folder of a git checkout (${inside.problem}): run it in a clone ` +
+        "of the repository, or name its records with --records",
     );
   }
-  const commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", `${revision}^{commit}`);
-  if (!commit.success) {
+  const commit = git(folder, ["rev-parse", "--verify", "--quiet", "--end-of-options", `${revision}^{commit}`]);
+  if (commit.problem !== null) {
     throw new InputError(
       `Cannot compare with "${revision}" as git knows no such commit here: name a commit, tag or branch, and fetch it ` +
         "first if the clone is shallow",
     );
   }
-  const id = commit.stdout.trim();
-  const names = git("ls-tree", "--name-only", id).stdout.split("\n").filter((name) => name.endsWith(".jsonl"));
-  return names.sort().flatMap((name) => parseRecords(git("show", `${id}:./${name}`).stdout, `${revision}:${name}`));
-}
-
-function runGit(args: readonly string[]): { success: boolean; stdout: string } {
-  try {
-    const { success, stdout } = new Deno.Command("git", { args: [...args], stderr: "null" }).outputSync();
-    return { success, stdout: new TextDecoder().decode(stdout) };
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new InputError("Cannot compare with an earlier commit as the command git is not found: install git");
-  }
+  const output = (...args: string[]): string => git(folder, args).stdout ?? "";
+  const names = output("ls-tree", "--name-only", commit.stdout).split("\n").filter((name) => name.endsWith(".jsonl"));
+  return names.sort().flatMap((name) =>
+    parseRecords(output("show", `${commit.stdout}:./${name}`), `${revision}:${name}`)
+  );
 }
 
 /** Pages of runs, of which there may be thousands. */

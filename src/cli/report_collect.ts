@@ -1,15 +1,15 @@
 import { dirname, join } from "node:path";
 import { InputError } from "../errors.ts";
+import { openNetwork } from "../checkpoint/open_network.ts";
 import { parseMeasurements } from "../report/read/records.ts";
 import { parseRecords } from "../report/mod.ts";
 import { readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { isOfNetwork, type Measurement } from "../record/measurement.ts";
-import { readMeasurements } from "../store/measurement_store.ts";
 import { describeRun } from "../plan/plan.ts";
 import { describeEnd } from "../pool/progress.ts";
 import type { RunRecord } from "../record/record.ts";
 import { canonicalJson } from "../record/spec.ts";
-import { readRecord } from "../store/store.ts";
+import { checkpointFile, hasCheckpoint, readMeasurements, readRecord, runIds } from "../store/store.ts";
 
 /** Folder of done runs that others of the same spec took the place of. */
 const REPLACED = "replaced";
@@ -49,11 +49,13 @@ export interface Collected {
  * to `held_out.jsonl`. A run that is there already is replaced: so a failure by its repetition, but never a done run by one
  * that is not. A done run that is replaced is kept in `<records>/replaced/`, which no report reads.
  *
- * @throws {InputError} If the folder holds no ended run, or a record cannot be read or written.
+ * Everything is read and checked before anything is written; a record must fit the checkpoint beside it.
+ *
+ * @throws {InputError} If the folder holds no ended run, or a record cannot be read, trusted or written.
  */
-export function collectRuns(out: string, records: string): Collected {
-  const ids = namesIn(join(out, "runs")) ?? [];
-  const ended = ids.sort().flatMap((id) => readRecord(out, id) ?? []);
+export async function collectRuns(out: string, records: string): Promise<Collected> {
+  const ended = runIds(out).flatMap((id) => readRecord(out, id) ?? []);
+  for (const record of ended) await requireOwnNetwork(out, record);
   if (ended.length === 0) {
     throw new InputError(
       `Cannot collect from ${out} as it holds no ended run: name the --out folder of a finished \`deno task bench\``,
@@ -61,6 +63,7 @@ export function collectRuns(out: string, records: string): Collected {
   }
   const told: string[] = [];
   let runs = 0;
+  const wanted = new Map<string, readonly RunRecord[]>();
   const files = [...new Set(ended.map(fileOf))].sort().map((name) => {
     const path = join(records, name);
     const merged = new Map(parseRecords(readTextIfThere(path) ?? "", path).map((record) => [record.id, record]));
@@ -74,14 +77,25 @@ export function collectRuns(out: string, records: string): Collected {
       merged.set(record.id, record);
       runs += 1;
     }
-    writeRecords(path, [...merged.values()]);
-    if (replaced.length > 0) {
-      const kept = join(records, REPLACED, name);
-      writeRecords(kept, [...parseRecords(readTextIfThere(kept) ?? "", kept), ...replaced]);
-    }
+    const kept = join(records, REPLACED, name);
+    // The one that is replaced is safe before the one that replaces it is there.
+    if (replaced.length > 0) wanted.set(kept, [...parseRecords(readTextIfThere(kept) ?? "", kept), ...replaced]);
+    wanted.set(path, [...merged.values()]);
     return path;
   });
+  for (const [path, lines] of wanted) writeRecords(path, lines);
   return { runs, files, told };
+}
+
+/** Checks a record against the checkpoint beside it. @throws {InputError} If that is of another training. */
+async function requireOwnNetwork(out: string, record: RunRecord): Promise<void> {
+  if (record.status !== "done" || !hasCheckpoint(out, record.id)) return;
+  await openNetwork(checkpointFile(out, record.id), {
+    id: record.id,
+    record,
+    purpose: `Cannot collect run ${record.id}`,
+    instead: "delete the run's folder and run it again",
+  });
 }
 
 /** Whether a record stays in its place, as the other of its run is not done and it is. */
@@ -110,7 +124,7 @@ export function measurementsFolder(records: string): string {
  * @throws {InputError} If one cannot be read or written.
  */
 export function collectMeasurements(out: string, records: string): { measurements: number; files: string[] } {
-  const found = (namesIn(join(out, "runs")) ?? []).sort().flatMap((id) => {
+  const found = runIds(out).flatMap((id) => {
     const record = readRecord(out, id);
     return record === null ? [] : readMeasurements(out, id).filter((item) => isOfNetwork(item, record));
   });

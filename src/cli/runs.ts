@@ -8,8 +8,8 @@ import { listenForInterrupts } from "../pool/interrupts.ts";
 import { describeEnd } from "../pool/progress.ts";
 import { clean, CLEANABLE, type Cleanable, type Cleaning, cleaningOf } from "../store/clean.ts";
 import { readTextIfThere } from "../store/files.ts";
-import { findRun, readState, runIds, type RunState, sizeMiB } from "../store/folder.ts";
-import { logFile } from "../store/store.ts";
+import { findRun, readState, type RunState, sizeMiB } from "../store/folder.ts";
+import { logFile, runIds } from "../store/store.ts";
 import { commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
 import type { Output } from "./console.ts";
 

@@ -11,7 +11,7 @@ import type { ReportFile, ReportInput } from "../report/mod.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
 import { listenForInterrupts } from "../pool/interrupts.ts";
-import { machineMemoryMiB } from "../pool/machine.ts";
+import { machineMemoryMiB } from "../pool/limits.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
 import type { BenchServices } from "./bench_runs.ts";

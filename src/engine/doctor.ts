@@ -197,11 +197,11 @@ function compare(
     : { kernel, ok: false, relativeError, problem: "a second run gave other bytes" };
 }
 
-/** max |actual - expected| / max |expected|; infinite if a value is not a number. */
+/** max |actual - expected| / max |expected|; infinite if a value is NaN or infinite where another is expected. */
 function relativeErrorOf(actual: Float32Array, { values }: Values): number {
   let error = 0, scale = 0;
   values.forEach((value, i) => {
-    const difference = Math.abs(actual[i]! - value);
+    const difference = Object.is(actual[i], value) ? 0 : Math.abs(actual[i]! - value);
     error = Math.max(error, Number.isNaN(difference) ? Infinity : difference);
     scale = Math.max(scale, Math.abs(value));
   });

@@ -18,6 +18,8 @@ export const KERNELS = [
   "UniformPerturbation",
   "CropFlip",
   "LogDetInverse",
+  "MaxPoolAxis",
+  "MaxPoolAxisGrad",
   "Conv2D",
   "Conv2DBackpropInput",
   "Conv2DBackpropFilter",
@@ -156,6 +158,41 @@ export function convolution(x: Tensor, filter: Tensor, options: ConvolutionOptio
   return depthwise ? tf.depthwiseConv2d(image, kernel, stride, padding) : tf.conv2d(image, kernel, stride, padding);
 }
 
+/** A pooling window's geometry; windows are square. */
+export interface PoolingOptions {
+  readonly size: number;
+  readonly stride: number;
+  /** Pixels of -infinity on every side; less than `size`. */
+  readonly padding: number;
+}
+
+/** Attributes of `MaxPoolAxis`: the geometry and the axis, 1 or 2. */
+export type AxisPooling = PoolingOptions & { readonly axis: number };
+
+/** Number of windows along an axis of `length` pixels, by PyTorch's rule. */
+export function pooledLength(length: number, { size, stride, padding }: PoolingOptions): number {
+  return Math.floor((length + 2 * padding - size) / stride) + 1;
+}
+
+/**
+ * Maximum of each window, as PyTorch's `max_pool2d`.
+ *
+ * A window with a NaN gives NaN. The gradient goes to one pixel: the last NaN, else the first maximum in reading order.
+ * Rows are pooled before columns, which keeps that order: of the rows with the maximum the first wins, and in it the first pixel.
+ * tfjs's own kernel is not used: TensorFlow's drops NaN, and wasm has no gradient.
+ *
+ * Kernels: `MaxPoolAxis` {x; axis, size, stride, padding} -> [y, winner], the winner's place in its window, and
+ * `MaxPoolAxisGrad` {dy, winner; axis, size, stride, padding, length} -> dx, `length` pixels of x along the axis.
+ *
+ * @param x [n, h, w, c].
+ * @returns [n, h', w', c] with h' = floor((h + 2 padding - size) / stride) + 1, w' likewise.
+ * @see PyTorch 2.13, aten/src/ATen/native/cpu/MaxPoolKernel.cpp: `(val > maxval) || is_nan(val)`
+ */
+export function maxPool(x: Tensor, { size, stride, padding }: PoolingOptions): Tensor {
+  const along = (axis: number, x: Tensor) => run("MaxPoolAxis", { x }, { axis, size, stride, padding })[0]!;
+  return along(1, along(2, x));
+}
+
 const GRADIENTS: readonly GradConfig[] = [
   {
     kernelName: "RoundClip",
@@ -196,6 +233,16 @@ const GRADIENTS: readonly GradConfig[] = [
     kernelName: "LogDetInverse",
     outputsToSave: [false, true],
     gradFunc: (dy, [inverse]) => ({ a: () => tf.mul(tf.reshape((dy as Tensor[])[0]!, [-1, 1, 1]), inverse!) }),
+  },
+  {
+    kernelName: "MaxPoolAxis",
+    inputsToSave: ["x"],
+    outputsToSave: [false, true],
+    gradFunc: (dy, [x, winner], attrs) => {
+      const length = x!.shape[attrs["axis"] as unknown as number]!;
+      const inputs = { dy: (dy as Tensor[])[0]!, winner: winner! };
+      return { x: () => run("MaxPoolAxisGrad", inputs, { ...attrs, length })[0]! };
+    },
   },
 ];
 

@@ -5,17 +5,18 @@ export class ModelBuilder {
   readonly layers: Layer[] = [];
   readonly norms: Norm[] = [];
 
-  /** Adds a layer; one that is not said to be first or last is inner. */
+  /** Adds a layer: by default an inner 1 x 1 convolution of stride 1 that reads maps as large as the image. */
   layer(
     path: string,
     options:
       & Pick<Layer, "inChannels" | "outChannels" | "inputSigned">
-      & Partial<Pick<Layer, "kind" | "kernelSize" | "stride" | "position">>,
+      & Partial<Pick<Layer, "kind" | "kernelSize" | "stride" | "reduction" | "position">>,
   ): Layer {
     const layer: Layer = {
       kind: "convolution",
       kernelSize: 1,
       stride: 1,
+      reduction: 1,
       position: "inner",
       ...options,
       path,

@@ -26,17 +26,24 @@ interface NormedLayer {
   readonly norm: Norm;
 }
 
-function build(options: ModelOptions): Model {
+/** What tells the forms apart. */
+interface Variant {
+  readonly name: string;
+  readonly stemStride: number;
+}
+
+function build({ name, stemStride }: Variant, options: ModelOptions): Model {
   const builder = new ModelBuilder();
   const stem = builder.layer("stem/conv", {
     inChannels: options.imageChannels,
     outChannels: STEM_CHANNELS,
     kernelSize: 3,
+    stride: stemStride,
     position: "first",
     inputSigned: true,
   });
   const stemNorm = builder.norm("stem/norm", STEM_CHANNELS);
-  let channels = STEM_CHANNELS;
+  let channels = STEM_CHANNELS, reduction = stemStride;
   // a chain: what stands between two layers is read by the second alone
   const chain = BLOCKS.flatMap((block, i): NormedLayer[] => {
     const path = `block${i}`, inChannels = channels;
@@ -47,10 +54,17 @@ function build(options: ModelOptions): Model {
       outChannels: inChannels,
       kernelSize: 3,
       stride: block.stride,
+      reduction,
       inputSigned: false,
     });
+    reduction *= block.stride;
     const depthwiseNorm = builder.norm(`${path}/depthwise_norm`, inChannels);
-    const pointwise = builder.layer(`${path}/pointwise`, { inChannels, outChannels: channels, inputSigned: false });
+    const pointwise = builder.layer(`${path}/pointwise`, {
+      inChannels,
+      outChannels: channels,
+      reduction,
+      inputSigned: false,
+    });
     const pointwiseNorm = builder.norm(`${path}/pointwise_norm`, channels);
     return [{ layer: depthwise, norm: depthwiseNorm }, { layer: pointwise, norm: pointwiseNorm }];
   });
@@ -62,7 +76,7 @@ function build(options: ModelOptions): Model {
     inputSigned: false,
   });
   return {
-    name: "mobilenetv1",
+    name,
     classes: options.classes,
     layers: builder.layers,
     norms: builder.norms,
@@ -78,6 +92,10 @@ function build(options: ModelOptions): Model {
   };
 }
 
+function definition(variant: Variant, form: string): ModelDefinition {
+  return { name: variant.name, form, build: (options) => build(variant, options) };
+}
+
 /**
  * MobileNetV1 for 32 x 32 images: the paper's table 1 at width 1.0, the stem with stride 1 instead of 2, so that the last maps
  * are 2 x 2; global average pooling.
@@ -86,8 +104,37 @@ function build(options: ModelOptions): Model {
  *
  * @see Howard et al. 2017, arXiv:1704.04861, table 1
  */
-export const mobilenetV1: ModelDefinition = {
-  name: "mobilenetv1",
-  form: "CIFAR form: stem of stride 1, otherwise table 1 of the paper, width 1.0",
-  build,
+export const mobilenetV1 = definition(
+  { name: "mobilenetv1", stemStride: 1 },
+  "CIFAR form: stem of stride 1, otherwise table 1 of the paper, width 1.0",
+);
+
+/** timm's name of a layer or norm; its stages begin with the blocks of stride 2. */
+function timmName(path: string): string {
+  const outer: Record<string, string> = { "stem/conv": "conv_stem", "stem/norm": "bn1", classifier: "classifier" };
+  const inner: Record<string, string> = {
+    depthwise: "conv_dw",
+    depthwise_norm: "bn1",
+    pointwise: "conv_pw",
+    pointwise_norm: "bn2",
+  };
+  if (path in outer) return outer[path]!;
+  const [, block, part] = path.match(/^block(\d+)\/(\w+)$/)!, before = BLOCKS.slice(0, Number(block) + 1);
+  const stage = before.filter(({ stride }) => stride === 2).length;
+  const place = before.length - 1 - Math.max(0, before.findLastIndex(({ stride }) => stride === 2));
+  return `blocks.${stage}.${place}.${inner[part!]}`;
+}
+
+/**
+ * MobileNetV1 with the paper's stem of stride 2. torchvision has no MobileNetV1; timm's `mobilenetv1_100` has the same layers,
+ * but relu6 where the paper and this file have relu. timm's names beside ours:
+ *
+ *   stem/conv conv_stem, stem/norm bn1, classifier classifier;  block0/ to block12/: blocks.0.0., blocks.1.0., blocks.1.1., ..
+ *   depthwise conv_dw, depthwise_norm bn1, pointwise conv_pw, pointwise_norm bn2
+ *
+ * @see Howard et al. 2017, arXiv:1704.04861, table 1; timm 1.0.31, timm/models/efficientnet.py, `_gen_mobilenet_v1`
+ */
+export const mobilenetV1ImageNet: ModelDefinition = {
+  ...definition({ name: "mobilenetv1_imagenet", stemStride: 2 }, "ImageNet form: table 1 of the paper, width 1.0"),
+  foreign: { source: "timm 1.0.31, mobilenetv1_100 with relu", module: timmName },
 };

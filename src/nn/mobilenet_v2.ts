@@ -4,10 +4,10 @@ import { ModelBuilder } from "./builder.ts";
 import { activate, applyLayer, normActivationLayer, normalise } from "./layers.ts";
 import type { Context, Layer, Model, ModelDefinition, ModelOptions, Norm } from "./types.ts";
 
-/** Expansion t, channels c, repeats n and first stride s of each stage (table 2 of the paper; CIFAR strides, see below). */
+/** Expansion t, channels c, repeats n and first stride s of each stage (table 2 of the paper). */
 const STAGES = [
   { expansion: 1, channels: 16, repeats: 1, stride: 1 },
-  { expansion: 6, channels: 24, repeats: 2, stride: 1 },
+  { expansion: 6, channels: 24, repeats: 2, stride: 2 },
   { expansion: 6, channels: 32, repeats: 3, stride: 2 },
   { expansion: 6, channels: 64, repeats: 4, stride: 2 },
   { expansion: 6, channels: 96, repeats: 3, stride: 1 },
@@ -35,13 +35,14 @@ interface InvertedResidual {
 function invertedResidual(
   builder: ModelBuilder,
   path: string,
-  shape: { in: number; out: number; stride: number; expansion: number; inputSigned: boolean },
+  shape: { in: number; out: number; stride: number; expansion: number; reduction: number; inputSigned: boolean },
 ): InvertedResidual {
-  const hidden = shape.in * shape.expansion;
+  const hidden = shape.in * shape.expansion, { reduction } = shape;
   const expand = shape.expansion === 1 ? null : {
     conv: builder.layer(`${path}/expand`, {
       inChannels: shape.in,
       outChannels: hidden,
+      reduction,
       inputSigned: shape.inputSigned,
     }),
     norm: builder.norm(`${path}/expand_norm`, hidden),
@@ -54,10 +55,16 @@ function invertedResidual(
       outChannels: hidden,
       kernelSize: 3,
       stride: shape.stride,
+      reduction,
       inputSigned: expand === null && shape.inputSigned,
     }),
     depthwiseNorm: builder.norm(`${path}/depthwise_norm`, hidden),
-    project: builder.layer(`${path}/project`, { inChannels: hidden, outChannels: shape.out, inputSigned: false }),
+    project: builder.layer(`${path}/project`, {
+      inChannels: hidden,
+      outChannels: shape.out,
+      reduction: reduction * shape.stride,
+      inputSigned: false,
+    }),
     projectNorm: builder.norm(`${path}/project_norm`, shape.out),
     residual: shape.stride === 1 && shape.in === shape.out,
   };
@@ -80,32 +87,49 @@ function applyBlock(context: Context, block: InvertedResidual, x: Tensor): Tenso
   return block.residual ? tf.add(x, y) : y;
 }
 
-function build(variant: { name: string; width: number }, options: ModelOptions): Model {
+/** What tells the forms apart. */
+interface Variant {
+  readonly name: string;
+  readonly width: number;
+  /** Of the stem and of stage 2. */
+  readonly earlyStride: number;
+}
+
+function build(variant: Variant, options: ModelOptions): Model {
   const builder = new ModelBuilder(), stemChannels = scaled(STEM_CHANNELS, variant.width);
   const stem = builder.layer("stem/conv", {
     inChannels: options.imageChannels,
     outChannels: stemChannels,
     kernelSize: 3,
+    stride: variant.earlyStride,
     position: "first",
     inputSigned: true,
   });
   const stemNorm = builder.norm("stem/norm", stemChannels);
-  let channels = stemChannels;
+  let channels = stemChannels, reduction = variant.earlyStride;
   const blocks = STAGES.flatMap((stage, i) =>
     Array.from({ length: stage.repeats }, (_, j) => {
-      const out = scaled(stage.channels, variant.width);
+      const out = scaled(stage.channels, variant.width), first = i === 1 ? variant.earlyStride : stage.stride;
+      const stride = j === 0 ? first : 1;
       const block = invertedResidual(builder, `stage${i + 1}/block${j}`, {
         in: channels,
         out,
-        stride: j === 0 ? stage.stride : 1,
+        stride,
         expansion: stage.expansion,
+        reduction,
         inputSigned: i > 0, // only the very first block comes behind an activation
       });
       channels = out;
+      reduction *= stride;
       return block;
     })
   );
-  const head = builder.layer("head/conv", { inChannels: channels, outChannels: HEAD_CHANNELS, inputSigned: true });
+  const head = builder.layer("head/conv", {
+    inChannels: channels,
+    outChannels: HEAD_CHANNELS,
+    reduction,
+    inputSigned: true,
+  });
   const headNorm = builder.norm("head/norm", HEAD_CHANNELS);
   const dense = builder.layer("classifier", {
     kind: "dense",
@@ -129,7 +153,7 @@ function build(variant: { name: string; width: number }, options: ModelOptions):
   };
 }
 
-function definition(variant: { name: string; width: number }, form: string): ModelDefinition {
+function definition(variant: Variant, form: string): ModelDefinition {
   return { name: variant.name, form, build: (options) => build(variant, options) };
 }
 
@@ -143,7 +167,7 @@ function definition(variant: { name: string; width: number }, form: string): Mod
  * @see Sandler et al., CVPR 2018, arXiv:1801.04381, table 2
  */
 export const mobilenetV2 = definition(
-  { name: "mobilenetv2", width: 1 },
+  { name: "mobilenetv2", width: 1, earlyStride: 1 },
   "CIFAR form: stem and stage 2 of stride 1, width 1.0",
 );
 
@@ -152,6 +176,42 @@ export const mobilenetV2 = definition(
  * last convolution are scaled (section 3.4 of the paper); stem 16, stages 8-8-16-24-32-56-112.
  */
 export const mobilenetV2Narrow = definition(
-  { name: "mobilenetv2_narrow", width: 0.35 },
+  { name: "mobilenetv2_narrow", width: 0.35, earlyStride: 1 },
   "CIFAR form: stem and stage 2 of stride 1, width 0.35 (the last convolution keeps 1,280 channels)",
 );
+
+/** torchvision's name of a layer or norm: its blocks are numbered through, behind the stem. */
+function torchvisionName(path: string): string {
+  const outer: Record<string, string> = {
+    "stem/conv": "features.0.0",
+    "stem/norm": "features.0.1",
+    "head/conv": "features.18.0",
+    "head/norm": "features.18.1",
+    classifier: "classifier.1",
+  };
+  if (path in outer) return outer[path]!;
+  const [, stage, block, part] = path.match(/^stage(\d+)\/block(\d+)\/(\w+)$/)!;
+  const before = STAGES.slice(0, Number(stage) - 1).reduce((sum, { repeats }) => sum + repeats, 0);
+  // layers with a relu6 behind their norm are pairs of their own, the projection and its norm are not
+  const pairs = stage === "1" ? ["depthwise"] : ["expand", "depthwise"],
+    pair = pairs.indexOf(part!.replace("_norm", ""));
+  const isNorm = part!.endsWith("_norm") ? 1 : 0;
+  return `features.${1 + before + Number(block)}.conv.${pair < 0 ? pairs.length + isNorm : `${pair}.${isNorm}`}`;
+}
+
+/**
+ * MobileNetV2 as torchvision has it, with the strides of the paper; without its dropout, as above. torchvision's names:
+ *
+ *   stem/conv features.0.0, stem/norm features.0.1, head/conv features.18.0, head/norm features.18.1, classifier classifier.1
+ *   the 17 blocks: features.1.conv. to features.17.conv.; in the first, without expansion, the numbers are one lower
+ *   expand 0.0, expand_norm 0.1, depthwise 1.0, depthwise_norm 1.1, project 2, project_norm 3
+ *
+ * @see Sandler et al., CVPR 2018, arXiv:1801.04381, table 2; torchvision 0.28, torchvision/models/mobilenetv2.py
+ */
+export const mobilenetV2ImageNet: ModelDefinition = {
+  ...definition(
+    { name: "mobilenetv2_imagenet", width: 1, earlyStride: 2 },
+    "ImageNet form: table 2 of the paper, width 1.0",
+  ),
+  foreign: { source: "torchvision 0.28, mobilenet_v2", module: torchvisionName },
+};

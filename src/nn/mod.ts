@@ -1,9 +1,9 @@
 /** The models: one line here for each. */
 import { InputError } from "../errors.ts";
-import { mobilenetV1 } from "./mobilenet_v1.ts";
-import { mobilenetV2, mobilenetV2Narrow } from "./mobilenet_v2.ts";
-import { resnet18, resnet20, resnet8 } from "./resnet.ts";
-import { resnet50 } from "./resnet50.ts";
+import { mobilenetV1, mobilenetV1ImageNet } from "./mobilenet_v1.ts";
+import { mobilenetV2, mobilenetV2ImageNet, mobilenetV2Narrow } from "./mobilenet_v2.ts";
+import { resnet18, resnet18ImageNet, resnet20, resnet8 } from "./resnet.ts";
+import { resnet50, resnet50ImageNet } from "./resnet50.ts";
 import type { ModelDefinition } from "./types.ts";
 
 export const MODELS: readonly ModelDefinition[] = [
@@ -14,6 +14,10 @@ export const MODELS: readonly ModelDefinition[] = [
   mobilenetV1,
   mobilenetV2,
   mobilenetV2Narrow,
+  resnet18ImageNet,
+  resnet50ImageNet,
+  mobilenetV1ImageNet,
+  mobilenetV2ImageNet,
 ];
 
 /** @throws {InputError} If there is no model of that name. */

@@ -5,25 +5,31 @@ import { applyLayer, normActivationLayer, normalise } from "./layers.ts";
 import {
   type BlockShape,
   buildResidualNetwork,
+  CIFAR_STEM,
+  IMAGENET_STEM,
   type ResidualBlock,
   shortcutOf,
   type Stage,
+  type Stem,
+  torchvisionName,
 } from "./residual_network.ts";
 import type { ModelDefinition } from "./types.ts";
 
 /** relu(norm2(conv2(relu(norm1(conv1(x))))) + shortcut(x)) */
 function basicBlock(builder: ModelBuilder, path: string, shape: BlockShape): ResidualBlock {
-  const { inChannels, channels: outChannels, stride } = shape;
-  const conv1 = builder.layer(`${path}/conv1`, { inChannels, outChannels, kernelSize: 3, stride, inputSigned: false });
+  const { inChannels, channels: outChannels, stride, reduction } = shape,
+    outside = { inChannels, outChannels, stride, reduction };
+  const conv1 = builder.layer(`${path}/conv1`, { ...outside, kernelSize: 3, inputSigned: false });
   const norm1 = builder.norm(`${path}/norm1`, outChannels);
   const conv2 = builder.layer(`${path}/conv2`, {
     inChannels: outChannels,
     outChannels,
     kernelSize: 3,
+    reduction: reduction * stride,
     inputSigned: false,
   });
   const norm2 = builder.norm(`${path}/norm2`, outChannels);
-  const shortcut = shortcutOf(builder, path, { inChannels, outChannels, stride });
+  const shortcut = shortcutOf(builder, path, outside);
   return {
     outChannels,
     apply(context, x) {
@@ -34,13 +40,19 @@ function basicBlock(builder: ModelBuilder, path: string, shape: BlockShape): Res
   };
 }
 
-function definition(name: string, form: string, stages: readonly Stage[]): ModelDefinition {
-  return { name, form, build: (options) => buildResidualNetwork({ name, block: basicBlock, stages }, options) };
+function definition(
+  name: string,
+  form: string,
+  { stages, stem }: { stages: readonly Stage[]; stem: Stem },
+): ModelDefinition {
+  return { name, form, build: (options) => buildResidualNetwork({ name, stem, block: basicBlock, stages }, options) };
 }
 
 function cifarStages(blocks: number): Stage[] {
   return [16, 32, 64].map((channels) => ({ blocks, channels }));
 }
+
+const STAGES_18: readonly Stage[] = [64, 128, 256, 512].map((channels) => ({ blocks: 2, channels }));
 
 /**
  * ResNets of basic blocks for 32 x 32 images.
@@ -53,15 +65,35 @@ function cifarStages(blocks: number): Stage[] {
 export const resnet8 = definition(
   "resnet8",
   "1 block a stage, 16-32-64 channels, projection shortcuts",
-  cifarStages(1),
+  { stem: CIFAR_STEM, stages: cifarStages(1) },
 );
 export const resnet20 = definition(
   "resnet20",
   "3 blocks a stage, 16-32-64 channels, projection shortcuts",
-  cifarStages(3),
+  { stem: CIFAR_STEM, stages: cifarStages(3) },
 );
+
 export const resnet18 = definition(
   "resnet18",
   "CIFAR stem (3 x 3, stride 1, no pooling), 2 blocks a stage, 64-128-256-512 channels",
-  [64, 128, 256, 512].map((channels) => ({ blocks: 2, channels })),
+  { stem: CIFAR_STEM, stages: STAGES_18 },
 );
+
+/**
+ * ResNet-18 as torchvision has it, with these names beside ours:
+ *
+ *   stem/conv conv1, stem/norm bn1, classifier fc;  stage2/block0/: layer2.0.
+ *   conv1 conv1, norm1 bn1, conv2 conv2, norm2 bn2, shortcut downsample.0, shortcut_norm downsample.1
+ *
+ * Below them, gamma is `weight`, beta `bias`, mean `running_mean` and variance `running_var` (`torch_network.ts`).
+ *
+ * @see He et al., CVPR 2016, arXiv:1512.03385, table 1; torchvision 0.28, torchvision/models/resnet.py
+ */
+export const resnet18ImageNet: ModelDefinition = {
+  ...definition(
+    "resnet18_imagenet",
+    "ImageNet stem (7 x 7, stride 2, max pooling), 2 blocks a stage, 64-128-256-512 channels",
+    { stem: IMAGENET_STEM, stages: STAGES_18 },
+  ),
+  foreign: { source: "torchvision 0.28, resnet18", module: torchvisionName },
+};

@@ -14,6 +14,8 @@ export interface Layer {
   /** Side of the square kernel; 1 for dense. */
   readonly kernelSize: number;
   readonly stride: number;
+  /** Image pixels along one side for each pixel of the layer's input: 4 behind two strides of 2. */
+  readonly reduction: number;
   /** The first and the last layer of a network keep more bits. */
   readonly position: "first" | "inner" | "last";
   /** True: its input takes negative values, as the image does, or a tensor behind no relu. */
@@ -89,10 +91,20 @@ export interface ModelOptions {
   readonly imageChannels: number;
 }
 
+/** The same network in another library. */
+export interface ForeignNames {
+  /** The library, its version and its name of the network. */
+  readonly source: string;
+  /** The library's name of the layer or norm at `path`. */
+  module(path: string): string;
+}
+
 /** A model by name: what `mod.ts` lists. */
 export interface ModelDefinition {
   readonly name: string;
   /** The form that was taken, for people. */
   readonly form: string;
+  /** Names under which a PyTorch library keeps its tensors; absent where no library has the same network. */
+  readonly foreign?: ForeignNames;
   build(options: ModelOptions): Model;
 }

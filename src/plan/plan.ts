@@ -1,14 +1,9 @@
-import { bitsTitle } from "../catalog/bits.ts";
 import { InputError } from "../errors.ts";
-import type { RunRecord } from "../record/record.ts";
-import { runId, type RunSpec } from "../record/spec.ts";
+import { isFinal, type RunRecord } from "../record/record.ts";
+import { describeRun, type PlannedRun, runId, type RunSpec } from "../record/spec.ts";
 import { readRecord } from "../store/store.ts";
 
-/** A run of a plan. */
-export interface PlannedRun {
-  readonly id: string;
-  readonly spec: RunSpec;
-}
+export { describeRun, type PlannedRun };
 
 /** What is there of a plan and what is left to run, teachers first. */
 export interface PlanState {
@@ -47,14 +42,6 @@ export function orderRuns(specs: readonly RunSpec[]): PlannedRun[] {
 }
 
 /**
- * Whether a run need not run again: it is done, or it diverged, which the same spec would do again. A run that
- * failed or ran out of time is tried again.
- */
-export function isFinal(record: RunRecord): boolean {
-  return record.status === "done" || record.status === "diverged";
-}
-
-/**
  * Compares the plan with the records below `out`.
  * @param elsewhere Records by id of runs that are done in another folder; those of `out` come first.
  * @throws {InputError} If a record cannot be read.
@@ -71,10 +58,4 @@ export function statePlan(
     if (record) finished.set(id, record);
   }
   return { runs, finished, todo: runs.filter(({ id }) => !finished.has(id)) };
-}
-
-/** A run in a few words, such as `lsq resnet20 W2A4 seed 0`. */
-export function describeRun(spec: RunSpec): string {
-  const bits = spec.quantization === null ? "" : ` ${bitsTitle(spec.quantization)}`;
-  return `${spec.arm} ${spec.model}${bits} seed ${spec.seed}`;
 }

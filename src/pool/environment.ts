@@ -1,67 +1,59 @@
+/** The environment of a run: what its record holds of program and machine, and the variables its process gets. */
 import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
 import type { Engine } from "../engine/types.ts";
 import type { Environment } from "../record/record.ts";
+import { type Checkout, checkoutOf } from "../store/git.ts";
 
-const SOURCE_FOLDER = import.meta.dirname ?? ".";
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What only other programs can tell of this checkout and machine. */
-export interface HostFacts extends Pick<Environment, "commit" | "dirty"> {
-  /** Name and driver of the first GPU that a process here sees; null: NVIDIA's tool is not here or names none. */
+/** Facts about this checkout and machine that only other programs can find out. */
+export interface HostFacts extends Checkout {
+  /** Name and driver of the first visible GPU; null: NVIDIA's tool is not installed or names none. */
   readonly gpu: string | null;
 }
 
-/** Holds the facts for a run's process, which may start no program: `HostFacts` as JSON. */
+/** Variable with the facts for a run's process, which may start no program: `HostFacts` as JSON. */
 export const HOST_FACTS = "REQUANT_HOST_FACTS";
 
-/** Told by whoever started this process, else asked for. */
+/** Variable with the nonce of the run's lock, without which its process may not write. */
+export const RUN_LOCK = "REQUANT_RUN_LOCK";
+
+/** Returns the facts that whoever started this process gave it; else finds them out. */
 export function hostFacts(): HostFacts {
-  const told = Deno.env.get(HOST_FACTS);
-  return told === undefined ? { ...gitState(SOURCE_FOLDER), gpu: gpuName() } : JSON.parse(told) as HostFacts;
+  const given = Deno.env.get(HOST_FACTS);
+  return given === undefined ? { ...checkoutOf(ROOT), gpu: gpuName() } : JSON.parse(given) as HostFacts;
 }
 
-/** What a program prints; null: it is not on this machine, or failed. */
-function printed(program: string, args: readonly string[]): string | null {
+function gpuName(): string | null {
+  const visible = Deno.env.get("CUDA_VISIBLE_DEVICES")?.split(",")[0];
+  const args = [...(visible ? [`--id=${visible}`] : []), "--query-gpu=name,driver_version", "--format=csv,noheader"];
   try {
-    const { success, stdout } = new Deno.Command(program, { args: [...args], stderr: "null" }).outputSync();
-    return success ? new TextDecoder().decode(stdout).trim() : null;
+    const { success, stdout } = new Deno.Command("nvidia-smi", { args, stderr: "null" }).outputSync();
+    const line = success ? new TextDecoder().decode(stdout).split("\n")[0]! : "";
+    const [name, driver] = line.split(",").map((text) => text.trim());
+    return name && driver ? `${name}, driver ${driver}` : null;
   } catch {
     return null;
   }
 }
 
-/** Commit of a checkout and whether it differs from it; both null outside a checkout or without git. */
-export function gitState(folder: string): Pick<Environment, "commit" | "dirty"> {
-  const commit = printed("git", ["-C", folder, "rev-parse", "HEAD"]);
-  if (commit === null) return { commit: null, dirty: null };
-  const changes = printed("git", ["-C", folder, "status", "--porcelain"]);
-  return { commit, dirty: changes === null ? null : changes !== "" };
-}
-
-function gpuName(): string | null {
-  const visible = Deno.env.get("CUDA_VISIBLE_DEVICES")?.split(",")[0];
-  const asked = ["--query-gpu=name,driver_version", "--format=csv,noheader"];
-  const told = printed("nvidia-smi", [...(visible ? [`--id=${visible}`] : []), ...asked]);
-  const [name, driver] = (told ?? "").split("\n")[0]!.split(",").map((text) => text.trim());
-  return name && driver ? `${name}, driver ${driver}` : null;
-}
-
-/** What computes a run on this machine. */
+/** Describes what computes a run on this machine. */
 export function captureEnvironment(engine: Pick<Engine, "name" | "versions" | "device" | "threads">): Environment {
-  const { gpu, ...checkout } = hostFacts(), fields = { ...checkout, ...machine(), ...engineFields(engine) };
-  if (engine.device !== "gpu" || gpu === null) return fields;
-  return { ...fields, versions: { ...fields.versions, gpu } };
+  const { gpu, commit, dirty } = hostFacts(), { name, versions, device, threads } = engine;
+  return {
+    ...{ commit, dirty, ...machine(), engine: name, device, threads },
+    versions: {
+      ...{ deno: Deno.version.deno, v8: Deno.version.v8, ...versions },
+      ...(device === "gpu" && gpu !== null ? { gpu } : {}),
+    },
+  };
 }
 
-/** The same for a run whose process ended before it could say: only the engine's name is known. */
+/** Does the same for a run whose process ended before it could say: only the engine's name is known. */
 export function environmentWithoutEngine(name: string): Environment {
-  return {
-    ...gitState(SOURCE_FOLDER),
-    ...machine(),
-    engine: name,
-    versions: { deno: Deno.version.deno },
-    device: "unknown",
-    threads: 1,
-  };
+  const { commit, dirty } = checkoutOf(ROOT), versions = { deno: Deno.version.deno };
+  return { commit, dirty, ...machine(), engine: name, versions, device: "unknown", threads: 1 };
 }
 
 function machine(): Pick<Environment, "os" | "cpu"> {
@@ -72,13 +64,25 @@ function machine(): Pick<Environment, "os" | "cpu"> {
   };
 }
 
-function engineFields(
-  engine: Pick<Engine, "name" | "versions" | "device" | "threads">,
-): Pick<Environment, "engine" | "versions" | "device" | "threads"> {
-  return {
-    engine: engine.name,
-    versions: { deno: Deno.version.deno, v8: Deno.version.v8, ...engine.versions },
-    device: engine.device,
-    threads: engine.threads,
-  };
+/** Variables of the system that programs and libraries of a run read; none holds a password or token. */
+const PASSED_ON = new RegExp(
+  `^(${
+    [
+      "PATH|HOME|USER|LOGNAME|TMPDIR|TMP|TEMP|TZ|TERM|NO_COLOR|LANG|LANGUAGE",
+      "LC_(ALL|COLLATE|CTYPE|MESSAGES|NUMERIC|TIME)",
+      "SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMDATA",
+      "XDG_CACHE_HOME|DENO_DIR|DENO_NO_UPDATE_CHECK|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH",
+      "REQUANT_(CACHE|DATA|LIBTENSORFLOW)",
+      "CUDA_(VISIBLE_DEVICES|DEVICE_ORDER|CACHE_[A-Z]+|HOME|PATH|LAUNCH_BLOCKING|MODULE_LOADING)",
+      "NVIDIA_(TF32_OVERRIDE|VISIBLE_DEVICES|DRIVER_CAPABILITIES)|XLA_FLAGS|TF_XLA_FLAGS",
+      "TF_(CPP|CUDNN|DETERMINISTIC|ENABLE|FORCE|GPU|NUM)_[A-Z0-9_]+",
+      "(OMP|KMP|MKL|OPENBLAS)_(NUM_THREADS|BLOCKTIME|AFFINITY|PROC_BIND|PLACES)|(DNNL|ONEDNN)_[A-Z_]+",
+    ].join("|")
+  })$`,
+  "i",
+);
+
+/** Chooses the variables that a run's process gets: those of a list, as any other may hold a secret. */
+export function childEnvironment(variables: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => PASSED_ON.test(name)));
 }

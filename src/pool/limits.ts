@@ -1,8 +1,9 @@
+import { totalmem } from "node:os";
 import { InputError } from "../errors.ts";
 
-/** What a run's process may take; null: as much as it likes. */
+/** Limits of a run's process; null: none. */
 export interface RunLimits {
-  /** From the start of the process; a run that goes on from a checkpoint has all of it again. */
+  /** Time from the start of the process; a resumed run has all of it again. */
   readonly timeoutMs: number | null;
   /** Resident memory, in MiB. */
   readonly memoryMiB: number | null;
@@ -10,30 +11,30 @@ export interface RunLimits {
 
 export const NO_LIMITS: RunLimits = { timeoutMs: null, memoryMiB: null };
 
-/** Between two looks at a process's memory. */
+/** Time between two looks at a process's memory. */
 const LOOK_EVERY_MS = 250;
-/** How long a process may take to write its checkpoint when its time is over. */
+/** Time that a process has to write its checkpoint when its time limit is over. */
 export const GRACE_MS = 10_000;
 const KIB_PER_MIB = 1024;
-/** A timer that is set for longer goes off at once. */
+/** Longest wait of a timer: one set for longer goes off at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** A process, as limits see it. */
+/** Process, as limits see it. */
 export interface LimitedProcess {
   readonly pid: number;
-  /** Asks it to checkpoint and stop. */
+  /** Asks it to write a checkpoint and stop. */
   stop(): void;
   /** Ends it at once. */
   kill(): void;
 }
 
-/** What a process ran into. */
+/** Limit that a process broke. */
 export interface Exceeded {
   readonly status: "failed" | "timeout";
   readonly reason: string;
 }
 
-/** Watches a process until `close`. */
+/** Watch over a process, until `close`. */
 export interface LimitWatch {
   /** Null: nothing so far. */
   readonly exceeded: Exceeded | null;
@@ -42,8 +43,8 @@ export interface LimitWatch {
 }
 
 /**
- * Ends a process that takes more than it may: at the time limit it is asked for a checkpoint and ended after `graceMs`;
- * at the memory limit it is ended at once, as the machine has no time to lose.
+ * Ends a process that takes more than it may. At the time limit it is asked for a checkpoint and killed after `graceMs`;
+ * at the memory limit it is killed at once, as the machine has no time to lose.
  */
 export function watchLimits(
   process: LimitedProcess,
@@ -91,12 +92,12 @@ export function watchLimits(
   };
 }
 
-/** A timer that has been set. */
+/** Timer that has been set. */
 interface Timer {
   stop(): void;
 }
 
-/** Calls back once, however long the wait. */
+/** Starts a timer for any wait, however long. */
 function startTimer(ms: number, call: () => void): Timer {
   let timer: ReturnType<typeof setTimeout>;
   function wait(left: number): void {
@@ -111,7 +112,7 @@ function formatMinutes(ms: number): string {
   return `${Number((ms / 60_000).toPrecision(3))} minutes`;
 }
 
-/** Resident memory of a process; null: it has ended, or this system does not tell. */
+/** Reads the resident memory of a process; null: it has ended, or this system does not tell. */
 export async function residentMiB(pid: number): Promise<number | null> {
   const kibibytes = Deno.build.os === "linux" ? await residentKiBOfProc(pid) : await residentKiBOfPs(pid);
   return kibibytes === null ? null : kibibytes / KIB_PER_MIB;
@@ -137,8 +138,23 @@ async function residentKiBOfPs(pid: number): Promise<number | null> {
   }
 }
 
-/** @throws {InputError} If this system does not tell how much memory a process has. */
+/** Checks that this system tells how much memory a process has. @throws {InputError} If it does not. */
 export async function checkMemoryWatch({ memoryMiB }: RunLimits): Promise<void> {
   if (memoryMiB === null || await residentMiB(Deno.pid) !== null) return;
   throw new InputError("Cannot watch the memory of runs on this system: leave --memory out");
+}
+
+/** Returns the memory of this machine, or of its container where that has less, in MiB. */
+export function machineMemoryMiB(): number {
+  return Math.min(totalmem(), containerLimit("/sys/fs/cgroup/memory.max")) / 2 ** 20;
+}
+
+/** Reads the limit that Linux states for this process's control group, in bytes. */
+function containerLimit(path: string): number {
+  try {
+    const text = Deno.readTextFileSync(path).trim();
+    return /^\d+$/.test(text) ? Number(text) : Infinity;
+  } catch {
+    return Infinity;
+  }
 }

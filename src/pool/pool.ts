@@ -1,44 +1,44 @@
-import { type RunningRun, startRun } from "./attempt.ts";
-import { failedRecord, orphanReason, startedNow } from "./failure.ts";
+import type { PlanState } from "../plan/plan.ts";
+import { isFinal, type RunRecord } from "../record/record.ts";
+import type { PlannedRun } from "../record/spec.ts";
+import { DEFAULT_LOCK_TIMES, type Holder, type LockTimes, openLocks } from "../store/locks.ts";
+import { readRecord } from "../store/store.ts";
+import { failedRecord, orphanFailure, type RunningRun, startRun } from "./attempt.ts";
 import type { Interrupts } from "./interrupts.ts";
 import type { RunLimits } from "./limits.ts";
-import { DEFAULT_LOCK_TIMES, type Holder, type LockTimes, openLocks } from "../store/locks.ts";
-import type { ChildMessage } from "./messages.ts";
-import { isFinal, type PlannedRun, type PlanState } from "../plan/plan.ts";
-import type { RunRecord } from "../record/record.ts";
-import { readRecord } from "../store/store.ts";
+import type { ChildMessage } from "./process.ts";
 
-/** What happens in a pool; `record` null: the run was stopped and can go on. */
+/** Event in a pool; `record` null: the run was stopped and can be resumed. */
 export type PoolEvent =
   | { readonly type: "started"; readonly run: PlannedRun }
   | { readonly type: "message"; readonly run: PlannedRun; readonly message: ChildMessage }
   /** An attempt failed and another begins. */
   | { readonly type: "retried"; readonly run: PlannedRun; readonly reason: string }
-  /** Another scheduler has the run: its record is waited for. */
+  /** Another scheduler has the run: the pool waits for its record. */
   | { readonly type: "elsewhere"; readonly run: PlannedRun; readonly holder: Holder }
   | { readonly type: "ended"; readonly run: PlannedRun; readonly record: RunRecord | null };
 
-/** What a pool is told. */
+/** Options of `runPool`. */
 export interface PoolOptions {
   readonly out: string;
-  /** How many processes run at once. */
+  /** Number of processes at once. */
   readonly jobs: number;
   /** Program and arguments of a run's process. */
   readonly command: readonly string[];
   readonly interrupts?: Interrupts;
   /** @default none */
   readonly limits?: RunLimits;
-  /** How often a run that failed is tried again. @default 0 */
+  /** Number of further attempts after a failure. @default 0 */
   readonly retries?: number;
   /** Stops the other runs, with their checkpoints, when one has failed or run out of time. @default false */
   readonly failFast?: boolean;
-  /** How long a process may take to write its checkpoint when its time is over. */
+  /** Time that a process has to write its checkpoint when its time limit is over. */
   readonly graceMs?: number;
   readonly lockTimes?: Partial<LockTimes>;
   readonly onEvent?: (event: PoolEvent) => void;
 }
 
-/** What a pool leaves. */
+/** Outcome of a pool. */
 export interface PoolOutcome {
   /** Records of the plan, in its order; runs that were not finished have none. */
   readonly records: readonly RunRecord[];
@@ -52,11 +52,11 @@ interface Running {
 }
 
 /**
- * Runs what is left of a plan, one process a run and at most `jobs` at once, each after its teacher.
+ * Runs what is left of a plan, one process per run and at most `jobs` at once, each after its teacher.
  *
  * A process that crashes, throws, exits with a code or breaks a limit becomes a record of status `failed` or `timeout`,
- * so do its students, and the others go on. A run that another scheduler has on the same folder is left to it, and its
- * record is taken as if it were made here.
+ * so do its students, and the others continue. A run that another scheduler has on the same folder is left to it, and
+ * its record is taken as if it were made here.
  *
  * @throws {InputError} If the folder cannot be written; processes are then ended and finished records are intact.
  */
@@ -75,10 +75,10 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
   });
   let waiting = [...plan.todo];
   let stopping = interrupts?.stop.aborted ?? false;
-  /** Whether a run has ended since the waiting ones were last looked at. */
+  /** True: a run has ended since the waiting ones were last looked at. */
   let changed = false;
 
-  /** Has the run's lock, or leaves the run where it is; a record that another scheduler wrote meanwhile is taken. */
+  /** Takes the run's lock, or leaves the run where it is; a record that another scheduler wrote meanwhile counts. */
   function take(run: PlannedRun): boolean {
     const holder = locks.take(run.id);
     if (holder !== "taken") {
@@ -98,7 +98,7 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
     const process = startRun(run, {
       ...options,
       onMessage: (message) => onEvent({ type: "message", run, message }),
-      onStart: (pid) => locks.note(run.id, pid),
+      locks,
       onRetry: (reason) => onEvent({ type: "retried", run, reason }),
     });
     onEvent({ type: "started", run });
@@ -112,7 +112,7 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
     });
     if (record !== null) return finish(run, record);
     onEvent({ type: "ended", run, record: null });
-    // Taken over by another scheduler: its record is waited for.
+    // Taken over by another scheduler: wait for its record.
     if (!stopping) waiting.push(run);
   }
 
@@ -128,8 +128,7 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
     for (const run of waiting) {
       const teacher = run.spec.teacher === null ? undefined : records.get(run.spec.teacher);
       if (teacher === undefined || teacher.status === "done" || !take(run)) continue;
-      const failure = { status: "failed", reason: orphanReason(teacher) } as const;
-      finish(run, failedRecord(run, { failure, started: startedNow(), out }));
+      finish(run, failedRecord(run, { failure: orphanFailure(teacher), out }));
       locks.release(run.id);
     }
   }
@@ -160,7 +159,7 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
       if (changed) continue;
       const blocked = elsewhere.size > 0 && !stopping && running.size < jobs;
       if (running.size === 0 && !blocked) break;
-      await raceOrLook([...running.values()].map(({ ended }) => ended), blocked ? lookMs : null);
+      await within(Promise.race([...running.values()].map(({ ended }) => ended)), blocked ? lookMs : null);
     }
   } finally {
     interrupts?.stop.removeEventListener("abort", stopAll);
@@ -175,10 +174,9 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
   };
 }
 
-/** Waits for the first end, but not longer than `ms`; null: as long as it takes. */
-async function raceOrLook(ends: readonly Promise<void>[], ms: number | null): Promise<void> {
+/** Waits for work to end, but no longer than `ms`; null: as long as it takes. Rejects where the work does. */
+export async function within(work: Promise<unknown>, ms: number | null): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const look = ms === null ? [] : [new Promise<void>((resolve) => void (timer = setTimeout(resolve, ms)))];
-  await Promise.race([...ends, ...look]);
-  clearTimeout(timer);
+  const limit = ms === null ? [] : [new Promise<void>((resolve) => void (timer = setTimeout(resolve, ms)))];
+  await Promise.race([work, ...limit]).finally(() => clearTimeout(timer));
 }

@@ -1,26 +1,69 @@
-import { HOST_FACTS, hostFacts } from "./environment.ts";
+/** The process of one run: how it is started and stopped, and what it reports. */
+import { z } from "zod";
+import { epochSchema } from "../record/record.ts";
+import type { PlannedRun } from "../record/spec.ts";
 import { writeError } from "../store/files.ts";
-import { type ChildMessage, linesOf, parseChildMessage } from "./messages.ts";
-import type { PlannedRun } from "../plan/plan.ts";
 import { logFile, openRun, specFile } from "../store/store.ts";
+import { childEnvironment, HOST_FACTS, hostFacts, RUN_LOCK } from "./environment.ts";
 
 const LAST_LINES = 20;
 const LAST_LINE_LENGTH = 300;
 
-/** How the process of a run ended. */
+/** Message from the process of a run: one JSON object per line on stdout. */
+export const childMessageSchema = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("progress"),
+    epoch: z.number(),
+    epochs: z.number(),
+    step: z.number(),
+    steps: z.number(),
+    /** Null: not a number. */
+    loss: z.number().nullable(),
+    imagesPerSecond: z.number(),
+  }),
+  z.strictObject({ type: z.literal("epoch"), epoch: epochSchema }),
+  /** The run ended: `stopped` leaves a checkpoint, the other two a record. */
+  z.strictObject({ type: z.literal("done"), status: z.enum(["done", "diverged", "stopped"]) }),
+  /** The run ended by an error; the stack is in the log. */
+  z.strictObject({ type: z.literal("failed"), reason: z.string() }),
+]);
+export type ChildMessage = Readonly<z.infer<typeof childMessageSchema>>;
+
+/** Parses a line of a child's stdout; null: some other text, which belongs in the log. */
+export function parseChildMessage(line: string): ChildMessage | null {
+  if (!line.startsWith("{")) return null;
+  try {
+    return childMessageSchema.safeParse(JSON.parse(line)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** Splits text into lines, without their ends; the last line need not have one. */
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)) {
+    const lines = (rest + text).split(/\r?\n/);
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
+}
+
+/** End of a run's process. */
 export interface ChildEnd {
   readonly code: number;
   readonly signal: string | null;
-  /** What it said of itself last; null: nothing. */
+  /** Its last message about itself; null: none. */
   readonly message: Extract<ChildMessage, { type: "done" | "failed" }> | null;
-  /** The last lines of its log. */
+  /** Last lines of its log. */
   readonly lastLines: readonly string[];
 }
 
-/** The process of a run. */
+/** Process of a run. */
 export interface RunningChild {
   readonly pid: number;
-  /** Asks it to checkpoint and stop. */
+  /** Asks it to write a checkpoint and stop. */
   stop(): void;
   /** Ends it at once. */
   kill(): void;
@@ -28,27 +71,21 @@ export interface RunningChild {
   readonly ended: Promise<ChildEnd>;
 }
 
-/** What `startChild` is told. */
+/** Options of `startChild`. */
 export interface ChildOptions {
   readonly out: string;
   /** Program and arguments; `--spec FILE --out DIR` is added. */
   readonly command: readonly string[];
+  /** Nonce of the run's lock: the process writes only as long as the lock has it. Null: it always writes. */
+  readonly lock: string | null;
   readonly onMessage: (message: ChildMessage) => void;
 }
 
-const SECRET_NAME = /PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|PRIVATE_KEY|API_KEY|ACCESS_KEY/i;
-
-/** The variables that a run's process gets: none that may hold a password or token, as a run needs none. */
-export function childEnvironment(variables: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(variables).filter(([name]) => !SECRET_NAME.test(name)));
-}
-
 /**
- * Starts the process of a run; what it says for people is added to log.txt.
+ * Starts the process of a run; its text for people is added to log.txt.
  * @throws {InputError} If the run's folder cannot be written.
  */
-export function startChild(run: PlannedRun, options: ChildOptions): RunningChild {
-  const { out, command, onMessage } = options;
+export function startChild(run: PlannedRun, { out, command, lock, onMessage }: ChildOptions): RunningChild {
   openRun(out, run.spec);
   const logPath = logFile(out, run.id);
   let log: Deno.FsFile;
@@ -60,8 +97,12 @@ export function startChild(run: PlannedRun, options: ChildOptions): RunningChild
   const child = new Deno.Command(command[0]!, {
     args: [...command.slice(1), "--spec", specFile(out, run.id), "--out", out],
     clearEnv: true,
-    // as it is now: the process loads the code of this moment
-    env: { ...childEnvironment(Deno.env.toObject()), [HOST_FACTS]: JSON.stringify(hostFacts()) },
+    env: {
+      ...childEnvironment(Deno.env.toObject()),
+      // As it is now: the process loads the code of this moment.
+      [HOST_FACTS]: JSON.stringify(hostFacts()),
+      ...(lock === null ? {} : { [RUN_LOCK]: lock }),
+    },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -110,8 +151,8 @@ export function startChild(run: PlannedRun, options: ChildOptions): RunningChild
       log.close();
       await child.status;
     }
-    const status = await child.status;
-    return { code: status.code, signal: status.signal, message, lastLines };
+    const { code, signal: by } = await child.status;
+    return { code, signal: by, message, lastLines };
   }
   return { pid: child.pid, stop: () => signal("SIGINT"), kill: () => signal("SIGKILL"), ended: end() };
 }

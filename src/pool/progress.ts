@@ -1,32 +1,31 @@
-import { formatSeconds } from "../plan/estimate.ts";
-import { etaByRecords } from "./eta.ts";
-import type { Holder } from "../store/locks.ts";
-import { describeRun, type PlannedRun } from "../plan/plan.ts";
-import type { PoolEvent } from "./pool.ts";
+/** Progress of a pool, reported to people: what runs, what ended and when the rest is expected to end. */
+import { formatSeconds, makespanSeconds } from "../plan/estimate.ts";
 import type { RunRecord } from "../record/record.ts";
-import { createBars } from "./progress_bars.ts";
-import { describeTotal, describeView, type Display, type RunView, type TotalView } from "./progress_view.ts";
+import { describeRun, type PlannedRun } from "../record/spec.ts";
+import type { Holder } from "../store/locks.ts";
+import type { PoolEvent } from "./pool.ts";
+import { createBars, createLines, type RunView, type TotalView } from "./progress_display.ts";
 
-/** Where progress is told; to people, so never on stdout. */
+/** Options of `createProgress`. Progress is for people, so it never goes to stdout. */
 export interface ProgressOptions {
   readonly write: (text: string) => void;
-  /** Whether `write` leads to a terminal that can move its cursor. */
+  /** True: `write` leads to a terminal that can move its cursor. */
   readonly terminal: boolean;
   readonly columns?: number;
   /** Milliseconds of a clock that only runs forward. */
   readonly now?: () => number;
-  /** Milliseconds between two plain lines that tell of running runs. */
+  /** Milliseconds between two plain lines about running runs. */
   readonly lineEveryMs?: number;
-  /** Seconds that a run is expected to take, learnt from records; null: not known. */
+  /** Returns the seconds that a run is expected to take, learnt from records; null: unknown. */
   readonly estimateSeconds?: (run: PlannedRun) => number | null;
-  /** How many runs are computed at once. @default as many as are running */
+  /** Number of runs at once. @default as many as are running */
   readonly jobs?: number;
 }
 
-/** Follows a pool. */
+/** Report on a pool. */
 export interface Progress {
   readonly onEvent: (event: PoolEvent) => void;
-  /** A line of its own, above the bars. */
+  /** Writes a line of its own, above the bars. */
   say(line: string): void;
   close(): void;
 }
@@ -42,20 +41,21 @@ const NOT_BEGUN = {
 };
 const FULL_TRAINING_SET = 50_000;
 
-/** Images that a run looks at, as far as its spec tells: a weight among runs, not a promise. */
+/** Counts the images that a run looks at, as far as its spec tells: a weight among runs, not a promise. */
 function weightOf(run: PlannedRun): number {
   return run.spec.recipe.epochs * (run.spec.dataset.trainExamples ?? FULL_TRAINING_SET);
 }
 
 /**
- * Tells people what a pool does: on a terminal a bar a running run and one for all, elsewhere a line when a run ends
- * and at most one line a minute in between.
+ * Reports what a pool does: on a terminal one bar per running run and one for all, elsewhere a line when a run ends and
+ * at most one line per minute in between.
  * @param todo The runs that the pool will run.
  */
 export function createProgress(todo: readonly PlannedRun[], options: ProgressOptions): Progress {
   const now = options.now ?? (() => performance.now());
   const startedAt = now();
-  const display = options.terminal ? createBars(options) : createLines(options, now);
+  const { write, lineEveryMs: everyMs } = options;
+  const display = options.terminal ? createBars(options) : createLines({ write, now, everyMs });
   const running = new Map<string, RunView>();
   const endedIds = new Set<string>();
   const allWeight = todo.reduce((sum, run) => sum + weightOf(run), 0);
@@ -104,12 +104,12 @@ export function createProgress(todo: readonly PlannedRun[], options: ProgressOpt
   return { onEvent, say: (line) => display.say(line), close: () => display.close() };
 }
 
-/** Who has a run, in a few words. */
+/** Describes who has a run, in a few words. */
 export function describeHolder({ host, pid }: Holder): string {
-  return `run by process ${pid} on ${host}, its record is waited for`;
+  return `run by process ${pid} on ${host}, waiting for its record`;
 }
 
-/** How a run ended, in a few words. */
+/** Describes how a run ended, in a few words. */
 export function describeEnd(record: RunRecord | null): string {
   if (record === null) return "stopped, its checkpoint is kept";
   if (record.status !== "done") return `${record.status}: ${record.reason ?? "no reason known"}`;
@@ -117,16 +117,45 @@ export function describeEnd(record: RunRecord | null): string {
   return `done, ${top1 === undefined ? "" : `${top1.toFixed(2)} % top-1, `}${formatSeconds(record.wallSeconds)}`;
 }
 
-function createLines(options: ProgressOptions, now: () => number): Display {
-  const everyMs = options.lineEveryMs ?? 60_000;
-  let last = now();
-  return {
-    update(running, total): void {
-      if (now() - last < everyMs || running.size === 0) return;
-      last = now();
-      options.write(`${describeTotal(total)}; ${[...running.values()].map(describeView).join("; ")}\n`);
-    },
-    say: (line) => options.write(line + "\n"),
-    close: () => {},
-  };
+/** Share of a run below which its pace says little. */
+const LEAST_FRACTION = 0.02;
+
+interface EtaOptions {
+  readonly running: ReadonlyMap<string, RunView>;
+  readonly jobs: number;
+  readonly estimate: ((run: PlannedRun) => number | null) | undefined;
+  readonly now: number;
+}
+
+/** Estimates the seconds that a whole run takes at the pace it has shown; null: too early to say. */
+function byOwnPace(view: RunView, nowMs: number): number | null {
+  const done = view.fraction - (view.startFraction ?? 0);
+  return done < LEAST_FRACTION ? null : (nowMs - view.startedMs) / 1000 / done;
+}
+
+/**
+ * Estimates the seconds until the last of the runs ends: each as records say, or at its own pace once it has shown one.
+ * Waiting runs are as much slower or faster than the records as the running ones are.
+ * @param left Runs that have not ended, teachers first.
+ * @returns Null: some run is of a kind without a record and has shown no pace.
+ */
+export function etaByRecords(left: readonly PlannedRun[], { running, jobs, estimate, now }: EtaOptions): number | null {
+  if (estimate === undefined) return null;
+  const whole = left.map((run) => {
+    const view = running.get(run.id);
+    return { run, view, expected: estimate(run), paced: view === undefined ? null : byOwnPace(view, now) };
+  });
+  const known = whole.filter(({ expected, paced }) => expected !== null && paced !== null);
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+  const slower = known.length === 0
+    ? 1
+    : sum(known.map(({ paced }) => paced!)) / sum(known.map(({ expected }) => expected!));
+  const rest: { id: string; teacher: string | null; seconds: number }[] = [];
+  for (const { run, view, expected, paced } of whole) {
+    const seconds = paced ?? (expected === null ? null : expected * slower);
+    if (seconds === null) return null;
+    rest.push({ id: run.id, teacher: run.spec.teacher, seconds: seconds * (1 - (view?.fraction ?? 0)) });
+  }
+  const isRunning = ({ id }: { id: string }): boolean => running.has(id);
+  return makespanSeconds([...rest.filter(isRunning), ...rest.filter((run) => !isRunning(run))], jobs);
 }

@@ -1,36 +1,36 @@
-import { join } from "node:path";
+/** How runs get from one machine to another. */
 import { readBytesIfThere, writeFileAtomic } from "../store/files.ts";
-import { runFolder } from "../store/store.ts";
+import { runFile } from "../store/store.ts";
 import { type Bucket, openBucket } from "./bucket.ts";
 import type { BucketAddress } from "./store_url.ts";
 
-/** What a run leaves for other machines, in the order in which it is stored: the record is last, as it ends the run. */
+/** Files of a run for other machines, in the order in which they are stored: the record is last, as it ends the run. */
 const LEFT_FILES = ["spec.json", "log.txt", "events.jsonl", "checkpoint.safetensors", "record.json"] as const;
 export type LeftFile = typeof LEFT_FILES[number];
 
-/** What a student needs of its teacher. */
+/** Files of a teacher that its student needs. */
 export const TEACHER_FILES: readonly LeftFile[] = ["checkpoint.safetensors", "record.json"];
 export const RECORD: readonly LeftFile[] = ["record.json"];
 
-/** How many files are fetched at once. */
+/** Number of files fetched at once. */
 const AT_ONCE = 8;
 
 /**
- * How runs get from one machine to another. A shared folder is at hand by itself; of a bucket, each machine's folder is a
- * copy of what it needs.
+ * Store that moves runs between machines. A shared folder needs none; with a bucket, each machine's folder is a copy of
+ * what it needs.
  *
  * All throw an InputError if the bucket cannot be reached or used.
  */
 export interface Artefacts {
-  /** Brings files of runs into the folder, where there are some. */
+  /** Copies files of runs into the folder, where there are some. */
   pull(ids: readonly string[], names?: readonly LeftFile[]): Promise<void>;
   /** Stores what has changed of a run. */
   push(id: string): Promise<void>;
-  /** Takes a run's record away, as the run is tried again. */
+  /** Deletes a run's record, as the run is tried again. */
   forgetRecord(id: string): Promise<void>;
 }
 
-/** The folder itself is shared: nothing is to be done. */
+/** Store of a shared folder: there is nothing to do. */
 export const SHARED_FOLDER: Artefacts = {
   pull: () => Promise.resolve(),
   push: () => Promise.resolve(),
@@ -38,7 +38,7 @@ export const SHARED_FOLDER: Artefacts = {
 };
 
 /**
- * The artefacts of a grid.
+ * Opens the store of a grid.
  * @param store Null: the folder is shared.
  * @throws {InputError} If the bucket cannot be used.
  */
@@ -49,9 +49,9 @@ export async function openArtefacts(out: string, store: BucketAddress | null): P
   return bucketArtefacts(out, bucket);
 }
 
-/** Artefacts in a bucket, under `runs/<id>/` of its prefix. */
+/** Makes a store of a bucket, under `runs/<id>/` of its prefix. */
 export function bucketArtefacts(out: string, bucket: Bucket): Artefacts {
-  /** What is stored already, by key: files are replaced as wholes, so that size and time tell a new one. */
+  /** Stamps of what is stored already, by key: files are replaced as wholes, so size and time tell a new one. */
   const stored = new Map<string, string>();
   function keyOf(id: string, name: string): string {
     return `runs/${id}/${name}`;
@@ -60,8 +60,8 @@ export function bucketArtefacts(out: string, bucket: Bucket): Artefacts {
   async function pullOne(id: string, name: LeftFile): Promise<void> {
     const bytes = await bucket.get(keyOf(id, name));
     if (bytes === null) return;
-    const path = join(runFolder(out, id), name);
-    writeFileAtomic(path, bytes);
+    const path = runFile(out, id, name);
+    writeFileAtomic(path, [bytes]);
     stored.set(keyOf(id, name), stampOf(path)!);
   }
 
@@ -74,9 +74,9 @@ export function bucketArtefacts(out: string, bucket: Bucket): Artefacts {
 
   async function push(id: string): Promise<void> {
     // A record that is written meanwhile waits for the next call: its checkpoint is newer than what is sent here.
-    const over = stampOf(join(runFolder(out, id), "record.json")) !== null;
+    const over = stampOf(runFile(out, id, "record.json")) !== null;
     for (const name of over ? LEFT_FILES : LEFT_FILES.filter((name) => name !== "record.json")) {
-      const path = join(runFolder(out, id), name);
+      const path = runFile(out, id, name);
       const stamp = stampOf(path);
       if (stamp === null || stored.get(keyOf(id, name)) === stamp) continue;
       const bytes = readBytesIfThere(path);
@@ -93,7 +93,7 @@ export function bucketArtefacts(out: string, bucket: Bucket): Artefacts {
   return { pull, push, forgetRecord };
 }
 
-/** Changes whenever a file does; null: there is none. */
+/** Makes a stamp that changes whenever a file does; null: there is none. */
 function stampOf(path: string): string | null {
   try {
     const { size, mtime, ino } = Deno.statSync(path);

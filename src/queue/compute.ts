@@ -1,48 +1,53 @@
+/** What a worker does with the job of a run: computes it, gives it back, or leaves it to other workers. */
 import { DelayedError, type Job, WaitingError } from "bullmq";
 import { InputError, messageOf } from "../errors.ts";
-import { failedRecord, type Failure, reasonOf, startedNow } from "../pool/failure.ts";
+import { endingOf, failedRecord, type Failure, type Started, startedNow } from "../pool/attempt.ts";
 import { type LimitWatch, NO_LIMITS, type RunLimits, watchLimits } from "../pool/limits.ts";
-import type { Locks } from "../store/locks.ts";
-import { describeRun, isFinal, type PlannedRun } from "../plan/plan.ts";
-import { type ChildEnd, type RunningChild, startChild } from "../pool/process.ts";
+import { type ChildEnd, type ChildMessage, type RunningChild, startChild } from "../pool/process.ts";
 import { describeEnd } from "../pool/progress.ts";
-import type { RunRecord } from "../record/record.ts";
+import { isFinal, type RunRecord } from "../record/record.ts";
+import { describeRun, type PlannedRun } from "../record/spec.ts";
+import { LostRunError } from "../record/trainer.ts";
+import type { Locks } from "../store/locks.ts";
 import { readRecord } from "../store/store.ts";
 import { type Artefacts, TEACHER_FILES } from "./artefacts.ts";
-import { MOST_LOST_WORKERS, parseRunJob } from "./jobs.ts";
-import { type QueueTimes, throttled } from "./times.ts";
+import { MOST_LOST_WORKERS, MOST_STARTS, parseRunJob } from "./jobs.ts";
+import type { QueueTimes } from "./times.ts";
 
-/** A run that a worker computes. */
+/** Run that a worker computes. */
 export interface ActiveRun {
   readonly child: RunningChild;
   readonly watch: LimitWatch;
   renewedAtMs: number;
-  /** Whether another worker may have the run by now. */
-  lost: boolean;
+  /** Aborted when another worker may have the run. */
+  readonly lost: AbortController;
 }
 
-/** What computing a job needs of its worker. */
+/** Parts of a worker that computing a job needs. */
 export interface ComputerOptions {
   readonly out: string;
   /** Program and arguments of a run's process. */
   readonly command: readonly string[];
+  /** Checks what a run names. @throws {InputError} If no worker could compute it. */
+  readonly check?: (run: PlannedRun) => void;
+  /** Gets what a run needs, such as its data set. @throws {InputError} If this machine cannot. */
   readonly prepare?: (run: PlannedRun) => Promise<void>;
   readonly limits?: RunLimits;
   readonly say: (line: string) => void;
   readonly times: QueueTimes;
   readonly artefacts: Artefacts;
   readonly locks: Locks;
-  /** By job id. */
+  /** Active runs by job id. */
   readonly active: Map<string, ActiveRun>;
   /** Aborted when the worker is to stop. */
   readonly stopping: AbortSignal;
-  /** Stops the worker, as what it computes with cannot be used. */
+  /** Stops the worker, as its folder or store cannot be used. */
   readonly giveUp: (error: InputError) => void;
 }
 
-/** What a worker does with the job of a run. */
+/** Part of a worker that computes runs. */
 export interface Computer {
-  /** Computes it to its record, or gives it back. @returns Its status. */
+  /** Computes a run to its record, or gives it back. @returns Its status. */
   compute(job: Job, token: string): Promise<string>;
   /** Writes the record of a run that BullMQ itself gave up. */
   recordFailure(job: Job | undefined, error: Error): Promise<void>;
@@ -57,23 +62,33 @@ export function createComputer(options: ComputerOptions): Computer {
     throw new WaitingError();
   }
 
+  async function delay(job: Job, token: string): Promise<never> {
+    await job.moveToDelayed(Date.now() + times.releaseDelayMs, token);
+    throw new DelayedError();
+  }
+
   async function compute(job: Job, token: string): Promise<string> {
     const run = parseRunJob(job.data, job.id!);
+    options.check?.(run);
     await orGiveUp(() => artefacts.pull([run.id]));
     const before = readRecord(out, run.id);
     if (before !== null && isFinal(before)) return before.status;
-    await orGiveUp(async () => {
-      if (run.spec.teacher !== null) await artefacts.pull([run.spec.teacher], TEACHER_FILES);
+    const { teacher } = run.spec;
+    if (teacher !== null) await orGiveUp(() => artefacts.pull([teacher], TEACHER_FILES));
+    if (stopping.aborted) return await giveBack(job, token);
+    try {
       await options.prepare?.(run);
-    });
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      if (job.attemptsStarted >= MOST_STARTS) throw error;
+      say(`${describeRun(run.spec)}: left to other workers, as it cannot be computed here: ${error.message}`);
+      return await delay(job, token);
+    }
     if (stopping.aborted) return await giveBack(job, token);
     const holder = await orGiveUp(() => locks.take(run.id));
     if (holder === null) return await giveBack(job, token);
-    if (holder !== "taken") {
-      // A scheduler beside the queue computes it: its record is looked for again.
-      await job.moveToDelayed(Date.now() + times.releaseDelayMs, token);
-      throw new DelayedError();
-    }
+    // A scheduler beside the queue computes it: look for its record again later.
+    if (holder !== "taken") return await delay(job, token);
     try {
       return await computeLocked(run, job, token);
     } finally {
@@ -85,50 +100,73 @@ export function createComputer(options: ComputerOptions): Computer {
     const started = startedNow();
     const state = await orGiveUp(() => start(run, job));
     if (state === null) return await giveBack(job, token);
-    const end = await endOf(run, state).finally(() => active.delete(job.id!));
-    const own = readRecord(out, run.id);
-    if (own !== null && end !== null) return told(run, own);
-    const { exceeded, peakMemoryMiB } = state.watch;
-    const stopped = end?.message?.type === "done" && end.message.status === "stopped" && exceeded === null;
-    if (end === null || stopped || state.lost || stopping.aborted) {
-      say(`${describeRun(run.spec)}: ${describeEnd(null)}, back in the queue`);
-      // Where another worker has the run by now, the server refuses, and nothing is changed.
-      return await giveBack(job, token);
+    const end = await endOf(run, state, () => isHeld(job, token, state)).finally(() => active.delete(job.id!));
+    const lost = end === null || state.lost.signal.aborted;
+    const ending = end === null ? { kind: "stopped" } as const : endingOf(end, {
+      record: readRecord(out, run.id),
+      watch: state.watch,
+      stopped: stopping.aborted,
+      lost,
+    });
+    if (ending.kind === "over") return told(run, ending.record);
+    if (ending.kind === "failed") {
+      const { failure, again } = ending, isLast = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+      // A limit would be broken again; bad input may be good elsewhere.
+      if (isLast || (!again && state.watch.exceeded !== null)) {
+        const record = await leave(run, { failure, started, held: () => isHeld(job, token, state) });
+        if (record !== null) return told(run, record);
+      } else {
+        say(`${describeRun(run.spec)}: failed, tried again: ${failure.reason}`);
+        throw new Error(failure.reason);
+      }
     }
-    const failure: Failure = {
-      ...(exceeded ?? { status: "failed", reason: reasonOf(end) }),
-      log: end.lastLines,
-      peakMemoryMiB,
-    };
-    // A limit would be broken again.
-    if (exceeded !== null || job.attemptsMade + 1 >= (job.opts.attempts ?? 1)) {
-      return told(run, await pushed(failedRecord(run, { failure, started, out })));
-    }
-    say(`${describeRun(run.spec)}: failed, tried again: ${failure.reason}`);
-    throw new Error(failure.reason);
+    say(`${describeRun(run.spec)}: ${describeEnd(null)}, back in the queue`);
+    // Where another worker has the run by now, the server refuses this, and nothing changes.
+    return await giveBack(job, token);
   }
 
-  /** Waits for the end of a run's process; what it leaves is stored meanwhile and at the end. */
-  async function endOf(run: PlannedRun, state: ActiveRun): Promise<ChildEnd | null> {
+  /**
+   * Asks the server if this worker still has a job: one that was suspended may have lost it without knowing.
+   * @returns False too where the server does not answer until the run counts as lost.
+   */
+  async function isHeld(job: Job, token: string, { lost }: ActiveRun): Promise<boolean> {
+    if (lost.signal.aborted) return false;
+    const gone = new Promise<number>((resolve) => lost.signal.addEventListener("abort", () => resolve(0)));
+    return await Promise.race([job.extendLock(token, times.lockMs), gone]).catch(() => 0) === 1;
+  }
+
+  /** Waits for the end of a run's process; what it leaves is stored meanwhile and at the end. Null: the worker gave up. */
+  async function endOf(run: PlannedRun, state: ActiveRun, held: () => Promise<boolean>): Promise<ChildEnd | null> {
     let pushing = Promise.resolve();
-    function push(): void {
-      pushing = pushing.then(() => artefacts.push(run.id)).catch((error) => say(messageOf(error)));
+    async function push(): Promise<void> {
+      if (await held()) await artefacts.push(run.id);
     }
-    const timer = setInterval(push, times.pushMs);
+    const timer = setInterval(() => {
+      pushing = pushing.then(push).catch((error) => say(messageOf(error)));
+    }, times.pushMs);
     const end = await orGiveUp(() => state.child.ended).finally(() => {
       clearInterval(timer);
       state.watch.close();
     });
     await pushing;
-    // Another worker may be further by now.
-    if (state.lost) return end;
     // What is in no store is not done: the run goes back to the queue.
-    return await orGiveUp(() => artefacts.push(run.id).then(() => end));
+    return await orGiveUp(() => push().then(() => end));
   }
 
-  async function pushed(record: RunRecord): Promise<RunRecord> {
-    await orGiveUp(() => artefacts.push(record.id));
-    return record;
+  /** Writes and stores the record of a failure; null: the run was lost, so that nothing was written. */
+  async function leave(
+    run: PlannedRun,
+    { failure, started, held }: { failure: Failure; started: Started; held: () => Promise<boolean> },
+  ): Promise<RunRecord | null> {
+    try {
+      if (!await held()) return null;
+      const record = failedRecord(run, { failure, started, out, beforeWrite: () => locks.requireHeld(run.id) });
+      await orGiveUp(() => artefacts.push(record.id));
+      return record;
+    } catch (error) {
+      if (error instanceof LostRunError) return null;
+      throw error;
+    }
   }
 
   function told(run: PlannedRun, record: RunRecord): string {
@@ -136,7 +174,7 @@ export function createComputer(options: ComputerOptions): Computer {
     return record.status;
   }
 
-  /** A folder or a data set that cannot be used is the worker's fault, not the run's: another worker may do better. */
+  /** Gives up where the folder or the store cannot be used: the worker's fault, not the run's. */
   async function orGiveUp<Value>(work: () => Value | Promise<Value>): Promise<Value | null> {
     try {
       return await work();
@@ -151,16 +189,15 @@ export function createComputer(options: ComputerOptions): Computer {
     const onMessage = throttled((message) => {
       job.updateProgress(message).catch(() => {});
     }, times.progressMs);
-    const child = startChild(run, { out, command: options.command, onMessage });
+    const child = startChild(run, { out, command: options.command, lock: locks.nonceOf(run.id), onMessage });
     locks.note(run.id, child.pid);
     const watch = watchLimits(child, options.limits ?? NO_LIMITS);
-    const state = { child, watch, renewedAtMs: performance.now(), lost: false };
+    const state = { child, watch, renewedAtMs: performance.now(), lost: new AbortController() };
     active.set(job.id!, state);
     say(`${describeRun(run.spec)}: started`);
     return state;
   }
 
-  /** The record of a run that BullMQ itself gave up: its workers were lost, or its data is no run. */
   async function recordFailure(job: Job | undefined, error: Error): Promise<void> {
     if (job?.name !== "run" || job.finishedOn === undefined) return;
     try {
@@ -169,11 +206,23 @@ export function createComputer(options: ComputerOptions): Computer {
       const reason = /stalled more than/.test(error.message)
         ? `Its worker was lost ${MOST_LOST_WORKERS + 1} times while it ran`
         : error.message;
-      const failure = { status: "failed", reason } as const;
-      told(run, await pushed(failedRecord(run, { failure, started: startedNow(), out })));
+      const record = failedRecord(run, { failure: { status: "failed", reason }, out });
+      await orGiveUp(() => artefacts.push(record.id));
+      told(run, record);
     } catch (problem) {
       say(`Job ${job.id} failed: ${messageOf(problem)}`);
     }
   }
   return { compute, recordFailure };
+}
+
+/** Passes on the first call of every `everyMs` milliseconds, and every end of an epoch. */
+function throttled(call: (message: ChildMessage) => void, everyMs: number): (message: ChildMessage) => void {
+  let last = -Infinity;
+  return (message) => {
+    const now = performance.now();
+    if (message.type === "progress" && now - last < everyMs) return;
+    last = now;
+    call(message);
+  };
 }

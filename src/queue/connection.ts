@@ -1,14 +1,16 @@
+/** The connection to Redis: its options, the check before it is used, and the name of the queue. */
 import { isIP } from "node:net";
-import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisOptions } from "bullmq";
 import { Redis } from "ioredis";
 import { InputError, messageOf } from "../errors.ts";
 import type { EngineName } from "../engine/types.ts";
-import { readTextIfThere, writeError } from "../store/files.ts";
+import { createExclusive, pathBelow, readTextIfThere } from "../store/files.ts";
 import { checkOut } from "../store/store.ts";
 import { type BucketAddress, bucketId } from "./store_url.ts";
 import { AUTHORITY_VARIABLE, PASSWORD_VARIABLE, type QueueAddress, redact } from "./url.ts";
 
+const SAY_AGAIN_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5000;
 const RETRY_STEP_MS = 200;
 const RETRY_MOST_MS = 3000;
@@ -16,7 +18,7 @@ const ID_TRIES = 40;
 const ID_WAIT_MS = 50;
 
 /**
- * What ioredis is told; a lost server is tried again until `ended`, as runs go on meanwhile.
+ * Makes the options of ioredis; a lost server is tried again until `ended`, as runs continue meanwhile.
  * @throws {InputError} If the file of the authority cannot be read.
  */
 export function connectionOptions(address: QueueAddress, ended?: AbortSignal): RedisOptions {
@@ -87,9 +89,9 @@ function oneLine(text: string): string {
 }
 
 /**
- * The name of the queue of a folder and an engine: a worker gets only runs whose teachers and records are in its own
- * folder and whose engine it has. The folder's part is a random id, made once and kept in `<out>/queue_id`; of a bucket,
- * a hash of where it is.
+ * Names the queue of a folder and an engine: a worker gets only runs whose teachers and records are in its own folder
+ * and whose engine it has. The folder's part is a random id, made once and kept in `<out>/queue_id`; a bucket's is a
+ * hash of its address.
  * @throws {InputError} If the folder cannot be written.
  */
 export async function queueName(out: string, engine: EngineName, bucket: BucketAddress | null = null): Promise<string> {
@@ -98,17 +100,27 @@ export async function queueName(out: string, engine: EngineName, bucket: BucketA
 
 async function folderId(out: string): Promise<string> {
   checkOut(out);
-  const path = join(out, "queue_id");
-  try {
-    // Only one of several machines that try at once succeeds.
-    Deno.writeTextFileSync(path, crypto.randomUUID().slice(0, 8) + "\n", { createNew: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw writeError(error, path);
-  }
+  const path = pathBelow(out, "queue_id");
+  // Only one of several machines that try at once succeeds.
+  createExclusive(path, crypto.randomUUID().slice(0, 8) + "\n");
   for (let tries = 0; tries < ID_TRIES; tries++) {
     const id = readTextIfThere(path)?.trim() ?? "";
     if (/^[0-9a-f]{8}$/.test(id)) return id;
-    await new Promise((resolve) => setTimeout(resolve, ID_WAIT_MS));
+    await sleep(ID_WAIT_MS);
   }
   throw new InputError(`Cannot use ${path} as it must hold 8 hex digits: delete it and start all workers again`);
+}
+
+/** Makes a listener that says an error, but not the same one again within ten seconds, and never a password. */
+export function outages(say: (line: string) => void, address: QueueAddress): (error: Error) => void {
+  let last = "";
+  let lastAt = -Infinity;
+  return (error) => {
+    const text = redact(oneLine(messageOf(error)), [address.password]);
+    const now = performance.now();
+    if (text === last && now - lastAt < SAY_AGAIN_MS) return;
+    last = text;
+    lastAt = now;
+    say(`Queue at ${address.shown}: ${text}`);
+  };
 }

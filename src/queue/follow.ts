@@ -1,19 +1,20 @@
+/** The submitter's side of a queue: it submits what is left of a plan and waits for its records. */
 import { FlowProducer, Queue, QueueEvents } from "bullmq";
+import type { PlanState } from "../plan/plan.ts";
 import type { Interrupts } from "../pool/interrupts.ts";
-import { parseChildMessage } from "../pool/messages.ts";
-import type { PlannedRun, PlanState } from "../plan/plan.ts";
-import { isFinal } from "../plan/plan.ts";
-import type { PoolEvent, PoolOutcome } from "../pool/pool.ts";
-import type { RunRecord } from "../record/record.ts";
+import { type PoolEvent, type PoolOutcome, within } from "../pool/pool.ts";
+import { parseChildMessage } from "../pool/process.ts";
+import { isFinal } from "../record/record.ts";
+import type { PlannedRun } from "../record/spec.ts";
 import { openRun, readRecord } from "../store/store.ts";
 import { type Artefacts, RECORD, SHARED_FOLDER } from "./artefacts.ts";
-import { connectionOptions } from "./connection.ts";
+import { connectionOptions, outages } from "./connection.ts";
 import { DEFAULT_RETRIES, runIdOfJob, runJobId } from "./jobs.ts";
 import { submitRuns } from "./submit.ts";
-import { DEFAULT_TIMES, outages, type QueueTimes, within } from "./times.ts";
+import { DEFAULT_TIMES, type QueueTimes } from "./times.ts";
 import { type QueueAddress, redact } from "./url.ts";
 
-/** What the submitter is told. */
+/** Options of `followPlan`. */
 export interface FollowOptions {
   readonly address: QueueAddress;
   /** From `queueName`. */
@@ -21,12 +22,12 @@ export interface FollowOptions {
   readonly out: string;
   readonly interrupts?: Interrupts;
   readonly onEvent?: (event: PoolEvent) => void;
-  /** Tells people; a line never holds a password. */
+  /** Prints a line for people; it never holds a password. */
   readonly say?: (line: string) => void;
   readonly times?: Partial<QueueTimes>;
-  /** How often a run that fails is tried again. @default 1 */
+  /** Number of further attempts after a failure. @default 1 */
   readonly retries?: number;
-  /** How runs get from machine to machine. @default the folder is shared */
+  /** Store that moves runs from machine to machine. @default the folder is shared */
   readonly artefacts?: Artefacts;
 }
 
@@ -140,13 +141,13 @@ export async function followPlan(plan: PlanState, options: FollowOptions): Promi
   };
 }
 
-/** Takes away the records of failures that are to be tried again, so that every record seen later is new. */
+/** Deletes the records of failures that are to be tried again, so that every record seen later is new. */
 async function forgetFailures(
   runs: readonly PlannedRun[],
   { out, queue, artefacts }: { out: string; queue: Queue; artefacts: Artefacts },
 ): Promise<void> {
   for (const { id, spec } of runs) {
-    const record: RunRecord | null = readRecord(out, id);
+    const record = readRecord(out, id);
     if (record === null || isFinal(record)) continue;
     if (await queue.getJob(runJobId(id)) !== undefined) continue;
     await artefacts.forgetRecord(id);

@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import type { FlowJob, JobsOptions } from "bullmq";
 import { z } from "zod";
 import { InputError } from "../errors.ts";
-import type { PlannedRun } from "../plan/plan.ts";
-import { parseRunSpec, runId } from "../record/spec.ts";
-import { isRunId } from "../store/store.ts";
+import { isRunId, parseRunSpec, type PlannedRun, runId } from "../record/spec.ts";
 
-/** How often a run that fails is tried again, on whichever worker is free, before its record says `failed`. */
+/** Number of further attempts after a failure, on whichever worker is free, before the record says `failed`. */
 export const DEFAULT_RETRIES = 1;
-/** How often a run may lose its worker without a word before it is held to be what ends them. */
+/** Number of times that a run may lose its worker before it counts as what ends them. */
 export const MOST_LOST_WORKERS = 3;
+/** Number of starts of a job, on any worker, after which a run that no worker could prepare fails. */
+export const MOST_STARTS = 20;
 
 /** `run` computes; `release` waits for a teacher and then submits its students. */
 export type JobName = "run" | "release";
@@ -19,16 +19,16 @@ const releaseDataSchema = z.strictObject({
   schema: z.literal(1),
   teacher: z.string(),
   students: z.array(z.unknown()),
-  /** Of its students, as of the teacher. */
+  /** Number of further attempts of its students, as of the teacher. */
   retries: z.int().nonnegative(),
 });
 
-/** The job of a run: by its id no run is twice in a queue. The prefix is there as BullMQ refuses ids of digits only. */
+/** Returns the job id of a run: no run is twice in a queue. It has a prefix, as BullMQ refuses ids of digits only. */
 export function runJobId(id: string): string {
   return `run-${id}`;
 }
 
-/** The run of a job; null: a job of another kind. */
+/** Returns the run of a job; null: a job of another kind. */
 export function runIdOfJob(jobId: string): string | null {
   return jobId.startsWith("run-") ? jobId.slice("run-".length) : null;
 }
@@ -36,7 +36,7 @@ export function runIdOfJob(jobId: string): string | null {
 /** Jobs leave the queue when they end: the record in the folder is what stays. */
 const ENDS = { removeOnComplete: true, removeOnFail: true } as const;
 
-/** Options of the job of a run. */
+/** Makes the options of the job of a run. */
 export function runJobOptions(
   id: string,
   { retryDelayMs, retries }: { retryDelayMs: number; retries: number },
@@ -51,7 +51,7 @@ export function runJobOptions(
   };
 }
 
-/** The job of a run, for a queue or as the child of a flow. */
+/** Makes the job of a run, for a queue or as the child of a flow. */
 export function runJob(
   run: PlannedRun,
   { queueName, ...again }: { queueName: string; retryDelayMs: number; retries: number },
@@ -60,7 +60,7 @@ export function runJob(
 }
 
 /**
- * The job that submits students when their teacher is over.
+ * Makes the job that submits students when their teacher is over.
  *
  * A BullMQ job has one parent at most, and a teacher has many students: so the teacher is the child of this one job,
  * which adds the students.
@@ -81,7 +81,7 @@ export function releaseJob(
 }
 
 /**
- * Reads what a queue gave: data from outside.
+ * Checks a job of a run: data from outside.
  * @throws {InputError} If it is no run, or its id is not its job's.
  */
 export function parseRunJob(data: unknown, jobId: string): PlannedRun {
@@ -89,16 +89,11 @@ export function parseRunJob(data: unknown, jobId: string): PlannedRun {
   if (!parsed.success) throw new InputError(`Cannot run job ${jobId} as its data is of another version of Requant`);
   const spec = parseRunSpec(parsed.data.spec, `job ${jobId}`);
   const id = runId(spec);
-  if (spec.teacher !== null && !isRunId(spec.teacher)) {
-    throw new InputError(
-      `Cannot run job ${jobId} as its teacher must be 16 hex digits: current value is "${spec.teacher}"`,
-    );
-  }
   if (runJobId(id) !== jobId) throw new InputError(`Cannot run job ${jobId} as its spec is of run ${id}`);
   return { id, spec };
 }
 
-/** The same for a release. @throws {InputError} If a student is no run or of another teacher. */
+/** Checks a release likewise. @throws {InputError} If a student is no run or of another teacher. */
 export function parseReleaseJob(
   data: unknown,
   jobId: string,

@@ -1,22 +1,22 @@
 import type { FlowProducer, Queue } from "bullmq";
-import { failedRecord, orphanReason, startedNow } from "../pool/failure.ts";
-import type { PlannedRun } from "../plan/plan.ts";
+import { failedRecord, orphanFailure } from "../pool/attempt.ts";
 import type { RunRecord } from "../record/record.ts";
+import type { PlannedRun } from "../record/spec.ts";
 import { readRecord } from "../store/store.ts";
 import type { Artefacts } from "./artefacts.ts";
 import { releaseJob, runJob, runJobId } from "./jobs.ts";
 
-/** What submitting needs. */
+/** Options of `submitRuns`. */
 export interface SubmitOptions {
   readonly out: string;
-  /** Has the records of the runs and their teachers in the folder. */
+  /** Store that has already brought the records of the runs and their teachers into the folder. */
   readonly artefacts: Artefacts;
   readonly queue: Queue;
   readonly flow: FlowProducer;
   readonly retryDelayMs: number;
-  /** How often a run that fails is tried again. */
+  /** Number of further attempts after a failure. */
   readonly retries: number;
-  /** How long a release waits before it looks for its teacher's record again. */
+  /** Wait before a release looks for its teacher's record again. */
   readonly releaseDelayMs: number;
 }
 
@@ -30,29 +30,28 @@ export interface SubmitOptions {
  */
 export async function submitRuns(runs: readonly PlannedRun[], options: SubmitOptions): Promise<void> {
   const { out, queue } = options;
-  const ready: PlannedRun[] = [];
-  const waiting = new Map<string, PlannedRun[]>();
-  for (const run of runs) {
-    if (readRecord(out, run.id) !== null) continue;
+  const left = runs.filter(({ id }) => readRecord(out, id) === null).map((run) => {
     const { teacher } = run.spec;
-    const record = teacher === null ? null : readRecord(out, teacher);
-    if (teacher === null || record?.status === "done") ready.push(run);
-    else if (record === null) waiting.set(teacher, [...waiting.get(teacher) ?? [], run]);
-    else await failOrphan(run, record, options);
+    return { run, teacher, record: teacher === null ? null : readRecord(out, teacher) };
+  });
+  for (const { run, record } of left) if (record && record.status !== "done") await failOrphan(run, record, options);
+  const ready = left.filter(({ teacher, record }) => teacher === null || record?.status === "done");
+  const waiting = Map.groupBy(left.filter(({ teacher, record }) => teacher && !record), ({ teacher }) => teacher!);
+  const single: PlannedRun[] = [];
+  for (const { run } of ready) {
+    const students = waiting.get(run.id)?.map(({ run }) => run);
+    waiting.delete(run.id);
+    if (students === undefined) single.push(run);
+    else await submitTeacher(run, students, options);
   }
-  const flows = ready.filter(({ id }) => waiting.has(id));
-  const single = ready.filter(({ id }) => !waiting.has(id));
-  for (const run of flows) await submitTeacher(run, waiting.get(run.id)!, options);
-  for (const [teacher, students] of waiting) {
-    // Its teacher waits for a teacher itself.
-    if (!flows.some(({ id }) => id === teacher)) await submitRelease(teacher, students, options);
-  }
+  // Their teachers wait for a teacher themselves.
+  for (const [teacher, students] of waiting) await submitRelease(teacher, students.map(({ run }) => run), options);
   const { retryDelayMs, retries } = options;
   const place = { queueName: queue.name, retryDelayMs, retries };
   await queue.addBulk(single.map((run) => runJob(run, place)));
 }
 
-/** A flow: the release waits for the teacher, whose end gives way to the students. */
+/** Submits a flow: the release waits for the teacher, whose end gives way to the students. */
 async function submitTeacher(
   teacher: PlannedRun,
   students: readonly PlannedRun[],
@@ -72,7 +71,7 @@ async function submitTeacher(
     // Another plan was faster: this release would wait for ever.
     await (await queue.getJob(jobId))?.remove({ removeChildren: false });
   }
-  // A job keeps the parent that it has: the release looks for the teacher's record itself.
+  // A job keeps its parent: the release looks for the teacher's record itself.
   await submitRelease(teacher.id, students, options);
 }
 
@@ -87,7 +86,6 @@ async function submitRelease(
 
 /** Ends a student whose teacher did not end as `done`. */
 async function failOrphan(run: PlannedRun, teacher: RunRecord, { out, artefacts }: SubmitOptions): Promise<void> {
-  const failure = { status: "failed", reason: orphanReason(teacher) } as const;
-  failedRecord(run, { failure, started: startedNow(), out });
+  failedRecord(run, { failure: orphanFailure(teacher), out });
   await artefacts.push(run.id);
 }

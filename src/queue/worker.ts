@@ -1,48 +1,53 @@
+/** The worker's side of a queue: it takes runs and computes them until it is stopped. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { DelayedError, FlowProducer, type Job, Queue, UnrecoverableError, Worker } from "bullmq";
 import { InputError } from "../errors.ts";
 import type { Interrupts } from "../pool/interrupts.ts";
 import type { RunLimits } from "../pool/limits.ts";
+import { within } from "../pool/pool.ts";
+import type { PlannedRun } from "../record/spec.ts";
 import { type LockTimes, openLocks } from "../store/locks.ts";
-import type { PlannedRun } from "../plan/plan.ts";
 import { readRecord } from "../store/store.ts";
 import { type Artefacts, RECORD, SHARED_FOLDER } from "./artefacts.ts";
 import { type ActiveRun, createComputer } from "./compute.ts";
-import { connectionOptions } from "./connection.ts";
+import { connectionOptions, outages } from "./connection.ts";
 import { MOST_LOST_WORKERS, parseReleaseJob, runJobId } from "./jobs.ts";
 import { submitRuns } from "./submit.ts";
-import { DEFAULT_TIMES, outages, type QueueTimes, sleep, within } from "./times.ts";
+import { DEFAULT_TIMES, type QueueTimes } from "./times.ts";
 import { type QueueAddress, redact } from "./url.ts";
 
-/** What a worker is told. */
+/** Options of `runWorker`. */
 export interface WorkerOptions {
   readonly address: QueueAddress;
   /** From `queueName`. */
   readonly queue: string;
   readonly out: string;
-  /** How many processes run at once. */
+  /** Number of processes at once. */
   readonly jobs: number;
   /** Program and arguments of a run's process. */
   readonly command: readonly string[];
   readonly interrupts: Interrupts;
-  /** Has what a run needs at hand before its process starts, such as its data set. */
+  /** Checks what a run names. @throws {InputError} If no worker could compute it: the run then fails. */
+  readonly check?: (run: PlannedRun) => void;
+  /** Gets what a run needs, such as its data set. @throws {InputError} If this machine cannot: others may. */
   readonly prepare?: (run: PlannedRun) => Promise<void>;
-  /** Tells people; a line never holds a password. */
+  /** Prints a line for people; it never holds a password. */
   readonly say?: (line: string) => void;
   readonly times?: Partial<QueueTimes>;
   /** @default none */
   readonly limits?: RunLimits;
   readonly lockTimes?: Partial<LockTimes>;
-  /** How runs get from machine to machine. @default the folder is shared */
+  /** Store that moves runs from machine to machine. @default the folder is shared */
   readonly artefacts?: Artefacts;
 }
 
 /**
- * Takes runs from a queue until it is asked to stop, one process a run and at most `jobs` at once.
+ * Takes runs from a queue until it is asked to stop, one process per run and at most `jobs` at once.
  *
  * A run that ends without a record is tried again, then its record says `failed`. At a stop the runs write their
  * checkpoints and go back to the queue.
  *
- * @throws {InputError} If the folder cannot be used any more; the runs are then back in the queue.
+ * @throws {InputError} If the folder or the store cannot be used any more; the runs are then back in the queue.
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { address, out, interrupts } = options;
@@ -123,8 +128,9 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   function lose(id: string): void {
     const state = active.get(id);
     if (state === undefined) return;
-    state.lost = true;
-    state.child.stop();
+    // Whatever it still wrote would be older than another worker's.
+    state.lost.abort();
+    state.child.kill();
   }
 
   // A server that is away renews no lock and says so to nobody: the same clock runs here.
@@ -142,7 +148,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     // Takes nothing new from here on, and waits for the runs.
     const closed = worker.close();
     await whenIdle(active);
-    await within(closed, times.closeMs);
+    await within(closed.catch(() => {}), times.closeMs);
   } finally {
     clearInterval(watch);
     locks.close();

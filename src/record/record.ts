@@ -1,16 +1,20 @@
+/** The record of a run, and every rule that makes one valid: they hold wherever a record is read or written. */
 import { z } from "zod";
 import { InputError } from "../errors.ts";
-import { runId, runSpecSchema } from "./spec.ts";
+import { canonicalJson, contentSha256, runId, type RunSpec, runSpecSchema } from "./spec.ts";
 
 /** How a run ended. */
 export const RUN_STATUSES = ["done", "diverged", "failed", "timeout"] as const;
 export type RunStatus = typeof RUN_STATUSES[number];
 
-/** What computed a run: enough to judge whether two records may be compared. */
+/** Schema of new records. Records of schema 1, before December 2026, lack what is marked "schema 2". */
+export const RECORD_SCHEMA = 2;
+
+/** Program and machine that computed a run: enough to judge if two records may be compared. */
 export const environmentSchema = z.strictObject({
   /** Commit of Requant, or null outside a git checkout. */
   commit: z.string().nullable(),
-  /** Whether the checkout differed from its commit. */
+  /** True where the checkout differed from its commit. */
   dirty: z.boolean().nullable(),
   engine: z.string(),
   versions: z.record(z.string(), z.string()),
@@ -21,56 +25,189 @@ export const environmentSchema = z.strictObject({
 });
 export type Environment = Readonly<z.infer<typeof environmentSchema>>;
 
+const percent = z.number().min(0).max(100);
+
 /** One epoch of a run; `metrics` are the method's own (such as the consistency loss), by name. */
 export const epochSchema = z.strictObject({
-  epoch: z.int().nonnegative(),
-  learningRate: z.number(),
+  epoch: z.int().positive(),
+  learningRate: z.number().nonnegative(),
   trainLoss: z.number(),
-  trainTop1Percent: z.number(),
-  testLoss: z.number(),
-  testTop1Percent: z.number(),
+  trainTop1Percent: percent,
+  testLoss: z.number().nonnegative(),
+  testTop1Percent: percent,
   metrics: z.record(z.string(), z.number()),
 });
 export type Epoch = Readonly<z.infer<typeof epochSchema>>;
 
 /** A SHA-256 in hex digits. */
-export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256: 64 hex digits");
 
-/** One run, ended: what a line of `reports/records/*.jsonl` holds. */
+/** One run, ended: one line of `reports/records/*.jsonl`. */
 export const runRecordSchema = z.strictObject({
-  schema: z.literal(1),
+  schema: z.union([z.literal(1), z.literal(RECORD_SCHEMA)]),
   id: z.string(),
   spec: runSpecSchema,
   status: z.enum(RUN_STATUSES),
-  /** Why the run did not end as `done`. */
+  /** Reason why the run did not end as `done`. */
   reason: z.string().nullable(),
   /** Last lines of the log of a run that did not end as `done`. */
   log: z.array(z.string()).optional(),
-  /** Of the last epoch, by name; always `top1Percent` and `loss` when done, else null. The test set selects nothing. */
+  /** Results of the last epoch, by name; `top1Percent` and `loss` when done, else null. The test set selects nothing. */
   metrics: z.record(z.string(), z.number()).nullable(),
   curve: z.array(epochSchema),
-  /** Of the last process of a run that was stopped and went on. */
+  /** Start of the last process, where a run was stopped and resumed. */
   startedAt: z.iso.datetime(),
-  /** Both of all processes, each up to the checkpoint that the next went on from; of older code's, of the last alone. */
+  /** Both of all processes, each up to the checkpoint that the next resumed from; in older records, of the last alone. */
   wallSeconds: z.number().nonnegative(),
   cpuSeconds: z.number().nonnegative(),
   /** Training images per second of training time, evaluation left out. */
   imagesPerSecond: z.number().nonnegative(),
   peakMemoryMiB: z.number().nonnegative(),
+  /** Environment of the last process; dirty if that of any process or of the teacher was. */
   environment: environmentSchema,
-  /** Of the decoded bytes of the data set. */
-  dataSha256: z.string().nullable(),
-  /** Of the network after the last epoch; absent unless done, and in records before November 2026. */
+  /** Environments that differ from `environment`: of earlier processes of the run and of its teacher's. Schema 2. */
+  otherEnvironments: z.array(environmentSchema).optional(),
+  /** Digest of the decoded bytes of the data set. */
+  dataSha256: sha256Schema.nullable(),
+  /** Number of images that each epoch was evaluated on. Schema 2. */
+  evaluatedExamples: z.int().positive().optional(),
+  /** Digest of the network after the last epoch, if done; absent in records before November 2026. */
   networkSha256: sha256Schema.optional(),
-  /** Of the network of the teacher run that this run started from; absent as above, and where there is none. */
+  /** Digest of the network of the teacher run that this run started from; absent likewise, and without a teacher. */
   teacherSha256: sha256Schema.optional(),
+  /** SHA-256 of the canonical JSON of all the rest. Schema 2. */
+  checksum: sha256Schema.optional(),
+}).superRefine((record, context) => {
+  const message = faultOf(record);
+  if (message !== null) context.addIssue({ code: "custom", message });
 });
 export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
 
+/** Tells if a run need not run again: it is done, or it diverged, which the same spec would do again. */
+export function isFinal({ status }: RunRecord): boolean {
+  return status === "done" || status === "diverged";
+}
+
+/** Test images of data sets of which old records use all without saying how many. */
+const TEST_IMAGES = new Map([["cifar10", 10_000], ["cifar100", 10_000], ["fashion_mnist", 10_000]]);
+
+/** Number of images that a run is evaluated on, as far as its spec tells; null: unknown. */
+function evaluatedBySpec({ dataset }: RunSpec): number | null {
+  if (dataset.evaluateOn === "heldOut") return dataset.heldOut;
+  return dataset.testExamples ?? TEST_IMAGES.get(dataset.name) ?? null;
+}
+
+/** Says why a record cannot be trusted, as a clause and a remedy; null: it can. */
+function faultOf(record: RunRecord): string | null {
+  const { id, spec, schema, checksum } = record;
+  const expected = runId(spec);
+  if (id !== expected) {
+    return `its id is ${id}, but its spec has id ${expected}: delete the record and run it again`;
+  }
+  if ((schema === RECORD_SCHEMA) !== (checksum !== undefined)) {
+    return `records of schema ${RECORD_SCHEMA}, and only they, must have a checksum: delete the record and run it again`;
+  }
+  const found = checksumOf(record);
+  if (checksum !== undefined && checksum !== found) {
+    return `its checksum is ${checksum}, but its content has ${found}: copy the record again, or run it again`;
+  }
+  return faultOfEnd(record) ?? faultOfCurve(record) ?? faultOfOrigin(record);
+}
+
+function faultOfEnd({ status, reason, metrics, curve, spec }: RunRecord): string | null {
+  if (status !== "done") {
+    return metrics === null && reason !== null
+      ? null
+      : `a run that ended as ${status} must have a reason and no metrics: run it again`;
+  }
+  const { epochs } = spec.recipe;
+  if (curve.length !== epochs || curve.some(({ epoch }, index) => epoch !== index + 1)) {
+    return `a done run must have epochs 1 to ${epochs}, each once and in order: current epochs are ` +
+      `${curve.map(({ epoch }) => epoch).join(", ") || "none"}, so run it again`;
+  }
+  if (metrics?.["top1Percent"] === undefined) return "it is done without a top1Percent: run it again";
+  if (reason !== null) return `it is done and yet has a reason, "${reason}": run it again`;
+  const last = curve.at(-1)!;
+  if (last.testTop1Percent !== metrics["top1Percent"]) {
+    return `the last epoch must count: its top1Percent is ${metrics["top1Percent"]}, but its last epoch's is ` +
+      `${last.testTop1Percent}`;
+  }
+  const ofEpoch: Record<string, number> = { loss: last.testLoss, ...last.metrics };
+  const { top1Percent: _, ...rest } = metrics;
+  if (canonicalJson(rest) === canonicalJson(ofEpoch)) return null;
+  return `the last epoch must count: its metrics are ${canonicalJson(rest)}, but its last epoch's are ` +
+    canonicalJson(ofEpoch);
+}
+
+function faultOfCurve({ spec, curve, evaluatedExamples }: RunRecord): string | null {
+  const disorder = curve.find(({ epoch }, index) => index > 0 && epoch <= curve[index - 1]!.epoch);
+  if (disorder) return `its epochs must rise: current value after ${disorder.epoch} is not later, so run it again`;
+  const bySpec = evaluatedBySpec(spec), images = evaluatedExamples ?? bySpec;
+  if (evaluatedExamples !== undefined && bySpec !== null && evaluatedExamples !== bySpec) {
+    return `it was evaluated on ${evaluatedExamples} images, but its spec names ${bySpec}: run it again`;
+  }
+  if (images === null) return null;
+  const odd = curve.find(({ testTop1Percent }) => !isShareOf(testTop1Percent, images));
+  return odd === undefined
+    ? null
+    : `top-1 must be a multiple of 100 / ${images}, as so many images are evaluated: current value in epoch ` +
+      `${odd.epoch} is ${odd.testTop1Percent}, so run it again`;
+}
+
+/** Tells if a percentage is that of a whole number of images. */
+function isShareOf(percentage: number, images: number): boolean {
+  const count = percentage * images / 100;
+  return Math.abs(count - Math.round(count)) < 1e-6;
+}
+
+function faultOfOrigin(record: RunRecord): string | null {
+  const { schema, status, spec, environment, otherEnvironments } = record;
+  if (record.teacherSha256 !== undefined && spec.teacher === null) {
+    return "it has a teacherSha256, but its spec has no teacher: run it again";
+  }
+  if (record.networkSha256 !== undefined && status !== "done") {
+    return `it has a networkSha256, but it ended as ${status}: run it again`;
+  }
+  if (otherEnvironments?.some(({ dirty }) => dirty) && !environment.dirty) {
+    return "an environment it lists had uncommitted changes, so its own must be dirty too: run it again";
+  }
+  if (schema !== RECORD_SCHEMA || status !== "done") return null;
+  const required = ["dataSha256", "evaluatedExamples", "networkSha256", ...(spec.teacher ? ["teacherSha256"] : [])];
+  const missing = required.find((name) => (record[name as keyof RunRecord] ?? null) === null);
+  return missing === undefined ? null : `a done run of schema ${schema} must have a ${missing}: run it again`;
+}
+
+function checksumOf({ checksum: _, ...content }: RunRecord): string {
+  return contentSha256(content);
+}
+
+/** Adds the checksum that a new record must have; a record of schema 1 stays as it is. */
+export function sealed(record: RunRecord): RunRecord {
+  return record.schema === RECORD_SCHEMA ? { ...record, checksum: checksumOf(record) } : record;
+}
+
+/** Keeps each environment once, in order. */
+export function distinctEnvironments(environments: readonly Environment[]): Environment[] {
+  return [...new Map(environments.map((environment) => [canonicalJson(environment), environment])).values()];
+}
+
 /**
- * Whether a run started from the network of a record of its teacher, and not of another training of the same spec.
+ * Joins the environments behind a run: the last process's, marked dirty if any was, and the others, each once.
+ * @param others Environments of earlier processes and of the teacher's record.
+ */
+export function joinEnvironments(
+  last: Environment,
+  others: readonly Environment[],
+): Pick<RunRecord, "environment" | "otherEnvironments"> {
+  const otherEnvironments = distinctEnvironments([last, ...others]).slice(1);
+  const dirty = others.some((environment) => environment.dirty) ? true : last.dirty;
+  return { environment: { ...last, dirty }, ...(otherEnvironments.length === 0 ? {} : { otherEnvironments }) };
+}
+
+/**
+ * Tells if a run started from the network of a record of its teacher, and not of another training of the same spec.
  *
- * By the digests of the networks; where one is missing, the teacher must have started first.
+ * The digests of the networks decide; where one is missing, the teacher must have started first.
  */
 export function startedFrom(student: RunRecord, teacher: RunRecord): boolean {
   if (student.spec.teacher !== teacher.id) return false;
@@ -82,24 +219,18 @@ export function startedFrom(student: RunRecord, teacher: RunRecord): boolean {
 
 /**
  * Checks a record that came from outside.
- * @throws {InputError} If it does not fit the schema or its id is not its spec's.
+ * @throws {InputError} If it does not fit the schema or breaks a rule.
  */
 export function parseRunRecord(value: unknown, source: string): RunRecord {
   const schema = (value as { schema?: unknown } | null)?.schema;
-  if (schema !== 1) {
-    throw new InputError(`Cannot read the record in ${source} as its schema must be 1: current value is ${schema}`);
-  }
-  const result = runRecordSchema.safeParse(value);
-  if (!result.success) {
-    const issue = result.error.issues[0]!;
-    throw new InputError(`Cannot read the record in ${source} as ${issue.path.join(".") || "it"}: ${issue.message}`);
-  }
-  const expected = runId(result.data.spec);
-  if (result.data.id !== expected) {
+  if (schema !== 1 && schema !== RECORD_SCHEMA) {
     throw new InputError(
-      `Cannot trust the record in ${source} as its id is ${result.data.id}, but its spec has id ${expected}: ` +
-        `delete the record and run it again`,
+      `Cannot read the record in ${source} as its schema must be 1 or ${RECORD_SCHEMA}: current value is ${schema}`,
     );
   }
-  return result.data;
+  const result = runRecordSchema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  if (issue.code === "custom") throw new InputError(`Cannot trust the record in ${source} as ${issue.message}`);
+  throw new InputError(`Cannot read the record in ${source} as ${issue.path.join(".") || "it"}: ${issue.message}`);
 }

@@ -8,38 +8,54 @@ export type ProtocolName = typeof PROTOCOLS[number];
 
 const count = z.int().nonnegative();
 
+/** A name that is safe in a path, a terminal and a table. */
+export const nameSchema = z.string().regex(/^[\w.@-]{1,100}$/, "must be made of letters, digits and _ . @ -");
+
+/** Name of a data set: a colon separates a family from its member, as in `folder:flowers@64`. */
+const datasetNameSchema = z.string().regex(
+  /^[\w.@:-]{1,100}$/,
+  "must be made of letters, digits and _ . @ : -",
+);
+
+const RUN_ID = /^[0-9a-f]{16}$/;
+
+/** Tells if a text can be a run's id, and so a folder's name. */
+export function isRunId(text: string): boolean {
+  return RUN_ID.test(text);
+}
+
 /**
  * Everything that determines a run's numbers, as plain JSON. Same spec, same id, never run twice.
  *
- * It says what is computed, not who asks: no paper is named, so that tables of several papers share their FP and LSQ runs.
+ * It says what is computed, not who asks: it names no paper, so tables of several papers share their FP and LSQ runs.
  */
 export const runSpecSchema = z.strictObject({
   schema: z.literal(1),
   protocol: z.enum(PROTOCOLS),
-  /** The row of a table: one label for one method with its options, such as `lsq` or `fpq`. */
-  arm: z.string().min(1),
+  /** Row of a table: one label for one method with its options, such as `lsq` or `fpq`. */
+  arm: nameSchema,
   method: z.strictObject({
-    name: z.string().min(1),
+    name: nameSchema,
     options: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])),
   }),
-  model: z.string().min(1),
+  model: nameSchema,
   dataset: z.strictObject({
-    name: z.string().min(1),
-    /** How many training images are used, after `heldOut` were taken away; null: all. */
+    name: datasetNameSchema,
+    /** Number of training images used, after `heldOut` were taken away; null: all. */
     trainExamples: count.nullable(),
-    /** How many training images are held out for choosing hyper-parameters. */
+    /** Number of training images held out for choosing hyper-parameters. */
     heldOut: count,
-    /** How many test images are evaluated; null: all. */
+    /** Number of test images evaluated; null: all. */
     testExamples: count.nullable(),
-    /** Share of the training images of which the label is used, each class equally often; left out: all. */
+    /** Share of the training images whose label is used, each class equally often; left out: all. */
     labelledFraction: z.number().gt(0).lt(1).optional(),
-    /** What the run is evaluated on: `heldOut` for choosing hyper-parameters, `test` for a table. */
+    /** Images the run is evaluated on: `heldOut` for choosing hyper-parameters, `test` for a table. */
     evaluateOn: z.enum(["test", "heldOut"]),
   }),
   /** Null: full precision. */
   quantization: z.strictObject({
-    quantizer: z.string().min(1),
-    /** Raised when the code changes what this quantizer alone computes, as `recipe.version` is for all runs; left out: 1. */
+    quantizer: nameSchema,
+    /** Raised when the code changes what this quantizer computes, as `recipe.version` is for all runs; left out: 1. */
     quantizerRevision: z.int().min(2).optional(),
     weightBits: z.int().min(1).max(8),
     activationBits: z.int().min(1).max(8),
@@ -64,10 +80,22 @@ export const runSpecSchema = z.strictObject({
   seed: count,
   engine: z.enum(["tensorflow", "wasm"]),
   /** Id of the full-precision run that this run starts from. */
-  teacher: z.string().nullable(),
+  teacher: z.string().regex(RUN_ID, "must be 16 hex digits, the id of a run").nullable(),
 });
 
 export type RunSpec = Readonly<z.infer<typeof runSpecSchema>>;
+
+/** A spec and its id. */
+export interface PlannedRun {
+  readonly id: string;
+  readonly spec: RunSpec;
+}
+
+/** Describes a run in a few words, such as `lsq resnet20 W2A4 seed 0`. */
+export function describeRun({ arm, model, quantization, seed }: RunSpec): string {
+  const bits = quantization === null ? "" : ` W${quantization.weightBits}A${quantization.activationBits}`;
+  return `${arm} ${model}${bits} seed ${seed}`;
+}
 
 /** JSON with sorted keys and no spaces: equal values, equal text. */
 export function canonicalJson(value: unknown): string {
@@ -79,14 +107,19 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** The content id of a spec: the first 16 hex digits of the SHA-256 of its canonical JSON. */
+/** Takes the SHA-256 of a value's canonical JSON, in hex digits. */
+export function contentSha256(value: unknown): string {
+  return createHash("sha256").update(canonicalJson(value)).digest("hex");
+}
+
+/** Computes the content id of a spec: the first 16 hex digits of its SHA-256. */
 export function runId(spec: RunSpec): string {
-  return createHash("sha256").update(canonicalJson(spec)).digest("hex").slice(0, 16);
+  return contentSha256(spec).slice(0, 16);
 }
 
 /**
  * Checks a spec that came from outside.
- * @throws {InputError} If it does not fit the schema; the first fault is named with its path.
+ * @throws {InputError} If it does not fit the schema; the message names the first fault with its path.
  */
 export function parseRunSpec(value: unknown, source: string): RunSpec {
   const result = runSpecSchema.safeParse(value);

@@ -1,14 +1,14 @@
 import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
-import type { Epoch, RunRecord } from "./record.ts";
+import type { Environment, Epoch, RunRecord } from "./record.ts";
 import type { RunSpec } from "./spec.ts";
 
-/** Where a run is, for people. */
+/** Progress of a run, for people. */
 export interface TrainProgress {
-  /** The one that runs, from 1. */
+  /** Current epoch, from 1. */
   readonly epoch: number;
   readonly epochs: number;
-  /** Steps that are done, of `steps` of the whole run. */
+  /** Steps done, of `steps` in the whole run. */
   readonly step: number;
   readonly steps: number;
   /** Training loss of the last step. */
@@ -16,13 +16,16 @@ export interface TrainProgress {
   readonly imagesPerSecond: number;
 }
 
-/** What a run has taken of a machine. */
+/** Time that a run has taken of a machine. */
 export interface Spent {
   readonly wallSeconds: number;
   readonly cpuSeconds: number;
 }
 
-/** @param before Undefined: nothing, or nothing that is known. */
+/**
+ * Adds up the time of earlier processes and of this one.
+ * @param before Undefined: none, or unknown.
+ */
 export function together(before: Spent | undefined, since: Spent): Spent {
   return {
     wallSeconds: (before?.wallSeconds ?? 0) + since.wallSeconds,
@@ -30,45 +33,60 @@ export function together(before: Spent | undefined, since: Spent): Spent {
   };
 }
 
-/** What a trainer is told. */
+/** Refusal to write to a run that another process has by now, or is further with. */
+export class LostRunError extends Error {
+  override readonly name = "LostRunError";
+
+  constructor(id: string, why = "another process has taken it over") {
+    super(`Cannot write to run ${id} as ${why}: nothing was written`);
+  }
+}
+
+/** Input of a trainer. */
 export interface TrainRequest {
   readonly spec: RunSpec;
-  /** The whole data set: the trainer takes the examples that `spec.dataset` names. */
+  /** Whole data set: the trainer takes the examples that `spec.dataset` names. */
   readonly dataset: Dataset;
   readonly engine: Engine;
-  /** `checkpoint.safetensors` of the teacher run. */
+  /** Path of the teacher run's `checkpoint.safetensors`. */
   readonly teacherCheckpoint: string | null;
-  /** Of the teacher run, to check its checkpoint by; left out or null: it is not at hand. */
+  /** Record of the teacher run, to check its checkpoint by; left out or null: not at hand. */
   readonly teacherRecord?: RunRecord | null;
-  /** The run's folder: the trainer keeps its two newest checkpoints there and resumes from the newer whole one. */
+  /** Folder of the run: the trainer keeps its two newest checkpoints there and resumes from the newer whole one. */
   readonly folder: string;
-  /** What this process has spent on the run so far: checkpoints carry it on. Left out: they do not. */
+  /** Returns the time this process has spent on the run so far, kept in checkpoints. */
   readonly spent?: () => Spent;
+  /** Environment of this process, kept in checkpoints with those of earlier processes. */
+  readonly environment?: Environment;
+  /** Called before each write to the folder. @throws {LostRunError} If another scheduler has the run by now. */
+  readonly beforeWrite?: () => void;
   readonly onProgress?: (progress: TrainProgress) => void;
   readonly onEpoch?: (epoch: Epoch) => void;
-  /** Told what people should know, such as a damaged checkpoint: a line each. */
+  /** Receives notes for people, such as a damaged checkpoint: one line each. */
   readonly onNote?: (line: string) => void;
-  /** Asked after every step; true: write a checkpoint and stop. */
+  /** Called after every step; true: write a checkpoint and stop. */
   readonly shouldStop?: () => boolean;
   /** @default 250 */
   readonly checkpointEverySteps?: number;
-  /** Whether each epoch's checkpoint is kept too, as `checkpoints/epoch-<n>.safetensors` in the folder. @default false */
+  /** True: each epoch's checkpoint is kept too, as `checkpoints/epoch-<n>.safetensors` in the folder. @default false */
   readonly keepEpochs?: boolean;
 }
 
-/** How a training ended; `stopped`: as `shouldStop` asked, with a checkpoint to go on from. */
+/** End of a training; `stopped`: as `shouldStop` asked, with a checkpoint to resume from. */
 export interface TrainOutcome {
   readonly status: "done" | "diverged" | "stopped";
   readonly reason: string | null;
-  /** Of the last epoch: `top1Percent` and `loss`, and the method's own; null unless done. */
+  /** Results of the last epoch: `top1Percent`, `loss` and the method's own; null unless done. */
   readonly metrics: Record<string, number> | null;
-  /** Every epoch of the run, those before a resume included. */
+  /** All epochs of the run, those before a resume included. */
   readonly curve: readonly Epoch[];
   /** Training images per second of training time. */
   readonly imagesPerSecond: number;
-  /** By earlier processes, up to the checkpoint that this one went on from; left out: none, or it does not tell. */
+  /** Time spent by earlier processes, up to the checkpoint that this one resumed from; left out: none, or unknown. */
   readonly spentBefore?: Spent;
-  /** Of the network as it is now and of the teacher's, as in the record; null: not done, or no teacher. */
+  /** Environments of the earlier processes; left out: none, or unknown. */
+  readonly environmentsBefore?: readonly Environment[];
+  /** Digests of the trained network and of its teacher's, as in the record; null: not done, or no teacher. */
   readonly networkSha256: string | null;
   readonly teacherSha256: string | null;
 }

@@ -1,11 +1,11 @@
-import { dirname, join } from "node:path";
-import { writeError } from "./files.ts";
+import { dirname, join, sep } from "node:path";
+import { isFinal } from "../record/record.ts";
+import { requireNoLinks, writeError } from "./files.ts";
 import type { RunState } from "./folder.ts";
 import { openLocks } from "./locks.ts";
-import { isFinal } from "../plan/plan.ts";
-import { runFolder } from "./store.ts";
+import { runFile, runFolder } from "./store.ts";
 
-/** What of a folder may be deleted. */
+/** Kinds of files that may be deleted. */
 export const CLEANABLE = {
   failed: "whole folders of runs that failed or ran out of time",
   unfinished: "whole folders of runs without a record: their checkpoints are lost",
@@ -23,7 +23,7 @@ export interface Cleaning {
 
 const NEWEST = "checkpoint.safetensors";
 const PREVIOUS = "checkpoint.previous.safetensors";
-/** Of `bench --keep-epochs`. */
+/** Folder of the epochs that `bench --keep-epochs` kept. */
 const KEPT = "checkpoints";
 
 function isTemporary(name: string, over: boolean): boolean {
@@ -34,12 +34,12 @@ function isCheckpoint(name: string, isTeacher: boolean): boolean {
   return dirname(name) === KEPT || (!isTeacher && (name === NEWEST || name === PREVIOUS));
 }
 
-/** Whether kept epochs and measurements are all that is there: an older version of this command deleted the rest. */
+/** Tells if only kept epochs and measurements are left: an older version of this command deleted the rest. */
 function isLeftover({ files }: RunState): boolean {
   return files.every(({ name }) => dirname(name) !== ".");
 }
 
-/** What `kinds` delete of a run; null: nothing. Of a run that cannot be read nothing is deleted. */
+/** Chooses what `kinds` delete of a run; null: nothing. Of a run that cannot be read nothing is deleted. */
 export function cleaningOf(state: RunState, kinds: ReadonlySet<Cleanable>): Cleaning | null {
   const { record, problem, spec, files } = state;
   if (problem !== null || (spec === null && !isLeftover(state))) return null;
@@ -57,7 +57,7 @@ export function cleaningOf(state: RunState, kinds: ReadonlySet<Cleanable>): Clea
 /**
  * Deletes what was chosen, but of no run that a scheduler has.
  * @returns Ids of the runs that were left as they are.
- * @throws {InputError} If the system refuses.
+ * @throws {InputError} If a run's folder holds a link, or the system refuses.
  */
 export function clean(out: string, cleanings: readonly Cleaning[]): string[] {
   if (cleanings.length === 0) return [];
@@ -66,8 +66,9 @@ export function clean(out: string, cleanings: readonly Cleaning[]): string[] {
     return cleanings.flatMap(({ state: { id, files }, names }) => {
       if (locks.take(id) !== "taken") return [id];
       const folder = runFolder(out, id);
+      requireNoLinks(folder);
       for (const name of names ?? files.map(({ name }) => name)) {
-        if (!name.startsWith("lock.")) remove(join(folder, name));
+        if (!name.startsWith("lock.")) remove(runFile(out, id, ...name.split(sep)));
       }
       for (const { name, isDirectory } of Deno.readDirSync(folder)) if (isDirectory) removeEmpty(join(folder, name));
       locks.release(id);

@@ -1,18 +1,19 @@
+/** Locks: several schedulers share the runs of a folder, and one that lost a run writes to it no more. */
 import { createHash, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { z } from "zod";
-import { isAlive, samePlace, thisPlace } from "./alive.ts";
-import { makeFolder, readTextIfThere, removeIfThere, writeError, writeFileAtomic } from "./files.ts";
-import { runFolder } from "./store.ts";
+import { LostRunError } from "../record/trainer.ts";
+import { createExclusive, makeFolder, namesIn, pathBelow } from "./files.ts";
+import { readTextIfThere, removeIfThere, writeFileAtomic } from "./files.ts";
+import { runFile, runFolder } from "./store.ts";
 
-/** How long things of locks take, in milliseconds of a clock that only runs forward. */
+/** Times of locks, in milliseconds of a clock that only runs forward. */
 export interface LockTimes {
-  /** Between two signs of life of a scheduler. */
+  /** Time between two signs of life of a scheduler. */
   readonly beatMs: number;
-  /** A scheduler that gives no sign of life for so long is held to be dead, and its runs are taken over. */
+  /** Time without a sign of life after which a scheduler counts as dead, and its runs are taken over. */
   readonly staleMs: number;
-  /** Between two looks at a run that another scheduler has. */
+  /** Time between two looks at a run that another scheduler has. */
   readonly lookMs: number;
 }
 
@@ -20,14 +21,14 @@ export const DEFAULT_LOCK_TIMES: LockTimes = { beatMs: 5000, staleMs: 60_000, lo
 
 const lockSchema = z.strictObject({
   schema: z.literal(1),
-  /** Makes every lock another text. */
+  /** Random text, new for every lock: whoever knows it may write to the run. */
   nonce: z.string(),
-  /** The scheduler: the name of its file of signs of life. */
+  /** Scheduler, by the name of its file of signs of life. */
   owner: z.string().regex(/^[0-9a-f-]{36}$/),
   host: z.string(),
   pid: z.int(),
   place: z.string().nullable(),
-  /** The queue that gave it the run; null: none. */
+  /** Queue that gave it the run; null: none. */
   queue: z.string().nullable(),
 });
 
@@ -40,22 +41,26 @@ const beatSchema = z.strictObject({
   children: z.record(z.string(), z.int()),
 });
 
-/** Who has a run. */
+/** Scheduler that has a run. */
 export type Holder = Pick<z.infer<typeof lockSchema>, "host" | "pid">;
 
-/** What the locks of a scheduler are told. */
+/** Options of `openLocks`. */
 export interface LockOptions {
-  /** The queue that this worker takes runs from: a run of that queue is given to one worker at a time by the queue itself. */
+  /** Queue that this worker takes runs from: the queue itself gives each of its runs to one worker at a time. */
   readonly queue?: string;
   readonly times?: Partial<LockTimes>;
-  /** Told when another scheduler has taken a run over, or must be held to have done so. */
+  /** Called when another scheduler has taken a run over, or may have done so. */
   readonly onLost?: (id: string) => void;
 }
 
-/** The locks of one scheduler on one folder. */
+/** Locks of one scheduler on one folder. */
 export interface Locks {
-  /** Takes a run, or says who has it. @throws {InputError} If the folder cannot be written. */
+  /** Takes a run, or returns who has it. @throws {InputError} If the folder cannot be written. */
   take(id: string): "taken" | Holder;
+  /** Returns the nonce of a run that was taken, for its process; null: it is not held. */
+  nonceOf(id: string): string | null;
+  /** Checks, just before a write, that a taken run was not taken over. @throws {LostRunError} If it was. */
+  requireHeld(id: string): void;
   /** Names the process of a run that was taken. */
   note(id: string, pid: number): void;
   /** Gives a run back; does nothing if it was lost. */
@@ -63,16 +68,24 @@ export interface Locks {
   close(): void;
 }
 
+/**
+ * Checks that a run's lock still has a nonce: a process that was suspended may have lost the run meanwhile.
+ * @throws {LostRunError} If it has not.
+ */
+export function requireLock(out: string, id: string, nonce: string): void {
+  if (parse(lockSchema, readTextIfThere(lockFile(out, id)) ?? "")?.nonce !== nonce) throw new LostRunError(id);
+}
+
 function lockFile(out: string, id: string): string {
-  return join(runFolder(out, id), "lock.json");
+  return runFile(out, id, "lock.json");
 }
 
-/** Where a scheduler gives its signs of life. */
+/** Returns the file where a scheduler gives its signs of life. */
 function beatFile(out: string, owner: string): string {
-  return join(out, "schedulers", `${owner}.json`);
+  return pathBelow(out, "schedulers", `${owner}.json`);
 }
 
-/** Who has a run by its lock, alive or not; null: nobody. */
+/** Returns who has a run by its lock, alive or not; null: nobody. */
 export function holderOf(out: string, id: string): Holder | null {
   const text = readTextIfThere(lockFile(out, id));
   if (text === null) return null;
@@ -101,7 +114,7 @@ export function openLocks(out: string, options: LockOptions = {}): Locks {
   const seen = new Map<string, { readonly text: string; readonly sinceMs: number }>();
   let count = 0;
   let beatenAtMs = performance.now();
-  makeFolder(join(out, "schedulers"));
+  makeFolder(pathBelow(out, "schedulers"));
   forgetDead(out);
   beat();
 
@@ -135,7 +148,7 @@ export function openLocks(out: string, options: LockOptions = {}): Locks {
     const hash = createHash("sha256").update(text).digest("hex").slice(0, 12);
     const claims: string[] = [];
     for (let tries = 0;; tries++) {
-      const claim = join(runFolder(out, id), `lock.${hash}.${tries}.claim`);
+      const claim = runFile(out, id, `lock.${hash}.${tries}.claim`);
       claims.push(claim);
       if (createExclusive(claim, owner)) break;
       // Whoever made it may have died before it was done.
@@ -168,6 +181,16 @@ export function openLocks(out: string, options: LockOptions = {}): Locks {
       break;
     }
     return holderOf(out, id) ?? { host: "unknown", pid: 0 };
+  }
+
+  function nonceOf(id: string): string | null {
+    return parse(lockSchema, held.get(id) ?? "")?.nonce ?? null;
+  }
+
+  function requireHeld(id: string): void {
+    const nonce = nonceOf(id);
+    if (nonce === null) throw new LostRunError(id);
+    requireLock(out, id, nonce);
   }
 
   function note(id: string, pid: number): void {
@@ -214,13 +237,13 @@ export function openLocks(out: string, options: LockOptions = {}): Locks {
     }
     removeIfThere(beatFile(out, owner));
   }
-  return { take, note, release, close };
+  return { take, nonceOf, requireHeld, note, release, close };
 }
 
-/** Takes away what killed schedulers of this machine left, once the processes of their runs are gone too. */
+/** Deletes the signs of life of killed schedulers of this machine, once the processes of their runs have ended too. */
 function forgetDead(out: string): void {
-  for (const { name } of Deno.readDirSync(join(out, "schedulers"))) {
-    const path = join(out, "schedulers", name);
+  for (const name of namesIn(pathBelow(out, "schedulers"))) {
+    const path = pathBelow(out, "schedulers", name);
     const life = parse(beatSchema, readTextIfThere(path) ?? "");
     if (life === null || !samePlace(life.place)) continue;
     if (![life.pid, ...Object.values(life.children)].some(isAlive)) removeIfThere(path);
@@ -235,13 +258,31 @@ function parse<Value>(schema: z.ZodType<Value>, text: string): Value | null {
   }
 }
 
-/** @returns Whether the file was not there. @throws {InputError} If the system refuses for another reason. */
-function createExclusive(path: string, text: string): boolean {
+/**
+ * Names this running system and its view of process numbers: equal names, comparable process numbers. Null where the
+ * system has no such name (all but Linux): containers and machines of equal host names cannot be told apart there.
+ */
+export function thisPlace(): string | null {
   try {
-    Deno.writeTextFileSync(path, text, { createNew: true });
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) return false;
-    throw writeError(error, path);
+    const boot = Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
+    return `${boot} ${Deno.readLinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return null;
+  }
+}
+
+/** Tells if process numbers of a place are those of this process. */
+function samePlace(place: string | null): boolean {
+  return place !== null && place === thisPlace();
+}
+
+/** Tells if a process of this place runs; one that has ended and was not yet waited for does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    // After the name in brackets, which may hold anything, comes the state.
+    const state = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /s, "")[0];
+    return state !== "Z" && state !== "X";
+  } catch {
+    return false;
   }
 }

@@ -113,6 +113,7 @@ export function outcomeOf(
     curve: position.curve,
     imagesPerSecond: imagesPerSecond(setup, position),
     ...(position.spent ? { spentBefore: position.spent } : {}),
+    ...(position.environments ? { environmentsBefore: position.environments } : {}),
     networkSha256: null,
     teacherSha256: null,
   };

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { keepEpoch, networkSha256, oddTensorOf, type Position, writeCheckpoint } from "../checkpoint/checkpoint.ts";
 import { openOwnCheckpoint } from "../checkpoint/open_network.ts";
+import { distinctEnvironments } from "../record/record.ts";
 import { together, type TrainOutcome, type TrainRequest } from "../record/trainer.ts";
 import { advanced, closeEpoch, collapse, oddNumberOf, outcomeOf, progressOf } from "./epoch.ts";
 import { Evaluator } from "./evaluation.ts";
@@ -65,9 +66,9 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
           position = closed;
           request.onEpoch?.(epoch);
         }
-        const checkpoint = { tensors, position: withSpent(setup, position) };
-        if (endOfEpoch && request.keepEpochs) await keepEpoch(request.folder, checkpoint);
-        await writeCheckpoint(checkpointPath, checkpoint);
+        const checkpoint = { tensors, position: withProcess(setup, position) };
+        if (endOfEpoch && request.keepEpochs) await keepEpoch(request.folder, checkpoint, request);
+        await writeCheckpoint(checkpointPath, checkpoint, request);
         began = performance.now(); // every step's time has been counted
       }
       const end = endOfEpoch ? collapse(setup, position) : null;
@@ -105,8 +106,11 @@ function read(metrics: StepOutputs["metrics"]): Record<string, number> {
   return values;
 }
 
-/** The position for a checkpoint: with the time of this process added to that of earlier ones. */
-function withSpent({ request }: Setup, position: Position): Position {
-  const since = request.spent?.();
-  return since ? { ...position, spent: together(position.spent, since) } : position;
+/** The position for a checkpoint: with time and environment of this process added to those of earlier ones. */
+function withProcess({ request: { spent, environment } }: Setup, position: Position): Position {
+  return {
+    ...position,
+    ...(spent ? { spent: together(position.spent, spent()) } : {}),
+    ...(environment ? { environments: distinctEnvironments([...position.environments ?? [], environment]) } : {}),
+  };
 }

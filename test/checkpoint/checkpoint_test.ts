@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { InputError } from "../../src/errors.ts";
+import { LostRunError } from "../../src/record/trainer.ts";
 import {
   previousCheckpoint,
   readCheckpoint,
@@ -171,7 +172,7 @@ Deno.test("a checkpoint that is a folder, a pipe or may not be read is refused, 
   const places: Record<string, (path: string) => Promise<unknown>> = {
     "it is a folder": (path) => Deno.mkdir(path),
     "it is a pipe or a device": (path) => new Deno.Command("mkfifo", { args: [path] }).output(),
-    "Is a loop|Too many": (path) => Deno.symlink(path, path),
+    "it is a link": (path) => Deno.symlink(path, path),
   };
   for (const [i, [why, place]] of Object.entries(places).entries()) {
     const path = `${root}/${i}.safetensors`;
@@ -188,4 +189,28 @@ Deno.test("a checkpoint that is a folder, a pipe or may not be read is refused, 
     await writeCheckpoint(path, CHECKPOINT);
     assert.deepEqual((await readCheckpoint<typeof CHECKPOINT.position>(path))!.position, CHECKPOINT.position);
   }
+});
+
+Deno.test("writeCheckpoint() never replaces one of more steps of the same run, and keeps both where it is refused", async () => {
+  const { path, previous, names } = await twoCheckpoints();
+  const at = (runId: string, step: number) => ({ ...CHECKPOINT, position: { runId, step } });
+  await writeCheckpoint(path, at("a", 9));
+  const before = names();
+  await assert.rejects(() => writeCheckpoint(path, at("a", 8)), {
+    name: "LostRunError",
+    message: "Cannot write to run a as its checkpoint is of step 9, and step 8 would replace it: nothing was written",
+  });
+  const beforeWrite = () => {
+    throw new LostRunError("a");
+  };
+  await assert.rejects(() => writeCheckpoint(path, at("a", 10), { beforeWrite }), LostRunError);
+  assert.deepEqual(names(), before);
+  const steps = [path, previous].map(async (file) => (await readCheckpoint<{ step: number }>(file))!.position.step);
+  assert.deepEqual(await Promise.all(steps), [9, 2]);
+  // the same steps again, another run, and one in place of a damaged one are no steps back
+  await writeCheckpoint(path, at("a", 9));
+  await writeCheckpoint(path, at("b", 1));
+  await damage(path);
+  await writeCheckpoint(path, at("b", 2));
+  assert.equal((await readCheckpoint<{ step: number }>(path))!.position.step, 2);
 });

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findTeachers, placeTeachers } from "../../src/checkpoint/teachers.ts";
 import { parseRecords } from "../../src/report/mod.ts";
-import { runIds } from "../../src/store/folder.ts";
+import { runIds } from "../../src/store/store.ts";
 import { openLocks } from "../../src/store/locks.ts";
 import { orderRuns } from "../../src/plan/plan.ts";
 import type { RunRecord } from "../../src/record/record.ts";
@@ -103,7 +103,11 @@ Deno.test("bench --teachers runs no teacher that the folder has, and a dry run c
     assert.equal(code, 0, stderr);
     assert.match(stderr, /^Took fp resnet8 seed 0, 41\.00 %, from /m);
     assert.match(stderr, /^1 runs to do, 1 done before/m);
-    const refused = await cli([...grid, "--teachers", from, "--queue", "redis://localhost:1", "--store", "s3://a/b"]);
+    const keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"], before = keys.map((key) => Deno.env.get(key));
+    for (const key of keys) Deno.env.set(key, "key");
+    const bucket = ["--queue", "redis://localhost:1", "--store", "s3://bucket/prefix"];
+    const refused = await cli([...grid, "--teachers", from, ...bucket]);
+    keys.forEach((key, i) => before[i] === undefined ? Deno.env.delete(key) : Deno.env.set(key, before[i]!));
     assert.deepEqual([refused.code, refused.stderr], [
       2,
       "Cannot use --teachers together with --store: leave it out, or share a folder instead\n",

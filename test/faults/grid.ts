@@ -57,7 +57,8 @@ export async function runGrid(out: string): Promise<void> {
 function numbers(record: RunRecord | null): unknown {
   if (record === null) return null;
   const { id, spec, status, reason, metrics, curve, dataSha256 } = record;
-  return { id, spec, status, reason, metrics: { ...metrics, firstStep: 0 }, curve, dataSha256 };
+  const epochs = curve.map((epoch) => ({ ...epoch, metrics: {} }));
+  return { id, spec, status, reason, metrics: { ...metrics, firstStep: 0 }, epochs, dataSha256 };
 }
 
 /** What is left of the grid in a folder. */

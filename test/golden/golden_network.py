@@ -80,7 +80,7 @@ class Network:
         self.quantized = quantized
         self.params, self.state, self.depthwise = {}, {}, set()
         self.shifts, self.steps, self.inference_steps, self.step_scales = {}, {}, {}, {}
-        self.margins = {"rounding": 1.0, "kink": 1.0}
+        self.margins = {"rounding": 1.0, "kink": 1.0, "pool": 1.0}
         self.training = True
 
     def leaf(self, path, make):
@@ -159,6 +159,14 @@ class Network:
         y = F.conv2d(q, w, None, stride, k // 2, 1, x.shape[1] if depthwise else 1)
         self.outputs[path] = y
         return y
+
+    def pool(self, x):
+        """Max pooling of torchvision's ResNets, behind a relu: a tie of zeros passes no gradient."""
+        with torch.no_grad():
+            n, c, _, _ = x.shape
+            first, second = F.unfold(x, 3, padding=1, stride=2).reshape(n, c, 9, -1).topk(2, dim=2).values.unbind(2)
+            self.margins["pool"] = min(self.margins["pool"], (first - second)[first > 0].min().item())
+        return F.max_pool2d(x, 3, 2, 1)
 
     def dense(self, path, x):
         q = self.input(path, x, False)

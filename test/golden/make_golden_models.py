@@ -19,7 +19,6 @@ import torch.nn.functional as F
 from golden_network import Network, float32, hashes, units
 
 BATCH, LABELS = 4, [3, 7, 1, 0]
-LSQ_SIDE = 8
 
 
 # ---- the networks ----------------------------------------------------------------------------------------------------------
@@ -43,9 +42,12 @@ def closed(net, path, x, y, last, stride):
     return net.norm(f"{path}/{last}", y, F.relu, skip)
 
 
-def resnet(block, repeats, widths):
+def resnet(block, repeats, widths, imagenet=False):
     def forward(net, x):
-        x = net.norm("stem/norm", net.conv("stem/conv", x, widths[0], 3, signed=True), F.relu)
+        kernel, stride = (7, 2) if imagenet else (3, 1)
+        x = net.norm("stem/norm", net.conv("stem/conv", x, widths[0], kernel, stride, signed=True), F.relu)
+        if imagenet:
+            x = net.pool(x)
         for stage, (count, width) in enumerate(zip(repeats, widths)):
             for j in range(count):
                 x = block(net, f"stage{stage + 1}/block{j}", x, width, 2 if stage and j == 0 else 1)
@@ -54,14 +56,17 @@ def resnet(block, repeats, widths):
     return forward
 
 
-def mobilenet_v1(net, x):
-    x = net.norm("stem/norm", net.conv("stem/conv", x, 32, 3, signed=True), F.relu)
-    plan = [64, (128, 2), 128, (256, 2), 256, (512, 2), 512, 512, 512, 512, 512, (1024, 2), 1024]
-    for j, entry in enumerate(plan):
-        o, stride = entry if isinstance(entry, tuple) else (entry, 1)
-        x = net.norm(f"block{j}/depthwise_norm", net.conv(f"block{j}/depthwise", x, x.shape[1], 3, stride, True), F.relu)
-        x = net.norm(f"block{j}/pointwise_norm", net.conv(f"block{j}/pointwise", x, o), F.relu)
-    return net.dense("classifier", x.mean((2, 3)))
+def mobilenet_v1(stem_stride):
+    def forward(net, x):
+        x = net.norm("stem/norm", net.conv("stem/conv", x, 32, 3, stem_stride, signed=True), F.relu)
+        plan = [64, (128, 2), 128, (256, 2), 256, (512, 2), 512, 512, 512, 512, 512, (1024, 2), 1024]
+        for j, entry in enumerate(plan):
+            o, stride = entry if isinstance(entry, tuple) else (entry, 1)
+            x = net.norm(f"block{j}/depthwise_norm", net.conv(f"block{j}/depthwise", x, x.shape[1], 3, stride, True), F.relu)
+            x = net.norm(f"block{j}/pointwise_norm", net.conv(f"block{j}/pointwise", x, o), F.relu)
+        return net.dense("classifier", x.mean((2, 3)))
+
+    return forward
 
 
 def divisible(value):
@@ -70,11 +75,11 @@ def divisible(value):
     return rounded + 8 if rounded < 0.9 * value else rounded
 
 
-def mobilenet_v2(width):
-    plan = [(1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
+def mobilenet_v2(width, early_stride=1):
+    plan = [(1, 16, 1, 1), (6, 24, 2, early_stride), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
 
     def forward(net, x):
-        x = net.norm("stem/norm", net.conv("stem/conv", x, divisible(32 * width), 3, signed=True), F.relu6)
+        x = net.norm("stem/norm", net.conv("stem/conv", x, divisible(32 * width), 3, early_stride, signed=True), F.relu6)
         for stage, (t, c, n, s) in enumerate(plan):
             o = divisible(c * width)
             for j in range(n):
@@ -90,16 +95,21 @@ def mobilenet_v2(width):
     return forward
 
 
-# the side of the images in full precision: batch norm over a few values of dead channels would blow float32's errors up,
-# where the quantized networks round them away at every layer
+# the side of the images in full precision and quantized: batch norm over a few values of dead channels would blow float32's
+# errors up, where the quantized networks round them away at every layer; at 9 x 9 no window's largest two values tie before max
+# pooling, as sums of integers do at other sides
 NETWORKS = {
-    "resnet8": (resnet(basic_block, [1] * 3, [16, 32, 64]), 16),
-    "resnet20": (resnet(basic_block, [3] * 3, [16, 32, 64]), 16),
-    "resnet18": (resnet(basic_block, [2] * 4, [64, 128, 256, 512]), 16),
-    "resnet50": (resnet(bottleneck, [3, 4, 6, 3], [64, 128, 256, 512]), 16),
-    "mobilenetv1": (mobilenet_v1, 32),
-    "mobilenetv2": (mobilenet_v2(1.0), 32),
-    "mobilenetv2_narrow": (mobilenet_v2(0.35), 32),
+    "resnet8": (resnet(basic_block, [1] * 3, [16, 32, 64]), 16, 8),
+    "resnet20": (resnet(basic_block, [3] * 3, [16, 32, 64]), 16, 8),
+    "resnet18": (resnet(basic_block, [2] * 4, [64, 128, 256, 512]), 16, 8),
+    "resnet50": (resnet(bottleneck, [3, 4, 6, 3], [64, 128, 256, 512]), 16, 8),
+    "mobilenetv1": (mobilenet_v1(1), 32, 8),
+    "mobilenetv2": (mobilenet_v2(1.0), 32, 8),
+    "mobilenetv2_narrow": (mobilenet_v2(0.35), 32, 8),
+    "resnet18_imagenet": (resnet(basic_block, [2] * 4, [64, 128, 256, 512], True), 64, 9),
+    "resnet50_imagenet": (resnet(bottleneck, [3, 4, 6, 3], [64, 128, 256, 512], True), 64, 9),
+    "mobilenetv1_imagenet": (mobilenet_v1(2), 64, 16),
+    "mobilenetv2_imagenet": (mobilenet_v2(1.0, 2), 64, 16),
 }
 
 
@@ -153,12 +163,12 @@ def case(forward, side, quantized):
 
 
 def main():
-    for name, (forward, side) in NETWORKS.items():
+    for name, (forward, side, lsq_side) in NETWORKS.items():
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
         out = {"torch": torch.__version__, "batch": BATCH, "labels": LABELS}
         for kind in ("fp", "lsq"):
-            out[kind] = case(forward, LSQ_SIDE if kind == "lsq" else side, kind == "lsq")
+            out[kind] = case(forward, lsq_side if kind == "lsq" else side, kind == "lsq")
             print(name, kind, f"loss {out[kind]['loss']:.6f}, margins", out[kind]["margins"], flush=True)
         with open(f"model_{name}.json", "w") as file:
             json.dump(out, file, separators=(",", ":"))

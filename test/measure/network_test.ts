@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { collectMeasurements } from "../../src/cli/report_collect.ts";
-import { readMeasurement, writeMeasurement } from "../../src/store/measurement_store.ts";
+import { readMeasurement, writeMeasurement } from "../../src/store/store.ts";
 import { runId } from "../../src/record/spec.ts";
 import { checkpointFile, readRecord, runFolder, writeRecord } from "../../src/store/store.ts";
 import { readCheckpoint, writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";

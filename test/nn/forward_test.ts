@@ -7,7 +7,7 @@ import { initialise } from "../../src/nn/initialise.ts";
 import { activate, applyLayer, normActivationLayer, normalise, paths } from "../../src/nn/layers.ts";
 import { mobilenetV2Narrow } from "../../src/nn/mobilenet_v2.ts";
 import { MODELS } from "../../src/nn/mod.ts";
-import { buildResidualNetwork } from "../../src/nn/residual_network.ts";
+import { buildResidualNetwork, IMAGENET_STEM } from "../../src/nn/residual_network.ts";
 import { resnet8 } from "../../src/nn/resnet.ts";
 import { bottleneck } from "../../src/nn/resnet50.ts";
 import type { Context, Model, ModelDefinition, ModelQuantization } from "../../src/nn/types.ts";
@@ -72,12 +72,13 @@ function checkPass(definition: Pick<ModelDefinition, "build">, quantizer: string
   });
 }
 
-/** ResNet-50's block in a network of a second. */
+/** ResNet-50's block and the ImageNet stem in a network of a second. */
 const narrowBottlenecks: Pick<ModelDefinition, "name" | "build"> = {
   name: "a narrow ResNet of bottlenecks",
   build: (options) =>
     buildResidualNetwork({
       name: "narrow",
+      stem: IMAGENET_STEM,
       block: bottleneck,
       stages: [{ blocks: 1, channels: 8 }, { blocks: 2, channels: 16 }],
     }, options),

@@ -137,7 +137,7 @@ function checkModel(engine: Engine, name: string, kind: keyof typeof CASES): voi
 }
 
 /** Small enough for one thread of wasm. */
-const ON_WASM = ["resnet8", "resnet20", "mobilenetv2_narrow"];
+const ON_WASM = ["resnet8", "resnet20", "mobilenetv2_narrow", "resnet18_imagenet"];
 
 for (const { name } of MODELS) {
   for (const kind of ["fp", "lsq"] as const) {

@@ -5,6 +5,7 @@ import { InputError } from "../../src/errors.ts";
 import { initialise, weightShape } from "../../src/nn/initialise.ts";
 import { paths } from "../../src/nn/layers.ts";
 import { modelNamed, MODELS } from "../../src/nn/mod.ts";
+import { type ImageSize, layerMultiplyAccumulates, multiplyAccumulates } from "../../src/nn/multiply_accumulates.ts";
 import type { Layer } from "../../src/nn/types.ts";
 
 function size(shape: readonly number[]): number {
@@ -22,6 +23,8 @@ function parameterCount(name: string, classes: number): number {
 // 2,296,922 for its MobileNetV2: ours, as torchvision's, has no 1 x 1 shortcut where a block of stride 1 changes its channels (i o
 // and 2 o of its norm) and no expansion by 1 in the first block (32² and 2 · 32); torchvision's has 2,223,872 before its classifier,
 // and so has ours. MobileNetV2 at 0.35: torchvision's mobilenet_v2(width_mult=0.35) counts 396,128 before its classifier.
+// ImageNet forms: what PyTorch counts for torchvision 0.28's resnet18, resnet50 and mobilenet_v2 and timm 1.0.31's mobilenetv1_100,
+// each with num_classes=10. A ResNet's 7 x 7 stem has 3 · 64 · (7² - 3²) = 7,680 more weights than the CIFAR form's.
 const SHORTCUTS_OF_KUANGLIU = [[32, 16], [16, 24], [64, 96], [160, 320]].reduce(
   (sum, [i, o]) => sum + i! * o! + 2 * o!,
   0,
@@ -34,6 +37,10 @@ const PARAMETERS: Record<string, { ten: number; features: number }> = {
   mobilenetv1: { ten: 3_217_226, features: 1024 },
   mobilenetv2: { ten: 2_296_922 - SHORTCUTS_OF_KUANGLIU - (32 ** 2 + 2 * 32), features: 1280 },
   mobilenetv2_narrow: { ten: 396_128 + 12_810, features: 1280 },
+  resnet18_imagenet: { ten: 11_181_642, features: 512 },
+  resnet50_imagenet: { ten: 23_528_522, features: 2048 },
+  mobilenetv1_imagenet: { ten: 3_217_226, features: 1024 },
+  mobilenetv2_imagenet: { ten: 2_236_682, features: 1280 },
 };
 
 Deno.test("models have the known numbers of parameters with 10 and with 100 classes", () => {
@@ -43,19 +50,19 @@ Deno.test("models have the known numbers of parameters with 10 and with 100 clas
     assert.equal(parameterCount(name, 100), ten + 90 * (features + 1), name);
   }
   assert.equal(parameterCount("mobilenetv2", 10), 2_223_872 + 12_810);
+  assert.equal(parameterCount("resnet18_imagenet", 10), parameterCount("resnet18", 10) + 3 * 64 * (7 ** 2 - 3 ** 2));
 });
 
-/** Multiply-accumulates of one 32 x 32 image, from the shapes that a forward pass meets. */
-function multiplyAccumulates(name: string): number {
-  const model = modelNamed(name).build({ classes: 10, imageChannels: 3 });
-  let total = 0;
+/** Multiply-accumulates of each layer, from the shapes that a forward pass meets. */
+function countedByForward(name: string, { height, width }: ImageSize): Record<string, number> {
+  const model = modelNamed(name).build({ classes: 10, imageChannels: 3 }), counted: Record<string, number> = {};
   tf.tidy(() => {
     const params: Record<string, tf.Tensor> = {}, state: Record<string, tf.Tensor> = {};
     for (const layer of model.layers) {
       params[paths.weight(layer)] = tf.zeros(weightShape(layer));
       if (layer.kind === "dense") {
         params[paths.bias(layer)] = tf.zeros([layer.outChannels]);
-        total += layer.inChannels * layer.outChannels;
+        counted[layer.path] = layer.inChannels * layer.outChannels;
       }
     }
     for (const norm of model.norms) {
@@ -64,21 +71,49 @@ function multiplyAccumulates(name: string): number {
     }
     const output = (layer: Layer, { shape }: tf.Tensor) => {
       const inputs = layer.kind === "depthwise" ? 1 : layer.inChannels;
-      total += shape[1]! * shape[2]! * layer.outChannels * layer.kernelSize ** 2 * inputs;
+      counted[layer.path] = shape[1]! * shape[2]! * layer.outChannels * layer.kernelSize ** 2 * inputs;
     };
     const context = { params, state, training: false, quantization: null, hooks: { output }, updates: {} };
-    model.forward(context, tf.zeros([1, 32, 32, 3]));
+    model.forward(context, tf.zeros([1, height, width, 3]));
   });
-  return total;
+  return counted;
 }
 
-// docs/methods.md prints these; counted by hand for ResNet-20: stem 27·16·1024, then 6·(9·16²·1024), ... see He et al. 2016
-Deno.test("models have the multiply-accumulates that docs/methods.md states", async () => {
+Deno.test("layerMultiplyAccumulates() counts what a forward pass multiplies, for images of any size", async () => {
   await openEngine("wasm");
   await tf.setBackend("wasm");
+  for (const { name, build } of MODELS) {
+    const { layers } = build({ classes: 10, imageChannels: 3 });
+    for (const image of [{ height: 32, width: 32 }, { height: 13, width: 37 }]) {
+      const counted = Object.fromEntries(layers.map((layer) => [layer.path, layerMultiplyAccumulates(layer, image)]));
+      assert.deepEqual(counted, countedByForward(name, image), name);
+    }
+  }
+});
+
+// what forward hooks on torchvision 0.28's and timm 1.0.31's models count: each convolution's outputs times the weights of one,
+// and the dense layer's weights, with num_classes=10 at 32 x 32, and num_classes=1000 at 224 x 224
+const COUNTED_BY_PYTORCH: Readonly<Record<string, readonly [number, number]>> = {
+  resnet18_imagenet: [37_016_576, 1_814_073_344],
+  resnet50_imagenet: [83_431_424, 4_089_184_256],
+  mobilenetv1_imagenet: [11_596_288, 568_740_352],
+  mobilenetv2_imagenet: [6_124_928, 300_774_272],
+};
+
+Deno.test("multiplyAccumulates() of the ImageNet forms is what PyTorch counts", () => {
+  for (const [name, [small, large]] of Object.entries(COUNTED_BY_PYTORCH)) {
+    const count = (classes: number, side: number) =>
+      multiplyAccumulates(modelNamed(name).build({ classes, imageChannels: 3 }), { height: side, width: side });
+    assert.deepEqual([count(10, 32), count(1000, 224)], [small, large], name);
+  }
+});
+
+// docs/methods.md prints these; counted by hand for ResNet-20: stem 27·16·1024, then 6·(9·16²·1024), ... see He et al. 2016
+Deno.test("models have the multiply-accumulates that docs/methods.md states", () => {
   const page = Deno.readTextFileSync(new URL("../../docs/methods.md", import.meta.url));
-  for (const { name } of MODELS) {
-    const millions = (multiplyAccumulates(name) / 1e6).toFixed(1), ten = PARAMETERS[name]!.ten.toLocaleString("en-US");
+  for (const { name, build } of MODELS) {
+    const macs = multiplyAccumulates(build({ classes: 10, imageChannels: 3 }), { height: 32, width: 32 });
+    const millions = (macs / 1e6).toFixed(1), ten = PARAMETERS[name]!.ten.toLocaleString("en-US");
     const row = page.split("\n").find((line) => line.startsWith(`| \`${name}\``)) ?? "";
     const cells = row.split("|").map((cell) => cell.trim());
     assert.ok(cells.includes(ten) && cells.includes(millions), `${name}: ${ten} and ${millions} are not in "${row}"`);
@@ -112,7 +147,8 @@ Deno.test("modelNamed() names the models it knows", () => {
     () => modelNamed("resnet19"),
     new InputError(
       'Cannot use model "resnet19" as it is not known: choose one of ' +
-        "resnet8, resnet20, resnet18, resnet50, mobilenetv1, mobilenetv2, mobilenetv2_narrow",
+        "resnet8, resnet20, resnet18, resnet50, mobilenetv1, mobilenetv2, mobilenetv2_narrow, " +
+        "resnet18_imagenet, resnet50_imagenet, mobilenetv1_imagenet, mobilenetv2_imagenet",
     ),
   );
 });

@@ -7,9 +7,9 @@ import {
   makespanSeconds,
   peakMemoryMiB,
 } from "../../src/plan/estimate.ts";
-import { etaByRecords } from "../../src/pool/eta.ts";
+import { etaByRecords } from "../../src/pool/progress.ts";
 import type { PlannedRun } from "../../src/plan/plan.ts";
-import type { RunView } from "../../src/pool/progress_view.ts";
+import type { RunView } from "../../src/pool/progress_display.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
 import { fakeEpoch } from "../support/fakes/fake_trainer.ts";

@@ -1,12 +1,21 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runChild } from "../../src/pool/child.ts";
-import { parseChildMessage } from "../../src/pool/messages.ts";
+import { parseChildMessage } from "../../src/pool/process.ts";
 import { runId } from "../../src/record/spec.ts";
-import { openRun, readRecord, runFolder, specFile } from "../../src/store/store.ts";
-import type { TrainRequest } from "../../src/record/trainer.ts";
-import { FAKE_DATASET, FAKE_ENGINE, fakeEpoch, fakeTrain } from "../support/fakes/fake_trainer.ts";
-import { fpSpec, studentSpec, withFolder } from "../support/fakes/specs.ts";
+import { RUN_LOCK } from "../../src/pool/environment.ts";
+import { openLocks } from "../../src/store/locks.ts";
+import { openRun, readRecord, runFolder, specFile, writeRecord } from "../../src/store/store.ts";
+import { LostRunError, type TrainRequest } from "../../src/record/trainer.ts";
+import {
+  doneRecord,
+  FAKE_DATASET,
+  FAKE_ENGINE,
+  FAKE_ENVIRONMENT,
+  fakeEpoch,
+  fakeTrain,
+} from "../support/fakes/fake_trainer.ts";
+import { fpSpec, studentSpec, TEST_LOCK_TIMES, withFolder } from "../support/fakes/specs.ts";
 
 const ID = runId(fpSpec());
 
@@ -32,7 +41,7 @@ Deno.test("runChild() tells progress, epochs and its end, each as a message of t
     assert.equal(code, 0);
     assert.deepEqual(messages, [
       { type: "progress", epoch: 1, epochs: 1, step: 0, steps: 3, loss: 1.5, imagesPerSecond: 100 },
-      { type: "epoch", epoch: fakeEpoch(1) },
+      { type: "epoch", epoch: fakeEpoch(1, { top1Percent: 40, metrics: { firstStep: 0 } }) },
       { type: "done", status: "done" },
     ]);
     assert.equal(readRecord(out, ID)!.status, "done");
@@ -105,7 +114,7 @@ Deno.test("runChild() refuses a spec that is missing, cut or does not fit", () =
     }
     assert.deepEqual(reasons, [
       `Cannot read the run spec ${path} as there is no such file`,
-      `Cannot read the run spec ${path} as it is no JSON: delete its folder and run it again`,
+      `Cannot read the run spec ${path} as it is no JSON: run the same command again`,
       `Cannot read the run spec in ${path} as schema: Invalid input: expected 1`,
     ]);
   }));
@@ -113,3 +122,52 @@ Deno.test("runChild() refuses a spec that is missing, cut or does not fit", () =
 Deno.test("parseChildMessage() takes foreign output for text", () => {
   assert.deepEqual(["hello", "{", '{"type":"other"}'].map(parseChildMessage), [null, null, null]);
 });
+
+Deno.test("runChild() writes nothing once its run's lock has another nonce, and says so", () =>
+  withFolder(async (out) => {
+    openRun(out, fpSpec());
+    const locks = openLocks(out, { times: TEST_LOCK_TIMES });
+    assert.equal(locks.take(ID), "taken");
+    Deno.env.set(RUN_LOCK, locks.nonceOf(ID)!);
+    try {
+      let kept = "";
+      const { code, messages } = await child({ spec: specFile(out, ID), out }, async (request) => {
+        const outcome = await fakeTrain(request, "done");
+        kept = Deno.readTextFileSync(join(runFolder(out, ID), "checkpoint.safetensors"));
+        locks.release(ID);
+        assert.equal(locks.take(ID), "taken");
+        await assert.rejects(fakeTrain(request, "done"), LostRunError);
+        return outcome;
+      });
+      assert.deepEqual([code, messages.at(-1)], [0, { type: "done", status: "stopped" }]);
+      assert.equal(readRecord(out, ID), null);
+      assert.equal(Deno.readTextFileSync(join(runFolder(out, ID), "checkpoint.safetensors")), kept);
+      // A process that starts late deletes no record either.
+      const record = writeRecord(out, doneRecord(fpSpec()));
+      const late = await child({ spec: specFile(out, ID), out });
+      assert.deepEqual(late.messages, [{ type: "done", status: "stopped" }]);
+      assert.deepEqual(readRecord(out, ID), record);
+    } finally {
+      Deno.env.delete(RUN_LOCK);
+      locks.close();
+    }
+  }));
+
+Deno.test("runChild() lists the environments of earlier processes and of the teacher, and is dirty if one was", () =>
+  withFolder(async (out) => {
+    const student = studentSpec("lsq", fpSpec()), dirty = { ...FAKE_ENVIRONMENT, commit: "c".repeat(40), dirty: true };
+    openRun(out, fpSpec());
+    let own: unknown;
+    await child({ spec: specFile(out, ID), out }, async (request) => {
+      own = request.environment;
+      return { ...await fakeTrain(request, "done"), environmentsBefore: [dirty, request.environment!] };
+    });
+    const teacher = readRecord(out, ID)!;
+    assert.deepEqual(teacher.environment, { ...own as object, dirty: true });
+    assert.deepEqual(teacher.otherEnvironments, [dirty]);
+    openRun(out, student);
+    await child({ spec: specFile(out, runId(student)), out });
+    const record = readRecord(out, runId(student))!;
+    assert.equal(record.environment.dirty, true);
+    assert.deepEqual(record.otherEnvironments!.at(-1), dirty);
+  }));

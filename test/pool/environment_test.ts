@@ -1,27 +1,8 @@
 import assert from "node:assert/strict";
-import { captureEnvironment, environmentWithoutEngine, gitState, HOST_FACTS } from "../../src/pool/environment.ts";
+import { captureEnvironment, environmentWithoutEngine, HOST_FACTS } from "../../src/pool/environment.ts";
 import { environmentSchema } from "../../src/record/record.ts";
 import { FAKE_ENGINE } from "../support/fakes/fake_trainer.ts";
 import { withFolder } from "../support/fakes/specs.ts";
-
-async function git(folder: string, ...args: string[]): Promise<void> {
-  const config = ["-c", "user.name=test", "-c", "user.email=test@example.org"];
-  const { success } = await new Deno.Command("git", { args: ["-C", folder, ...config, ...args], stdout: "null" })
-    .output();
-  assert.ok(success, `git ${args.join(" ")}`);
-}
-
-Deno.test("gitState() tells the commit and whether the checkout differs from it", () =>
-  withFolder(async (folder) => {
-    assert.deepEqual(gitState(folder), { commit: null, dirty: null });
-    await git(folder, "init", "--quiet");
-    await git(folder, "commit", "--quiet", "--allow-empty", "-m", "first");
-    const clean = gitState(folder);
-    assert.match(clean.commit!, /^[0-9a-f]{40}$/);
-    assert.equal(clean.dirty, false);
-    Deno.writeTextFileSync(`${folder}/new.ts`, "");
-    assert.deepEqual(gitState(folder), { commit: clean.commit, dirty: true });
-  }));
 
 Deno.test("captureEnvironment() holds the engine's versions beside Deno's and fits the schema", () => {
   const environment = captureEnvironment(FAKE_ENGINE);
@@ -50,7 +31,7 @@ Deno.test("captureEnvironment() names the GPU where NVIDIA's tool tells it, and 
 
 Deno.test("captureEnvironment() takes what it was told of checkout and GPU, and asks no program then", () => {
   const told = { commit: "a".repeat(40), dirty: true, gpu: "NVIDIA X1, driver 580.1" };
-  Deno.env.set(HOST_FACTS, JSON.stringify(told));
+  Deno.env.set(HOST_FACTS, JSON.stringify({ ...told, problem: null }));
   try {
     const { commit, dirty, versions } = captureEnvironment({ ...FAKE_ENGINE, device: "gpu" });
     assert.deepEqual({ commit, dirty, gpu: versions["gpu"] }, told);

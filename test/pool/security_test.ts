@@ -5,7 +5,7 @@ import { childRights } from "../../src/cli/services.ts";
 import { InputError } from "../../src/errors.ts";
 import { statePlan } from "../../src/plan/plan.ts";
 import { runPool } from "../../src/pool/pool.ts";
-import { childEnvironment } from "../../src/pool/process.ts";
+import { childEnvironment } from "../../src/pool/environment.ts";
 import { parseRunJob, runJobId } from "../../src/queue/jobs.ts";
 import { runId } from "../../src/record/spec.ts";
 import { checkpointFile, openRun, readRecord, runFolder, specFile } from "../../src/store/store.ts";
@@ -31,9 +31,13 @@ Deno.test("a spec whose teacher is a path is refused by plan, run and queue, and
     const spec = { ...studentSpec("lsq", fpSpec()), teacher: "../.." };
     assert.throws(() => statePlan([spec], out), InputError);
     assert.throws(() => parseRunJob({ schema: 1, spec }, runJobId(runId(spec))), {
-      message: `Cannot run job ${runJobId(runId(spec))} as its teacher must be 16 hex digits: current value is "../.."`,
+      message: `Cannot read the run spec in job ${
+        runJobId(runId(spec))
+      } as teacher: must be 16 hex digits, the id of a run`,
     });
-    openRun(out, spec);
+    assert.throws(() => openRun(out, spec), /^InputError: Cannot read the run spec in the plan as teacher: must be 16/);
+    Deno.mkdirSync(runFolder(out, runId(spec)), { recursive: true });
+    Deno.writeTextFileSync(specFile(out, runId(spec)), JSON.stringify(spec));
     const child = await new Deno.Command(Deno.execPath(), {
       args: [...fakeCommand().slice(1), "--spec", specFile(out, runId(spec)), "--out", out],
       stdout: "piped",
@@ -42,18 +46,30 @@ Deno.test("a spec whose teacher is a path is refused by plan, run and queue, and
     assert.equal(child.code, 2);
     assert.match(
       new TextDecoder().decode(child.stdout),
-      /Cannot use run id \\"\.\.\/\.\.\\" as it must be 16 hex digits/,
+      /as teacher: must be 16 hex digits, the id of a run/,
     );
   }));
 
-Deno.test("what a spec, a record or a log line says is never run", () =>
-  withFolder(async (out) => {
-    const marker = join(out, "run");
-    const arm = `$(touch ${marker}); \`touch ${marker}\``;
-    const { records } = await runPool(statePlan([fpSpec({ arm })], out), { out, jobs: 1, command: fakeCommand() });
-    assert.equal(records[0]!.status, "done");
-    assert.throws(() => Deno.statSync(marker), Deno.errors.NotFound);
-  }));
+for (const name of ["$(touch RUN)", "`touch RUN`", "../../RUN", "a\x1b[2J", "a\nb", "a|b", "", "x".repeat(101)]) {
+  Deno.test(`a spec with the name ${JSON.stringify(name.slice(0, 20))} is refused, and nothing is run or written`, () =>
+    withFolder(async (folder) => {
+      const out = join(folder, "out"), { method, dataset, quantization } = studentSpec("lsq", fpSpec());
+      const specs = [
+        fpSpec({ arm: name }),
+        fpSpec({ model: name }),
+        fpSpec({ method: { ...method, name } }),
+        fpSpec({ dataset: { ...dataset, name } }),
+        fpSpec({ quantization: { ...quantization!, quantizer: name } }),
+      ];
+      for (const spec of specs) {
+        const options = { out, jobs: 1, command: fakeCommand() };
+        await assert.rejects(runPool(statePlan([spec], out), options), /: must be made of letters, digits and _ \. @/);
+        assert.throws(() => parseRunJob({ schema: 1, spec }, runJobId(runId(spec))), InputError);
+        assert.throws(() => Deno.statSync(join(runFolder(out, runId(spec)), "spec.json")), Deno.errors.NotFound);
+      }
+      assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["out"]);
+    }));
+}
 
 /** What the process of a run may do: each try's outcome by name. */
 async function tryAll(out: string, library: string | null): Promise<Record<string, string>> {

@@ -74,9 +74,9 @@ function epochs(count: number, top1Percent: number, seed: number): RunRecord["cu
       epoch: index + 1,
       learningRate: 0.01 * (rest + 1 / count),
       trainLoss: 0.1 + rest + seed / 1000,
-      trainTop1Percent: top1Percent + 2 - 30 * rest ** 2,
-      testLoss: 0.2 + rest,
-      testTop1Percent: top1Percent - 35 * rest ** 2,
+      trainTop1Percent: Math.min(100, top1Percent + 2 - 30 * rest ** 2),
+      testLoss: 1 + rest,
+      testTop1Percent: Math.round(10 * (top1Percent - 35 * rest ** 2)) / 10,
       metrics: {},
     };
   });
@@ -123,7 +123,7 @@ export function record(choice: RunChoice = {}): RunRecord {
       os: "linux x86_64",
       cpu: "Fixed CPU @ 2.00GHz",
     },
-    dataSha256: "00",
+    dataSha256: "0".repeat(64),
   };
 }
 

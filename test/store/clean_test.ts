@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { clean, type Cleanable, cleaningOf } from "../../src/store/clean.ts";
-import { readState, runIds, sizeMiB } from "../../src/store/folder.ts";
+import { readState, sizeMiB } from "../../src/store/folder.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
-import { openRun, runFolder, writeRecord } from "../../src/store/store.ts";
-import { record as recordOf } from "../report/fixtures.ts";
+import { openRun, runFolder, runIds, writeRecord } from "../../src/store/store.ts";
+import { doneRecord } from "../support/fakes/fake_trainer.ts";
 import { fpSpec, studentSpec, withFolder } from "../support/fakes/specs.ts";
 
 const TEACHER = fpSpec(), STUDENT = studentSpec("lsq", TEACHER), LEFT = fpSpec({ seed: 5 });
@@ -14,12 +14,12 @@ const KEPT = ["checkpoints/epoch-1.safetensors", "checkpoints/epoch-2.safetensor
 
 /** A run with two kept epochs and a measurement. */
 function write(out: string, spec: RunSpec, done: boolean): void {
-  const folder = openRun(out, spec), record = recordOf();
+  const folder = openRun(out, spec);
   for (const name of ["checkpoint.safetensors", ...KEPT, MEASURED]) {
     Deno.mkdirSync(dirname(join(folder, name)), { recursive: true });
     Deno.writeFileSync(join(folder, name), MIB);
   }
-  if (done) writeRecord(out, { ...record, id: runId(spec), spec });
+  if (done) writeRecord(out, doneRecord(spec));
 }
 
 /** Deletes; gives the MiB that were told. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { InputError } from "../../src/errors.ts";
 import { writeError, writeFileAtomic } from "../../src/store/files.ts";
-import type { RunRecord } from "../../src/record/record.ts";
+import { type RunRecord, sealed } from "../../src/record/record.ts";
 import { runId } from "../../src/record/spec.ts";
 import {
   appendEvent,
@@ -14,36 +14,11 @@ import {
   runFolder,
   writeRecord,
 } from "../../src/store/store.ts";
-import { fakeEpoch } from "../support/fakes/fake_trainer.ts";
+import { doneRecord, fakeEpoch } from "../support/fakes/fake_trainer.ts";
 import { fpSpec, withFolder } from "../support/fakes/specs.ts";
 
 function record(): RunRecord {
-  const spec = fpSpec();
-  return {
-    schema: 1,
-    id: runId(spec),
-    spec,
-    status: "done",
-    reason: null,
-    metrics: { top1Percent: 40, loss: 1 },
-    curve: [fakeEpoch(0)],
-    startedAt: "2026-01-01T00:00:00.000Z",
-    wallSeconds: 1,
-    cpuSeconds: 1,
-    imagesPerSecond: 100,
-    peakMemoryMiB: 10,
-    environment: {
-      commit: null,
-      dirty: null,
-      engine: "wasm",
-      versions: {},
-      device: "cpu",
-      threads: 1,
-      os: "linux",
-      cpu: "fake",
-    },
-    dataSha256: null,
-  };
+  return doneRecord(fpSpec());
 }
 
 const ID = runId(fpSpec());
@@ -55,8 +30,9 @@ function recordPath(out: string): string {
 Deno.test("readRecord() returns what writeRecord() wrote, and null before", () =>
   withFolder((out) => {
     assert.equal(readRecord(out, ID), null);
-    writeRecord(out, record());
-    assert.deepEqual(readRecord(out, ID), record());
+    const written = writeRecord(out, record());
+    assert.deepEqual(readRecord(out, ID), written);
+    assert.deepEqual({ ...written, checksum: undefined }, { ...record(), checksum: undefined });
     assert.deepEqual([...Deno.readDirSync(runFolder(out, ID))].map(({ name }) => name), ["record.json"]);
   }));
 
@@ -79,10 +55,11 @@ Deno.test("readRecord() refuses a record of another schema with the remedy", () 
   withFolder((out) => {
     writeRecord(out, record());
     const path = recordPath(out);
-    Deno.writeTextFileSync(path, JSON.stringify({ ...record(), schema: 2 }));
+    Deno.writeTextFileSync(path, JSON.stringify({ ...record(), schema: 3 }));
     assert.throws(() => readRecord(out, ID), {
       name: "InputError",
-      message: `Cannot read the record in ${path} as its schema must be 1: current value is 2; delete the folder ` +
+      message:
+        `Cannot read the record in ${path} as its schema must be 1 or 2: current value is 3; delete the folder ` +
         `${runFolder(out, ID)} to run it again, or restore ${path}`,
     });
   }));
@@ -91,7 +68,7 @@ Deno.test("readRecord() refuses the record of another run in its folder", () =>
   withFolder((out) => {
     const spec = fpSpec({ seed: 9 });
     Deno.mkdirSync(runFolder(out, ID), { recursive: true });
-    Deno.writeTextFileSync(recordPath(out), JSON.stringify({ ...record(), spec, id: runId(spec) }));
+    Deno.writeTextFileSync(recordPath(out), JSON.stringify(sealed(doneRecord(spec))));
     assert.throws(() => readRecord(out, ID), /as it is of another run, [0-9a-f]{16}: delete the folder/);
   }));
 
@@ -106,7 +83,8 @@ Deno.test("readableRecords() leaves broken records out", () =>
 
 Deno.test("openRun() takes an old record away and keeps the checkpoint", () =>
   withFolder((out) => {
-    writeRecord(out, { ...record(), status: "failed", metrics: null, reason: "x" });
+    const { networkSha256: _, ...rest } = record();
+    writeRecord(out, { ...rest, status: "failed", metrics: null, reason: "x" });
     Deno.writeTextFileSync(join(runFolder(out, ID), "checkpoint.safetensors"), "weights");
     openRun(out, fpSpec());
     assert.deepEqual([...Deno.readDirSync(runFolder(out, ID))].map(({ name }) => name).sort(), [
@@ -118,11 +96,11 @@ Deno.test("openRun() takes an old record away and keeps the checkpoint", () =>
 Deno.test("readEvents() keeps the later of an epoch told twice and drops a cut line", () =>
   withFolder((out) => {
     openRun(out, fpSpec());
-    appendEvent(out, ID, fakeEpoch(0));
     appendEvent(out, ID, fakeEpoch(1));
-    appendEvent(out, ID, { ...fakeEpoch(1), trainLoss: 7 });
-    Deno.writeTextFileSync(join(runFolder(out, ID), "events.jsonl"), '{"epoch":2,"lear', { append: true });
-    assert.deepEqual(readEvents(out, ID).map(({ epoch, trainLoss }) => [epoch, trainLoss]), [[0, 1], [1, 7]]);
+    appendEvent(out, ID, fakeEpoch(2));
+    appendEvent(out, ID, { ...fakeEpoch(2), trainLoss: 7 });
+    Deno.writeTextFileSync(join(runFolder(out, ID), "events.jsonl"), '{"epoch":3,"lear', { append: true });
+    assert.deepEqual(readEvents(out, ID).map(({ epoch, trainLoss }) => [epoch, trainLoss]), [[1, 1], [2, 7]]);
   }));
 
 Deno.test("checkOut() names a folder that cannot be made", () => {
@@ -154,4 +132,14 @@ Deno.test("writeFileAtomic() leaves the old file intact when it fails", () =>
     assert.throws(() => writeFileAtomic(target, "new"), InputError);
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["target"]);
     assert.deepEqual([...Deno.readDirSync(target)].map(({ name }) => name), ["full"]);
+  }));
+
+Deno.test("readRecord() and readEvents() pass over a byte order mark", () =>
+  withFolder((out) => {
+    openRun(out, fpSpec());
+    const written = writeRecord(out, record());
+    Deno.writeTextFileSync(recordPath(out), `\ufeff${JSON.stringify(written)}`);
+    assert.deepEqual(readRecord(out, ID), written);
+    Deno.writeTextFileSync(join(runFolder(out, ID), "events.jsonl"), `\ufeff${JSON.stringify(fakeEpoch(1))}\n`);
+    assert.deepEqual(readEvents(out, ID), [fakeEpoch(1)]);
   }));

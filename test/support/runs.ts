@@ -27,7 +27,7 @@ export function tinyDataset(): Dataset {
     std: [0.25, 0.25, 0.25],
     train: split(80, 1),
     test: split(30, 2),
-    sha256: "tiny",
+    sha256: "1".repeat(64),
   };
 }
 

@@ -33,7 +33,7 @@ Deno.test("weightStatistics() gives range, mean magnitude, mean and standard dev
 
 testOnEngines("weightStatistics() takes the channels of a convolution, a depthwise one and a dense layer", () => {
   tf.tidy(() => {
-    const sizes = { path: "layer", index: 0, stride: 1, position: "inner", inputSigned: false } as const;
+    const sizes = { path: "layer", index: 0, stride: 1, reduction: 1, position: "inner", inputSigned: false } as const;
     const layers: Layer[] = [
       { ...sizes, kind: "convolution", kernelSize: 3, inChannels: 2, outChannels: 5 },
       { ...sizes, kind: "depthwise", kernelSize: 3, inChannels: 5, outChannels: 5 },

@@ -6,6 +6,7 @@ import {
   convolution,
   cropFlip,
   logDet,
+  maxPool,
   relu,
   relu6,
   roundClip,
@@ -147,6 +148,29 @@ function crops(): Case {
   };
 }
 
+/** Ties, infinities and NaN; each window's gradient is another number, so that none can stand in for another. */
+function pooling(): Case {
+  const special = [NaN, Infinity, -Infinity, -0], options = { size: 3, stride: 2, padding: 1 };
+  const x = valuesOf([2, 7, 6, 3], (i) => i % 11 === 0 ? special[i / 11 % 4]! : (i * 7) % 5);
+  const dy = mapValues(reference.poolWinners(x, options), (_, i) => i + 1);
+  return {
+    inputs: { x, dy },
+    exact: true,
+    program: ({ x, dy }) => ({
+      "MaxPoolAxis: 3 x 3, stride 2": maxPool(x!, options),
+      "MaxPoolAxisGrad: 3 x 3, stride 2": gradients((x) => maxPool(x!, options), [x!], dy!)[0]!,
+    }),
+    expected: ({ x, dy }) => {
+      const winners = reference.poolWinners(x!, options), dx = valuesOf(x!.shape);
+      winners.values.forEach((place, i) => dx.values[place]! += dy!.values[i]!);
+      return {
+        "MaxPoolAxis: 3 x 3, stride 2": mapValues(winners, (place) => x!.values[place]!),
+        "MaxPoolAxisGrad: 3 x 3, stride 2": dx,
+      };
+    },
+  };
+}
+
 function determinants(): Case {
   const n = 5, factors = wave([3 * n * n], 7).values, dy = wave([3], 8);
   const a = valuesOf([3, n, n], (at) => {
@@ -240,6 +264,7 @@ export function layerCases(): Case[] {
     noise(1),
     noise(0),
     crops(),
+    pooling(),
     determinants(),
     ...[false, true].flatMap((depthwise) =>
       [[1, 1], [1, 2], [3, 1], [3, 2], [5, 2]].map(([taps, stride]) =>

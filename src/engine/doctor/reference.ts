@@ -92,6 +92,28 @@ export function convolveGradients(
   return { dx, dfilter };
 }
 
+/** The place in x [n, h, w, c] of the value that each window gives: its last NaN, else its first maximum in reading order. */
+export function poolWinners(
+  x: Values,
+  { size, stride, padding }: { readonly size: number; readonly stride: number; readonly padding: number },
+): Values {
+  const [n, h, w, c] = x.shape as [number, number, number, number];
+  const [rows, columns] = [h, w].map((length) => axisOf(length, size, { stride, padding }).outputs) as [number, number];
+  return valuesOf([n, rows, columns, c], (at) => {
+    const channel = at % c, column = Math.floor(at / c) % columns, row = Math.floor(at / c / columns) % rows;
+    const image = Math.floor(at / c / columns / rows);
+    let winner = -1;
+    for (let i = row * stride - padding; i < row * stride - padding + size; i++) {
+      for (let j = column * stride - padding; j < column * stride - padding + size; j++) {
+        if (i < 0 || i >= h || j < 0 || j >= w) continue;
+        const place = ((image * h + i) * w + j) * c + channel, value = x.values[place]!;
+        if (winner < 0 || value > x.values[winner]! || Number.isNaN(value)) winner = place;
+      }
+    }
+    return winner;
+  });
+}
+
 /** Batch normalisation by the batch's own statistics; `variance` is the unbiased one. */
 export function batchNorm(
   { x, gamma, beta }: { readonly x: Values; readonly gamma: Values; readonly beta: Values },

@@ -1,8 +1,10 @@
 /** The suite's own kernels (see `../ops.ts`) as TensorFlow ops. */
-import { type KernelFunc, registerKernel, type Tensor, type TensorInfo } from "@tensorflow/tfjs-core";
+import { type KernelFunc, registerKernel, type Tensor, type TensorInfo, tidy } from "@tensorflow/tfjs-core";
+import type { AxisPooling } from "../ops.ts";
 import { Chain, FLOAT, type NodeBackend, type } from "./chain.ts";
 import { ATTR, DTYPE, type OpAttribute } from "./runtime.ts";
 import { cropFlip } from "./crop_flip.ts";
+import { maxPoolAxis, maxPoolAxisGrad } from "./max_pool.ts";
 import { uniformPerturbation } from "./uniform_perturbation.ts";
 
 function float(name: string, value: number): OpAttribute {
@@ -77,6 +79,13 @@ export function registerKernels(backend: NodeBackend, empty: () => Tensor): void
     },
     CropFlip({ inputs: { x, crops } }) {
       return cropFlip(backend, x!, crops!);
+    },
+    MaxPoolAxis({ inputs: { x }, attrs }) {
+      return tidy(() => maxPoolAxis(x as Tensor, attrs as unknown as AxisPooling));
+    },
+    MaxPoolAxisGrad({ inputs: { dy, winner }, attrs }) {
+      const pooling = attrs as unknown as AxisPooling & { length: number };
+      return tidy(() => maxPoolAxisGrad(dy as Tensor, winner as Tensor, pooling));
     },
     UniformPerturbation({ inputs: { x, state, active }, attrs }) {
       return uniformPerturbation(backend, { x: x!, state: state!, active: active! }, attrs!.stream as number);

@@ -6,16 +6,12 @@ import { parseRunRecord, type RunRecord } from "../../record/record.ts";
  * Reads records, one JSON document a line; empty lines are skipped.
  *
  * @param source The file's name, for messages.
- * @throws {InputError} If a line is cut off, of another schema, not its spec's, cut short, or no last-epoch result: the file
- * and the line are named.
+ * @throws {InputError} If a line is cut off, or its record breaks a rule: the message names file and line.
  */
 export function parseRecords(text: string, source: string): RunRecord[] {
-  return lines(text, { source, remedy: "copy the record again" }).map(({ value, place }) => {
-    const record = parseRunRecord(value, place);
-    requireWholeCurve(record, place);
-    requireLastEpoch(record, place);
-    return record;
-  });
+  return lines(text, { source, remedy: "copy the record again" }).map(({ value, place }) =>
+    parseRunRecord(value, place)
+  );
 }
 
 /**
@@ -34,7 +30,7 @@ interface Line {
 }
 
 function lines(text: string, { source, remedy }: { readonly source: string; readonly remedy: string }): Line[] {
-  return text.split("\n").flatMap((line, index) => {
+  return text.replace(/^\ufeff/, "").split("\n").flatMap((line, index) => {
     if (line.trim() === "") return [];
     const place = `line ${index + 1} of ${source}`;
     try {
@@ -44,31 +40,4 @@ function lines(text: string, { source, remedy }: { readonly source: string; read
       throw new InputError(`Cannot read ${place} as it is not complete JSON (${start}): delete the line or ${remedy}`);
     }
   });
-}
-
-/** A done run has every epoch of its recipe, in order: a run that was cut short where it was best is no result. */
-function requireWholeCurve({ id, status, spec, curve }: RunRecord, place: string): void {
-  if (status !== "done") return;
-  const { epochs } = spec.recipe;
-  if (curve.length === epochs && curve.every(({ epoch }, index) => epoch === index + 1)) return;
-  throw new InputError(
-    `Cannot use run ${id} in ${place} as a done run must have epochs 1 to ${epochs}, each once and in order: current ` +
-      `epochs are ${curve.map(({ epoch }) => epoch).join(", ") || "none"}, so run it again`,
-  );
-}
-
-/** The last epoch counts, not the best one: else the test set would have chosen. */
-function requireLastEpoch({ id, status, metrics, curve }: RunRecord, place: string): void {
-  if (status !== "done") return;
-  const top1Percent = metrics?.["top1Percent"];
-  if (top1Percent === undefined) {
-    throw new InputError(`Cannot use run ${id} in ${place} as it is done without a top1Percent: run it again`);
-  }
-  const last = curve.at(-1)!;
-  if (last.testTop1Percent !== top1Percent) {
-    throw new InputError(
-      `Cannot use run ${id} in ${place} as the last epoch must count: its top1Percent is ${top1Percent}, but its last ` +
-        `epoch's is ${last.testTop1Percent}`,
-    );
-  }
 }

@@ -25,7 +25,7 @@ function trace(seed: number, value: number, changes: Partial<Measurement> = {}):
     values: { trace: value, standardError: 3, relativeTrace: value / 100, relativeStandardError: 0.1 },
     epochs: [],
     environment: record().environment,
-    dataSha256: "a",
+    dataSha256: "a".repeat(64),
     seconds: 1,
     ...changes,
   };
@@ -109,7 +109,7 @@ Deno.test("measuredCells() groups by cell, counts a run once, and refuses to mix
   });
   assert.throws(() => measuredCells([old, trace(1, 2, { dataSha256: "b" })], "hessian_trace"), {
     name: "InputError",
-    message: /as their data must be the same bytes: SHA-256 is a and b, so take one of them away$/,
+    message: /as their data must be the same bytes: SHA-256 is a+ and b, so take one of them away$/,
   });
   const mixed = [trace(0, 10), trace(1, 20, { options: { ...trace(0, 0).options, probes: 4 } })];
   assert.throws(() => measuredCells(mixed, "hessian_trace"), {

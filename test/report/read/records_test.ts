@@ -28,10 +28,10 @@ Deno.test("parseRecords() refuses a foreign line, another schema and a changed s
   const changed = JSON.parse(LINE);
   changed.spec.seed = 7;
   const cases: [string, RegExp][] = [
-    ["[1]", /line 1 of a\.jsonl as its schema must be 1: current value is undefined/],
+    ["[1]", /line 1 of a\.jsonl as its schema must be 1 or 2: current value is undefined/],
     [
-      JSON.stringify({ ...JSON.parse(LINE), schema: 2 }),
-      /line 1 of a\.jsonl as its schema must be 1: current value is 2/,
+      JSON.stringify({ ...JSON.parse(LINE), schema: 3 }),
+      /line 1 of a\.jsonl as its schema must be 1 or 2: current value is 3/,
     ],
     [JSON.stringify({ ...JSON.parse(LINE), wallSeconds: -1 }), /line 1 of a\.jsonl as wallSeconds/],
     [JSON.stringify(changed), /Cannot trust the record in line 1 of a\.jsonl as its id is/],
@@ -69,7 +69,7 @@ Deno.test("parseRecords() refuses a done run that was cut short or whose epochs 
     assert.throws(() => parseRecords(JSON.stringify({ ...whole, curve }), "a.jsonl"), {
       name: "InputError",
       message: new RegExp(
-        `^Cannot use run ${whole.id} in line 1 of a\\.jsonl as a done run must have epochs 1 to 2, each once and in ` +
+        `^Cannot trust the record in line 1 of a\\.jsonl as a done run must have epochs 1 to 2, each once and in ` +
           `order: current epochs are ${told}, so run it again$`,
       ),
     });
@@ -80,4 +80,13 @@ Deno.test("parseRecords() keeps a diverged run with the epochs that it has", () 
   const diverged = record({ top1Percent: null, status: "diverged" });
   assert.equal(diverged.curve.length, 1);
   assert.deepEqual(parseRecords(JSON.stringify(diverged), "a.jsonl"), [diverged]);
+});
+
+Deno.test("parseRecords() takes a byte order mark at the beginning for none", () => {
+  assert.deepEqual(parseRecords(`\ufeff${LINE}\n`, "a.jsonl"), parseRecords(LINE, "a.jsonl"));
+  assert.deepEqual(parseRecords("\ufeff", "a.jsonl"), []);
+  assert.throws(
+    () => parseRecords(`${LINE}\n\ufeff${LINE}`, "a.jsonl"),
+    /line 2 of a\.jsonl as it is not complete JSON/,
+  );
 });

@@ -106,7 +106,7 @@ function measured(arm: string, seed: number, changes: Partial<Measurement>): Mea
     values: { trace: 100, standardError: 3, relativeTrace: 1, relativeStandardError: 0.1 },
     epochs: [],
     environment,
-    dataSha256: "a",
+    dataSha256: "a".repeat(64),
     seconds: 1,
     ...changes,
   };

@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Dataset } from "../../../src/data/types.ts";
 import type { Engine } from "../../../src/engine/types.ts";
-import type { Epoch } from "../../../src/record/record.ts";
+import type { Environment, Epoch, RunRecord } from "../../../src/record/record.ts";
+import { runId, type RunSpec } from "../../../src/record/spec.ts";
 import type { TrainOutcome, TrainRequest } from "../../../src/record/trainer.ts";
 
 /** Ways a fake run can go. */
@@ -48,17 +50,58 @@ export const FAKE_ENGINE = {
   },
 } as Engine;
 
-export function fakeEpoch(epoch: number): Epoch {
+export function fakeEpoch(epoch: number, { top1Percent = 40 + epoch, metrics = {} }: FakeResult = {}): Epoch {
   return {
     epoch,
     learningRate: 0.1,
     trainLoss: 1,
     trainTop1Percent: 50,
     testLoss: 1,
-    testTop1Percent: 40 + epoch,
-    metrics: {},
+    testTop1Percent: top1Percent,
+    metrics,
   };
 }
+
+interface FakeResult {
+  readonly top1Percent?: number;
+  readonly metrics?: Record<string, number>;
+}
+
+/** A valid record of a done run of one epoch. */
+export function doneRecord(spec: RunSpec, changes: Partial<RunRecord> = {}): RunRecord {
+  const digest = (seed: string): string => createHash("sha256").update(`${seed} ${runId(spec)}`).digest("hex");
+  return {
+    schema: 2,
+    id: runId(spec),
+    spec,
+    status: "done",
+    reason: null,
+    metrics: { top1Percent: 41, loss: 1 },
+    curve: [fakeEpoch(1)],
+    startedAt: "2026-12-01T00:00:00.000Z",
+    wallSeconds: 1,
+    cpuSeconds: 1,
+    imagesPerSecond: 100,
+    peakMemoryMiB: 10,
+    environment: FAKE_ENVIRONMENT,
+    dataSha256: "f".repeat(64),
+    evaluatedExamples: 100,
+    networkSha256: digest("network"),
+    ...(spec.teacher === null ? {} : { teacherSha256: digest("teacher") }),
+    ...changes,
+  };
+}
+
+export const FAKE_ENVIRONMENT: Environment = {
+  commit: null,
+  dirty: null,
+  engine: "wasm",
+  versions: {},
+  device: "cpu",
+  threads: 1,
+  os: "linux",
+  cpu: "fake",
+};
 
 /** Hears nothing for so long: as a native call that does not come back. */
 function block(ms: number): void {
@@ -83,6 +126,7 @@ export async function fakeTrain(request: TrainRequest, behaviour: Behaviour): Pr
   /** Whole or not at all, as a real checkpoint. */
   function keep(step: number): void {
     writeFileSync(`${checkpoint}.tmp`, String(step));
+    request.beforeWrite?.();
     renameSync(`${checkpoint}.tmp`, checkpoint);
   }
   if (behaviour === "tellEnvironment") request.onNote?.(`environment: ${JSON.stringify(Deno.env.toObject())}`);
@@ -121,15 +165,17 @@ export async function fakeTrain(request: TrainRequest, behaviour: Behaviour): Pr
     if (behaviour === "slow" && first > 0 && step > first + 2) break;
     await new Promise((resolve) => setTimeout(resolve, STEP_MS));
   }
-  request.onEpoch?.(fakeEpoch(1));
+  const top1Percent = 40 + spec.seed, metrics = { firstStep: first };
+  const epochs = Array.from({ length: spec.recipe.epochs }, (_, i) => fakeEpoch(i + 1, { top1Percent, metrics }));
   const diverged = behaviour === "diverge";
+  for (const epoch of epochs) request.onEpoch?.(epoch);
   return {
     status: diverged ? "diverged" : "done",
     reason: diverged ? "the loss is NaN" : null,
-    metrics: diverged ? null : { top1Percent: 40 + spec.seed, loss: 1, firstStep: first },
-    curve: [fakeEpoch(1)],
+    metrics: diverged ? null : { top1Percent, loss: 1, ...metrics },
+    curve: epochs,
     imagesPerSecond: 100,
-    networkSha256: null,
-    teacherSha256: null,
+    networkSha256: diverged ? null : "a".repeat(64),
+    teacherSha256: spec.teacher === null ? null : "b".repeat(64),
   };
 }

@@ -54,7 +54,8 @@ export function studentSpec(arm: string, teacher: RunSpec): RunSpec {
 /** Program and arguments of the fake child: behaviours as `ARM=BEHAVIOUR`. */
 export function fakeCommand(behaviours: readonly string[] = []): string[] {
   const main = fileURLToPath(new URL("./child_main.ts", import.meta.url));
-  return [Deno.execPath(), "run", "-A", "--quiet", "--no-check", main, ...behaviours];
+  const clock = Deno.env.get("FAKE_CLOCK") === undefined ? [] : ["clock=back"];
+  return [Deno.execPath(), "run", "-A", "--quiet", "--no-check", main, ...clock, ...behaviours];
 }
 
 /** What the fake runs below `out` traced, line by line. */

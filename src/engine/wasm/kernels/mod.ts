@@ -9,6 +9,7 @@ import { conv2dFilterGradient } from "./filter_gradient.ts";
 import { conv2dInputGradient, depthwiseInputGradient } from "./input_gradients.ts";
 import { logDetInverse } from "./log_det.ts";
 import { logSoftmax } from "./log_softmax.ts";
+import { maxPoolAxis, maxPoolAxisGrad } from "./max_pool.ts";
 import { clipByValue, relu, relu6, relu6Grad, reluGrad } from "./rectifiers.ts";
 import { roundClip, roundClipGrad } from "./round_clip.ts";
 import { uniformPerturbation } from "./uniform_perturbation.ts";
@@ -33,6 +34,8 @@ const KERNELS: Readonly<Record<string, WasmKernel>> = {
   DepthwiseConv2dNativeBackpropInput: depthwiseInputGradient,
   DepthwiseConv2dNativeBackpropFilter: depthwiseFilterGradient,
   LogSoftmax: logSoftmax,
+  MaxPoolAxis: maxPoolAxis,
+  MaxPoolAxisGrad: maxPoolAxisGrad,
 };
 
 /** Registers every kernel with tfjs's backend `wasm`; called once, when the engine opens. */

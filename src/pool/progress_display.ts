@@ -1,0 +1,131 @@
+/** How progress looks: bars on a terminal, plain lines elsewhere. */
+import { Writable } from "node:stream";
+import cliProgress from "cli-progress";
+import { formatSeconds } from "../plan/estimate.ts";
+import { terminalText } from "../terminal_text.ts";
+
+/** Running run, as people see it. */
+export interface RunView {
+  readonly name: string;
+  /** From 1; 0: not started. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** 0 to 1. */
+  readonly fraction: number;
+  readonly loss: number | null;
+  readonly imagesPerSecond: number;
+  readonly top1Percent: number | null;
+  /** Start of its process, on the clock of the progress. */
+  readonly startedMs: number;
+  /** Fraction at its start, as a resumed run starts after others' work; null: not started. */
+  readonly startFraction: number | null;
+}
+
+/** Whole grid, as people see it. */
+export interface TotalView {
+  readonly ended: number;
+  readonly runs: number;
+  readonly fraction: number;
+  /** Null: too early to say. */
+  readonly etaSeconds: number | null;
+}
+
+/** Display of views. */
+export interface Display {
+  update(running: ReadonlyMap<string, RunView>, total: TotalView): void;
+  say(line: string): void;
+  close(): void;
+}
+
+/** Describes a running run in one line. */
+export function describeView(view: RunView): string {
+  if (view.epoch === 0) return `${terminalText(view.name)} starting`;
+  const top1 = view.top1Percent === null ? "" : `, top-1 ${view.top1Percent.toFixed(2)} %`;
+  return `${terminalText(view.name)} epoch ${view.epoch}/${view.epochs}, loss ${
+    view.loss?.toFixed(3) ?? "NaN"
+  }${top1}, ` +
+    `${Math.round(view.imagesPerSecond)} images/s`;
+}
+
+/** Describes all runs in one line. */
+export function describeTotal(total: TotalView): string {
+  const left = total.etaSeconds === null ? "no estimate yet" : `about ${formatSeconds(total.etaSeconds)} left`;
+  return `${total.ended} of ${total.runs} runs ended, ${left}`;
+}
+
+const DEFAULT_COLUMNS = 80;
+
+/** Stream that cli-progress draws on, leading to `write`. */
+class TerminalStream extends Writable {
+  readonly isTTY = true;
+  readonly columns: number;
+
+  constructor(write: (text: string) => void, columns: number) {
+    super({
+      decodeStrings: false,
+      write(chunk: unknown, _encoding: string, done: () => void): void {
+        write(String(chunk));
+        done();
+      },
+    });
+    this.columns = columns;
+  }
+}
+
+/** Makes a display with one bar per running run, and one for all of them. */
+export function createBars(options: { readonly write: (text: string) => void; readonly columns?: number }): Display {
+  const multibar = new cliProgress.MultiBar({
+    stream: new TerminalStream(options.write, options.columns ?? DEFAULT_COLUMNS),
+    format: "{bar} {percentage}% {text}",
+    barsize: 16,
+    fps: 4,
+    hideCursor: true,
+    clearOnComplete: true,
+    emptyOnZero: true,
+    // The pool handles Ctrl-C.
+    gracefulExit: false,
+  }, cliProgress.Presets.shades_classic);
+  const totalBar = multibar.create(1, 0, { text: "" });
+  const bars = new Map<string, typeof totalBar>();
+  return {
+    update(running, total): void {
+      for (const [id, bar] of bars) {
+        if (running.has(id)) continue;
+        bar.stop();
+        multibar.remove(bar);
+        bars.delete(id);
+      }
+      for (const [id, view] of running) {
+        let bar = bars.get(id);
+        if (bar === undefined) bars.set(id, bar = multibar.create(1, 0, { text: "" }));
+        bar.update(view.fraction, { text: describeView(view) });
+      }
+      totalBar.update(total.fraction, { text: describeTotal(total) });
+    },
+    say: (line) => multibar.log(terminalText(line) + "\n"),
+    close(): void {
+      multibar.update();
+      multibar.stop();
+    },
+  };
+}
+
+/** Makes a display of plain lines: at most one line about running runs every `everyMs`. */
+export function createLines(
+  { write, now, everyMs = 60_000 }: {
+    readonly write: (text: string) => void;
+    readonly now: () => number;
+    readonly everyMs?: number | undefined;
+  },
+): Display {
+  let last = now();
+  return {
+    update(running, total): void {
+      if (now() - last < everyMs || running.size === 0) return;
+      last = now();
+      write(`${describeTotal(total)}; ${[...running.values()].map(describeView).join("; ")}\n`);
+    },
+    say: (line) => write(terminalText(line) + "\n"),
+    close: () => {},
+  };
+}

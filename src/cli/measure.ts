@@ -17,8 +17,7 @@ import { keptCheckpoints, readMeasurement, writeMeasurement } from "../store/sto
 import { describeRun } from "../plan/plan.ts";
 import type { RunRecord } from "../record/record.ts";
 import { canonicalJson } from "../record/spec.ts";
-import { runIds } from "../store/folder.ts";
-import { checkpointFile, hasCheckpoint, readRecord } from "../store/store.ts";
+import { checkpointFile, hasCheckpoint, readRecord, runIds } from "../store/store.ts";
 import { commandLine, engineOption, helpAlone, listOf, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
 

@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import { InputError } from "../../errors.ts";
 import { type Measurement, parseMeasurement } from "../../record/measurement.ts";
 import { parseRunRecord, type RunRecord } from "../../record/record.ts";
@@ -12,6 +13,11 @@ export function parseRecords(text: string, source: string): RunRecord[] {
   return lines(text, { source, remedy: "copy the record again" }).map(({ value, place }) =>
     parseRunRecord(value, place)
   );
+}
+
+/** Gives the folder of the measurements: beside that of the records. */
+export function measurementsFolder(records: string): string {
+  return join(dirname(records), "measurements");
 }
 
 /**

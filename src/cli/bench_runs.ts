@@ -70,7 +70,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const sizesOf = askedOnce(services.datasetSizes);
   requireFit(plan.todo, sizesOf);
   if (teachers !== null) tellTeachers(plan, teachers, { options, services });
-  const estimate = await learnEstimates(plan, { out, sizesOf, services });
+  const estimate = await learnEstimates(plan, { out, engine, sizesOf, services });
   const alone = options.jobs === null && engine === "tensorflow" && await services.gpuExpected?.();
   if (alone) services.stderr("One run at once, as a run takes the GPU as a whole\n");
   const jobs = alone ? 1 : jobsOf(plan, { options, estimate, services });

@@ -30,6 +30,10 @@ export interface GridServices extends Console {
   readonly datasetSizes: SizesOf;
   /** Earlier records of this repository, for estimates. */
   readonly committedRecords: () => Promise<readonly RunRecord[]>;
+  /** Processor that runs of an engine have on this machine, as `processorOf` names it. */
+  readonly processor: (engine: EngineName) => Promise<string>;
+  /** Loads what computes the work of a training image; it has tensor code. */
+  readonly trainingWork: () => Promise<(spec: RunSpec) => number>;
 }
 
 /** A plan and the folder of its runs. */
@@ -39,14 +43,17 @@ interface Grid {
   readonly services: GridServices;
 }
 
-/** Learns what runs take from records: this folder's count before the committed ones, as they are of this machine. */
+/** Learns what runs take on this machine's processor: from the committed records, and before them the folder's own. */
 export async function learnEstimates(
   plan: PlanState,
-  { out, sizesOf, services }: { out: string; sizesOf: SizesOf; services: GridServices },
+  { out, engine, sizesOf, services }: { out: string; engine: EngineName; sizesOf: SizesOf; services: GridServices },
 ): Promise<Estimator> {
   if (plan.todo.length === 0) return () => null;
   const records = [...await services.committedRecords(), ...readableRecords(out)];
-  return estimator(records, (dataset) => sizesOf(dataset)?.train ?? null);
+  const processor = await services.processor(engine), trainSize = (dataset: string) => sizesOf(dataset)?.train ?? null;
+  const learned = estimator(records, { trainSize, processor });
+  if (plan.todo.every(({ spec }) => learned(spec) !== null)) return learned;
+  return estimator(records, { trainSize, processor, work: await services.trainingWork() });
 }
 
 /** Settings of a grid on this machine. */

@@ -4,8 +4,7 @@ import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
 import { formatBits } from "../../src/catalog/bits.ts";
 import { knownModels, planCells, type PlanRequest, planRuns } from "../../src/plan/tables.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
-import { runId } from "../../src/record/spec.ts";
-import type { ProtocolName, RunSpec } from "../../src/record/spec.ts";
+import { type ProtocolName, runId, type RunSpec } from "../../src/record/spec.ts";
 
 /** All of protocol paper. */
 const REQUEST: PlanRequest = {

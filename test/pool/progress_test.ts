@@ -115,3 +115,22 @@ Deno.test("createProgress() holds bars and folds lines within 80 and within 40 c
     assert.ok(lines.join("").includes(reason));
   }
 });
+
+for (const terminal of [false, true]) {
+  Deno.test(`createProgress() shows escapes of arms, reasons and notes, and obeys none (terminal: ${terminal})`, () => {
+    const { lines, send, close, clock } = follow(terminal);
+    const odd = "\x1b]0;title\x07\x1b[2J\r\u009b31m";
+    const run = { ...LSQ, spec: { ...LSQ.spec, arm: `lsq${odd}` } };
+    clock.ms = 60_000;
+    send({ type: "started", run });
+    send(progressed(run, 5));
+    send({ type: "retried", run, reason: `first ${odd}` });
+    send(ended(run, { status: "failed", reason: `then ${odd}` }));
+    close();
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(lines(), /\x1b\]0;|\x1b\[2J\r|\x07|\u009b/);
+    for (const shown of ["lsq\\u001b]0;title\\u0007", "first \\u001b]0;", "then \\u001b]0;"]) {
+      assert.ok(lines().includes(shown), shown);
+    }
+  });
+}

@@ -218,20 +218,17 @@ function recordsAt(revision: string, folder: string): RunRecord[] {
 const RUN_PAGES = "site/runs";
 /** Files that `--check` names; of thousands nobody reads more. */
 const MOST_NAMED = 20;
-const RUN_PAGE = /^[0-9a-f]{16}\.html$/;
+const RUN_PAGE = /^site\/runs\/[0-9a-f]{16}\.html$/;
 
 /** A folder for the files, and a listener. */
 interface Target extends Output {
   readonly out: string;
 }
 
-/** Pages of runs that no record has any more, relative to the output folder. */
+/** Finds pages of runs that no record has any more, relative to the output folder. */
 function leftOver(files: readonly ReportFile[], out: string): string[] {
-  const wanted = new Set(files.map(({ path }) => path));
-  return (namesIn(join(out, RUN_PAGES)) ?? []).filter((name) => RUN_PAGE.test(name)).map((name) =>
-    `${RUN_PAGES}/${name}`
-  )
-    .filter((path) => !wanted.has(path)).sort();
+  const wanted = new Set(files.map(({ path }) => path)), names = namesIn(join(out, RUN_PAGES)) ?? [];
+  return names.map((name) => `${RUN_PAGES}/${name}`).filter((path) => RUN_PAGE.test(path) && !wanted.has(path)).sort();
 }
 
 /**
@@ -251,7 +248,7 @@ function writeFiles(files: readonly ReportFile[], { out, stdout }: Target): numb
     // a file that is not there costs an exception to read: thousands of them would take longer than the writing
     const isSame = names.has(basename(target)) && readTextIfThere(target) === text;
     if (!isSame) refusing(target, () => Deno.writeTextFileSync(target, text));
-    if (isRunPage(path)) runPages++;
+    if (RUN_PAGE.test(path)) runPages++;
     else stdout(`Wrote ${target}\n`);
   }
   if (runPages > 0) stdout(`Wrote ${runPages} pages of runs to ${join(out, RUN_PAGES)}\n`);
@@ -266,10 +263,6 @@ function writeFiles(files: readonly ReportFile[], { out, stdout }: Target): numb
 function madeFolder(folder: string, target: string): ReadonlySet<string> {
   refusing(target, () => Deno.mkdirSync(folder, { recursive: true }));
   return new Set(namesIn(folder));
-}
-
-function isRunPage(path: string): boolean {
-  return path.startsWith(`${RUN_PAGES}/`) && RUN_PAGE.test(path.slice(RUN_PAGES.length + 1));
 }
 
 function refusing(path: string, write: () => void): void {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { PoolEvent } from "../../src/pool/pool.ts";
 import { createProgress } from "../../src/pool/progress.ts";
+import { describeView } from "../../src/pool/progress_display.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { type PlannedRun, runId, type RunSpec } from "../../src/record/spec.ts";
 import { fpSpec, studentSpec } from "../support/fakes/specs.ts";
@@ -85,3 +86,50 @@ for (const terminal of [false, true]) {
     }
   });
 }
+
+Deno.test("describeView() never cuts the speed, and leaves out loss, accuracy and parts of the name in turn", () => {
+  const view = {
+    name: "lsq_asymmetric mobilenetv2_narrow W2A4 seed 2",
+    epoch: 3,
+    epochs: 20,
+    fraction: 0.1,
+    loss: 1.2345,
+    imagesPerSecond: 46.2,
+    top1Percent: 81.5,
+    startedMs: 0,
+    startFraction: 0,
+  };
+  const texts = [200, 90, 72, 58, 40, 28, 18].map((width) => {
+    const text = describeView(view, width);
+    assert.ok(text.length <= width, `${width}: ${text}`);
+    return text;
+  });
+  assert.deepEqual(texts, [
+    `${view.name} epoch 3/20, loss 1.234, top-1 81.50 %, 46 images/s`,
+    `${view.name} epoch 3/20, top-1 81.50 %, 46 images/s`,
+    `${view.name} epoch 3/20, 46 images/s`,
+    "lsq_asymmetric mobilenetv2_narrow… epoch 3/20, 46 images/s",
+    "lsq_asymmetric… epoch 3/20, 46 images/s",
+    "lsq_asymmetric… 46 images/s",
+    "lsq_a… 46 images/s",
+  ]);
+  assert.equal(describeView({ ...view, epoch: 0 }, 24), "lsq_asymmetric… starting");
+});
+
+Deno.test("createProgress() holds bars and folds lines within 80 and within 40 columns", () => {
+  for (const columns of [80, 40]) {
+    let text = "";
+    const write = (added: string): void => void (text += added);
+    const progress = createProgress([FP, LSQ], { write, terminal: true, columns, now: () => 0 });
+    progress.onEvent({ type: "started", run: LSQ });
+    progress.onEvent(progressed(LSQ, 5));
+    const reason = "x".repeat(200);
+    progress.onEvent(ended(FP, { status: "failed", reason }));
+    progress.close();
+    // deno-lint-ignore no-control-regex
+    const lines = text.replace(/\x1b(\[[?0-9;]*[A-Za-z]|[78])/g, "").split(/[\r\n]+/);
+    for (const line of lines) assert.ok(line.length <= columns, `${columns}: ${line}`);
+    assert.ok(lines.some((line) => line.endsWith("100 images/s")), text);
+    assert.ok(lines.join("").includes(reason));
+  }
+});

@@ -145,7 +145,8 @@ Deno.test("export refuses a run that is none, not finished, failed, a trial or w
     await refuses(call(exportNetwork, [run]), /^Cannot export .* as its checkpoint is missing: restore /);
     await cp(join(runOf(out, STUDENT), "checkpoint.safetensors"), join(run, "checkpoint.safetensors"));
     await refuses(call(exportNetwork, [run]), /the checkpoint .* is of run [0-9a-f]{16}: restore that file, or train/);
-    writeRecord(out, { ...record, status: "diverged", reason: "the loss is NaN", metrics: null });
+    const { networkSha256: _, ...rest } = record;
+    writeRecord(out, { ...rest, status: "diverged", reason: "the loss is NaN", metrics: null });
     await refuses(
       call(exportNetwork, [run]),
       /^Cannot export .* as it ended as diverged: the loss is NaN; choose another run/,
@@ -206,7 +207,23 @@ Deno.test("verify refuses what is no network, is of other data, or is not what i
       call(verifyFiles, [file], { ...DATASET, sha256: "new" }),
       /data set tiny had SHA-256 1{64}, but here it has new: restore/,
     );
-    const nameless = changed(file, join(out, "nameless.onnx"), (model) => void (model.metadataProps = []));
+    const odd = changed(file, join(out, "odd.onnx"), ({ metadataProps }) => {
+      metadataProps.find(({ key }) => key === "spec")!.value = "{";
+    });
+    await refuses(
+      call(verifyFiles, [odd]),
+      /^Cannot verify ".*odd.onnx" as its spec or accuracy is damaged: export the run/,
+    );
+    await refuses(
+      call(verifyFiles, [file, "--mean", "1,2"]),
+      /^Cannot use --mean "1,2" as images of tiny have 3 channels/,
+    );
+    await refuses(
+      call(verifyFiles, [file, "--std", "1,0,1"]),
+      /^Cannot use --std "1,0,1" .*: give 3 numbers other than 0/,
+    );
+    await refuses(call(verifyFiles, [file, "--images", "0"]), /^Cannot use --images "0" as it must be a whole number/);
+    const nameless = changed(file, join(out, "nameless.onnx"), (model) => void (model.producerName = "other"));
     await refuses(call(verifyFiles, [nameless]), /as it names no data set: give its name with --dataset/);
     await refuses(
       call(verifyFiles, [nameless, "--dataset", "tiny", "--layers"]),

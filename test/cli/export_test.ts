@@ -14,7 +14,8 @@ import { OWN_CLASSES } from "../../src/export/export_run.ts";
 import { readSafetensor } from "../../src/export/safetensors.ts";
 import { runId } from "../../src/record/spec.ts";
 import { readRecord, writeRecord } from "../../src/store/store.ts";
-import { DATASET, FP, STUDENT, withRuns } from "../support/measured_runs.ts";
+import { DATASET, FP, STUDENT, train, withRuns } from "../support/measured_runs.ts";
+import { tinySpec } from "../support/runs.ts";
 
 type Command = typeof exportNetwork;
 
@@ -97,6 +98,21 @@ Deno.test("export --integer writes a second form, and verify --table a row for e
     );
     assert.match(rows[1]!, new RegExp(`\\| QLinearConv \\| \\d+ \\| ${top1} \\| `));
     assert.equal(rows.length, 2);
+  }));
+
+Deno.test("the card of a reconstruction says that it is one", () =>
+  withRuns(async (out) => {
+    const spec = tinySpec("fp", { arm: "mec", seed: 4 });
+    await train(out, spec, null);
+    assert.equal((await call(exportNetwork, [runOf(out, spec)])).code, 0);
+    const card = Deno.readTextFileSync(join(runOf(out, spec), "export/card.md"));
+    assert.match(card, /^> Reconstruction: only the abstract of MEC-Quant is known/m);
+    assert.match(card, /^Sources: .*MEC-Quant.*arXiv:2509\.15514v1\.$/m);
+    assert.doesNotMatch(Deno.readTextFileSync(join(out, "runs", runId(spec), "export/card.md")), /quantizer:/);
+    await call(exportNetwork, [runOf(out, STUDENT)]);
+    const plain = Deno.readTextFileSync(join(runOf(out, STUDENT), "export/card.md"));
+    assert.doesNotMatch(plain, /^>/m);
+    assert.match(plain, /quantizer: Esser et al\., ICLR 2020/);
   }));
 
 Deno.test("network.safetensors holds the integers and scales that give back the weights of the network", () =>

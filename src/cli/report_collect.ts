@@ -4,10 +4,9 @@ import { openNetwork } from "../checkpoint/open_network.ts";
 import { measurementsFolder, parseMeasurements, parseRecords } from "../report/read/records.ts";
 import { readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { isOfNetwork, type Measurement } from "../record/measurement.ts";
-import { describeRun } from "../plan/plan.ts";
 import { describeEnd } from "../pool/progress.ts";
 import type { RunRecord } from "../record/record.ts";
-import { canonicalJson } from "../record/spec.ts";
+import { canonicalJson, describeRun } from "../record/spec.ts";
 import { checkpointFile, hasCheckpoint, readMeasurements, readRecord, runIds } from "../store/store.ts";
 
 /** Folder of done runs that others of the same spec took the place of. */

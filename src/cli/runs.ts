@@ -3,7 +3,7 @@ import { InputError } from "../errors.ts";
 import { describeTeacher } from "./plan_text.ts";
 import { allTeachers, placeTeachers } from "../checkpoint/teachers.ts";
 import { formatSeconds } from "../plan/estimate.ts";
-import { describeRun } from "../plan/plan.ts";
+import { describeRun } from "../record/spec.ts";
 import { listenForInterrupts } from "../pool/interrupts.ts";
 import { describeEnd } from "../pool/progress.ts";
 import { clean, CLEANABLE, type Cleanable, type Cleaning, cleaningOf } from "../store/clean.ts";

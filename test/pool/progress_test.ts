@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import type { PlannedRun } from "../../src/plan/plan.ts";
 import type { PoolEvent } from "../../src/pool/pool.ts";
 import { createProgress } from "../../src/pool/progress.ts";
 import { describeView } from "../../src/pool/progress_display.ts";
 import type { RunRecord } from "../../src/record/record.ts";
-import { runId, type RunSpec } from "../../src/record/spec.ts";
+import { type PlannedRun, runId, type RunSpec } from "../../src/record/spec.ts";
 import { fpSpec, studentSpec } from "../support/fakes/specs.ts";
 
 function planned(spec: RunSpec): PlannedRun {
@@ -69,6 +68,25 @@ Deno.test("createProgress() draws a bar a running run and one for all on a termi
   assert.ok(lines().indexOf("\x1b[?25l") < lines().lastIndexOf("\x1b[?25h"));
 });
 
+for (const terminal of [false, true]) {
+  Deno.test(`createProgress() shows escapes of arms, reasons and notes, and obeys none (terminal: ${terminal})`, () => {
+    const { lines, send, close, clock } = follow(terminal);
+    const odd = "\x1b]0;title\x07\x1b[2J\r\u009b31m";
+    const run = { ...LSQ, spec: { ...LSQ.spec, arm: `lsq${odd}` } };
+    clock.ms = 60_000;
+    send({ type: "started", run });
+    send(progressed(run, 5));
+    send({ type: "retried", run, reason: `first ${odd}` });
+    send(ended(run, { status: "failed", reason: `then ${odd}` }));
+    close();
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(lines(), /\x1b\]0;|\x1b\[2J\r|\x07|\u009b/);
+    for (const shown of ["lsq\\u001b]0;title\\u0007", "first \\u001b]0;", "then \\u001b]0;"]) {
+      assert.ok(lines().includes(shown), shown);
+    }
+  });
+}
+
 Deno.test("describeView() never cuts the speed, and leaves out loss, accuracy and parts of the name in turn", () => {
   const view = {
     name: "lsq_asymmetric mobilenetv2_narrow W2A4 seed 2",
@@ -115,22 +133,3 @@ Deno.test("createProgress() holds bars and folds lines within 80 and within 40 c
     assert.ok(lines.join("").includes(reason));
   }
 });
-
-for (const terminal of [false, true]) {
-  Deno.test(`createProgress() shows escapes of arms, reasons and notes, and obeys none (terminal: ${terminal})`, () => {
-    const { lines, send, close, clock } = follow(terminal);
-    const odd = "\x1b]0;title\x07\x1b[2J\r\u009b31m";
-    const run = { ...LSQ, spec: { ...LSQ.spec, arm: `lsq${odd}` } };
-    clock.ms = 60_000;
-    send({ type: "started", run });
-    send(progressed(run, 5));
-    send({ type: "retried", run, reason: `first ${odd}` });
-    send(ended(run, { status: "failed", reason: `then ${odd}` }));
-    close();
-    // deno-lint-ignore no-control-regex
-    assert.doesNotMatch(lines(), /\x1b\]0;|\x1b\[2J\r|\x07|\u009b/);
-    for (const shown of ["lsq\\u001b]0;title\\u0007", "first \\u001b]0;", "then \\u001b]0;"]) {
-      assert.ok(lines().includes(shown), shown);
-    }
-  });
-}

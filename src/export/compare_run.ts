@@ -18,7 +18,7 @@ export interface RunComparison {
   readonly engine: string;
   readonly images: number;
   readonly layers: readonly LayerComparison[];
-  /** Of images with differences: the first layer that has one. */
+  /** First layer with a difference, of each image that has one. */
   readonly firstOf: readonly { readonly image: number; readonly path: string }[];
   /** Layers with a difference that no tie explains; none: equal but for ties. */
   readonly problems: readonly string[];

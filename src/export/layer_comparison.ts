@@ -80,7 +80,7 @@ export class LayerComparer {
   }
 }
 
-/** How far a number is from halfway between two integers. */
+/** Distance of a number from halfway between two integers. */
 function distanceToEdge(value: number): number {
   return Math.abs(value - Math.floor(value) - 0.5);
 }

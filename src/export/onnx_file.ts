@@ -11,6 +11,7 @@ import {
 } from "onnx-buf";
 import { InputError, messageOf } from "../errors.ts";
 import { sha256Of } from "./digest.ts";
+import { PRODUCER } from "./onnx_model.ts";
 
 /** Opsets that are known: from the first with quantization by channel to the last that ONNX Runtime 1.30 has. */
 const OPSETS = { oldest: 13, newest: 26 } as const;
@@ -24,7 +25,7 @@ export interface OnnxFile {
   readonly model: ModelProto;
   readonly graph: GraphProto;
   readonly opset: number;
-  /** What the file says of itself. */
+  /** Text that `deno task export` put into the file, by name; another tool's is left out. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly input: {
     readonly name: string;
@@ -99,7 +100,9 @@ export function parseOnnx(bytes: Uint8Array<ArrayBuffer>, path: string): OnnxFil
     model,
     graph,
     opset,
-    metadata: Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value])),
+    metadata: model.producerName === PRODUCER
+      ? Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value]))
+      : {},
     input: { name: input!.name, type, batch: batch ?? null, image: [channels, height, width] },
     output: { name: output!.name, classes },
     sha256: sha256Of(bytes),

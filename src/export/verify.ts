@@ -12,7 +12,7 @@ const BATCH = 100;
 /** At most so many of 10,000 images may get another class than by our own evaluation. */
 const DIFFERENT_PER_10000 = 2;
 
-/** How a file is verified. */
+/** Data and records that a file is compared with. */
 export interface VerifyOptions {
   readonly dataset: Dataset;
   /** Class by our own evaluation of each test image; null: not known. */
@@ -23,7 +23,7 @@ export interface VerifyOptions {
   readonly count: number;
   readonly runtime?: RuntimeName;
   /** Mean and standard deviation, of values divided by 255, for files that take normalised images. */
-  readonly normalisation?: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  readonly normalisation: { readonly mean: readonly number[]; readonly std: readonly number[] };
   readonly progress?: (images: number) => void;
 }
 
@@ -47,7 +47,7 @@ export interface Verification {
   readonly images: number;
   readonly top1Percent: number;
   readonly loss: number;
-  /** Of computation, all images. */
+  /** Time of computation, all images. */
   readonly seconds: number;
   readonly layers: readonly VerifiedLayer[];
   /** Null: our own classes are not known. */
@@ -62,6 +62,7 @@ export interface Verification {
  */
 export async function verify(file: OnnxFile, options: VerifyOptions): Promise<Verification> {
   requireShape(file, options.dataset);
+  requireScale(options);
   const inspected = await inspect(file, options.runtime), evaluated = await evaluate(file, options);
   const { logits, ...scores } = evaluated, { ownClasses } = options;
   const different = ownClasses && differences(logits, { ownClasses, classes: file.output.classes });
@@ -86,6 +87,16 @@ function requireShape({ input, output }: OnnxFile, { name, imageShape: [height, 
     throw new InputError(
       `Cannot verify the network on ${name} as it has ${output.classes} classes and ${name} has ${classes}: name its own ` +
         "data set with --dataset",
+    );
+  }
+}
+
+function requireScale({ normalisation, dataset: { name, imageShape: [, , channels] } }: VerifyOptions): void {
+  for (const [option, values] of Object.entries(normalisation)) {
+    if (values.length === channels && !(option === "std" && values.includes(0))) continue;
+    throw new InputError(
+      `Cannot use --${option} "${values}" as images of ${name} have ${channels} channels: give ${channels} numbers` +
+        (option === "std" ? " other than 0" : ""),
     );
   }
 }
@@ -137,7 +148,7 @@ async function evaluate(
 
 /** Test images as a network wants them; a batch that must be full is filled up with zeros. */
 function feedOf(
-  { imageShape, test, mean, std }: Dataset,
+  { imageShape, test }: Dataset,
   options: {
     start: number;
     images: number;
@@ -151,10 +162,10 @@ function feedOf(
   raw.set(test.images.subarray(options.start * size, (options.start + options.images) * size));
   const bytes = channelsFirst(raw, imageShape), dims = [options.batch, channels, height, width];
   if (options.type === "uint8") return { type: "uint8", data: bytes, dims };
-  const scale = options.normalisation ?? { mean, std };
+  const { mean, std } = options.normalisation;
   const data = Float32Array.from(bytes, (value, i) => {
     const channel = Math.floor(i / (height * width)) % channels;
-    return (value / 255 - scale.mean[channel]!) / scale.std[channel]!;
+    return (value / 255 - mean[channel]!) / std[channel]!;
   });
   return { type: "float32", data, dims };
 }
@@ -172,7 +183,7 @@ function differences(
   return found;
 }
 
-/** Whether a file was written by `deno task export`; it then says how many bits each layer has. */
+/** Bits of each layer as `deno task export` states them; null: the file is another tool's. */
 function statedBits({ metadata }: OnnxFile): Record<string, { weight: number; input: number }> | null {
   return metadata["bits"] === undefined ? null : JSON.parse(metadata["bits"]);
 }

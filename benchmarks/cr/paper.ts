@@ -2,6 +2,7 @@
 import { W2A2, W4A4 } from "../../src/catalog/bits.ts";
 import type { Arm, Claim, Paper } from "../../src/catalog/paper.ts";
 import { FP, FP_TRAINED_ON, LSQ, LSQ_PLUS, PACT } from "../arms.ts";
+import { networkFor, networksText, onCifar10 } from "../networks.ts";
 import { CR_BITS, PUBLISHED, PUBLISHED_DIFFERENCES } from "./published.ts";
 
 /** Weight of the consistency loss where a protocol has not chosen one. */
@@ -128,7 +129,7 @@ const STATED = PUBLISHED_DIFFERENCES.map(({ model, differencePoints, source, rea
   source,
   arm: "cr",
   baseline: "lsq",
-  models: MODELS[model] ?? [model],
+  models: (MODELS[model] ?? [model]).map((name) => networkFor(name, "cifar10")),
   bits: CR_BITS,
   published: differencePoints,
   open: reason,
@@ -215,7 +216,7 @@ export const crPaper: Paper = {
       id: "cr-main",
       title: "cr-main: full precision, LSQ, its controls and CR-like, CIFAR-10",
       dataset: "cifar10",
-      models: ["resnet18", "mobilenetv2"],
+      ...onCifar10("resnet18", "mobilenetv2"),
       bits: CR_BITS,
       arms: [FP, FP_TRAINED_ON, LSQ, LSQ_TWO_VIEW, LSQ_EMA, CR],
     },
@@ -223,7 +224,7 @@ export const crPaper: Paper = {
       id: "cr-unlabelled",
       title: "cr-unlabelled: a part of the labels, the other images for consistency only, CIFAR-10, W2A2",
       dataset: "cifar10",
-      models: ["resnet18"],
+      ...onCifar10("resnet18"),
       bits: [W2A2],
       arms: [FP, LSQ, CR, ...PARTLY_LABELLED_ARMS],
     },
@@ -231,7 +232,7 @@ export const crPaper: Paper = {
       id: "cr-ablation",
       title: "cr-ablation: CR-like with one thing changed a row, CIFAR-10, W2A2",
       dataset: "cifar10",
-      models: ["resnet18"],
+      ...onCifar10("resnet18"),
       bits: [W2A2],
       arms: [LSQ, CR, ...ABLATION],
     },
@@ -239,7 +240,7 @@ export const crPaper: Paper = {
       id: "cr-base",
       title: "cr-base: CR-like on three quantizers beside each alone, CIFAR-10",
       dataset: "cifar10",
-      models: ["resnet18"],
+      ...onCifar10("resnet18"),
       bits: [W4A4, W2A2],
       arms: [FP, LSQ, CR, PACT, CR_PACT, LSQ_PLUS, CR_LSQ_PLUS],
     },
@@ -276,6 +277,8 @@ export const crPaper: Paper = {
     "Mean squared error: of the softmax outputs, mean over classes, weight 55.6, which pulls as KL does at weight 1 (Mean " +
     "Teacher's scale for 10 classes); cosine: 2 - 2 cos of the pooled features, without a projection, weight 1",
     "The student is what is evaluated",
+    "Networks: the form of ResNet-18 and MobileNet is not known; they are taken in the form that FPQ's assumption on networks " +
+    `gives, a paper of the same group: ${networksText("resnet18", "mobilenetv1", "mobilenetv2")}`,
     "Control LSQ on two views: the mean of the cross-entropies of both views, each normalised by its own batch, the running " +
     "statistics updated by both in turn; it costs one backward pass more than CR-like",
     "Control LSQ, averaged weights evaluated: LSQ to the bit in training; weights, step sizes, batch norm parameters and " +

@@ -2,6 +2,7 @@
 import { bitsTitle, W2A2, W2A4, W4A4 } from "../../src/catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../../src/catalog/titles.ts";
 import type { Claim, PublishedCell } from "../../src/catalog/paper.ts";
+import { networkFor } from "../networks.ts";
 import { PUBLISHED } from "./published.ts";
 
 const ARXIV = "arXiv:2503.11159v1";
@@ -14,6 +15,9 @@ const NAMES: Readonly<Record<string, string>> = {
   lsq: "LSQ",
   lsq_sam: "LSQ + SAM",
 };
+
+/** Networks of Tables 4 and 5. */
+const NETWORKS = ["resnet18", "resnet50", "mobilenetv1", "mobilenetv2"] as const;
 
 type Place = Pick<PublishedCell, "dataset" | "model" | "weightBits" | "activationBits">;
 
@@ -45,7 +49,7 @@ function comparison([arm, baseline]: readonly [string, string], place: Place): C
     baseline,
     relation: difference > 0 ? "above" : "below",
     dataset: place.dataset,
-    models: [place.model],
+    models: [networkFor(place.model, place.dataset)],
     bits: [{ weights: place.weightBits!, activations: place.activationBits! }],
     published: difference,
     open: null,
@@ -83,14 +87,14 @@ const TEXT_GAIN = (["cifar10", "cifar100"] as const).map((dataset): Claim => ({
   baseline: "lsq",
   relation: "above",
   dataset,
-  models: ["resnet18", "resnet50", "mobilenetv1", "mobilenetv2"],
+  models: NETWORKS.map((name) => networkFor(name, dataset)),
   bits: [W2A2],
   published: 1,
   open: null,
 }));
 
 /** The abstract's "even the FP counterparts", where the tables show it or the contrary: Table 4 at its widest bits. */
-const OVER_FP = (["resnet18", "resnet50", "mobilenetv1", "mobilenetv2"] as const).map((model): Claim => {
+const OVER_FP = NETWORKS.map((model): Claim => {
   const place = { dataset: "cifar10", model, weightBits: 4, activationBits: 4 };
   const own = published("fpq", place);
   const fp = published("fp", { ...place, weightBits: null, activationBits: null });
@@ -107,7 +111,7 @@ const OVER_FP = (["resnet18", "resnet50", "mobilenetv1", "mobilenetv2"] as const
     baseline: "own_fp",
     relation: difference > 0 ? "above" : "below",
     dataset: "cifar10",
-    models: [model],
+    models: [networkFor(model, "cifar10")],
     bits: [W4A4],
     published: difference,
     open: null,
@@ -123,7 +127,7 @@ const FLATTER: Claim = {
   baseline: "lsq",
   relation: "below",
   dataset: "cifar10",
-  models: ["resnet18", "mobilenetv2"],
+  models: ["resnet18", "mobilenetv2"].map((name) => networkFor(name, "cifar10")),
   bits: [W4A4, W2A4, W2A2],
   published: null,
   open: "width, images and estimator of the figure are not known to us",

@@ -2,6 +2,7 @@
 import { W2A2 } from "../../src/catalog/bits.ts";
 import type { Arm, Claim, Paper } from "../../src/catalog/paper.ts";
 import { FP, LSQ } from "../arms.ts";
+import { networksText, onCifar10 } from "../networks.ts";
 import { MEC_BITS, PUBLISHED } from "./published.ts";
 
 /**
@@ -113,7 +114,7 @@ export const mecPaper: Paper = {
       id: "mec-bits",
       title: "mec-bits: full precision, LSQ and MEC by bits, CIFAR-10",
       dataset: "cifar10",
-      models: ["resnet18"],
+      ...onCifar10("resnet18"),
       bits: MEC_BITS,
       arms: [FP, LSQ, MEC],
       modelsAreUnknown: true,
@@ -155,6 +156,8 @@ export const mecPaper: Paper = {
     "converges whatever the features, with MEC's 1/32 as a row of its own",
     "A8: the weight beta is a constant of all cells of a protocol, warmed up linearly over the first epoch: 0.1; for protocol " +
     "reduced chosen from 0.03, 0.1, 0.3 and 1 on held-out training images at W2A2 with a seed of its own",
+    `A9: the abstract names no network. ResNet-18, of the same group's FPQ, is taken, in the form that FPQ's assumption on ` +
+    `networks gives: ${networksText("resnet18")}`,
   ],
   deviations: [
     "Bits, recipe, network, data set and quantizer are not stated by the abstract: LSQ as base quantizer, first and last " +

@@ -9,8 +9,9 @@ const MARK = "@";
 const PLAIN = "qat";
 
 /** Joins all of an arm that its runs depend on, but its name and quantizer. */
-function substance({ method, start, tuned, labelledFraction }: Arm): string {
-  return canonicalJson({ method, start: start?.id ?? null, tuned: tuned ?? null, fraction: labelledFraction ?? null });
+function substance({ method, start, tuned, labelledFraction: fraction, recipe }: Arm): string {
+  const rest = { tuned: tuned ?? null, fraction: fraction ?? null, recipe: recipe ?? null };
+  return canonicalJson({ method, start: start?.id ?? null, ...rest });
 }
 
 /**

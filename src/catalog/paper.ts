@@ -32,6 +32,8 @@ export interface Arm {
   readonly tuned?: TunedOption;
   /** Share of the training images whose label is used; left out: all. */
   readonly labelledFraction?: number;
+  /** Values in place of those of the protocol's recipe; left out: none. */
+  readonly recipe?: Partial<Omit<RunSpec["recipe"], "version">>;
 }
 
 /** All that a report needs of an arm. Rows of other tools have no more. */
@@ -50,6 +52,8 @@ export interface Table<Row extends ArmTitle = Arm> {
   readonly dataset: string;
   /** Models of protocol paper. */
   readonly models: readonly string[];
+  /** Model that stands for a network of the published cells, by its name there; left out: the one of that name. */
+  readonly networks?: Readonly<Record<string, string>>;
   /** Bits of the quantized arms. */
   readonly bits: readonly Bits[];
   readonly arms: readonly Row[];
@@ -63,6 +67,11 @@ export interface Table<Row extends ArmTitle = Arm> {
   readonly protocols?: readonly ProtocolName[];
   /** True where the paper's models are not known to us, so that no run can be of another one. */
   readonly modelsAreUnknown?: true;
+}
+
+/** The model whose runs stand for a published cell of the table. */
+export function modelFor({ networks = {} }: Pick<Table, "networks">, { model }: Pick<PublishedCell, "model">): string {
+  return Object.hasOwn(networks, model) ? networks[model]! : model;
 }
 
 /** A row of a table, whatever its protocol. Null bits: full precision. */
@@ -90,7 +99,7 @@ export interface PublishedCell {
   /** Id of the paper's table, such as `table4` or `mec-bits`. */
   readonly table: string;
   readonly dataset: string;
-  /** Model id, such as `resnet18`; the id of `src/nn` where Requant has it. */
+  /** Network as the paper names it, such as `resnet18`; the table says which model stands for it. */
   readonly model: string;
   /** Arm id, such as `lsq`, `fpq` or `fp`. */
   readonly arm: string;

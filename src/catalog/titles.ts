@@ -10,10 +10,10 @@ const MODEL_TITLES: Readonly<Record<string, string>> = {
   mobilenetv1: "MobileNetV1",
   mobilenetv2: "MobileNetV2",
   mobilenetv2_narrow: "MobileNetV2 x 0.35",
-  resnet18_imagenet: "ResNet-18, ImageNet form",
-  resnet50_imagenet: "ResNet-50, ImageNet form",
-  mobilenetv1_imagenet: "MobileNetV1, ImageNet form",
-  mobilenetv2_imagenet: "MobileNetV2, ImageNet form",
+  resnet18_imagenet: "ResNet-18 (ImageNet form)",
+  resnet50_imagenet: "ResNet-50 (ImageNet form)",
+  mobilenetv1_imagenet: "MobileNetV1 (ImageNet form)",
+  mobilenetv2_imagenet: "MobileNetV2 (ImageNet form)",
 };
 
 const DATASET_TITLES: Readonly<Record<string, string>> = {

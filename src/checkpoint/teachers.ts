@@ -2,9 +2,8 @@
 import { InputError } from "../errors.ts";
 import type { RunRecord } from "../record/record.ts";
 import { makeFolder } from "../store/files.ts";
-import { runIds } from "../store/store.ts";
+import { checkpointFile, openRun, readRecord, runFolder, runIds, writeRecord } from "../store/store.ts";
 import { openLocks } from "../store/locks.ts";
-import { checkpointFile, openRun, readRecord, runFolder, writeRecord } from "../store/store.ts";
 import { type Checkpoint, networkOf, writeCheckpoint } from "./checkpoint.ts";
 import { openNetwork } from "./open_network.ts";
 

@@ -8,7 +8,6 @@ import { type Bits, formatBits } from "../catalog/bits.ts";
 import type { Paper } from "../catalog/paper.ts";
 import type { Suite } from "../catalog/suite.ts";
 import { datasetTitle, modelTitle } from "../catalog/titles.ts";
-import { knownModels } from "../plan/tables.ts";
 import { counted } from "../report/labels.ts";
 import type { BenchServices } from "./bench_runs.ts";
 import {
@@ -140,7 +139,9 @@ export async function bench(
       }
       if (options.list) {
         const { QUANTIZERS } = await import("../quant/mod.ts");
-        return services.stdout(listText({ ...SUITE, papers }, QUANTIZERS));
+        const { knownModels } = await import("../plan/tables.ts");
+        const suite = { ...SUITE, papers };
+        return services.stdout(listText(suite, { models: knownModels(suite), quantizers: QUANTIZERS }));
       }
       const chosen = papersOf(options, papers);
       const { benchServices } = await import("./services.ts");
@@ -180,9 +181,11 @@ function parseSeed(text: string): number {
   throw new InputError(`Cannot use seed "${text}" as seeds must be whole numbers from 0: write them such as 0,1,2`);
 }
 
-/** Lists every name that `bench` takes, in columns. @param quantizers Loaded by the caller, as they are tensor code. */
-function listText(suite: Suite, quantizers: readonly { readonly name: string }[]): string {
-  const { papers, protocols } = suite;
+/** Lists every name that `bench` takes, in columns. */
+function listText(
+  { papers, protocols }: Suite,
+  { models, quantizers }: { models: readonly string[]; quantizers: readonly { readonly name: string }[] },
+): string {
   const tables = papers.flatMap((paper) => paper.tables.map((table) => ({ paper, table })));
   const arms = new Map(
     papers.flatMap((paper) => paper.tables.flatMap((table) => table.arms)).map((arm) => [arm.id, arm]),
@@ -208,7 +211,7 @@ function listText(suite: Suite, quantizers: readonly { readonly name: string }[]
         models?.map(modelTitle).join(", ") ?? "the paper's models",
       ]),
     ),
-    section("Models, --models", knownModels(suite).map((id) => [id, modelTitle(id)])),
+    section("Models, --models", models.map((id) => [id, modelTitle(id)])),
     section("Quantizers, --quantizer", filled(quantizers.map(({ name }) => name))),
     section("Methods, --methods: rows of the tables", [...arms.values()].map(({ id, title }) => [id, title])),
   ].join("\n");

@@ -13,11 +13,17 @@ import {
 import { headline } from "../report/judge/measurements.ts";
 import { captureEnvironment } from "../pool/environment.ts";
 import { isOfNetwork, type Measurement, type MeasurementOptions } from "../record/measurement.ts";
-import { keptCheckpoints, readMeasurement, runIds, writeMeasurement } from "../store/store.ts";
-import { describeRun } from "../plan/plan.ts";
+import {
+  checkpointFile,
+  hasCheckpoint,
+  keptCheckpoints,
+  readMeasurement,
+  readRecord,
+  runIds,
+  writeMeasurement,
+} from "../store/store.ts";
 import type { RunRecord } from "../record/record.ts";
-import { canonicalJson } from "../record/spec.ts";
-import { checkpointFile, hasCheckpoint, readRecord } from "../store/store.ts";
+import { canonicalJson, describeRun } from "../record/spec.ts";
 import { commandLine, engineOption, helpAlone, listOf, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
 

@@ -4,22 +4,13 @@ import { reportedPapers } from "../plan/reported_papers.ts";
 import { InputError } from "../errors.ts";
 import { bitsTitle } from "../catalog/bits.ts";
 import { counted } from "../report/labels.ts";
-import {
-  movedCells,
-  parseImport,
-  parseRecords,
-  renderReports,
-  type ReportFile,
-  type ReportInput,
-  runsOf,
-} from "../report/mod.ts";
-import { parseMeasurements } from "../report/read/records.ts";
-import { readTextIfThere, writeError } from "../store/files.ts";
+import type { ReportFile, ReportInput } from "../report/mod.ts";
+import { measurementsFolder, parseMeasurements, parseRecords } from "../report/read/records.ts";
+import { folderExists, namesIn, readTextIfThere, writeError } from "../store/files.ts";
 import { git } from "../store/git.ts";
 import type { RunRecord } from "../record/record.ts";
 import { choice, commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
-import { collectMeasurements, collectRuns, measurementsFolder, namesIn } from "./report_collect.ts";
 
 /** Papers that are reported. */
 type Reported = Pick<ReportInput, "pages" | "deviations" | "core">;
@@ -107,6 +98,7 @@ async function reportWith(
     );
   }
   if (collect !== undefined) {
+    const { collectMeasurements, collectRuns } = await import("./report_collect.ts"); // opens networks: tensor code
     const added = await collectRuns(collect, folder);
     for (const line of added.told) stdout(`${line}\n`);
     stdout(`Added ${counted(added.runs, "run")} of ${collect} to ${added.files.join(", ") || folder}\n`);
@@ -115,13 +107,14 @@ async function reportWith(
   }
   const records = readRecords(folder, { isGiven: options.records !== undefined });
   const pages = reportedPapers(own, { records, suite: SUITE });
+  const { movedCells, parseImport, renderReports, runsOf } = await import("../report/mod.ts"); // tables, figures, HTML
   if (diff !== undefined) {
     const wanted = pages.filter(({ id }) => isWantedPaper(id, options));
     stdout(movedCells(wanted, { since: diff, before: recordsAt(diff, folder), now: records }));
     return 0;
   }
   const imported = imports.flatMap((path) => parseImport(readImport(path), path));
-  tellLost(pages, records, output);
+  tellLost(records, new Set(pages.flatMap((page) => runsOf(page, records))), output);
   const ids = pages.map(({ id }) => id);
   const measurements = readLines(measurementsFolder(folder), parseMeasurements);
   const files = renderReports({ pages, records, deviations, ...(core ? { core } : {}), measurements, imported }).filter(
@@ -133,8 +126,7 @@ async function reportWith(
 }
 
 /** Names runs of no table, by arm, bits and data set: a misnamed arm must not vanish. Trials belong to none. */
-function tellLost(pages: Reported["pages"], records: readonly RunRecord[], { stderr }: Output): void {
-  const used = new Set(pages.flatMap((page) => runsOf(page, records)));
+function tellLost(records: readonly RunRecord[], used: ReadonlySet<RunRecord>, { stderr }: Output): void {
   const lost = records.filter((record) => !used.has(record) && record.spec.dataset.evaluateOn === "test");
   if (lost.length === 0) return;
   // an arm may have its table, at other bits
@@ -161,11 +153,11 @@ function isOfPaper(path: string, id: string): boolean {
 }
 
 function readRecords(records: string, { isGiven }: { isGiven: boolean }): RunRecord[] {
-  const names = namesIn(records);
-  if (isGiven && names === null) {
+  const isThere = folderExists(records);
+  if (isGiven && !isThere) {
     throw new InputError(`Cannot read the records as there is no folder ${records}: name another with --records`);
   }
-  if (names !== null && !names.some(isRecords)) {
+  if (isThere && !namesIn(records).some(isRecords)) {
     throw new InputError(
       `Cannot read the records as ${records} holds no .jsonl: name another folder with --records, or add the runs of a ` +
         "`deno task bench` with --collect DIR",
@@ -180,7 +172,7 @@ function isRecords(name: string): boolean {
 
 /** Reads the *.jsonl of a folder, by name; nothing where there is no such folder. */
 function readLines<T>(folder: string, parse: (text: string, source: string) => T[]): T[] {
-  return (namesIn(folder) ?? []).filter(isRecords).sort().flatMap((name) => {
+  return namesIn(folder).filter(isRecords).flatMap((name) => {
     const path = join(folder, name);
     return parse(readTextIfThere(path) ?? "", path);
   });
@@ -224,20 +216,17 @@ function recordsAt(revision: string, folder: string): RunRecord[] {
 const RUN_PAGES = "site/runs";
 /** Files that `--check` names; of thousands nobody reads more. */
 const MOST_NAMED = 20;
-const RUN_PAGE = /^[0-9a-f]{16}\.html$/;
+const RUN_PAGE = /^site\/runs\/[0-9a-f]{16}\.html$/;
 
 /** A folder for the files, and a listener. */
 interface Target extends Output {
   readonly out: string;
 }
 
-/** Pages of runs that no record has any more, relative to the output folder. */
+/** Finds pages of runs that no record has any more, relative to the output folder. */
 function leftOver(files: readonly ReportFile[], out: string): string[] {
-  const wanted = new Set(files.map(({ path }) => path));
-  return (namesIn(join(out, RUN_PAGES)) ?? []).filter((name) => RUN_PAGE.test(name)).map((name) =>
-    `${RUN_PAGES}/${name}`
-  )
-    .filter((path) => !wanted.has(path)).sort();
+  const wanted = new Set(files.map(({ path }) => path)), names = namesIn(join(out, RUN_PAGES));
+  return names.map((name) => `${RUN_PAGES}/${name}`).filter((path) => RUN_PAGE.test(path) && !wanted.has(path));
 }
 
 /**
@@ -257,7 +246,7 @@ function writeFiles(files: readonly ReportFile[], { out, stdout }: Target): numb
     // a file that is not there costs an exception to read: thousands of them would take longer than the writing
     const isSame = names.has(basename(target)) && readTextIfThere(target) === text;
     if (!isSame) refusing(target, () => Deno.writeTextFileSync(target, text));
-    if (isRunPage(path)) runPages++;
+    if (RUN_PAGE.test(path)) runPages++;
     else stdout(`Wrote ${target}\n`);
   }
   if (runPages > 0) stdout(`Wrote ${runPages} pages of runs to ${join(out, RUN_PAGES)}\n`);
@@ -272,10 +261,6 @@ function writeFiles(files: readonly ReportFile[], { out, stdout }: Target): numb
 function madeFolder(folder: string, target: string): ReadonlySet<string> {
   refusing(target, () => Deno.mkdirSync(folder, { recursive: true }));
   return new Set(namesIn(folder));
-}
-
-function isRunPage(path: string): boolean {
-  return path.startsWith(`${RUN_PAGES}/`) && RUN_PAGE.test(path.slice(RUN_PAGES.length + 1));
 }
 
 function refusing(path: string, write: () => void): void {

@@ -6,7 +6,6 @@ import { InputError } from "../errors.ts";
 import { codingLength, normaliseRows } from "../methods/coding_length.ts";
 import type { NetworkTensors } from "../methods/types.ts";
 import { forward, normaliseImages } from "../train/forward.ts";
-
 import { disposeImages, meanAndError, measuredImages } from "./batches.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 

@@ -3,7 +3,6 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { z } from "zod";
 import type { NetworkTensors } from "../methods/types.ts";
 import { channelsLast, ownLeaves, paths } from "../nn/layers.ts";
-
 import { UNQUANTIZED_BITS } from "./probed.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 

@@ -4,7 +4,6 @@ import { z } from "zod";
 import type { NetworkTensors } from "../methods/types.ts";
 import { stream } from "../random/stream.ts";
 import { forward, normaliseImages } from "../train/forward.ts";
-
 import { disposeImages, meanAndError, measuredImages } from "./batches.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 

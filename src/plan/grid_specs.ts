@@ -66,7 +66,7 @@ function fullPrecisionSpec(arm: Arm, { grid, model, seed }: Place): RunSpec {
       ...(labelledFraction === undefined ? {} : { labelledFraction }),
     },
     quantization: null,
-    recipe: { ...protocol.fullPrecision, ...changes.recipe },
+    recipe: { ...protocol.fullPrecision, ...changes.recipe, ...arm.recipe },
     seed,
     engine,
     teacher: null,
@@ -75,11 +75,11 @@ function fullPrecisionSpec(arm: Arm, { grid, model, seed }: Place): RunSpec {
 
 /** Makes the spec of full precision that continues from full precision by the quantized arms' recipe. */
 function trainedOnSpec(arm: Arm, place: Place, teacher: string): RunSpec {
-  return { ...fullPrecisionSpec(arm, place), recipe: quantizedRecipe(place), teacher };
+  return { ...fullPrecisionSpec(arm, place), recipe: quantizedRecipe(arm, place), teacher };
 }
 
-function quantizedRecipe({ grid: { protocol, changes = {} } }: Place): RunSpec["recipe"] {
-  return { ...protocol.quantized, ...changes.recipe };
+function quantizedRecipe({ recipe }: Arm, { grid: { protocol, changes = {} } }: Place): RunSpec["recipe"] {
+  return { ...protocol.quantized, ...changes.recipe, ...recipe };
 }
 
 function quantizedSpec(arm: Arm, place: Place & { readonly bits: Bits; readonly teacher: string | null }): RunSpec {
@@ -94,7 +94,7 @@ function quantizedSpec(arm: Arm, place: Place & { readonly bits: Bits; readonly 
       firstLastBits: FIRST_LAST_BITS,
       calibrationExamples: protocol.calibrationExamples,
     },
-    recipe: quantizedRecipe(place),
+    recipe: quantizedRecipe(arm, place),
     teacher: place.teacher,
   };
 }

@@ -1,7 +1,7 @@
 import type { EngineName } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
-import { orderRuns, type PlannedRun } from "./plan.ts";
-import { canonicalJson, runId } from "../record/spec.ts";
+import { orderRuns } from "./plan.ts";
+import { canonicalJson, type PlannedRun, runId } from "../record/spec.ts";
 import { type Bits, formatBits } from "../catalog/bits.ts";
 import { onQuantizer } from "../catalog/moved_arm.ts";
 import type { Arm, Paper, Table } from "../catalog/paper.ts";

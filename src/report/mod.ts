@@ -9,7 +9,7 @@ import { type Block, heading } from "./pages/blocks.ts";
 import { claimResults } from "./judge/claims.ts";
 import { claimsPageBlocks } from "./pages/claims.ts";
 import type { CoreTable } from "../catalog/suite.ts";
-import { coreBlocks } from "./pages/core.ts";
+import { coreBlocks, coreTable } from "./pages/core.ts";
 import { type Moments, movedCellBlocks } from "./pages/moved_cells.ts";
 import { standaloneSvg } from "./render/figures/figure_svg.ts";
 import { toCsv } from "./render/csv.ts";
@@ -72,7 +72,8 @@ export function renderReports(
     });
     return { page, sections, claims, data, blocks: [...blocks, ...dataLinks(data)] };
   });
-  const over = core && { title: core.title, blocks: coreBlocks(core, all, byId) };
+  const whole = core ? { core, table: coreTable(core, all), outdated: all.outdated, records: byId } : null;
+  const over = whole && { title: whole.core.title, blocks: coreBlocks(whole) };
   const differences = over?.blocks.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
   const extras = [
     ...(over ? [{ link: { href: "core.html", title: over.title }, blocks: over.blocks }] : []),
@@ -80,7 +81,7 @@ export function renderReports(
       ? [{ link: { href: "claims.html", title: "Claims" }, blocks: claimsPageBlocks(papers) }]
       : []),
   ];
-  const site = siteFiles({ overview: overviewBlocks(papers), papers, extras, records });
+  const site = siteFiles({ overview: overviewBlocks(papers, whole), papers, extras, records });
   return [
     ...papers.flatMap(({ page, sections, blocks }): ReportFile[] => [
       fileOf(`${page.id}.md`, () => toMarkdown(blocks)),

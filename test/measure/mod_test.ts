@@ -2,9 +2,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { collectMeasurements } from "../../src/cli/report_collect.ts";
-import { readMeasurement, writeMeasurement } from "../../src/store/store.ts";
+import {
+  checkpointFile,
+  readMeasurement,
+  readRecord,
+  runFolder,
+  writeMeasurement,
+  writeRecord,
+} from "../../src/store/store.ts";
 import { runId } from "../../src/record/spec.ts";
-import { checkpointFile, readRecord, runFolder, writeRecord } from "../../src/store/store.ts";
 import { readCheckpoint, writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import { command, DATASET, FP, ONE, STUDENT, train, withRuns } from "../support/measured_runs.ts";
 import { tinySpec } from "../support/runs.ts";

@@ -3,9 +3,9 @@ import { fileURLToPath } from "node:url";
 import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
 import { formatBits } from "../../src/catalog/bits.ts";
 import { knownModels, planCells, type PlanRequest, planRuns } from "../../src/plan/tables.ts";
+import { modelFor } from "../../src/catalog/paper.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
-import { runId } from "../../src/record/spec.ts";
-import type { ProtocolName, RunSpec } from "../../src/record/spec.ts";
+import { type ProtocolName, runId, type RunSpec } from "../../src/record/spec.ts";
 
 /** All of protocol paper. */
 const REQUEST: PlanRequest = {
@@ -62,7 +62,8 @@ Deno.test("planRuns() plans FP, LSQ and the method for smoke, students pointing 
 
 Deno.test("planRuns() shares FP and LSQ among papers", () => {
   const papers = ["fpq", "mec", "cr"],
-    tables = PAPERS.filter(({ id }) => papers.includes(id)).flatMap(({ tables }) => tables);
+    tables = PAPERS.filter(({ id }) => papers.includes(id)).flatMap(({ tables }) => tables)
+      .filter(({ protocols }) => protocols?.includes("reduced") ?? true);
   const specs = plan(papers, "reduced"), { seeds, models, bits } = PROTOCOL_DEFINITIONS.reduced;
   // what the tables say: an arm once for each seed, model and pair of bits, however many tables it stands in
   const widths = new Map<string, Set<string>>();
@@ -96,10 +97,10 @@ Deno.test("planRuns() trains full precision on from itself by the quantized reci
 Deno.test("planRuns() takes the papers' own models and bits for protocol paper", () => {
   const specs = plan(["mec"], "paper");
   const ofModel = (name: string) => specs.filter(({ model }) => model === name);
-  assert.deepEqual(countArms(ofModel("resnet18")), { fp: 3, lsq: 12, mec: 12 });
+  assert.deepEqual(countArms(ofModel("resnet18_imagenet")), { fp: 3, lsq: 12, mec: 12 });
   const ablation = countArms(ofModel("resnet20")), arms = PAPERS.find(({ id }) => id === "mec")!.tables[1]!.arms;
   assert.deepEqual(ablation, { fp: 3, ...Object.fromEntries(arms.map(({ id }) => [id, 3])) });
-  assert.equal(ofModel("resnet18").length + ofModel("resnet20").length, specs.length);
+  assert.equal(ofModel("resnet18_imagenet").length + ofModel("resnet20").length, specs.length);
   assert.ok(specs.some(({ quantization }) => quantization?.activationBits === 1));
   assert.equal(specs[0]!.dataset.heldOut, 0);
 });
@@ -196,10 +197,24 @@ Deno.test("planCells() has a cell for every published cell of FPQ, with one run 
     `${place.table} ${place.dataset} ${place.model} ${place.arm} ${bits}`;
   const planned = new Map(cells.map((cell) => [keyOf(cell, cell.bits ? formatBits(cell.bits) : "FP"), cell]));
   assert.equal(planned.size, cells.length);
-  for (const cell of PAPERS.find(({ id }) => id === "fpq")!.published) {
+  const { published, tables } = PAPERS.find(({ id }) => id === "fpq")!;
+  for (const printed of published) {
+    const cell = { ...printed, model: modelFor(tables.find(({ id }) => id === printed.table)!, printed) };
+    assert.equal(cell.model, cell.dataset === "cifar10" ? `${printed.model}_imagenet` : printed.model);
     const bits = cell.weightBits === null ? "FP" : `W${cell.weightBits}A${cell.activationBits}`;
     assert.deepEqual(planned.get(keyOf(cell, bits))?.runs.map(({ spec }) => spec.seed), [0, 1, 2], keyOf(cell, bits));
   }
+});
+
+Deno.test("planRuns() trains the arms of fp-form by FPQ's own recipe, in both forms and without augmentation", () => {
+  const specs = plan(["fpq"], "paper", { table: "fp-form", seeds: [0] }), { quantized } = PROTOCOL_DEFINITIONS.paper;
+  assert.deepEqual(specs.map(({ arm, model, recipe, teacher }) => [arm, model, recipe, teacher]), [
+    ["fp_form", "resnet18_imagenet", quantized, null],
+    ["fp_form_plain", "resnet18_imagenet", { ...quantized, augmentation: "none" }, null],
+    ["fp_form", "resnet18", quantized, null],
+    ["fp_form_plain", "resnet18", { ...quantized, augmentation: "none" }, null],
+  ]);
+  assert.ok(plan(["fpq"], "reduced").every(({ arm }) => !arm.startsWith("fp_form")));
 });
 
 Deno.test("planCells() holds every planned run that is a row of a table, and no teacher that is none", () => {

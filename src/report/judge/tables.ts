@@ -4,7 +4,7 @@ import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
 import { teachers } from "./pairs.ts";
 import { type ReportRow, type ScoredRow, scoredRows } from "./rows.ts";
 import { type SuiteSummary, suiteSummary } from "./statistics/suite.ts";
-import { type ArmTitle, isInTable, type Paper, type Table } from "../../catalog/paper.ts";
+import { type ArmTitle, isInTable, modelFor, type Paper, type PublishedCell, type Table } from "../../catalog/paper.ts";
 
 export type { ControlDifference } from "./decision.ts";
 export type { ReportRow } from "./rows.ts";
@@ -79,7 +79,8 @@ export function runsOf<T extends { readonly spec: RunSpec } | { readonly cell: C
 /** Models as the paper has them; full precision first, then the wider bits; arms as the page has them. */
 function cellOrder(page: Paper<ArmTitle>): (a: RowKey, b: RowKey) => number {
   const places = (ids: readonly string[]) => new Map([...new Set(ids)].map((id, index) => [id, index]));
-  const models = places(page.published.map(({ model }) => model)), arms = places(page.arms.map(({ id }) => id));
+  const models = places(page.published.map((cell) => modelIn(page, cell))),
+    arms = places(page.arms.map(({ id }) => id));
   const place = (list: ReadonlyMap<string, number>, id: string) => list.get(id) ?? list.size;
   const width = (key: RowKey) => key.weightBits === null ? -1000 : -(10 * key.weightBits + key.activationBits!);
   return (a, b) =>
@@ -87,15 +88,21 @@ function cellOrder(page: Paper<ArmTitle>): (a: RowKey, b: RowKey) => number {
     width(a) - width(b) || place(arms, a.arm) - place(arms, b.arm);
 }
 
+/** The model that stands for a published cell of the page. */
+function modelIn({ tables }: Paper<ArmTitle>, cell: PublishedCell): string {
+  return modelFor(tables.find(({ id }) => id === cell.table) ?? {}, cell);
+}
+
 function tableRows(page: Paper<ArmTitle>, table: Table<ArmTitle>, { protocol, cells, byKey }: Ground): ScoredRow[] {
   const published = page.published.filter((cell) => cell.table === table.id);
+  const rowOf = (cell: PublishedCell): RowKey => ({ ...cell, model: modelFor(table, cell) });
   const text = (key: RowKey) => keyText({ ...key, protocol });
-  const publishedByKey = new Map(published.map((cell) => [text(cell), cell]));
+  const publishedByKey = new Map(published.map((cell) => [text(rowOf(cell)), cell]));
   const keys = new Map<string, RowKey>(
     cells.filter((cell) => isInTable(table, cell)).map((cell) => [text(cell), cell]),
   );
-  if (protocol === homeOf(table)) { for (const cell of published) keys.set(text(cell), cell); }
-  const models = new Set(published.map(({ model }) => model));
+  if (protocol === homeOf(table)) { for (const cell of published) keys.set(text(rowOf(cell)), rowOf(cell)); }
+  const models = new Set(published.map((cell) => modelFor(table, cell)));
   const inputs = [...keys.values()].sort(cellOrder(page)).map((key) => ({
     page,
     table,

@@ -16,7 +16,7 @@ const bits = z.string().regex(/^([1-9]|[12]\d|3[0-2])?$/, "must be empty or a wh
  * | `paper`        | id of a paper's page, such as `fpq`                                              |
  * | `table`        | id of a table of that page, such as `table4`                                     |
  * | `dataset`      | as in the table, such as `cifar10`                                               |
- * | `model`        | such as `resnet18`                                                               |
+ * | `model`        | such as `resnet18_imagenet`, the model that stands for the paper's network       |
  * | `method`       | arm of the table, such as `lsq`                                                  |
  * | `w_bits`       | 1 to 32; empty: full precision                                                   |
  * | `a_bits`       | 1 to 32; empty: full precision                                                   |

@@ -14,6 +14,8 @@ function block(part: Block): string | readonly [] {
   switch (part.kind) {
     case "banner":
       return `> **${inline(part.text)}**`;
+    case "answer":
+      return [`> **${inline(part.title)}**`, ...part.sentences.map((text) => `> ${opening(text)}`)].join("\n>\n");
     case "heading":
       return `${"#".repeat(part.level)} ${inline(part.text).replace(/(^|\s)(?=#+$)/, "$1\\")}`;
     case "paragraph":

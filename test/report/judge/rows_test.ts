@@ -30,6 +30,22 @@ Deno.test("a row has every seed's value, its run and its difference to LSQ", () 
   ]);
 });
 
+Deno.test("a published cell is compared with the model that its table names for the network, and with no other", () => {
+  const tables = PAGE.tables.map((table) => ({ ...table, networks: { resnet18: "resnet20" } })),
+    page = { ...PAGE, tables };
+  const own = { model: "resnet20" }, lsq = runs({ ...own, arm: "lsq" }, [88, 88.3, 87.9]);
+  const rows = (records: readonly RunRecord[]) => tableOf(records, page).rows.filter(({ arm }) => arm.id === "good");
+  const fits = rows([...lsq, ...runs({ ...own, arm: "good" }, [89.4, 89.9, 89.4])]);
+  assert.deepEqual(fits.map(({ model, weightBits, published, n }) => [model, weightBits, published?.top1Percent, n]), [
+    ["resnet20", 4, 89, 0],
+    ["resnet20", 2, 87.5, 3],
+  ]);
+  assert.equal(fits[1]!.verdict.name, "reproduced");
+  const other = rows([...LSQ, ...GOOD]).find(({ model }) => model === "resnet18")!;
+  assert.deepEqual([other.published, other.verdict.name], [null, "not_comparable"]);
+  assert.match(other.verdict.reason, /^ResNet-18 is not a model of the paper's table/);
+});
+
 Deno.test("differences that are equal but for the rounding of a subtraction have no spread", () => {
   // 88.3 - 87.9 and 80.5 - 80.1 differ by 1e-14
   const lsq = runs({ arm: "lsq" }, [87.9, 80.1, 55.5]), good = runs({ arm: "good" }, [88.3, 80.5, 55.9]);

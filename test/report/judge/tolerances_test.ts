@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fpqPaper } from "../../../benchmarks/fpq/paper.ts";
 import { knownTruths } from "../../../benchmarks/known/paper.ts";
 import { SUITE } from "../../../benchmarks/mod.ts";
 import { reportedPapers } from "../../../src/plan/reported_papers.ts";
@@ -32,6 +33,25 @@ Deno.test("a tolerance is judged by the mean over seeds: accuracies of full prec
     ["lsq", 2, "2.10", "inside", true],
     ["lsq_unscaled", 2, "3.50", "outside", true],
   ]);
+});
+
+Deno.test("FPQ's full precision is a claim about the form of its network, which its rivals must miss", () => {
+  const place = { protocol: "paper", bits: null, arm: "fp_form", model: "resnet18_imagenet" } as const;
+  const records = [
+    ...runs(place, [88.1, 88.5]),
+    ...runs({ ...place, model: "resnet18" }, [94.6, 94.9]),
+    ...runs({ ...place, arm: "fp_form_plain" }, [88.9, 89]),
+  ];
+  const results = toleranceResults(fpqPaper, reportSections(fpqPaper, aggregateOf(records)));
+  assert.deepEqual(
+    results.map(({ tolerance: { arm, model, least, most }, place, holds }) => [arm, model, least, most, place, holds]),
+    [
+      ["fp_form", "resnet18_imagenet", 87.72, 89.72, "inside", true],
+      ["fp_form", "resnet18", 87.72, 89.72, "outside", true],
+      ["fp_form_plain", "resnet18_imagenet", 87.72, 89.72, "inside", false], // a rival as good as the claim
+      ["fp_form_plain", "resnet18", 87.72, 89.72, "not run", null],
+    ],
+  );
 });
 
 Deno.test("a control inside its range is missed; runs of another protocol or model are no evidence", () => {

@@ -2,7 +2,7 @@
  * A paper as plain data: its tables, the arms in them, and its published numbers. Planning makes runs of it, reporting
  * compares them with it. Papers are filled in under `benchmarks/<paper>/`.
  */
-import type { ProtocolName, RunSpec } from "../record/spec.ts";
+import { baseOf, type BaseProtocol, type ProtocolName, type RunSpec } from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
 import type { Protocol } from "./protocol.ts";
 
@@ -64,7 +64,7 @@ export interface Table<Row extends ArmTitle = Arm> {
    */
   readonly changes?: TableChanges;
   /** Protocols of its runs, the one of the published numbers first; left out: all, first `paper`. */
-  readonly protocols?: readonly ProtocolName[];
+  readonly protocols?: readonly BaseProtocol[];
   /** True where the paper's models are not known to us, so that no run can be of another one. */
   readonly modelsAreUnknown?: true;
 }
@@ -88,7 +88,7 @@ export function isInTable(
   table: Table<ArmTitle>,
   { protocol, dataset, arm, weightBits, activationBits }: Omit<RowKey, "model"> & { readonly protocol: ProtocolName },
 ): boolean {
-  if (table.protocols?.includes(protocol) === false) return false;
+  if (table.protocols?.includes(baseOf(protocol)) === false) return false;
   if (dataset !== table.dataset || !table.arms.some(({ id }) => id === arm)) return false;
   return weightBits === null ||
     table.bits.some(({ weights, activations }) => weights === weightBits && activations === activationBits);

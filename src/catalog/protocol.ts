@@ -1,4 +1,5 @@
-import type { ProtocolName, RunSpec } from "../record/spec.ts";
+import { InputError } from "../errors.ts";
+import { type BaseProtocol, partsOfProtocol, type ProtocolName, type RunSpec } from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
 import type { TunedOption } from "./paper.ts";
 
@@ -20,4 +21,64 @@ export interface Protocol {
   readonly calibrationExamples: number;
   /** Sentences that are printed under every table of this protocol. */
   readonly deviations: readonly string[];
+}
+
+/**
+ * The protocol with `epochs` for its quantized runs, and everything else of its schedules in proportion.
+ * @throws {InputError} If that is not shorter.
+ */
+export function shortenedProtocol(protocol: Protocol, epochs: number): Protocol {
+  const { name, fullPrecision, quantized, deviations } = protocol, most = quantized.epochs - 1;
+  if (epochs > most) {
+    throw new InputError(
+      `Cannot shorten protocol ${name} to ${epochs} epochs as its quantized runs have ${quantized.epochs}: ` +
+        (most > 0 ? `give --epochs 1 to ${most}, or leave it out` : "leave --epochs out"),
+    );
+  }
+  const long = shortenedRecipe(
+    fullPrecision,
+    Math.max(1, Math.round(fullPrecision.epochs * epochs / quantized.epochs)),
+  );
+  return {
+    ...protocol,
+    name: `${name as BaseProtocol}-${epochs}`,
+    fullPrecision: long,
+    quantized: shortenedRecipe(quantized, epochs),
+    deviations: [
+      `Shortened by --epochs ${epochs}: ${epochs} of ${quantized.epochs} epochs quantized and ${long.epochs} of ` +
+      `${fullPrecision.epochs} in full precision, with warm-up and learning rate in proportion; ramps that a method has of ` +
+      "its own keep their epochs",
+      ...deviations,
+    ],
+  };
+}
+
+function shortenedRecipe(recipe: RunSpec["recipe"], epochs: number): RunSpec["recipe"] {
+  return { ...recipe, epochs, warmupEpochs: recipe.warmupEpochs * epochs / recipe.epochs };
+}
+
+/** The protocol of that name, changed as the name says. */
+export function protocolNamed(protocols: Readonly<Record<BaseProtocol, Protocol>>, name: ProtocolName): Protocol {
+  const { base, epochs } = partsOfProtocol(name);
+  return epochs === null ? protocols[base] : shortenedProtocol(protocols[base], epochs);
+}
+
+/** Deviations by the name of each protocol that is given. */
+export function deviationsOf(
+  protocols: Readonly<Record<BaseProtocol, Protocol>>,
+  names: Iterable<ProtocolName>,
+): Record<string, readonly string[]> {
+  return Object.fromEntries(Array.from(names, (name) => [name, protocolNamed(protocols, name).deviations]));
+}
+
+/** A protocol's name for people: `paper, shortened to 20 epochs`. */
+export function protocolTitle(name: ProtocolName): string {
+  const { base, epochs } = partsOfProtocol(name);
+  return epochs === null ? base : `${base}, shortened to ${epochs} epochs`;
+}
+
+/** Options of `deno task bench` that give the protocol. */
+export function protocolFlags(name: ProtocolName): string {
+  const { base, epochs } = partsOfProtocol(name);
+  return `--protocol ${base}${epochs === null ? "" : ` --epochs ${epochs}`}`;
 }

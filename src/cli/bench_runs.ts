@@ -15,6 +15,7 @@ import { checkOut, logFile } from "../store/store.ts";
 import { findTeachers, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
+import { shortenedProtocol } from "../catalog/protocol.ts";
 import type { BenchOptions } from "./bench.ts";
 import { limitsOf } from "./command_line.ts";
 import { type Estimator, type GridServices, learnEstimates, leaveGrid, runGrid } from "./grid.ts";
@@ -44,10 +45,12 @@ type ChosenOptions = BenchOptions & {
 /** Runs what is not done of the papers' tables and reports it. @returns The exit code: 0 all done, 1 not. */
 export async function runBench(options: ChosenOptions, services: BenchServices): Promise<0 | 1> {
   const { queue, store, dryRun = false } = options, limits = limitsOf(options);
-  const protocol = SUITE.protocols[options.protocol];
+  const whole = SUITE.protocols[options.protocol];
+  const protocol = options.epochs === null ? whole : shortenedProtocol(whole, options.epochs);
   const out = resolve(options.out);
   const engine = await services.resolveEngine(options.engine);
   services.stderr(`${engineLine(engine)}\n`);
+  if (protocol !== whole) services.stderr(`${protocol.deviations[0]}\n`);
   if (options.quantizer !== null) {
     const { quantizerNamed } = await import("../quant/mod.ts"); // tensor code, only where it is asked for
     quantizerNamed(options.quantizer);
@@ -102,7 +105,14 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
     const { benchScreen } = await import("./bench_screen.ts");
     const site = reports.find(({ path }) => /site[\\/]index\.html$/.test(path))?.path ?? null;
     services.paint(
-      benchScreen({ pages, options, args: options.args, outcome, planned: plan.runs.length, site }, services),
+      benchScreen({
+        pages,
+        options: { ...options, protocol: protocol.name },
+        args: options.args,
+        outcome,
+        planned: plan.runs.length,
+        site,
+      }, services),
     );
   } else {
     tellOutcome(outcome, { plan, out, services });

@@ -6,10 +6,11 @@ import { describeRun } from "../plan/plan.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { RunRecord } from "../record/record.ts";
 import { redact } from "../queue/url.ts";
-import type { ProtocolName } from "../record/spec.ts";
+import { baseOf, type ProtocolName } from "../record/spec.ts";
 import { aggregate, keyText } from "../report/judge/aggregate.ts";
 import { type ReportRow, reportSections } from "../report/judge/tables.ts";
 import { bitsTitle } from "../catalog/bits.ts";
+import { protocolTitle } from "../catalog/protocol.ts";
 import { datasetTitle, modelTitle } from "../catalog/titles.ts";
 import { counted, points, signed, verdictTitle } from "../report/labels.ts";
 import { resultsOf } from "../report/read/result.ts";
@@ -20,7 +21,7 @@ import type { Console } from "./console.ts";
 /** Everything that the last screen of a grid shows. */
 export interface ScreenInput {
   readonly pages: readonly Paper<ArmTitle>[];
-  readonly options: Pick<BenchOptions, "paper" | "protocol" | "out">;
+  readonly options: Pick<BenchOptions, "paper" | "out"> & { readonly protocol: ProtocolName };
   /** Arguments of the command, for the one that continues it. */
   readonly args: readonly string[];
   readonly outcome: PoolOutcome;
@@ -72,7 +73,7 @@ export function benchScreen(
   const hidden = blocks.length - shown.length;
   const lines: Piece[][] = [
     [{ text: title, format: "bold" }],
-    [{ text: `Protocol ${options.protocol}, ${done} of ${counted(planned, "run")} done` }],
+    [{ text: `Protocol ${protocolTitle(options.protocol)}, ${done} of ${counted(planned, "run")} done` }],
     ...shown.flatMap((block) => [[], ...block]),
     ...(hidden > 0 ? [[{ text: `${counted(hidden, "more table")} on the page`, format: "dim" as const }]] : []),
     [],
@@ -229,7 +230,7 @@ function nextLines({ options, args, outcome }: ScreenInput, notDone: readonly Ru
     const show = command(["runs", "show", failed.id, ...outFlag]);
     return ["Next: see why, then run those that failed again", show, command(again)];
   }
-  if (protocol === "smoke" && paper !== undefined) {
+  if (baseOf(protocol) === "smoke" && paper !== undefined) {
     const real = ["bench", "--paper", paper, "--protocol", "reduced", "--dry-run", ...outFlag];
     return ["Smoke proves the plumbing only. Next, see what real runs take", command(real)];
   }

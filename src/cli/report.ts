@@ -9,6 +9,8 @@ import { parseMeasurements } from "../report/read/records.ts";
 import { readTextIfThere } from "../store/files.ts";
 import { git } from "../store/git.ts";
 import type { RunRecord } from "../record/record.ts";
+import { baseOf, PROTOCOLS } from "../record/spec.ts";
+import { deviationsOf } from "../catalog/protocol.ts";
 import { choice, commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
 import { collectMeasurements, collectRuns, measurementsFolder, namesIn } from "./report_collect.ts";
@@ -81,7 +83,7 @@ function projectPapers(): Reported {
   return {
     core: SUITE.core,
     pages: SUITE.papers,
-    deviations: Object.fromEntries(Object.values(SUITE.protocols).map(({ name, deviations }) => [name, deviations])),
+    deviations: deviationsOf(SUITE.protocols, PROTOCOLS),
   };
 }
 
@@ -117,11 +119,14 @@ async function reportWith(
   tellLost(pages, records, output);
   const ids = pages.map(({ id }) => id);
   const measurements = readLines(measurementsFolder(folder), parseMeasurements);
-  const files = renderReports({ pages, records, deviations, ...(core ? { core } : {}), measurements, imported }).filter(
-    ({ path }) =>
-      (options.out !== undefined || !path.startsWith("site/")) &&
-      ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
-  );
+  const changed = records.map(({ spec }) => spec.protocol).filter((name) => name !== baseOf(name));
+  const all = { ...deviations, ...deviationsOf(SUITE.protocols, changed) };
+  const files = renderReports({ pages, records, deviations: all, ...(core ? { core } : {}), measurements, imported })
+    .filter(
+      ({ path }) =>
+        (options.out !== undefined || !path.startsWith("site/")) &&
+        ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
+    );
   return options.check ? checkFiles(files, { out, ...output }) : writeFiles(files, { out, ...output });
 }
 

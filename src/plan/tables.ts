@@ -1,7 +1,7 @@
 import type { EngineName } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { orderRuns, type PlannedRun } from "./plan.ts";
-import { canonicalJson, runId } from "../record/spec.ts";
+import { baseOf, canonicalJson, runId } from "../record/spec.ts";
 import { type Bits, formatBits } from "../catalog/bits.ts";
 import { onQuantizer } from "../catalog/moved_arm.ts";
 import type { Arm, Paper, Table } from "../catalog/paper.ts";
@@ -133,9 +133,9 @@ function checkMethods({ methods, papers, suite }: PlanRequest, tables: readonly 
 
 function tablesOf(paper: Paper, { table, protocol }: PlanRequest): readonly Table[] {
   if (table === null) {
-    if (protocol.name === "smoke") return paper.tables.slice(0, 1);
+    if (baseOf(protocol.name) === "smoke") return paper.tables.slice(0, 1);
     return paper.tables.filter(({ dataset, protocols }) =>
-      (protocol.datasets?.includes(dataset) ?? true) && (protocols?.includes(protocol.name) ?? true)
+      (protocol.datasets?.includes(dataset) ?? true) && (protocols?.includes(baseOf(protocol.name)) ?? true)
     );
   }
   const found = paper.tables.filter(({ id }) => id === table);
@@ -152,7 +152,7 @@ function armsOf(paper: Paper, table: Table, request: PlanRequest): readonly Arm[
 
 function ownArms(paper: Paper, { arms }: Table, { methods, protocol, table, suite }: PlanRequest): readonly Arm[] {
   if (methods !== null) return arms.filter(({ id }) => methods.includes(id));
-  if (protocol.name !== "smoke" || table !== null) return arms;
+  if (baseOf(protocol.name) !== "smoke" || table !== null) return arms;
   const { baseline } = suite;
   return arms.filter(({ id }) => [baseline.start?.id, baseline.id, paper.id].includes(id));
 }

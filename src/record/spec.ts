@@ -4,7 +4,37 @@ import { InputError } from "../errors.ts";
 
 /** The protocols: how much of a paper's recipe is run. */
 export const PROTOCOLS = ["smoke", "reduced", "full", "paper"] as const;
-export type ProtocolName = typeof PROTOCOLS[number];
+export type BaseProtocol = typeof PROTOCOLS[number];
+
+/**
+ * A protocol, or one that was changed: `paper-20` is shortened to 20 epochs, `paper-from-0123abcd` starts from an imported
+ * network whose run id begins so. A changed one has cells of its own, as its name is another one.
+ */
+export type ProtocolName =
+  | BaseProtocol
+  | `${BaseProtocol}-${number}`
+  | `${BaseProtocol}-from-${string}`
+  | `${BaseProtocol}-${number}-from-${string}`;
+
+const PROTOCOL_NAME = new RegExp(`^(${PROTOCOLS.join("|")})(?:-([1-9]\\d{0,5}))?(?:-from-([0-9a-f]{8}))?$`);
+
+/** Parts of a protocol's name; null: not changed so. */
+export function partsOfProtocol(
+  name: ProtocolName,
+): { readonly base: BaseProtocol; readonly epochs: number | null; readonly start: string | null } {
+  const [, base, epochs, start] = PROTOCOL_NAME.exec(name)!;
+  return { base: base as BaseProtocol, epochs: epochs === undefined ? null : Number(epochs), start: start ?? null };
+}
+
+/** The protocol that a changed one was made from. */
+export function baseOf(name: ProtocolName): BaseProtocol {
+  return partsOfProtocol(name).base;
+}
+
+const protocolSchema = z.custom<ProtocolName>(
+  (value) => typeof value === "string" && PROTOCOL_NAME.test(value),
+  `must be one of ${PROTOCOLS.join(", ")}, or a changed one such as paper-20`,
+);
 
 const count = z.int().nonnegative();
 
@@ -31,7 +61,7 @@ export function isRunId(text: string): boolean {
  */
 export const runSpecSchema = z.strictObject({
   schema: z.literal(1),
-  protocol: z.enum(PROTOCOLS),
+  protocol: protocolSchema,
   /** Row of a table: one label for one method with its options, such as `lsq` or `fpq`. */
   arm: nameSchema,
   method: z.strictObject({

@@ -255,7 +255,10 @@ Deno.test("report --diff names the cells that moved since a commit, and refuses 
     const records = writeRecords(folder, [record(), record({ arm: "good", top1Percent: 81 })]);
     const outside = await run("--diff", "HEAD", "--records", records);
     assert.equal(outside.code, 2);
-    assert.match(outside.stderr, /^Cannot compare with HEAD as .*records is no folder of a git checkout \(fatal: not a git repository /);
+    assert.match(
+      outside.stderr,
+      /^Cannot compare with HEAD as .*records is no folder of a git checkout \(fatal: not a git repository /,
+    );
     git("init", "--quiet");
     git("add", ".");
     git("-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "first");

@@ -6,7 +6,7 @@ import { knownModels, planCells, type PlanRequest, planRuns } from "../../src/pl
 import { modelFor } from "../../src/catalog/paper.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { runId } from "../../src/record/spec.ts";
-import type { ProtocolName, RunSpec } from "../../src/record/spec.ts";
+import type { BaseProtocol, RunSpec } from "../../src/record/spec.ts";
 
 /** All of protocol paper. */
 const REQUEST: PlanRequest = {
@@ -21,7 +21,7 @@ const REQUEST: PlanRequest = {
   seeds: null,
 };
 
-function plan(papers: readonly string[], protocol: ProtocolName, overrides: Partial<PlanRequest> = {}): RunSpec[] {
+function plan(papers: readonly string[], protocol: BaseProtocol, overrides: Partial<PlanRequest> = {}): RunSpec[] {
   const wanted = PAPERS.filter(({ id }) => papers.includes(id));
   return planRuns({ ...REQUEST, papers: wanted, protocol: PROTOCOL_DEFINITIONS[protocol], ...overrides })
     .map(({ spec }) => spec);

@@ -32,6 +32,8 @@ export interface Arm {
   readonly tuned?: TunedOption;
   /** Share of the training images whose label is used; left out: all. */
   readonly labelledFraction?: number;
+  /** True: run only where `start` is an imported network. Left out: whatever it starts from. */
+  readonly needsImport?: true;
   /** Values in place of those of the protocol's recipe; left out: none. */
   readonly recipe?: Partial<Omit<RunSpec["recipe"], "version">>;
 }
@@ -88,7 +90,7 @@ export function isInTable(
   table: Table<ArmTitle>,
   { protocol, dataset, arm, weightBits, activationBits }: Omit<RowKey, "model"> & { readonly protocol: ProtocolName },
 ): boolean {
-  if (table.protocols?.includes(baseOf(protocol)) === false) return false;
+  if (table.protocols?.includes(baseOf(protocol) as BaseProtocol) === false) return false;
   if (dataset !== table.dataset || !table.arms.some(({ id }) => id === arm)) return false;
   return weightBits === null ||
     table.bits.some(({ weights, activations }) => weights === weightBits && activations === activationBits);
@@ -181,6 +183,8 @@ export interface Tolerance extends Pick<RowKey, "dataset" | "model" | "arm"> {
   /** Null: no bound. */
   readonly least: number | null;
   readonly most: number;
+  /** True: of runs that started from an imported network. Left out: of those of the protocol itself. */
+  readonly fromImport?: true;
   /** False: a control, which must fall outside, or the tolerance could not fail. */
   readonly inside: boolean;
   /** Where the range comes from. */

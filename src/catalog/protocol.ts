@@ -1,5 +1,5 @@
 import { InputError } from "../errors.ts";
-import { type BaseProtocol, partsOfProtocol, type ProtocolName, type RunSpec } from "../record/spec.ts";
+import { type BaseProtocol, IMPORTED, partsOfProtocol, type ProtocolName, type RunSpec } from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
 import type { TunedOption } from "./paper.ts";
 
@@ -59,8 +59,19 @@ function shortenedRecipe(recipe: RunSpec["recipe"], epochs: number): RunSpec["re
 
 /** The protocol of that name, changed as the name says. */
 export function protocolNamed(protocols: Readonly<Record<BaseProtocol, Protocol>>, name: ProtocolName): Protocol {
-  const { base, epochs } = partsOfProtocol(name);
-  return epochs === null ? protocols[base] : shortenedProtocol(protocols[base], epochs);
+  const { base, epochs, start } = partsOfProtocol(name);
+  if (base === IMPORTED) throw new RangeError(`Cannot plan protocol ${base} as nothing is trained in it`);
+  const protocol = epochs === null ? protocols[base] : shortenedProtocol(protocols[base], epochs);
+  if (start === null) return protocol;
+  return {
+    ...protocol,
+    name,
+    deviations: [
+      `Quantized runs start from the imported network of run ${start}, which is the same for every seed, in place of full ` +
+      "precision of this protocol",
+      ...protocol.deviations,
+    ],
+  };
 }
 
 /** Deviations by the name of each protocol that is given. */
@@ -73,12 +84,19 @@ export function deviationsOf(
 
 /** A protocol's name for people: `paper, shortened to 20 epochs`. */
 export function protocolTitle(name: ProtocolName): string {
-  const { base, epochs } = partsOfProtocol(name);
-  return epochs === null ? base : `${base}, shortened to ${epochs} epochs`;
+  const { base, epochs, start } = partsOfProtocol(name);
+  const length = epochs === null ? "" : `, shortened to ${epochs} epochs`;
+  return base + length + (start === null ? "" : `, from imported network ${start}`);
+}
+
+/** The protocol's name for runs that start from the imported network `id`. */
+export function startedProtocol(name: ProtocolName, id: string): ProtocolName {
+  return `${name as BaseProtocol}-from-${id.slice(0, 8)}`;
 }
 
 /** Options of `deno task bench` that give the protocol. */
 export function protocolFlags(name: ProtocolName): string {
-  const { base, epochs } = partsOfProtocol(name);
-  return `--protocol ${base}${epochs === null ? "" : ` --epochs ${epochs}`}`;
+  const { base, epochs, start } = partsOfProtocol(name);
+  const length = epochs === null ? "" : ` --epochs ${epochs}`;
+  return `--protocol ${base}${length}${start === null ? "" : " --teachers DIR"}`;
 }

@@ -8,14 +8,14 @@ import { planResources } from "../plan/resources.ts";
 import { planCells, planRuns } from "../plan/tables.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
-import type { RunSpec } from "../record/spec.ts";
+import { IMPORTED, partsOfProtocol, type ProtocolName, type RunSpec } from "../record/spec.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
 import { writeFileAtomic } from "../store/files.ts";
 import { checkOut, logFile } from "../store/store.ts";
-import { findTeachers, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
+import { findTeachers, importedNetworks, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
-import { shortenedProtocol } from "../catalog/protocol.ts";
+import { deviationsOf, protocolNamed, shortenedProtocol } from "../catalog/protocol.ts";
 import type { BenchOptions } from "./bench.ts";
 import { limitsOf } from "./command_line.ts";
 import { type Estimator, type GridServices, learnEstimates, leaveGrid, runGrid } from "./grid.ts";
@@ -56,8 +56,12 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
     quantizerNamed(options.quantizer);
   }
   const suite = { ...SUITE, papers: services.papers };
-  const request = { ...options, suite, protocol, engine };
-  const runs = planRuns(request);
+  const imported = options.teachers === null ? null : importedNetworks(resolve(options.teachers));
+  const request = { ...options, suite, protocol, engine, ...(imported === null ? {} : { imported }) };
+  const runs = planRuns(request), shown = [...protocolsOf(runs)].at(-1) ?? protocol.name;
+  if (partsOfProtocol(shown).start !== null) {
+    services.stderr(`${protocolNamed(suite.protocols, shown).deviations[0]}\n`);
+  }
   const child = dryRun || queue !== null ? [] : await services.command({ out, engine }); // before anything is written
   const artefacts = await fetchRecords(runs, { out, store });
   const teachers = options.teachers === null ? null : await findTeachers(resolve(options.teachers), runs);
@@ -96,7 +100,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
     ? await services.renderReports({
       pages,
       records: outcome.records,
-      deviations: { [protocol.name]: protocol.deviations },
+      deviations: deviationsOf(suite.protocols, protocolsOf(runs)),
     })
     : [];
   const reports = files.map(({ path, text }) => ({ path: join(out, "reports", path), text }));
@@ -107,7 +111,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
     services.paint(
       benchScreen({
         pages,
-        options: { ...options, protocol: protocol.name },
+        options: { ...options, protocol: shown },
         args: options.args,
         outcome,
         planned: plan.runs.length,
@@ -119,6 +123,11 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
     tellReports(reports, { options, outcome, engine, out, services });
   }
   return !stopped && outcome.records.every(({ status }) => status === "done") ? 0 : 1;
+}
+
+/** The protocols of a plan: its own, and that of runs from an imported network. */
+function protocolsOf(runs: readonly PlannedRun[]): Set<ProtocolName> {
+  return new Set(runs.map(({ spec }) => spec.protocol).filter((name) => name !== IMPORTED));
 }
 
 /** Copies the records that a bucket has into the folder. */

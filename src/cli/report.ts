@@ -9,7 +9,7 @@ import { parseMeasurements } from "../report/read/records.ts";
 import { readTextIfThere } from "../store/files.ts";
 import { git } from "../store/git.ts";
 import type { RunRecord } from "../record/record.ts";
-import { baseOf, PROTOCOLS } from "../record/spec.ts";
+import { baseOf, IMPORTED, PROTOCOLS } from "../record/spec.ts";
 import { deviationsOf } from "../catalog/protocol.ts";
 import { choice, commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
@@ -119,7 +119,7 @@ async function reportWith(
   tellLost(pages, records, output);
   const ids = pages.map(({ id }) => id);
   const measurements = readLines(measurementsFolder(folder), parseMeasurements);
-  const changed = records.map(({ spec }) => spec.protocol).filter((name) => name !== baseOf(name));
+  const changed = records.map(({ spec }) => spec.protocol).filter((name) => name !== baseOf(name) && name !== IMPORTED);
   const all = { ...deviations, ...deviationsOf(SUITE.protocols, changed) };
   const files = renderReports({ pages, records, deviations: all, ...(core ? { core } : {}), measurements, imported })
     .filter(

@@ -1,11 +1,12 @@
 import type { EngineName } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { orderRuns, type PlannedRun } from "./plan.ts";
-import { baseOf, canonicalJson, runId } from "../record/spec.ts";
+import { baseOf, type BaseProtocol, canonicalJson, runId } from "../record/spec.ts";
 import { type Bits, formatBits } from "../catalog/bits.ts";
 import { onQuantizer } from "../catalog/moved_arm.ts";
 import type { Arm, Paper, Table } from "../catalog/paper.ts";
 import type { Protocol } from "../catalog/protocol.ts";
+import type { RunSpec } from "../record/spec.ts";
 import type { Suite } from "../catalog/suite.ts";
 import { type GridSpec, gridSpecs } from "./grid_specs.ts";
 
@@ -24,6 +25,8 @@ export interface PlanRequest {
   readonly seeds: readonly number[] | null;
   /** Takes the place of every quantized arm's own. */
   readonly quantizer?: string | null;
+  /** Imported network that takes the place of full precision of a model on a data set; null: none. Left out: none at all. */
+  readonly imported?: (place: Pick<RunSpec, "model"> & { readonly dataset: string }) => RunSpec | null;
 }
 
 /** One cell of a table, with its runs: one a seed. */
@@ -135,7 +138,8 @@ function tablesOf(paper: Paper, { table, protocol }: PlanRequest): readonly Tabl
   if (table === null) {
     if (baseOf(protocol.name) === "smoke") return paper.tables.slice(0, 1);
     return paper.tables.filter(({ dataset, protocols }) =>
-      (protocol.datasets?.includes(dataset) ?? true) && (protocols?.includes(baseOf(protocol.name)) ?? true)
+      (protocol.datasets?.includes(dataset) ?? true) &&
+      (protocols?.includes(baseOf(protocol.name) as BaseProtocol) ?? true)
     );
   }
   const found = paper.tables.filter(({ id }) => id === table);
@@ -167,7 +171,7 @@ function bitsOf(table: Table, { bits, protocol }: PlanRequest): readonly Bits[] 
 }
 
 function tableRuns(paper: Paper, table: Table, request: PlanRequest): PlacedSpec[] {
-  const { protocol, engine } = request;
+  const { protocol, engine, imported, suite } = request;
   const specs = gridSpecs({
     ...table,
     models: request.models ?? protocol.models ?? table.models,
@@ -176,6 +180,7 @@ function tableRuns(paper: Paper, table: Table, request: PlanRequest): PlacedSpec
     seeds: request.seeds ?? protocol.seeds,
     protocol,
     engine,
+    taken: { arm: suite.baseline.start?.id ?? null, network: imported ?? (() => null) },
   });
   return specs.map((item) => ({ ...item, paper, table }));
 }

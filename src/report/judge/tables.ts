@@ -116,7 +116,7 @@ function tableRows(page: Paper<ArmTitle>, table: Table<ArmTitle>, { protocol, ce
     published: publishedByKey.get(text(key)) ?? null,
     modelIsPapers: table.modelsAreUnknown ? null : models.has(key.model),
   }));
-  return scoredRows(inputs, { byKey, ownFp: teachers(cells) });
+  return scoredRows(inputs, { byKey, ownFp: teachers([...byKey.values()]) });
 }
 
 /** The protocol that the published numbers of a table are compared with. */

@@ -21,7 +21,7 @@ function unknownCell(cell: Pick<PublishedCell, "model" | "arm" | "weightBits" | 
   };
 }
 
-/** What the paper must have of `cr-main`, unknown: full precision, LSQ and CR. The two control arms are ours. */
+/** Cells that the paper must have of `cr-main`, all unknown: full precision, LSQ and CR. The two control arms are ours. */
 export const PUBLISHED: readonly PublishedCell[] = ["resnet18", "mobilenetv2"].flatMap((model) => [
   unknownCell({ model, arm: "fp", weightBits: null, activationBits: null }),
   ...CR_BITS.flatMap(({ weights, activations }) =>

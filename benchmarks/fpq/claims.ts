@@ -1,4 +1,4 @@
-/** What FPQ, arXiv:2503.11159v1, claims, in a form that runs can test. Sizes are computed from the published cells. */
+/** Claims of FPQ, arXiv:2503.11159v1, in a form that runs can test. Sizes are computed from the published cells. */
 import { bitsTitle, W2A2, W2A4, W4A4 } from "../../src/catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../../src/catalog/titles.ts";
 import type { Claim, PublishedCell } from "../../src/catalog/paper.ts";
@@ -32,7 +32,7 @@ function published(arm: string, place: Place): PublishedCell {
   return cell;
 }
 
-/** The difference of two published cells as a claim: above, or below where the tables have it so. */
+/** Makes a claim of the difference of two published cells: above, or below where the tables have it so. */
 function comparison([arm, baseline]: readonly [string, string], place: Place): Claim {
   const own = published(arm, place), other = published(baseline, place);
   // both have two decimals: so has their difference

@@ -8,7 +8,7 @@ const ARXIV = "arXiv:2503.11159v1";
 
 const CIFAR_MODELS = ["resnet18", "resnet50", "mobilenetv1", "mobilenetv2"] as const;
 
-/** Arm, weight bits, activation bits, then one number a model. */
+/** Arm, weight bits, activation bits, then one number per model. */
 type Row = readonly [arm: string, weightBits: number | null, activationBits: number | null, ...numbers: number[]];
 
 interface Layout {

@@ -15,7 +15,7 @@ const UNKNOWN = {
 const BITS_PLACE = { table: "mec-bits", model: "resnet18" } as const;
 
 /**
- * What the paper must have of `mec-bits`, unknown: full precision, LSQ and MEC-Quant. ResNet-18 stands for its networks,
+ * Cells that the paper must have of `mec-bits`, all unknown: full precision, LSQ and MEC-Quant. ResNet-18 stands for its networks,
  * which are unknown too. `mec-ablation` takes our reconstruction apart: no cell of it is the paper's.
  */
 export const PUBLISHED: readonly PublishedCell[] = [

@@ -15,7 +15,7 @@ async function measure(options: PeerOptions): Promise<number> {
   const { CPU_VARIABLES, gpuVariables, measureCase, runProcesses } = await import("./measure.ts");
   const { peerJson, peerName, peerPage } = await import("./page.ts");
   const { allowedProcessors, othersBusy, processorTicks } = await import("./processes.ts");
-  const { canPin, findPython, obstacles } = await import("./python.ts");
+  const { canPin, findPython, obstacles } = await import("./processes.ts");
   const { SIDES } = await import("./measurement.ts");
   const { summarise } = await import("./result.ts");
   const { GPU_MODELS, PEER_MODELS, RECIPE, RULE } = await import("./steps.ts");

@@ -2,11 +2,18 @@
 import { type Block, type Column, heading, paragraph } from "../../src/report/pages/blocks.ts";
 import { counted } from "../../src/report/labels.ts";
 import { toMarkdown } from "../../src/report/render/markdown.ts";
-import type { PeerMeasurement, SideName } from "./measurement.ts";
-import { CORE_SHARE, type PeerRow, type Range, summarise } from "./result.ts";
-import { COST_TARGET, type CostRow, methodCosts } from "./cost.ts";
-import { FLIP_LIMIT, LOSS_TOLERANCE } from "./losses.ts";
-import { ARMS } from "./steps.ts";
+import type { PeerMeasurement, Side, SideName } from "./measurement.ts";
+import {
+  CORE_SHARE,
+  FLIP_LIMIT,
+  LOSS_TOLERANCE,
+  median,
+  type PeerRow,
+  type Range,
+  range,
+  summarise,
+} from "./result.ts";
+import { type Arm, ARMS, BASE_ARM, METHOD_ARMS } from "./steps.ts";
 
 const SIDE_TITLES: Readonly<Record<SideName, string>> = {
   requant: "Requant",
@@ -216,4 +223,59 @@ export function peerPage(measurement: PeerMeasurement): string {
 export function peerJson(measurement: PeerMeasurement): string {
   const follows = { summary: summarise(measurement), costs: methodCosts(measurement) };
   return `${JSON.stringify({ ...measurement, ...follows }, null, 2)}\n`;
+}
+
+/** The most that a method's step may take of what the LSQ step and the method's extra forward passes take together. */
+export const COST_TARGET = 1.15;
+
+/** A method's step on one side; ratios of processor time (on a GPU: of time by the clock), with the lowest and the highest round. */
+export interface CostRow {
+  readonly model: string;
+  readonly arm: Arm;
+  readonly side: SideName;
+  /** Over the side's own LSQ step of the same round; null: that was not measured. */
+  readonly overLsq: number | null;
+  readonly overLsqRange: Range | null;
+  /** Over the LSQ step and the method's extra forward passes, all measured in one process; null but for Requant. */
+  readonly overParts: number | null;
+  readonly overPartsRange: Range | null;
+}
+
+type Cases = Pick<PeerMeasurement, "cases" | "environment">;
+
+/** Time of a step, all processes of a round together. */
+function perRound(side: Side, kind: "seconds" | "cpuSeconds"): number[] {
+  return side.rounds.map((samples) => samples.reduce((sum, sample) => sum + sample[kind], 0));
+}
+
+function summary(ratios: readonly number[]): [number | null, Range | null] {
+  return ratios.length === 0 ? [null, null] : [median(ratios), range(ratios)];
+}
+
+function overLsq(side: Side, { cases, environment }: Cases, model: string): number[] {
+  const kind = environment.gpu === undefined ? "cpuSeconds" : "seconds";
+  const base = cases.find((other) => other.model === model && other.arm === BASE_ARM)?.sides
+    .find(({ name }) => name === side.name);
+  const seconds = base ? perRound(base, kind) : [];
+  return perRound(side, kind).slice(0, seconds.length).map((step, round) => step / seconds[round]!);
+}
+
+/** A row for every side that ran a method's step. */
+export function methodCosts(measurement: Cases): CostRow[] {
+  return measurement.cases.filter(({ arm }) => METHOD_ARMS.includes(arm)).flatMap(({ model, arm, sides }) =>
+    sides.filter(({ rounds }) => rounds.length > 0).map((side) => {
+      const [lsq, lsqRange] = summary(overLsq(side, measurement, model));
+      const parts = side.rounds.flat().flatMap(({ parts }) => parts ? [parts.step / (parts.lsq + parts.passes)] : []);
+      const [all, allRange] = summary(parts);
+      return {
+        model,
+        arm,
+        side: side.name,
+        overLsq: lsq,
+        overLsqRange: lsqRange,
+        overParts: all,
+        overPartsRange: allRange,
+      };
+    })
+  );
 }

@@ -22,8 +22,9 @@ function lines(): string[] {
     MODELS.flatMap((model, modelIndex) =>
       BITS.flatMap((bits, bitsIndex) =>
         SEEDS.map((seed) => {
-          const top1Percent = 90 - bitsIndex + modelIndex / 10 + armIndex / 20 + ((seed * 7 + armIndex * 3) % 5) / 10;
-          return JSON.stringify(record({ arm, model, bits, seed, top1Percent, epochs: 10 }));
+          const hundredths = 9000 - 100 * bitsIndex + 10 * modelIndex + 5 * armIndex +
+            10 * ((seed * 7 + armIndex * 3) % 5);
+          return JSON.stringify(record({ arm, model, bits, seed, top1Percent: hundredths / 100, epochs: 10 }));
         })
       )
     )

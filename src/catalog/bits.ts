@@ -8,12 +8,12 @@ export const W4A4: Bits = { weights: 4, activations: 4 };
 export const W2A4: Bits = { weights: 2, activations: 4 };
 export const W2A2: Bits = { weights: 2, activations: 2 };
 
-/** Bits as people write them: `W2A4`. */
+/** Writes bits as people do: `W2A4`. */
 export function formatBits(bits: Bits): string {
   return `W${bits.weights}A${bits.activations}`;
 }
 
-/** Bits of a cell or a run: `FP` or `W2A4`. */
+/** Writes the bits of a cell or a run: `FP` or `W2A4`. */
 export function bitsTitle({ weightBits, activationBits }: {
   readonly weightBits: number | null;
   readonly activationBits: number | null;

@@ -10,6 +10,7 @@ export type SignedTensor = "weight" | "signedActivation";
  */
 const LEAST_BITS: Readonly<Record<string, Readonly<Record<SignedTensor, number>>>> = {
   lsq: { weight: 2, signedActivation: 2 },
+  lsq_unscaled: { weight: 2, signedActivation: 2 },
   lsq_asymmetric: { weight: 2, signedActivation: 2 },
   lsq_plus: { weight: 2, signedActivation: 1 },
   lsq_plus_range: { weight: 2, signedActivation: 1 },

@@ -8,7 +8,7 @@ const MARK = "@";
 /** Id in place of the baseline's, once it is moved: `qat@dorefa` is plain training on DoReFa. */
 const PLAIN = "qat";
 
-/** All of an arm that its runs depend on, but its name and quantizer. */
+/** Joins all of an arm that its runs depend on, but its name and quantizer. */
 function substance({ method, start, tuned, labelledFraction: fraction, recipe }: Arm): string {
   const rest = { tuned: tuned ?? null, fraction: fraction ?? null, recipe: recipe ?? null };
   return canonicalJson({ method, start: start?.id ?? null, ...rest });
@@ -35,7 +35,7 @@ export function onQuantizer(
   };
 }
 
-/** Parts of the id of a moved arm: the id of the arm that was moved, and the quantizer. Null: no such id. */
+/** Splits the id of a moved arm into the arm that was moved and the quantizer. Null: no such id. */
 export function movedFrom(id: string, baseline: string): { readonly base: string; readonly quantizer: string } | null {
   const [base, quantizer] = id.split(MARK);
   return base && quantizer ? { base: base === PLAIN ? baseline : base, quantizer } : null;

@@ -4,10 +4,7 @@
  */
 import { baseOf, type BaseProtocol, type ProtocolName, type RunSpec } from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
-import type { Protocol } from "./protocol.ts";
-
-/** Options that `deno task dev:tune` chooses: FPQ's weight of CSD, CR's of the consistency, MEC's of the coding length. */
-export type TunedOption = "csdWeight" | "weight" | "beta";
+import type { Protocol, TunedOption } from "./protocol.ts";
 
 /** A row of a table: one method with its options, on one quantizer. Its id is the `arm` of its runs. */
 export interface Arm {
@@ -112,7 +109,7 @@ export interface PublishedCell {
   readonly top1Percent: number | null;
   /** Place where it was read: `arXiv:2503.11159v1, Table 4`. */
   readonly source: string;
-  /** Why it is unknown; null when it is known. */
+  /** Reason why it is unknown; null: it is known. */
   readonly reason: string | null;
 }
 
@@ -169,7 +166,7 @@ export interface Claim {
   readonly bits: readonly Bits[];
   /** Published number of the arm less that of the baseline; null: the paper gives the direction alone. */
   readonly published: number | null;
-  /** What the paper leaves open, so that no run can be its like; null: nothing. */
+  /** Facts that the paper leaves open, so that no run can equal it; null: none. */
   readonly open: string | null;
 }
 
@@ -187,7 +184,7 @@ export interface Tolerance extends Pick<RowKey, "dataset" | "model" | "arm"> {
   readonly fromImport?: true;
   /** False: a control, which must fall outside, or the tolerance could not fail. */
   readonly inside: boolean;
-  /** Where the range comes from. */
+  /** Source of the range. */
   readonly source: string;
 }
 
@@ -209,8 +206,8 @@ export interface Paper<Row extends ArmTitle = Arm> {
   readonly claims?: readonly Claim[];
   /** Left out: none. */
   readonly tolerances?: readonly Tolerance[];
-  /** What the paper does not say and what we took, numbered for print. */
+  /** Choices of ours where the paper says nothing, numbered for print. */
   readonly assumptions: readonly string[];
-  /** Where we knowingly differ from what the paper says. */
+  /** Differences to the paper that we know of. */
   readonly deviations: readonly string[];
 }

@@ -13,7 +13,7 @@ export interface CoreTable {
   readonly arms: readonly ArmTitle[];
   /** The table's parts, in their order. */
   readonly bits: readonly Bits[];
-  /** What a reader must know of its columns and rows, a sentence each. */
+  /** Facts that a reader needs about its columns and rows, one sentence each. */
   readonly notes: readonly string[];
 }
 

@@ -23,12 +23,12 @@ const DATASET_TITLES: Readonly<Record<string, string>> = {
   synthetic: "Synthetic",
 };
 
-/** Name of a model for people; an unknown id is its own title. */
+/** Names a model for people; an unknown id is its own title. */
 export function modelTitle(id: string): string {
   return Object.hasOwn(MODEL_TITLES, id) ? MODEL_TITLES[id]! : id;
 }
 
-/** Name of a data set for people; an unknown id, such as a folder's, is its own title. */
+/** Names a data set for people; an unknown id, such as a folder's, is its own title. */
 export function datasetTitle(id: string): string {
   return Object.hasOwn(DATASET_TITLES, id) ? DATASET_TITLES[id]! : id;
 }

@@ -3,7 +3,6 @@ import { InputError } from "../errors.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { makeFolder } from "../store/files.ts";
-import { openLocks } from "../store/locks.ts";
 import {
   checkpointFile,
   openRun,
@@ -13,6 +12,7 @@ import {
   runIds,
   writeRecord,
 } from "../store/store.ts";
+import { openLocks } from "../store/locks.ts";
 import { type Checkpoint, networkOf, writeCheckpoint } from "./checkpoint.ts";
 import { openNetwork } from "./open_network.ts";
 

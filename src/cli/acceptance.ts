@@ -5,7 +5,9 @@
  * tables too, so whoever has those has these. About an hour and a half of one core with engine tensorflow.
  */
 import type { EngineName } from "../engine/types.ts";
-import { type RunRecord, startedFrom } from "../record/record.ts";
+import type { RunRecord } from "../record/record.ts";
+import { startedFrom } from "../report/judge/pairs.ts";
+import { isFinished, resultsOf } from "../report/read/result.ts";
 import { runId, type RunSpec } from "../record/spec.ts";
 import { FP, LSQ } from "../../benchmarks/arms.ts";
 import { gridSpecs } from "../plan/grid_specs.ts";
@@ -50,12 +52,11 @@ export interface AcceptanceRow {
 
 /** The targets beside what the records say; records of other runs are passed over. */
 export function acceptanceRows(records: readonly RunRecord[], engine: EngineName): AcceptanceRow[] {
-  const [teacher, ...students] = acceptanceSpecs(engine).map((spec) =>
-    records.find(({ id, status }) => id === runId(spec) && status === "done")
-  );
+  const results = resultsOf(records).filter(isFinished);
+  const [teacher, ...students] = acceptanceSpecs(engine).map((spec) => results.find(({ id }) => id === runId(spec)));
   // a student of another training of the teacher lost nothing of this one's accuracy
   const own = students.map((student) => student && teacher && startedFrom(student, teacher) ? student : undefined);
-  const [full = null, ...rest] = [teacher, ...own].map((record) => record?.metrics?.["top1Percent"] ?? null);
+  const [full = null, ...rest] = [teacher, ...own].map((result) => result?.top1 ?? null);
   const holds = (value: number | null, test: (value: number) => boolean) => value === null ? null : test(value);
   return [
     {

@@ -1,11 +1,14 @@
 import { InputError } from "../errors.ts";
 import type { EngineChoice } from "../engine/types.ts";
-import { PAPERS } from "../../benchmarks/mod.ts";
+import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
 import { type BucketAddress, parseStoreUrl } from "../queue/store_url.ts";
 import { parseQueueUrl, type QueueAddress } from "../queue/url.ts";
 import { type BaseProtocol, PROTOCOLS } from "../record/spec.ts";
-import type { Bits } from "../catalog/bits.ts";
+import { type Bits, formatBits } from "../catalog/bits.ts";
 import type { Paper } from "../catalog/paper.ts";
+import type { Suite } from "../catalog/suite.ts";
+import { datasetTitle, modelTitle } from "../catalog/titles.ts";
+import { counted } from "../report/labels.ts";
 import type { BenchServices } from "./bench_runs.ts";
 import {
   choice,
@@ -60,6 +63,8 @@ export interface BenchOptions extends LimitValues {
 }
 
 const ALL_PAPERS = "all";
+/** Columns of `--list`. */
+const WIDTH = 80;
 /** Folder of the full-precision networks that the project's own evidence started from. */
 const COMMITTED_TEACHERS = "reports/teachers";
 
@@ -140,8 +145,10 @@ export async function bench(
         return void line.outputHelp();
       }
       if (options.list) {
-        const { listText } = await import("./bench_list.ts");
-        return services.stdout(await listText(papers));
+        const { QUANTIZERS } = await import("../quant/mod.ts");
+        const { knownModels } = await import("../plan/tables.ts");
+        const suite = { ...SUITE, papers };
+        return services.stdout(listText(suite, { models: knownModels(suite), quantizers: QUANTIZERS }));
       }
       const chosen = papersOf(options, papers);
       const { benchServices } = await import("./services.ts");
@@ -179,4 +186,53 @@ function parseSeed(text: string): number {
   const seed = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(seed)) return seed;
   throw new InputError(`Cannot use seed "${text}" as seeds must be whole numbers from 0: write them such as 0,1,2`);
+}
+
+/** Lists every name that `bench` takes, in columns. */
+function listText(
+  { papers, protocols }: Suite,
+  { models, quantizers }: { models: readonly string[]; quantizers: readonly { readonly name: string }[] },
+): string {
+  const tables = papers.flatMap((paper) => paper.tables.map((table) => ({ paper, table })));
+  const arms = new Map(
+    papers.flatMap((paper) => paper.tables.flatMap((table) => table.arms)).map((arm) => [arm.id, arm]),
+  );
+  return [
+    section("Papers, --paper", papers.map(({ id, title }) => [id, title])),
+    section(
+      "Tables, --table with --paper",
+      tables.map(({ paper, table: { id, dataset, bits, arms } }) => [
+        paper.id,
+        id,
+        datasetTitle(dataset),
+        counted(arms.length, "method"),
+        bits.map(formatBits).join(" "),
+      ]),
+    ),
+    section(
+      "Protocols, --protocol",
+      Object.values(protocols).map(({ name, models, seeds, fullPrecision, quantized }) => [
+        name,
+        `${fullPrecision.epochs} + ${quantized.epochs} epochs`,
+        counted(seeds.length, "seed"),
+        models?.map(modelTitle).join(", ") ?? "the paper's models",
+      ]),
+    ),
+    section("Models, --models", models.map((id) => [id, modelTitle(id)])),
+    section("Quantizers, --quantizer", filled(quantizers.map(({ name }) => name))),
+    section("Methods, --methods: rows of the tables", [...arms.values()].map(({ id, title }) => [id, title])),
+  ].join("\n");
+}
+
+/** Writes rows below a title, with columns of equal width; the last one is cut at the edge of the screen. */
+function section(title: string, rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
+  const lines = rows.map((row) => `  ${row.map((text, i) => text.padEnd(widths[i]!)).join("  ")}`.trimEnd());
+  return [title, ...lines.map((line) => line.length > WIDTH ? `${line.slice(0, WIDTH - 1)}…` : line), ""].join("\n");
+}
+
+/** Puts names side by side, as many as fit. */
+function filled(names: readonly string[]): string[][] {
+  const width = Math.max(...names.map((name) => name.length)) + 2, perRow = Math.floor((WIDTH - 2) / width);
+  return Array.from({ length: Math.ceil(names.length / perRow) }, (_, i) => names.slice(i * perRow, (i + 1) * perRow));
 }

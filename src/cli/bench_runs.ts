@@ -2,23 +2,24 @@ import { join, resolve } from "node:path";
 import type { EngineChoice, EngineName } from "../engine/types.ts";
 import { jobsThatFit } from "../plan/estimate.ts";
 import { askedOnce, requireFit } from "../plan/fit.ts";
-import { describeRun, type PlannedRun, type PlanState, statePlan } from "../plan/plan.ts";
+import { type PlanState, statePlan } from "../plan/plan.ts";
 import { reportedPapers } from "../plan/reported_papers.ts";
 import { planResources } from "../plan/resources.ts";
 import { planCells, planRuns } from "../plan/tables.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
-import { IMPORTED, partsOfProtocol, type ProtocolName, type RunSpec } from "../record/spec.ts";
+import { IMPORTED, partsOfProtocol, type PlannedRun, type ProtocolName, type RunSpec } from "../record/spec.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
 import { writeFileAtomic } from "../store/files.ts";
-import { checkOut, logFile } from "../store/store.ts";
+import { checkOut } from "../store/store.ts";
 import { findTeachers, importedNetworks, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
 import { deviationsOf, protocolNamed, shortenedProtocol } from "../catalog/protocol.ts";
 import type { BenchOptions } from "./bench.ts";
+import { benchScreen } from "./bench_screen.ts";
 import { limitsOf } from "./command_line.ts";
-import { type Estimator, type GridServices, learnEstimates, leaveGrid, runGrid } from "./grid.ts";
+import { type Estimator, type GridServices, learnEstimates, leaveGrid, requireSpace, runGrid } from "./grid.ts";
 import { describeTeacher, planDocument, planText } from "./plan_text.ts";
 
 /** Services of this machine that the command needs. */
@@ -76,7 +77,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const sizesOf = askedOnce(services.datasetSizes);
   requireFit(plan.todo, sizesOf);
   if (teachers !== null) tellTeachers(plan, teachers, { options, services });
-  const estimate = await learnEstimates(plan, { out, sizesOf, services });
+  const estimate = await learnEstimates(plan, { out, engine, sizesOf, services });
   const alone = options.jobs === null && engine === "tensorflow" && await services.gpuExpected?.();
   if (alone) services.stderr("One run at once, as a run takes the GPU as a whole\n");
   const jobs = alone ? 1 : jobsOf(plan, { options, estimate, services });
@@ -105,23 +106,19 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
     : [];
   const reports = files.map(({ path, text }) => ({ path: join(out, "reports", path), text }));
   for (const { path, text } of reports) writeFileAtomic(path, text);
-  if (services.screen !== null && !options.print && !options.json) {
-    const { benchScreen } = await import("./bench_screen.ts");
-    const site = reports.find(({ path }) => /site[\\/]index\.html$/.test(path))?.path ?? null;
-    services.paint(
-      benchScreen({
-        pages,
-        options: { ...options, protocol: shown },
-        args: options.args,
-        outcome,
-        planned: plan.runs.length,
-        site,
-      }, services),
-    );
-  } else {
-    tellOutcome(outcome, { plan, out, services });
-    tellReports(reports, { options, outcome, engine, out, services });
+  const { stdout, stderr, paint, screen, colours } = services,
+    isScreen = screen !== null && !options.print && !options.json;
+  if (options.json) stdout(JSON.stringify(resultDocument(options, { engine, out, outcome, reports }), null, 2) + "\n");
+  else if (!isScreen) {
+    for (const { path, text } of reports) {
+      if (path.endsWith(".md")) stdout(`${text.trimEnd()}\n\n`);
+    }
   }
+  const site = reports.find(({ path }) => /site[\\/]index\.html$/.test(path))?.path ?? null;
+  const input = { pages, options: { ...options, protocol: shown }, outcome, planned: plan.runs.length, site };
+  if (isScreen) paint(benchScreen(input, { screen, colours }));
+  else stderr(benchScreen(input, { screen: null, colours: false }));
+  requireSpace(outcome, out);
   return !stopped && outcome.records.every(({ status }) => status === "done") ? 0 : 1;
 }
 
@@ -182,51 +179,23 @@ function engineLine(engine: EngineName): string {
       "to get it";
 }
 
-/** Says what came of a grid, and how to go on. */
-function tellOutcome(
-  { records, unfinished }: PoolOutcome,
-  { plan, out, services: { stderr } }: { plan: PlanState; out: string; services: BenchServices },
-): void {
-  const notDone = records.filter(({ status }) => status !== "done");
-  for (const { id, spec, status, reason } of notDone) {
-    stderr(`${describeRun(spec)} ${status}: ${reason ?? "no reason known"} (log: ${logFile(out, id)})\n`);
-  }
-  const counts = notDone.length > 0 ? `, ${notDone.length} not` : "";
-  stderr(`${records.length - notDone.length} of ${plan.runs.length} runs are done${counts}\n`);
-  if (unfinished.length > 0) {
-    stderr(`Stopped with ${unfinished.length} runs to go: the same command goes on from there\n`);
-  } else if (notDone.some(({ status }) => status !== "diverged")) {
-    stderr("The same command runs those that failed again\n");
-  }
-}
-
-function tellReports(
-  reports: readonly ReportFile[],
-  { options, outcome, engine, out, services: { stdout, stderr } }: {
-    options: ChosenOptions;
-    outcome: PoolOutcome;
+function resultDocument(
+  { papers, protocol }: ChosenOptions,
+  { engine, out, outcome: { records, unfinished }, reports }: {
     engine: EngineName;
     out: string;
-    services: BenchServices;
+    outcome: PoolOutcome;
+    reports: readonly ReportFile[];
   },
-): void {
-  if (options.json) {
-    const document = {
-      schema: 1,
-      papers: options.papers.map(({ id }) => id),
-      protocol: options.protocol,
-      engine,
-      out,
-      records: outcome.records,
-      unfinished: outcome.unfinished.map(({ id }) => id),
-      reports: reports.map(({ path }) => path),
-    };
-    return stdout(JSON.stringify(document, null, 2) + "\n");
-  }
-  for (const { path, text } of reports) if (path.endsWith(".md")) stdout(text.trimEnd() + "\n\n");
-  const opened = reports.filter(({ path }) =>
-    /\.(md|csv)$|site\/index\.html$/.test(path) && !/site\/data\//.test(path)
-  );
-  for (const { path } of opened) stderr(`Wrote ${path}\n`);
-  if (reports.length > opened.length) stderr(`Wrote ${reports.length - opened.length} more files of the site\n`);
+): unknown {
+  return {
+    schema: 1,
+    papers: papers.map(({ id }) => id),
+    protocol,
+    engine,
+    out,
+    records,
+    unfinished: unfinished.map(({ id }) => id),
+    reports: reports.map(({ path }) => path),
+  };
 }

@@ -2,11 +2,10 @@ import { relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { styleText } from "node:util";
 import type { ArmTitle, Paper } from "../catalog/paper.ts";
-import { describeRun } from "../plan/plan.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { RunRecord } from "../record/record.ts";
 import { redact } from "../queue/url.ts";
-import { baseOf, type ProtocolName } from "../record/spec.ts";
+import { baseOf, describeRun, type ProtocolName } from "../record/spec.ts";
 import { aggregate, keyText } from "../report/judge/aggregate.ts";
 import { type ReportRow, reportSections } from "../report/judge/tables.ts";
 import { bitsTitle } from "../catalog/bits.ts";
@@ -21,9 +20,11 @@ import type { Console } from "./console.ts";
 /** Everything that the last screen of a grid shows. */
 export interface ScreenInput {
   readonly pages: readonly Paper<ArmTitle>[];
-  readonly options: Pick<BenchOptions, "paper" | "out"> & { readonly protocol: ProtocolName };
-  /** Arguments of the command, for the one that continues it. */
-  readonly args: readonly string[];
+  /** Options, the protocol as it was changed, and the words that gave them. */
+  readonly options: Pick<BenchOptions, "paper" | "out"> & {
+    readonly protocol: ProtocolName;
+    readonly args: readonly string[];
+  };
   readonly outcome: PoolOutcome;
   /** Runs of the plan. */
   readonly planned: number;
@@ -55,13 +56,15 @@ const LEAST_TITLE = 16;
 /**
  * Writes what came of a grid on one screen: its rows, a line per cause of failure, the page and the next step.
  *
+ * @param console Without a screen, as in a log, nothing is cut.
  * @returns Lines with the escapes of colours and links, if the console has them; all else in them is `terminalText`.
  */
 export function benchScreen(
   input: ScreenInput,
   { screen, colours }: Pick<Console, "screen" | "colours">,
 ): string {
-  const { pages, options, outcome, planned, site } = input, { columns, rows } = screen ?? { columns: 80, rows: 24 };
+  const { pages, options, outcome, planned, site } = input,
+    { columns, rows } = screen ?? { columns: Infinity, rows: Infinity };
   const notDone = outcome.records.filter(({ status }) => status !== "done");
   const done = outcome.records.length - notDone.length;
   const title = pages.length === 1 ? pages[0]!.title : `Papers ${pages.map(({ id }) => id).join(", ")}`;
@@ -81,7 +84,14 @@ export function benchScreen(
   ];
   const printed = lines.map((line) => printLine(line, { columns, colours }));
   const page = site === null ? [] : [`Page  ${link(site, colours)}`];
-  return [...printed, ...page, ...nextLines(input, notDone).map((text) => terminalText(redact(text))), ""].join("\n");
+  const [advice, ...commands] = nextSteps(input, notDone);
+  return [
+    ...printed,
+    ...page,
+    printLine([{ text: advice }], { columns, colours }),
+    ...commands.map((words) => `  ${terminalText(redact(command(words)))}`), // whole, to be copied
+    "",
+  ].join("\n");
 }
 
 /** The first blocks that fit, and at least one. */
@@ -142,9 +152,8 @@ function block(
   { records, columns }: { records: readonly RunRecord[]; columns: number },
 ): Piece[][] {
   const { model, dataset } = rows[0]!, last = rows.at(-1)!;
-  const head = `${modelTitle(model)} on ${datasetTitle(dataset)}${
-    last.weightBits === null ? "" : `, ${bitsTitle(last)}`
-  }`;
+  const bits = last.weightBits === null ? [] : [bitsTitle(last)];
+  const head = [modelTitle(model), ...bits, datasetTitle(dataset)].join(" ");
   const cells = [
     [{ text: head, format: "bold" as const }, { text: "top-1" }, { text: "to LSQ [95 %]" }, { text: "n" }, {
       text: "verdict",
@@ -154,7 +163,7 @@ function block(
   const widths = cells[0]!.map((_, i) => Math.max(...cells.map((line) => line[i]!.text.length)));
   const others = widths.slice(1).reduce((sum, width) => sum + width + GAP.length, 0);
   const titleWidth = Math.min(widths[0]!, Math.max(LEAST_TITLE, columns - others));
-  if (titleWidth + others > columns) return cells.slice(1).flatMap((line) => narrow(line)); // a narrow terminal
+  if (titleWidth + others > columns) return [[cells[0]![0]!], ...cells.slice(1).flatMap(narrow)]; // a narrow terminal
   return cells.map((line) =>
     line.flatMap(({ text, ...piece }, i) => {
       const width = i === 0 ? titleWidth : widths[i]!, shown = cut(text, width);
@@ -218,26 +227,24 @@ function causeLines(notDone: readonly RunRecord[]): Piece[][] {
   });
 }
 
-/** Commands to go on with. */
-function nextLines({ options, args, outcome }: ScreenInput, notDone: readonly RunRecord[]): string[] {
-  const { paper, protocol, out } = options, again = ["bench", ...args];
+/** Gives a sentence and the commands to continue with, as words. */
+function nextSteps({ options, outcome }: ScreenInput, notDone: readonly RunRecord[]): [string, ...string[][]] {
+  const { paper, protocol, out, args } = options, again = ["bench", ...args];
   const outFlag = args.some((word) => word === "--out" || word.startsWith("--out=")) ? ["--out", out] : [];
-  if (outcome.unfinished.length > 0) {
-    return [`Stopped with ${counted(outcome.unfinished.length, "run")} to go. Next`, command(again)];
-  }
+  const left = outcome.unfinished.length;
+  if (left > 0) return [`Stopped with ${counted(left, "run")} to go. Next`, again];
   const failed = notDone.find(({ status }) => status !== "diverged");
   if (failed !== undefined) {
-    const show = command(["runs", "show", failed.id, ...outFlag]);
-    return ["Next: see why, then run those that failed again", show, command(again)];
+    return ["Next, see why, then run those that failed again", ["runs", "show", failed.id, ...outFlag], again];
   }
   if (baseOf(protocol) === "smoke" && paper !== undefined) {
     const real = ["bench", "--paper", paper, "--protocol", "reduced", "--dry-run", ...outFlag];
-    return ["Smoke proves the plumbing only. Next, see what real runs take", command(real)];
+    return ["Smoke proves the plumbing only. Next, see what real runs take", real];
   }
-  return ["Next, add the records to reports/records and write the pages", command(["report", "--collect", out])];
+  return ["Next, add the records to reports/records and write the pages", ["report", "--collect", out]];
 }
 
 function command(words: readonly string[]): string {
   const quoted = words.map((word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
-  return `  deno task ${quoted.join(" ")}`;
+  return `deno task ${quoted.join(" ")}`;
 }

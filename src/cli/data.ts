@@ -3,7 +3,7 @@ import { commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
 
 interface DataOptions {
-  readonly cache: string;
+  readonly cache?: string;
   readonly fresh?: true;
 }
 
@@ -17,11 +17,13 @@ export async function data(args: readonly string[], output: Output): Promise<num
       "Exit codes: 0 listed or fetched, 2 bad input",
     ],
   ).argument("[NAME]", "the data set")
-    .addOption(option("--cache <DIR>", "folder of decoded data sets").default(dataCache()))
+    .addOption(
+      option("--cache <DIR>", "folder of decoded data sets; default: that of REQUANT_CACHE, or ~/.cache/requant"),
+    )
     .addOption(option("--fresh", "fetch again, in place of what the cache holds"));
   return await runCommand<DataOptions>(line, args, {
     output,
-    async act({ cache, fresh = false }) {
+    async act({ cache = dataCache(), fresh = false }) {
       const [name] = line.args;
       if (name === undefined) return output.stdout(listText());
       const found = await loadDataset(name, { cache, fresh, log: (text) => output.stderr(`${text}\n`) });

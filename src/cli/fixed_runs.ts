@@ -57,7 +57,7 @@ async function run(
   const command = await services.command({ out, engine }); // before anything is written
   checkOut(out);
   const plan = statePlan(orderRuns(specs(engine)).map(({ spec }) => spec), out);
-  const estimate = await learnEstimates(plan, { out, sizesOf: services.datasetSizes, services });
+  const estimate = await learnEstimates(plan, { out, engine, sizesOf: services.datasetSizes, services });
   const jobs = options.jobs ?? services.cores;
   const pool = { out, jobs, command, limits: NO_LIMITS, retries: 0, failFast: false };
   const { records } = await runGrid(plan, { ...pool, estimate, services });

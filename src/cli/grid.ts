@@ -1,11 +1,12 @@
 /** Grids of runs, on this machine or on the workers of a queue, with progress for people. */
 import type { EngineName } from "../engine/types.ts";
+import { InputError } from "../errors.ts";
 import { type Estimate, estimator } from "../plan/estimate.ts";
 import type { SizesOf } from "../plan/fit.ts";
 import type { PlanState } from "../plan/plan.ts";
 import type { Interrupts } from "../pool/interrupts.ts";
 import { checkMemoryWatch, type RunLimits } from "../pool/limits.ts";
-import { type PoolOutcome, runPool } from "../pool/pool.ts";
+import { type PoolEvent, type PoolOutcome, runPool } from "../pool/pool.ts";
 import { createProgress, type Progress } from "../pool/progress.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
 import type { BucketAddress } from "../queue/store_url.ts";
@@ -29,6 +30,10 @@ export interface GridServices extends Console {
   readonly datasetSizes: SizesOf;
   /** Earlier records of this repository, for estimates. */
   readonly committedRecords: () => Promise<readonly RunRecord[]>;
+  /** Processor that runs of an engine have on this machine, as `processorOf` names it. */
+  readonly processor: (engine: EngineName) => Promise<string>;
+  /** Loads what computes the work of a training image; it has tensor code. */
+  readonly trainingWork: () => Promise<(spec: RunSpec) => number>;
 }
 
 /** A plan and the folder of its runs. */
@@ -38,14 +43,17 @@ interface Grid {
   readonly services: GridServices;
 }
 
-/** Learns what runs take from records: this folder's count before the committed ones, as they are of this machine. */
+/** Learns what runs take on this machine's processor: from the committed records, and before them the folder's own. */
 export async function learnEstimates(
   plan: PlanState,
-  { out, sizesOf, services }: { out: string; sizesOf: SizesOf; services: GridServices },
+  { out, engine, sizesOf, services }: { out: string; engine: EngineName; sizesOf: SizesOf; services: GridServices },
 ): Promise<Estimator> {
   if (plan.todo.length === 0) return () => null;
   const records = [...await services.committedRecords(), ...readableRecords(out)];
-  return estimator(records, (dataset) => sizesOf(dataset)?.train ?? null);
+  const processor = await services.processor(engine), trainSize = (dataset: string) => sizesOf(dataset)?.train ?? null;
+  const learned = estimator(records, { trainSize, processor });
+  if (plan.todo.every(({ spec }) => learned(spec) !== null)) return learned;
+  return estimator(records, { trainSize, processor, work: await services.trainingWork() });
 }
 
 /** Settings of a grid on this machine. */
@@ -68,9 +76,24 @@ export async function runGrid(plan: PlanState, { services, estimate, ...pool }: 
   const time = timeText({ plan, estimate, jobs });
   services.stderr(`${todo.length} runs to do, ${finished.size} done before, in ${out}: ${time}\n`);
   const onStop = "Stopping: the runs write their checkpoints; Ctrl-C again stops them at once";
-  return await withProgress(plan, { services, onStop, estimate, jobs }, ({ onEvent }, interrupts) => {
-    return runPool(plan, { ...pool, interrupts, onEvent });
+  const full = new AbortController(); // the runs that follow would fail too, hours later
+  return await withProgress(plan, { services, onStop, estimate, jobs }, (progress, { stop, kill }) => {
+    function onEvent(event: PoolEvent): void {
+      if (event.type === "ended" && isDiskFull(event.record)) full.abort();
+      progress.onEvent(event);
+    }
+    return runPool(plan, { ...pool, interrupts: { stop: AbortSignal.any([stop, full.signal]), kill }, onEvent });
   });
+}
+
+function isDiskFull(record: RunRecord | null): boolean {
+  return record?.status === "failed" && /\bdisk is full\b/.test(record.reason ?? "");
+}
+
+/** @throws {InputError} If runs failed as the disk is full: that is no fault of theirs. */
+export function requireSpace({ records }: PoolOutcome, out: string): void {
+  if (!records.some(isDiskFull)) return;
+  throw new InputError(`Cannot continue as the disk of ${out} is full: free some space and run the same command again`);
 }
 
 /** Settings of a grid on a queue. */

@@ -15,6 +15,11 @@ const COMMANDS: Readonly<Record<string, readonly [about: string, load: () => Pro
     async () => (await import("./report.ts")).report,
   ],
   runs: ["list, show, tail and clean the runs of a folder", async () => (await import("./runs.ts")).runs],
+  export: [
+    "write the network of a finished run as ONNX and safetensors",
+    async () => (await import("./export.ts")).exportNetwork,
+  ],
+  verify: ["evaluate ONNX files in ONNX Runtime", async () => (await import("./verify.ts")).verifyFiles],
   measure: ["measure the networks of finished runs", async () => (await import("./measure.ts")).measure],
   teacher: [
     "take over a full-precision network that PyTorch trained",

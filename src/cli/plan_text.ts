@@ -1,7 +1,7 @@
 import { type Estimate, formatSeconds, makespanSeconds } from "../plan/estimate.ts";
-import { describeRun, type PlannedRun, type PlanState } from "../plan/plan.ts";
+import type { PlanState } from "../plan/plan.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { RunSpec } from "../record/spec.ts";
+import { describeRun, type PlannedRun, type RunSpec } from "../record/spec.ts";
 import { formatBits } from "../catalog/bits.ts";
 import type { PlannedCell } from "../plan/tables.ts";
 import { type Resources, resourceText } from "../plan/resources.ts";
@@ -78,15 +78,17 @@ function diskText({ diskMiBOf }: Resources, id: string): string {
   return size === undefined ? "" : `, ${size < 10 ? size.toPrecision(2) : Math.round(size)} MiB of disk`;
 }
 
+function estimateText(estimate: Estimate | null): string {
+  if (estimate === null) return "no estimate yet";
+  const { seconds, memoryMiB } = estimate;
+  if (memoryMiB === null) return `roughly ${formatSeconds(seconds)}, by the work of other runs`;
+  return `about ${formatSeconds(seconds)}, ${Math.round(memoryMiB)} MiB of memory`;
+}
+
 function runLine({ id, spec }: PlannedRun, { plan, estimate, resources }: PlanView): string {
   const record = plan.finished.get(id);
   const expected = estimate(spec);
-  const state = record !== undefined
-    ? record.status
-    : expected === null
-    ? `no estimate yet${diskText(resources, id)}`
-    : `about ${formatSeconds(expected.seconds)}, ${Math.round(expected.memoryMiB)} MiB of memory` +
-      diskText(resources, id);
+  const state = record?.status ?? estimateText(expected) + diskText(resources, id);
   return `${spec.teacher === null ? "" : "  "}${describeRun(spec)}  ${id}  ${state}`;
 }
 

@@ -1,20 +1,18 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { SUITE } from "../../benchmarks/mod.ts";
 import { reportedPapers } from "../plan/reported_papers.ts";
 import { InputError } from "../errors.ts";
 import { bitsTitle } from "../catalog/bits.ts";
 import { counted } from "../report/labels.ts";
-import { movedCells, parseImport, parseRecords, renderReports, type ReportInput, runsOf } from "../report/mod.ts";
-import { parseMeasurements } from "../report/read/records.ts";
-import { readTextIfThere } from "../store/files.ts";
+import type { ReportFile, ReportInput } from "../report/mod.ts";
+import { measurementsFolder, parseMeasurements, parseRecords } from "../report/read/records.ts";
+import { folderExists, namesIn, readTextIfThere, writeError } from "../store/files.ts";
 import { git } from "../store/git.ts";
 import type { RunRecord } from "../record/record.ts";
 import { baseOf, IMPORTED, PROTOCOLS } from "../record/spec.ts";
 import { deviationsOf } from "../catalog/protocol.ts";
 import { choice, commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
-import { collectMeasurements, collectRuns, measurementsFolder, namesIn } from "./report_collect.ts";
-import { checkFiles, writeFiles } from "./report_files.ts";
 
 /** Papers that are reported. */
 type Reported = Pick<ReportInput, "pages" | "deviations" | "core">;
@@ -88,13 +86,9 @@ function projectPapers(): Reported {
 }
 
 /** @returns The exit code. */
-async function reportWith(
-  options: ReportOptions,
-  { pages: own, deviations, core }: Reported,
-  output: Output,
-): Promise<number> {
+async function reportWith(options: ReportOptions, reported: Reported, output: Output): Promise<number> {
+  const { pages: own, deviations, core } = reported, { stdout } = output;
   const { collect, records: folder = DEFAULT_RECORDS, out = DEFAULT_OUT, diff, import: imports = [] } = options;
-  const { stdout } = output;
   if (imports.length > 0 && options.out === undefined) {
     throw new InputError(
       `Cannot import ${imports.join(", ")} into ${DEFAULT_OUT} as committed pages come from committed records only: ` +
@@ -102,6 +96,7 @@ async function reportWith(
     );
   }
   if (collect !== undefined) {
+    const { collectMeasurements, collectRuns } = await import("./report_collect.ts"); // opens networks: tensor code
     const added = await collectRuns(collect, folder);
     for (const line of added.told) stdout(`${line}\n`);
     stdout(`Added ${counted(added.runs, "run")} of ${collect} to ${added.files.join(", ") || folder}\n`);
@@ -110,13 +105,14 @@ async function reportWith(
   }
   const records = readRecords(folder, { isGiven: options.records !== undefined });
   const pages = reportedPapers(own, { records, suite: SUITE });
+  const { movedCells, parseImport, renderReports, runsOf } = await import("../report/mod.ts"); // tables, figures, HTML
   if (diff !== undefined) {
     const wanted = pages.filter(({ id }) => isWantedPaper(id, options));
     stdout(movedCells(wanted, { since: diff, before: recordsAt(diff, folder), now: records }));
     return 0;
   }
   const imported = imports.flatMap((path) => parseImport(readImport(path), path));
-  tellLost(pages, records, output);
+  tellLost(records, new Set(pages.flatMap((page) => runsOf(page, records))), output);
   const ids = pages.map(({ id }) => id);
   const measurements = readLines(measurementsFolder(folder), parseMeasurements);
   const changed = records.map(({ spec }) => spec.protocol).filter((name) => name !== baseOf(name) && name !== IMPORTED);
@@ -131,8 +127,7 @@ async function reportWith(
 }
 
 /** Names runs of no table, by arm, bits and data set: a misnamed arm must not vanish. Trials belong to none. */
-function tellLost(pages: Reported["pages"], records: readonly RunRecord[], { stderr }: Output): void {
-  const used = new Set(pages.flatMap((page) => runsOf(page, records)));
+function tellLost(records: readonly RunRecord[], used: ReadonlySet<RunRecord>, { stderr }: Output): void {
   const lost = records.filter((record) => !used.has(record) && record.spec.dataset.evaluateOn === "test");
   if (lost.length === 0) return;
   // an arm may have its table, at other bits
@@ -159,11 +154,11 @@ function isOfPaper(path: string, id: string): boolean {
 }
 
 function readRecords(records: string, { isGiven }: { isGiven: boolean }): RunRecord[] {
-  const names = namesIn(records);
-  if (isGiven && names === null) {
+  const isThere = folderExists(records);
+  if (isGiven && !isThere) {
     throw new InputError(`Cannot read the records as there is no folder ${records}: name another with --records`);
   }
-  if (names !== null && !names.some(isRecords)) {
+  if (isThere && !namesIn(records).some(isRecords)) {
     throw new InputError(
       `Cannot read the records as ${records} holds no .jsonl: name another folder with --records, or add the runs of a ` +
         "`deno task bench` with --collect DIR",
@@ -178,7 +173,7 @@ function isRecords(name: string): boolean {
 
 /** Reads the *.jsonl of a folder, by name; nothing where there is no such folder. */
 function readLines<T>(folder: string, parse: (text: string, source: string) => T[]): T[] {
-  return (namesIn(folder) ?? []).filter(isRecords).sort().flatMap((name) => {
+  return namesIn(folder).filter(isRecords).flatMap((name) => {
     const path = join(folder, name);
     return parse(readTextIfThere(path) ?? "", path);
   });
@@ -211,9 +206,83 @@ function recordsAt(revision: string, folder: string): RunRecord[] {
         "first if the clone is shallow",
     );
   }
-  const output = (...args: string[]): string => git(folder, args).stdout ?? "";
-  const names = output("ls-tree", "--name-only", commit.stdout).split("\n").filter((name) => name.endsWith(".jsonl"));
-  return names.sort().flatMap((name) =>
-    parseRecords(output("show", `${commit.stdout}:./${name}`), `${revision}:${name}`)
-  );
+  const printed = (...args: string[]): string => git(folder, args).stdout ?? "";
+  const names = printed("ls-tree", "--name-only", commit.stdout).split("\n").filter(isRecords).sort();
+  return names.flatMap((name) => parseRecords(printed("show", `${commit.stdout}:./${name}`), `${revision}:${name}`));
+}
+
+/** Pages of runs, of which there may be thousands. */
+const RUN_PAGES = "site/runs";
+/** Files that `--check` names; of thousands nobody reads more. */
+const MOST_NAMED = 20;
+const RUN_PAGE = /^site\/runs\/[0-9a-f]{16}\.html$/;
+
+/** A folder for the files, and a listener. */
+interface Target extends Output {
+  readonly out: string;
+}
+
+/** Finds pages of runs that no record has any more, relative to the output folder. */
+function leftOver(files: readonly ReportFile[], out: string): string[] {
+  const wanted = new Set(files.map(({ path }) => path)), names = namesIn(join(out, RUN_PAGES));
+  return names.map((name) => `${RUN_PAGES}/${name}`).filter((path) => RUN_PAGE.test(path) && !wanted.has(path));
+}
+
+/**
+ * Writes what is not there yet, and removes the pages of runs that are in no record. Generated files can be made again, so
+ * they are written in place and not flushed one by one.
+ *
+ * @returns The exit code, 0.
+ * @throws {InputError} If the system refuses.
+ */
+function writeFiles(files: readonly ReportFile[], { out, stdout }: Target): number {
+  const present = new Map<string, ReadonlySet<string>>();
+  let runPages = 0;
+  for (const { path, text } of files) {
+    const target = join(out, path), folder = dirname(target);
+    const names = present.get(folder) ?? madeFolder(folder, target);
+    present.set(folder, names);
+    // a file that is not there costs an exception to read: thousands of them would take longer than the writing
+    const isSame = names.has(basename(target)) && readTextIfThere(target) === text;
+    if (!isSame) refusing(target, () => Deno.writeTextFileSync(target, text));
+    if (RUN_PAGE.test(path)) runPages++;
+    else stdout(`Wrote ${target}\n`);
+  }
+  if (runPages > 0) stdout(`Wrote ${runPages} pages of runs to ${join(out, RUN_PAGES)}\n`);
+  for (const path of leftOver(files, out)) {
+    refusing(join(out, path), () => Deno.removeSync(join(out, path)));
+    stdout(`Removed ${join(out, path)}, a page of a run that no record has\n`);
+  }
+  return 0;
+}
+
+/** Makes a folder for a file. @returns The names in it. */
+function madeFolder(folder: string, target: string): ReadonlySet<string> {
+  refusing(target, () => Deno.mkdirSync(folder, { recursive: true }));
+  return new Set(namesIn(folder));
+}
+
+function refusing(path: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    throw writeError(error, path);
+  }
+}
+
+/** @returns The exit code: 0 all files are what they should be, 1 some are not, and are named. */
+function checkFiles(files: readonly ReportFile[], { out, stdout, stderr }: Target): number {
+  const stale = files.flatMap(({ path, text }) => {
+    const committed = readTextIfThere(join(out, path));
+    if (committed === text) return [];
+    return [`${join(out, path)} ${committed === null ? "is missing" : "is not what the records give"}`];
+  });
+  const wrong = [...stale, ...leftOver(files, out).map((path) => `${join(out, path)} is of no record`)];
+  if (wrong.length === 0) {
+    stdout(`All ${files.length} files are what the records give\n`);
+    return 0;
+  }
+  const rest = wrong.length > MOST_NAMED ? [`and ${wrong.length - MOST_NAMED} more`] : [];
+  stderr([...wrong.slice(0, MOST_NAMED), ...rest, "Run `deno task report` to write them again", ""].join("\n"));
+  return 1;
 }

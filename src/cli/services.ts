@@ -10,6 +10,8 @@ import { InputError } from "../errors.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
+import { processorOf } from "../plan/estimate.ts";
+import { captureEnvironment } from "../pool/environment.ts";
 import { listenForInterrupts } from "../pool/interrupts.ts";
 import { machineMemoryMiB } from "../pool/limits.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -27,6 +29,8 @@ export function benchServices(papers: readonly Paper[] = PAPERS): Omit<BenchServ
     renderReports,
     command: childCommand,
     committedRecords,
+    processor,
+    trainingWork: async () => (await import("../plan/network_size.ts")).trainingWork,
     checkpointMiB,
     memoryMiB: machineMemoryMiB(),
     cores: navigator.hardwareConcurrency,
@@ -58,7 +62,13 @@ export async function committedRecords(): Promise<RunRecord[]> {
 
 /** Size of a checkpoint of a run, at most, in MiB; loads tensor code. */
 export async function checkpointMiB(spec: RunSpec): Promise<number> {
-  return (await import("../plan/checkpoint_size.ts")).checkpointMiB(spec);
+  return (await import("../plan/network_size.ts")).checkpointMiB(spec);
+}
+
+/** Processor that runs of an engine have on this machine; nothing is opened to find out. */
+async function processor(name: EngineName): Promise<string> {
+  const device = name === "tensorflow" && await gpuExpected() ? "gpu" : "cpu";
+  return processorOf(captureEnvironment({ name, device, versions: {}, threads: 1 }));
 }
 
 /** Where and with what the processes of a grid's runs compute. */

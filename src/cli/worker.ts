@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { datasetNamed } from "../../datasets/mod.ts";
 import type { EngineChoice, EngineName } from "../engine/types.ts";
 import { checkMemoryWatch } from "../pool/limits.ts";
 import type { QueueTimes } from "../queue/mod.ts";
@@ -107,6 +108,7 @@ async function workWith(options: WorkerOptions, services: WorkerServices): Promi
       limits,
       artefacts,
       say,
+      check: ({ spec }) => void datasetNamed(spec.dataset.name),
       prepare: ({ spec: { dataset: { name } } }) => {
         const there = datasets.get(name) ?? services.prepareDataset(name, say);
         datasets.set(name, there);

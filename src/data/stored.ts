@@ -33,7 +33,10 @@ export type StoredRecord = Checksums & { readonly origin?: string };
 
 const RECORD_FILE = "recorded.json";
 
-function remedyFor(folder: string, { name }: Pick<Manifest, "name">): string {
+function remedyFor(folder: string, { name }: Pick<Manifest, "name">, error?: unknown): string {
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "it is another user's, so choose a folder of your own by REQUANT_CACHE or `deno task data --cache`";
+  }
   return `delete the folder "${folder}" or run \`deno task data ${name} --fresh\` to fetch it again`;
 }
 
@@ -53,11 +56,12 @@ export async function readRecord(folder: string, manifest: Pick<Manifest, "name"
     }
     return parsed.data as StoredRecord;
   } catch (error) {
-    throw new InputError(`Cannot read "${path}" as ${whyUnread(error)}: ${remedyFor(folder, manifest)}`);
+    throw new InputError(`Cannot read "${path}" as ${whyUnread(error)}: ${remedyFor(folder, manifest, error)}`);
   }
 }
 
 function whyUnread(error: unknown): string {
+  if (error instanceof Deno.errors.PermissionDenied) return "reading it is not permitted";
   return error instanceof Deno.errors.NotFound ? "it is missing" : messageOf(error);
 }
 
@@ -67,7 +71,6 @@ function whyUnread(error: unknown): string {
  * @throws {InputError} If a file is missing, or any byte of it is not as the manifest says.
  */
 export async function readStored(folder: string, manifest: Manifest): Promise<DecodedParts | null> {
-  const remedy = remedyFor(folder, manifest);
   if (!await isThere(folder)) return null;
   const parts: Record<string, Uint8Array> = {};
   for (const part of PARTS) {
@@ -75,12 +78,14 @@ export async function readStored(folder: string, manifest: Manifest): Promise<De
     try {
       parts[part] = await Deno.readFile(path);
     } catch (error) {
-      throw new InputError(`Cannot read "${path}" as ${whyUnread(error)}: ${remedy}`);
+      throw new InputError(`Cannot read "${path}" as ${whyUnread(error)}: ${remedyFor(folder, manifest, error)}`);
     }
   }
   const fault = findFault(parts as DecodedParts, manifest);
   if (!fault) return parts as DecodedParts;
-  throw new InputError(`Cannot use "${join(folder, PART_FILES[fault.part])}" as ${fault.reason}: ${remedy}`);
+  throw new InputError(
+    `Cannot use "${join(folder, PART_FILES[fault.part])}" as ${fault.reason}: ${remedyFor(folder, manifest)}`,
+  );
 }
 
 /**
@@ -89,11 +94,16 @@ export async function readStored(folder: string, manifest: Manifest): Promise<De
  */
 export async function requireWritable(folder: string): Promise<void> {
   let place = dirname(folder);
-  while (!await isThere(place)) place = dirname(place);
+  // a link that leads nowhere is there too, and no folder
+  while (!await Deno.lstat(place).then(() => true, () => false)) place = dirname(place);
   const probe = join(place, `.requant-${randomUUID()}`);
   try {
     await Deno.mkdir(probe);
-    await Deno.remove(probe);
+    try {
+      await Deno.writeTextFile(join(probe, "probe"), "a full disk makes folders and takes no byte");
+    } finally {
+      await Deno.remove(probe, { recursive: true });
+    }
   } catch (error) {
     throw unwritable(folder, error);
   }
@@ -143,7 +153,8 @@ export async function writeStored(
 }
 
 async function isThere(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
+  // A folder that may not be looked into is there.
+  return await Deno.stat(path).then(() => true, (error) => error instanceof Deno.errors.PermissionDenied);
 }
 
 function ignoreMissing(error: unknown): void {

@@ -46,12 +46,15 @@ export interface Installed {
  */
 export async function installLibtensorflow(options: InstallOptions = {}): Promise<Installed> {
   const device = options.gpu ? "gpu" : "cpu", library = installedLibrary(device), final = installFolder(device);
+  const sha256 = options.sha256 ?? wheelFor(device).sha256;
+  // a bad one is refused where a library is there already, too
+  if (options.wheel !== undefined) await requireWheel(options.wheel, { ...options, sha256 });
   if (await exists(library)) return { library, fresh: false };
-  const wheel = wheelFor(device), work = join(dirname(final), `.installing-${hostname()}-${process.pid}`);
+  const work = join(dirname(final), `.installing-${hostname()}-${process.pid}`);
   try {
     await removeAbandoned(dirname(final));
     await Deno.mkdir(work, { recursive: true });
-    await prepare(join(work, "new"), work, { ...options, sha256: options.sha256 ?? wheel.sha256, device });
+    await prepare(join(work, "new"), work, { ...options, sha256, device });
     await moveInto(final, join(work, "new"), library);
   } catch (error) {
     throw explained(error, { folder: final, device });
@@ -63,6 +66,18 @@ export async function installLibtensorflow(options: InstallOptions = {}): Promis
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
+}
+
+/** @throws {InputError} If it is no file, or has another checksum. */
+async function requireWheel(
+  wheel: string,
+  { progress, sha256 }: { progress?: InstallOptions["progress"] | undefined; sha256: string },
+): Promise<void> {
+  if (!await Deno.stat(wheel).then(({ isFile }) => isFile, () => false)) {
+    throw new InputError(`Cannot install from a wheel as it must exist: current value is "${wheel}"`);
+  }
+  progress?.({ stage: "check", doneBytes: 0 });
+  await requireChecksum(wheel, sha256);
 }
 
 /** Fills the folder `into`, which is then complete. */
@@ -86,11 +101,7 @@ async function prepare(
     return await unpackWheel(wheel, { folder: into, target, progress: report });
   }
   const wheel = options.wheel ?? (await download([`${project}==${LIBTENSORFLOW_VERSION}`]))[0]!;
-  if (!await exists(wheel)) {
-    throw new InputError(`Cannot install from a wheel as it must exist: current value is "${wheel}"`);
-  }
-  progress?.({ stage: "check", doneBytes: 0 });
-  await requireChecksum(wheel, sha256);
+  if (!options.wheel) await requireWheel(wheel, { progress, sha256 });
   const unpacked = await unpack(wheel, (name) => {
     if (dirname(name) !== "tensorflow" || !LIBRARY_FILES.includes(basename(name))) return null;
     return device === "gpu" ? name : basename(name);

@@ -3,10 +3,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { evaluationBatches } from "../data/batches.ts";
 import type { Dataset, Split } from "../data/types.ts";
-import { oneHot } from "../engine/ops.ts";
 import type { NetworkTensors } from "../methods/types.ts";
 import type { Hooks, ModelQuantization } from "../nn/types.ts";
-import { Evaluator } from "../train/evaluation.ts";
+import { crossEntropies, Evaluator } from "../train/evaluation.ts";
 import { forward, normaliseImages } from "../train/forward.ts";
 import type { Subject } from "./types.ts";
 
@@ -46,14 +45,7 @@ export function disposeImages({ batches }: MeasuredImages): void {
   for (const batch of batches) tf.dispose([batch.images, batch.labels, batch.weights]);
 }
 
-/** The batch's part of the mean cross-entropy of `logits` over all measured images; a scalar. */
-function weightedCrossEntropy(logits: Tensor, { labels, weights }: MeasuredBatch): Tensor {
-  const targets = oneHot(labels, logits.shape[1]!);
-  const losses = tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), -1)); // [batch]
-  return tf.sum(tf.mul(losses, weights));
-}
-
-/** The same of a network, batch norm in inference mode. */
+/** The batch's part of a network's mean cross-entropy over all measured images, batch norm in inference mode; a scalar. */
 export function weightedLoss(
   { model, dataset }: Pick<Subject, "model" | "dataset">,
   options: { network: NetworkTensors; batch: MeasuredBatch; quantization: ModelQuantization; hooks?: Hooks },
@@ -61,7 +53,7 @@ export function weightedLoss(
   const { network, batch, quantization, hooks = {} } = options;
   const images = normaliseImages(batch.images, dataset);
   const { logits } = forward(model, quantization, { network, images, training: false, quantized: true, hooks });
-  return weightedCrossEntropy(logits, batch);
+  return tf.sum(tf.mul(crossEntropies(logits, batch.labels), batch.weights));
 }
 
 /** Mean of independent values, and its standard error sqrt(sum (x - mean)² / (n (n - 1))). */

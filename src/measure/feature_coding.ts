@@ -6,7 +6,6 @@ import { InputError } from "../errors.ts";
 import { codingLength, normaliseRows } from "../methods/coding_length.ts";
 import type { NetworkTensors } from "../methods/types.ts";
 import { forward, normaliseImages } from "../train/forward.ts";
-import type { Leaves } from "../tree.ts";
 import { disposeImages, meanAndError, measuredImages } from "./batches.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
@@ -20,7 +19,7 @@ const optionsSchema = z.strictObject({
 });
 type Options = z.infer<typeof optionsSchema>;
 
-type Inputs = { readonly network: NetworkTensors & Record<string, Leaves<Tensor>>; readonly images: Tensor };
+type Inputs = { readonly network: NetworkTensors; readonly images: Tensor };
 
 function start(subject: Subject, options: Options): Measuring {
   const { engine, model, dataset } = subject;
@@ -47,7 +46,7 @@ function start(subject: Subject, options: Options): Measuring {
       });
       const lengths: number[][] = [], rows: number[][] = [];
       for (const batch of images.batches) {
-        const found = program({ network: { ...network }, images: batch.images });
+        const found = program({ network, images: batch.images });
         lengths.push([...found.lengths.dataSync()]);
         rows.push(...found.rows.arraySync() as number[][]);
         tf.dispose([found.rows, found.lengths]);

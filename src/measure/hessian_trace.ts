@@ -31,7 +31,7 @@ const optionsSchema = z.strictObject({
 type Options = z.infer<typeof optionsSchema>;
 
 type Inputs = {
-  readonly network: NetworkTensors & Record<string, Leaves<Tensor>>;
+  readonly network: NetworkTensors;
   readonly directions: Leaves<Tensor>;
   readonly epsilon: Tensor;
   readonly batch: MeasuredBatch;
@@ -110,7 +110,7 @@ function start(subject: Subject, options: Options): Measuring {
         }));
         const sums = new Array<number>(layers.length).fill(0);
         for (const batch of images.batches) {
-          const { parts: found } = program({ network: { ...network }, directions, epsilon, batch });
+          const { parts: found } = program({ network, directions, epsilon, batch });
           found.dataSync().forEach((value, i) => sums[i]! += value);
           found.dispose();
         }

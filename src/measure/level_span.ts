@@ -3,13 +3,10 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { z } from "zod";
 import type { NetworkTensors } from "../methods/types.ts";
 import { channelsLast, ownLeaves, paths } from "../nn/layers.ts";
-import type { Leaves } from "../tree.ts";
 import { UNQUANTIZED_BITS } from "./probed.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
 const optionsSchema = z.strictObject({});
-
-type Network = NetworkTensors & Record<string, Leaves<Tensor>>;
 
 /** Highest - lowest + 1 of each channel of integers; channels are the last axis. */
 function spans(levels: Tensor): Tensor {
@@ -18,7 +15,7 @@ function spans(levels: Tensor): Tensor {
 }
 
 function start({ engine, model, quantization }: Subject): Measuring {
-  const spansOf = engine.compile(({ network }: { network: Network }) =>
+  const spansOf = engine.compile(({ network }: { network: NetworkTensors }) =>
     Object.fromEntries(model.layers.map((layer): [string, Tensor] => {
       const weight = channelsLast(layer, network.params[paths.weight(layer)]!);
       const own = ownLeaves(network, paths.weightQuantizer(layer));
@@ -27,7 +24,7 @@ function start({ engine, model, quantization }: Subject): Measuring {
   );
   return {
     measure(network) {
-      const outputs = spansOf({ network: { ...network } });
+      const outputs = spansOf({ network });
       const shares = model.layers.map(({ path }) => {
         const { bits } = quantization[path]!.weight;
         return [...outputs[path]!.dataSync()].map((span) => bits === UNQUANTIZED_BITS ? 1 : span / 2 ** bits);

@@ -10,11 +10,10 @@ import type { Engine } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { createMethod } from "../methods/mod.ts";
 import type { NetworkTensors } from "../methods/types.ts";
-import { modelNamed } from "../nn/mod.ts";
 import type { MeasuredValues, Measurement, MeasurementOptions } from "../record/measurement.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
-import { quantizationOf } from "../train/quantization.ts";
+import { networkOf, testIndices } from "../train/quantization.ts";
 import { trainingTensors } from "../train/tensors.ts";
 import { featureCoding } from "./feature_coding.ts";
 import { hessianTrace } from "./hessian_trace.ts";
@@ -97,15 +96,14 @@ export type Found = Pick<Measurement, "values" | "epochs"> & { readonly networkS
 
 /** The subject of a run's spec. */
 export function subjectOf(spec: RunSpec, services: { engine: Engine; dataset: Dataset }): Subject {
-  const { dataset } = services;
-  const model = modelNamed(spec.model).build({ classes: dataset.classes, imageChannels: dataset.imageShape[2] });
+  const { dataset } = services, { model, quantization } = networkOf(spec, dataset);
   return {
     ...services,
     model,
-    quantization: quantizationOf(model, spec.quantization) ?? identityQuantization(model),
-    quantized: spec.quantization !== null,
+    quantization: quantization ?? identityQuantization(model),
+    quantized: quantization !== null,
     trainingIndices: splitTraining(dataset.train, spec.dataset).training,
-    testIndices: Uint32Array.from({ length: spec.dataset.testExamples ?? dataset.test.count }, (_, i) => i),
+    testIndices: testIndices(spec.dataset, dataset),
   };
 }
 
@@ -132,7 +130,7 @@ export async function measureRun(
     try {
       // for some methods the network that is evaluated is an average
       const network = method.evaluated?.(trained, trained.memory) ?? trained;
-      return { values: measuring.measure(networkOf(network), networkOf(trained)), sha256: networkSha256(tensors) };
+      return { values: measuring.measure(ownTensors(network), ownTensors(trained)), sha256: networkSha256(tensors) };
     } finally {
       tf.dispose(trained as unknown as Tensor[]);
     }
@@ -148,6 +146,7 @@ export async function measureRun(
   }
 }
 
-function networkOf({ params, state }: NetworkTensors): NetworkTensors {
+/** Without what else comes along, such as the velocity of a training. */
+function ownTensors({ params, state }: NetworkTensors): NetworkTensors {
   return { params, state };
 }

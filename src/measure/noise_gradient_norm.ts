@@ -39,7 +39,7 @@ const optionsSchema = z.strictObject({
 type Options = z.infer<typeof optionsSchema>;
 
 type Inputs = {
-  readonly network: NetworkTensors & Record<string, Leaves<Tensor>>;
+  readonly network: NetworkTensors;
   readonly batch: MeasuredBatch;
   /** Gradients of the batches before, by path. */
   readonly sum: Leaves<Tensor>;
@@ -101,7 +101,7 @@ function start(subject: Subject, options: Options): Measuring {
     images.batches.forEach((batch, i) => {
       const step = noise.draw * images.batches.length + i;
       const state = tf.tensor1d(noiseState({ seed: options.seed, step, purpose: "measurement" }), "int32");
-      const next = program({ network: { ...network }, batch, sum, sigma, state }).sum;
+      const next = program({ network, batch, sum, sigma, state }).sum;
       tf.dispose([state, ...Object.values(sum)]);
       sum = next;
     });

@@ -24,8 +24,6 @@ const optionsSchema = z.strictObject({
 });
 type Options = z.infer<typeof optionsSchema>;
 
-type Network = NetworkTensors & Record<string, Leaves<Tensor>>;
-
 /** Sums over batches of each tensor, in float64. */
 class Sums {
   readonly #sums = new Map<string, { shape: number[]; values: Float64Array }>();
@@ -51,7 +49,7 @@ class Sums {
 
 function start(subject: Subject, options: Options): Measuring {
   const { engine, model, dataset, quantization } = subject;
-  const statistics = engine.compile(({ network, images }: { network: Network; images: Tensor }) => {
+  const statistics = engine.compile(({ network, images }: { network: NetworkTensors; images: Tensor }) => {
     // from running statistics of 0 an update is momentum times the batch's own
     const state: Record<string, Tensor> = { ...network.state };
     for (const path of model.norms.flatMap((norm) => [paths.mean(norm), paths.variance(norm)])) {
@@ -81,7 +79,7 @@ function start(subject: Subject, options: Options): Measuring {
     for (let step = 0; step < options.batches; step++) {
       const { views } = endlessBatchAt({ ...common, step, views: 1 });
       const images = tf.tensor(views[0]!, [batchSize, ...imageShape], "int32");
-      const { ofBatch } = statistics({ network: { ...network }, images });
+      const { ofBatch } = statistics({ network, images });
       sums.add(ofBatch);
       tf.dispose([images, ...Object.values(ofBatch)]);
     }

@@ -4,7 +4,6 @@ import { z } from "zod";
 import type { NetworkTensors } from "../methods/types.ts";
 import { stream } from "../random/stream.ts";
 import { forward, normaliseImages } from "../train/forward.ts";
-import type { Leaves } from "../tree.ts";
 import { disposeImages, meanAndError, measuredImages } from "./batches.ts";
 import type { MeasurementDefinition, Measuring, Subject } from "./types.ts";
 
@@ -23,7 +22,7 @@ const optionsSchema = z.strictObject({
 type Options = z.infer<typeof optionsSchema>;
 
 type Inputs = {
-  readonly network: NetworkTensors & Record<string, Leaves<Tensor>>;
+  readonly network: NetworkTensors;
   readonly images: Tensor;
   readonly noise: Tensor;
   readonly sigma: Tensor;
@@ -102,7 +101,7 @@ function start(subject: Subject, options: Options): Measuring {
           sigmas.forEach((value, s) => {
             if (value === 0 && draw > 0) return;
             const sigma = tf.scalar(value);
-            const outputs = program({ network: { ...network }, images: batch.images, noise, sigma });
+            const outputs = program({ network, images: batch.images, noise, sigma });
             for (const name of OUTPUTS) {
               const values = outputs[name].dataSync().subarray(0, valid * classes);
               if (value > 0) moments[s]![name].add(values);

@@ -3,11 +3,11 @@ import type { z } from "zod";
 import type { Hooks, Model, ModelQuantization, Output } from "../nn/types.ts";
 import type { Leaves } from "../tree.ts";
 
-/** A network's tensors: what is learned, and what is only updated. */
-export interface NetworkTensors {
+/** A network's tensors: learned ones, and those that are only updated; a type, so that it is a tree of tensors. */
+export type NetworkTensors = {
   readonly params: Leaves<Tensor>;
   readonly state: Leaves<Tensor>;
-}
+};
 
 /** Place of a step in its run. */
 export interface StepPosition {

@@ -1,69 +1,128 @@
 import { InputError } from "../errors.ts";
-import type { RunRecord } from "../record/record.ts";
-import type { RunSpec } from "../record/spec.ts";
+import type { Environment, RunRecord } from "../record/record.ts";
+import { canonicalJson, type RunSpec } from "../record/spec.ts";
 
-/** What a run is expected to take, learnt from an earlier record of the same engine, model and method. */
+/** Time and memory that a run is expected to take. */
 export interface Estimate {
   readonly seconds: number;
-  readonly memoryMiB: number;
+  /** Null: not known, as the time is scaled from runs of other networks or methods. */
+  readonly memoryMiB: number | null;
 }
 
-/** Training images that the spec leaves open: the size of the data set's training split; null: not known. */
+/** Counts the training images of a data set, which a spec may leave open; null: not known. */
 export type TrainSize = (dataset: string) => number | null;
 
-/** Kinds of runs that take alike, the closest first: the arm of a table, then its method. */
+/** Names the processor that computed a run: the GPU if it used one, else the CPU. Others take other times. */
+export function processorOf({ device, cpu, versions }: Pick<Environment, "device" | "cpu" | "versions">): string {
+  return device === "gpu" ? (versions["gpu"] ?? "unknown GPU").split(", driver")[0]! : cpu.replace(/, \d+ cores$/, "");
+}
+
+/** Lists the kinds that a run is of, the closest first: runs of one arm, or of one method, take alike. */
 function kindsOf({ engine, model, arm, method }: RunSpec): string[] {
   return [`${engine} ${model} arm ${arm}`, `${engine} ${model} method ${method.name}`];
 }
 
-/** Training images that a run looks at in one epoch; null: not known. */
+/** Counts the training images of one epoch of a run; null: not known. */
 export function imagesPerEpoch(spec: RunSpec, trainSize: TrainSize): number | null {
   if (spec.dataset.trainExamples !== null) return spec.dataset.trainExamples;
   const all = trainSize(spec.dataset.name);
   return all === null ? null : all - spec.dataset.heldOut;
 }
 
-/** Seconds that a record took for each training image, evaluation included; null: not known. */
-function secondsPerImage(record: RunRecord, trainSize: TrainSize): number | null {
-  const images = imagesPerEpoch(record.spec, trainSize);
-  if (record.imagesPerSecond <= 0 || images === null || images === 0) return null;
-  const seen = images * Math.max(1, record.curve.length);
+/** Computes the training images of a record, and the seconds that each took, evaluation included; null: not known. */
+function paceOf(record: RunRecord, trainSize: TrainSize): Pick<Known, "secondsPerImage" | "images"> | null {
+  const inEpoch = imagesPerEpoch(record.spec, trainSize);
+  if (record.imagesPerSecond <= 0 || inEpoch === null || inEpoch === 0) return null;
+  const images = inEpoch * Math.max(1, record.curve.length);
   // A resumed run of older code tells the wall seconds of its last process alone.
-  return Math.max(1 / record.imagesPerSecond, record.wallSeconds / seen);
+  return { images, secondsPerImage: Math.max(1 / record.imagesPerSecond, record.wallSeconds / images) };
+}
+
+/** Options of `estimator`. */
+export interface EstimatorOptions {
+  readonly trainSize: TrainSize;
+  /** Processor that the runs will have (`processorOf`): records of other ones are passed over. */
+  readonly processor: string;
+  /** Work of one training image, in any unit. Runs of unknown kinds are scaled by it; left out: they have no estimate. */
+  readonly work?: (spec: RunSpec) => number;
+}
+
+/** A record as an estimate sees it. */
+interface Known {
+  readonly spec: RunSpec;
+  readonly secondsPerImage: number;
+  /** Images of all its epochs. */
+  readonly images: number;
+  readonly memoryMiB: number;
 }
 
 /**
- * Learns from records; the last one of a kind counts.
+ * Learns from records of the same engine and processor; the last one of a kind counts. A run of a kind that no record has is
+ * scaled by work from the record of its data set whose work is closest.
+ *
  * @param records Oldest first.
- * @returns The estimate of a spec, or null where no record is of its kind.
+ * @returns The estimate of a spec, or null where no record is of its engine, processor and data set.
  */
 export function estimator(
   records: readonly RunRecord[],
-  trainSize: TrainSize,
+  { trainSize, processor, work }: EstimatorOptions,
 ): (spec: RunSpec) => Estimate | null {
-  const last = new Map<string, { readonly perImage: number; readonly memoryMiB: number }>();
-  for (const record of records) {
-    const perImage = secondsPerImage(record, trainSize);
-    if (perImage === null) continue;
-    for (const kind of kindsOf(record.spec)) last.set(kind, { perImage, memoryMiB: record.peakMemoryMiB });
-  }
+  const known = records.filter(({ environment }) => processorOf(environment) === processor).flatMap(
+    (record): Known[] => {
+      const pace = paceOf(record, trainSize);
+      return pace === null ? [] : [{ ...pace, spec: record.spec, memoryMiB: record.peakMemoryMiB }];
+    },
+  );
+  const workOf = work && memoized(work);
+  const last = new Map(known.flatMap((item) => kindsOf(item.spec).map((kind) => [kind, item] as const)));
   return (spec) => {
-    const known = kindsOf(spec).flatMap((kind) => last.get(kind) ?? [])[0];
     const images = imagesPerEpoch(spec, trainSize);
-    if (known === undefined || images === null) return null;
-    return { seconds: spec.recipe.epochs * images * known.perImage, memoryMiB: known.memoryMiB };
+    if (images === null) return null;
+    const seen = spec.recipe.epochs * images, found = kindsOf(spec).flatMap((kind) => last.get(kind) ?? [])[0];
+    if (found !== undefined) return { seconds: seen * found.secondsPerImage, memoryMiB: found.memoryMiB };
+    const perImage = workOf === undefined ? null : scaled(spec, { known, work: workOf });
+    return perImage === null ? null : { seconds: seen * perImage, memoryMiB: null };
   };
 }
 
-/** Memory that a grid may take: that of the `jobs` runs that take most; runs without an estimate count nothing. */
+/** Computes the work of each model and method once: it builds the network. */
+function memoized(work: (spec: RunSpec) => number): (spec: RunSpec) => number {
+  const known = new Map<string, number>();
+  return (spec) => {
+    const key = canonicalJson([spec.model, spec.method]), value = known.get(key) ?? work(spec);
+    known.set(key, value);
+    return value;
+  };
+}
+
+/** Counts full precision beside quantized training as far apart as twice the work. */
+const OTHER_KIND = Math.log(2);
+
+/** Scales the pace of the record of the closest work, of equal ones the longest; null: none is of engine and data set. */
+function scaled(
+  spec: RunSpec,
+  { known, work }: { readonly known: readonly Known[]; readonly work: (spec: RunSpec) => number },
+): number | null {
+  const own = work(spec), isQuantized = spec.quantization !== null;
+  const candidates = known
+    .filter((item) => item.spec.engine === spec.engine && item.spec.dataset.name === spec.dataset.name)
+    .map((item) => {
+      const ratio = own / work(item.spec), isOther = (item.spec.quantization !== null) !== isQuantized;
+      return { ...item, ratio, distance: Math.abs(Math.log(ratio)) + (isOther ? OTHER_KIND : 0) };
+    });
+  const [closest] = candidates.sort((a, b) => a.distance - b.distance || b.images - a.images);
+  return closest ? closest.secondsPerImage * closest.ratio : null;
+}
+
+/** Adds up the memory of the `jobs` runs that take most; runs without an estimate count nothing. */
 export function peakMemoryMiB(estimates: readonly (Estimate | null)[], jobs: number): number {
   const sorted = estimates.map((estimate) => estimate?.memoryMiB ?? 0).sort((a, b) => b - a);
   return sorted.slice(0, jobs).reduce((sum, memory) => sum + memory, 0);
 }
 
 /**
- * How many runs may be at once in a machine's memory.
- * @param wanted What was asked for; null: one a core, or as many as fit.
+ * Counts the runs that may be at once in a machine's memory.
+ * @param wanted Number that was asked for; null: one per core, or as many as fit.
  * @throws {InputError} If what was asked for does not fit, or not even one run does.
  */
 export function jobsThatFit(
@@ -81,7 +140,7 @@ export function jobsThatFit(
 }
 
 /**
- * Seconds until the last of the runs ends when `jobs` run at once: each goes to the process that is free first, and
+ * Computes the seconds until the last run ends when `jobs` run at once. Each goes to the process that is free first, and
  * a student waits for its teacher.
  * @param runs Teachers first.
  */
@@ -100,7 +159,7 @@ export function makespanSeconds(
   return Math.max(0, ...ends.values());
 }
 
-/** Seconds for people: `40 s`, `12 min`, `3 h 05 min`, `2 d 4 h`. */
+/** Writes seconds for people: `40 s`, `12 min`, `3 h 05 min`, `2 d 4 h`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);

@@ -1,13 +1,12 @@
 import { requireBitsOfSpec } from "../catalog/least_bits.ts";
 import type { DatasetSizes } from "../data/types.ts";
 import { InputError } from "../errors.ts";
-import type { PlannedRun } from "./plan.ts";
-import type { RunSpec } from "../record/spec.ts";
+import type { PlannedRun, RunSpec } from "../record/spec.ts";
 
-/** How many images a data set has, as far as it is known before it is loaded. */
+/** Counts the images of a data set that is not loaded yet; null: not known before. */
 export type SizesOf = (dataset: string) => DatasetSizes | null;
 
-/** The same, each data set asked once: to count a folder's images takes a moment. */
+/** Remembers the counts: to count a folder's images takes a moment. */
 export function askedOnce(sizesOf: SizesOf): SizesOf {
   const known = new Map<string, DatasetSizes | null>();
   return (dataset) => {
@@ -18,7 +17,7 @@ export function askedOnce(sizesOf: SizesOf): SizesOf {
 }
 
 /**
- * Every run of a plan would end with the same fault, hours of other runs later: so it is looked for first.
+ * Refuses a plan whose runs would all end with the same fault, before hours of other runs.
  * @throws {InputError} If a run asks for more images than its data set has, a batch for more than are trained on, or a
  * quantizer for bits that its grid does not have.
  */

@@ -5,7 +5,7 @@ import type { Bits } from "../catalog/bits.ts";
 import type { Arm, Table } from "../catalog/paper.ts";
 import { type Protocol, startedProtocol } from "../catalog/protocol.ts";
 
-/** The paper rule of QDrop that FPQ follows and the others take over: first and last layer in 8 bit. */
+/** Bits of the first and the last layer: the rule of QDrop, which FPQ follows; we take it for the others too. */
 export const FIRST_LAST_BITS = 8;
 
 /** A table with every choice made: each arm on each model, with each seed, at each pair of bits. */
@@ -27,7 +27,7 @@ export interface GridSpec {
   readonly isCell: boolean;
 }
 
-/** The specs of a grid, seed by seed; a teacher stands before each of its students, so it may be there more than once. */
+/** Makes the specs of a grid, seed by seed. A teacher stands before each of its students, so it may be there twice. */
 export function gridSpecs(grid: Grid): GridSpec[] {
   const specs: GridSpec[] = [];
   for (const seed of grid.seeds) {
@@ -86,7 +86,7 @@ function fullPrecisionSpec(arm: Arm, { grid, model, seed }: Place): RunSpec {
   };
 }
 
-/** Full precision that goes on from full precision by the quantized arms' recipe. */
+/** Makes the spec of full precision that continues from full precision by the quantized arms' recipe. */
 function trainedOnSpec(arm: Arm, place: Place, teacher: string): RunSpec {
   return { ...fullPrecisionSpec(arm, place), recipe: quantizedRecipe(arm, place), teacher };
 }
@@ -112,7 +112,7 @@ function quantizedSpec(arm: Arm, place: Place & { readonly bits: Bits; readonly 
   };
 }
 
-/** The arm's method, with what the protocol has chosen for it. */
+/** Gives an arm's method the value that the protocol chose for it. */
 function methodOf({ method, tuned }: Arm, { chosen }: Protocol): Arm["method"] {
   if (tuned === undefined || chosen === undefined) return method;
   return { ...method, options: { ...method.options, [tuned]: chosen[tuned] } };

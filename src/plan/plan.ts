@@ -3,9 +3,7 @@ import { isFinal, type RunRecord } from "../record/record.ts";
 import { describeRun, type PlannedRun, runId, type RunSpec } from "../record/spec.ts";
 import { readRecord } from "../store/store.ts";
 
-export { describeRun, type PlannedRun };
-
-/** What is there of a plan and what is left to run, teachers first. */
+/** A plan, teachers first: its finished runs and those that are left. */
 export interface PlanState {
   readonly runs: readonly PlannedRun[];
   /** Records of the runs that are over for good. */

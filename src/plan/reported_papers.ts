@@ -10,7 +10,7 @@ interface Extra {
 }
 
 /**
- * The papers as a report shows them: with the changes of their tables among their deviations, and with tables of their own for
+ * Prepares papers for a report: with the changes of their tables among their deviations, and with tables of their own for
  * runs that are in no table of theirs: arms on another quantizer, other bits, arms of another paper. Such runs fill no cell
  * of a paper.
  *
@@ -42,7 +42,7 @@ export function reportedPapers(
   });
 }
 
-/** The changes of a table in the words of a run's spec, as each run's page has them too; null: nothing is changed. */
+/** Writes the changes of a table in the words of a run's spec, as each run's page has them too; null: nothing is changed. */
 function changesText({ id, changes }: Table<ArmTitle>): string | null {
   const values = Object.entries({ ...changes?.dataset, ...changes?.recipe });
   const texts = values.map(([name, value]) => `${name} ${value ?? "all"}`);
@@ -50,8 +50,8 @@ function changesText({ id, changes }: Table<ArmTitle>): string | null {
 }
 
 /**
- * The row that an arm has on the paper's page: its own, or on another quantizer its base's. A row that no paper of the page
- * has is on each page. Null: it is another paper's, or nobody's.
+ * Finds the row of an arm on the paper's page: its own, or on another quantizer its base's. An arm that none of the papers
+ * has is a row of each. Null: it is another paper's, or unknown.
  */
 function rowOf(
   id: string,
@@ -74,7 +74,7 @@ function rowsOf(runs: readonly Extra[]): ArmTitle[] {
   return [...new Map(runs.map(({ arm }) => [arm.id, arm])).values()].sort((a, b) => a.id < b.id ? -1 : 1);
 }
 
-/** One table for each data set and each reason to be in no other table. */
+/** Makes a table for each data set and each reason to be in no other table. */
 function extraTables({ id }: Paper<ArmTitle>, runs: readonly Extra[], { baseline }: Suite): Table<ArmTitle>[] {
   const isMoved = ({ arm }: Extra) => movedFrom(arm.id, baseline.id) !== null;
   const kinds = [
@@ -94,7 +94,7 @@ function extraTables({ id }: Paper<ArmTitle>, runs: readonly Extra[], { baseline
   });
 }
 
-/** The widest first. */
+/** Lists the bits of runs, the widest first. */
 function bitsOf(runs: readonly Extra[]): Table["bits"] {
   const bits = new Map(runs.flatMap(({ spec: { quantization } }) => {
     if (quantization === null) return [];

@@ -2,19 +2,18 @@ import { type Estimate, peakMemoryMiB } from "./estimate.ts";
 import type { PlanState } from "./plan.ts";
 import type { RunSpec } from "../record/spec.ts";
 
-/** What a plan takes of a machine besides time. */
+/** Memory and disk that a plan takes. */
 export interface Resources {
-  /** Of the runs that are at once, at most; null: no run of the plan has an estimate. */
+  /** Memory of the runs at once, at most; null: no run of the plan has an estimate of it. */
   readonly memoryMiB: number | null;
-  /** What this machine has. */
   readonly machineMemoryMiB: number;
-  /** Of everything that is left to run: two checkpoints a run, which stay. */
+  /** Disk of all that is left to run: two checkpoints per run, which stay. */
   readonly diskMiB: number;
-  /** The same by run id. */
+  /** Disk of each run, by id. */
   readonly diskMiBOf: Readonly<Record<string, number>>;
 }
 
-/** Sums what the runs that are left take. */
+/** Adds up what is left to run. */
 export async function planResources(
   { todo }: PlanState,
   { estimate, jobs, machineMemoryMiB, checkpointMiB }: {
@@ -25,14 +24,14 @@ export async function planResources(
   },
 ): Promise<Resources> {
   const estimates = todo.map(({ spec }) => estimate(spec));
-  const known = estimates.some((item) => item !== null);
+  const known = estimates.some((item) => item !== null && item.memoryMiB !== null);
   const diskMiBOf: Record<string, number> = {};
   for (const { id, spec } of todo) diskMiBOf[id] = 2 * await checkpointMiB(spec);
   const diskMiB = Object.values(diskMiBOf).reduce((sum, size) => sum + size, 0);
   return { memoryMiB: known ? peakMemoryMiB(estimates, jobs) : null, machineMemoryMiB, diskMiB, diskMiBOf };
 }
 
-/** Memory and disk in one line. */
+/** Writes memory and disk in one line. */
 export function resourceText({ memoryMiB, machineMemoryMiB, diskMiB }: Resources): string {
   const machine = `${Math.round(machineMemoryMiB)} MiB`;
   const memory = memoryMiB === null

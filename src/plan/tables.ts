@@ -1,16 +1,15 @@
 import type { EngineName } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
-import { orderRuns, type PlannedRun } from "./plan.ts";
-import { baseOf, type BaseProtocol, canonicalJson, runId } from "../record/spec.ts";
+import { orderRuns } from "./plan.ts";
+import { baseOf, type BaseProtocol, canonicalJson, type PlannedRun, runId, type RunSpec } from "../record/spec.ts";
 import { type Bits, formatBits } from "../catalog/bits.ts";
 import { onQuantizer } from "../catalog/moved_arm.ts";
 import type { Arm, Paper, Table } from "../catalog/paper.ts";
 import type { Protocol } from "../catalog/protocol.ts";
-import type { RunSpec } from "../record/spec.ts";
 import type { Suite } from "../catalog/suite.ts";
 import { type GridSpec, gridSpecs } from "./grid_specs.ts";
 
-/** A choice of what is run; null: as the paper and the protocol have it. */
+/** Choices of a user; null: as the paper and the protocol have it. */
 export interface PlanRequest {
   readonly suite: Suite;
   /** The papers of the suite that are run. */
@@ -23,13 +22,13 @@ export interface PlanRequest {
   readonly models: readonly string[] | null;
   readonly bits: readonly Bits[] | null;
   readonly seeds: readonly number[] | null;
-  /** Takes the place of every quantized arm's own. */
+  /** Quantizer of every quantized arm, in place of its own. */
   readonly quantizer?: string | null;
   /** Imported network that takes the place of full precision of a model on a data set; null: none. Left out: none at all. */
   readonly imported?: (place: Pick<RunSpec, "model"> & { readonly dataset: string }) => RunSpec | null;
 }
 
-/** One cell of a table, with its runs: one a seed. */
+/** One cell of a table, with its runs: one per seed. */
 export interface PlannedCell {
   readonly paper: string;
   readonly table: string;
@@ -41,13 +40,13 @@ export interface PlannedCell {
   readonly runs: readonly PlannedRun[];
 }
 
-/** One sentence that names a value that is not known and those that are. */
+/** Makes the error about a value that is not known: it names those that are. */
 export function unknownValue(kind: string, value: string, known: readonly string[]): InputError {
   return new InputError(`Cannot use ${kind} "${value}" as it is not known: choose one of ${known.join(", ")}`);
 }
 
 /**
- * The runs of a request, teachers first, each once: equal runs of several tables or papers are one run.
+ * Lists the runs of a request, teachers first, each once: equal runs of several tables or papers are one run.
  * @throws {InputError} If a table, method or model is not known.
  */
 export function planRuns(request: PlanRequest): PlannedRun[] {
@@ -55,8 +54,8 @@ export function planRuns(request: PlanRequest): PlannedRun[] {
 }
 
 /**
- * Every cell of every table of a request, in the tables' order. A run of several tables is in a cell of each; a teacher that
- * is no row of the table is in none.
+ * Lists every cell of every table of a request, in the tables' order. A run of several tables is in a cell of each. A
+ * teacher that is no row of the table is in none.
  * @throws {InputError} If a table, method or model is not known.
  */
 export function planCells(request: PlanRequest): PlannedCell[] {
@@ -91,7 +90,7 @@ function placedSpecs(request: PlanRequest): PlacedSpec[] {
   return tables.flatMap(({ paper, table }) => tableRuns(paper, table, request));
 }
 
-/** Every model that a protocol or a table names: the list of `src/nn` would load tensor code. */
+/** Lists every model that a protocol or a table names. (The list of `src/nn` would load tensor code.) */
 export function knownModels({ protocols, papers }: Suite): string[] {
   const ofProtocols = Object.values(protocols).flatMap(({ models }) => models ?? []);
   return [...new Set([...ofProtocols, ...papers.flatMap(({ tables }) => tables.flatMap(({ models }) => models))])];
@@ -117,7 +116,7 @@ function hasRow({ arms }: Table, method: string): boolean {
   return arms.some(({ id }) => id === method);
 }
 
-/** @throws {InputError} If one is a row of none of the tables; where others have it, they are named, the same paper's first. */
+/** @throws {InputError} If one is a row of none of the tables. Tables that have it are named, the same paper's first. */
 function checkMethods({ methods, papers, suite }: PlanRequest, tables: readonly Table[]): void {
   const absent = methods?.find((method) => !tables.some((table) => hasRow(table, method)));
   if (absent === undefined) return;
@@ -161,7 +160,7 @@ function ownArms(paper: Paper, { arms }: Table, { methods, protocol, table, suit
   return arms.filter(({ id }) => [baseline.start?.id, baseline.id, paper.id].includes(id));
 }
 
-/** A table keeps those of its own bits that the protocol has; a table with none of them takes its first. */
+/** Chooses bits: those of the table that the protocol has too; if there are none, the table's first. */
 function bitsOf(table: Table, { bits, protocol }: PlanRequest): readonly Bits[] {
   if (bits !== null) return bits;
   if (protocol.bits === null) return table.bits;

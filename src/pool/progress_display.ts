@@ -37,14 +37,28 @@ export interface Display {
   close(): void;
 }
 
-/** Describes a running run in one line. */
-export function describeView(view: RunView): string {
-  if (view.epoch === 0) return `${terminalText(view.name)} starting`;
-  const top1 = view.top1Percent === null ? "" : `, top-1 ${view.top1Percent.toFixed(2)} %`;
-  return `${terminalText(view.name)} epoch ${view.epoch}/${view.epochs}, loss ${
-    view.loss?.toFixed(3) ?? "NaN"
-  }${top1}, ` +
-    `${Math.round(view.imagesPerSecond)} images/s`;
+/**
+ * Describes a running run in one line.
+ *
+ * @param width Columns that there are. Loss and accuracy are left out first, then the name is cut; the speed stays whole.
+ */
+export function describeView(view: RunView, width = Infinity): string {
+  const name = terminalText(view.name);
+  if (view.epoch === 0) return cut(name, width - " starting".length) + " starting";
+  const epoch = ` epoch ${view.epoch}/${view.epochs},`, loss = ` loss ${view.loss?.toFixed(3) ?? "NaN"},`;
+  const top1 = view.top1Percent === null ? "" : ` top-1 ${view.top1Percent.toFixed(2)} %,`;
+  const speed = ` ${Math.round(view.imagesPerSecond)} images/s`;
+  const forms = [epoch + loss + top1 + speed, epoch + top1 + speed, epoch + speed];
+  const fitting = forms.find((form) => name.length + form.length <= width);
+  if (fitting !== undefined) return name + fitting;
+  const rest = [epoch + speed, speed].find((form) => form.length + SHORTEST_NAME <= width) ?? speed;
+  return cut(name, width - rest.length) + rest;
+}
+
+const SHORTEST_NAME = 12;
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1)).trimEnd()}…`;
 }
 
 /** Describes all runs in one line. */
@@ -54,6 +68,8 @@ export function describeTotal(total: TotalView): string {
 }
 
 const DEFAULT_COLUMNS = 80;
+/** Columns of a line that are neither bar nor text: ` 100% `. */
+const BETWEEN = 6;
 
 /** Stream that cli-progress draws on, leading to `write`. */
 class TerminalStream extends Writable {
@@ -73,11 +89,14 @@ class TerminalStream extends Writable {
 }
 
 /** Makes a display with one bar per running run, and one for all of them. */
-export function createBars(options: { readonly write: (text: string) => void; readonly columns?: number }): Display {
+export function createBars(
+  { write, columns = DEFAULT_COLUMNS }: { readonly write: (text: string) => void; readonly columns?: number },
+): Display {
+  const barsize = columns < 60 ? 6 : 16, width = columns - barsize - BETWEEN;
   const multibar = new cliProgress.MultiBar({
-    stream: new TerminalStream(options.write, options.columns ?? DEFAULT_COLUMNS),
+    stream: new TerminalStream(write, columns),
     format: "{bar} {percentage}% {text}",
-    barsize: 16,
+    barsize,
     fps: 4,
     hideCursor: true,
     clearOnComplete: true,
@@ -98,16 +117,21 @@ export function createBars(options: { readonly write: (text: string) => void; re
       for (const [id, view] of running) {
         let bar = bars.get(id);
         if (bar === undefined) bars.set(id, bar = multibar.create(1, 0, { text: "" }));
-        bar.update(view.fraction, { text: describeView(view) });
+        bar.update(view.fraction, { text: describeView(view, width) });
       }
-      totalBar.update(total.fraction, { text: describeTotal(total) });
+      totalBar.update(total.fraction, { text: cut(describeTotal(total), width) });
     },
-    say: (line) => multibar.log(terminalText(line) + "\n"),
+    say: (line) => multibar.log(folded(terminalText(line), columns) + "\n"),
     close(): void {
       multibar.update();
       multibar.stop();
     },
   };
+}
+
+/** Folds a line at the edge of the terminal, where cli-progress would write over its end. */
+function folded(line: string, columns: number): string {
+  return line.replace(new RegExp(`.{${columns}}(?=.)`, "g"), "$&\n");
 }
 
 /** Makes a display of plain lines: at most one line about running runs every `everyMs`. */
@@ -123,7 +147,7 @@ export function createLines(
     update(running, total): void {
       if (now() - last < everyMs || running.size === 0) return;
       last = now();
-      write(`${describeTotal(total)}; ${[...running.values()].map(describeView).join("; ")}\n`);
+      write(`${describeTotal(total)}; ${[...running.values()].map((view) => describeView(view)).join("; ")}\n`);
     },
     say: (line) => write(terminalText(line) + "\n"),
     close: () => {},

@@ -41,17 +41,26 @@ function binaryWeight(weight: Tensor): Tensor {
   return op(weight);
 }
 
+function meanAbsolute(values: Float32Array): number {
+  return values.reduce((sum, value) => sum + Math.abs(value), 0) / values.length;
+}
+
 /** DoReFa's weights, which PACT takes too. */
 export function dorefaWeight({ bits }: QuantizedTensorOptions): WeightQuantizer {
   requireBits("DoReFa", bits);
   const start = () => ({ params: {}, constants: {} });
-  if (bits === 1) return { bits, start, apply: binaryWeight, levels: signLevels };
   const highest = 2 ** bits - 1;
+  // ŵ = (q - highest / 2) 2 size / highest, where 0 is no level
+  const grid = (size: number) => ({ low: 0, high: highest, scale: [2 * size / highest], zero: [highest / 2] });
+  if (bits === 1) {
+    return { bits, start, apply: binaryWeight, levels: signLevels, grid: (_, weight) => grid(meanAbsolute(weight)) };
+  }
   return {
     bits,
     start,
     apply: (weight) => tf.sub(tf.mul(weightLevels(weight, highest), 2 / highest), 1),
     levels: (weight) => weightLevels(weight, highest),
+    grid: () => grid(1),
   };
 }
 
@@ -67,6 +76,7 @@ function activation({ bits, signed }: QuantizedTensorOptions): ActivationQuantiz
         values: roundClip(scaled, { low: 0, high: highest }),
         scale: tf.scalar(1 / highest),
       }),
+      grid: () => ({ low: 0, high: highest, scale: [1 / highest], zero: [0] }),
     };
   }
   const bounds = symmetricBounds(bits);
@@ -79,6 +89,7 @@ function activation({ bits, signed }: QuantizedTensorOptions): ActivationQuantiz
     },
     inverseStep: (own) => tf.reciprocal(step(own)),
     quantizeScaled: (scaled, own) => ({ values: roundClip(scaled, bounds), scale: step(own) }),
+    grid: (own) => ({ ...bounds, scale: [-own[RANGE]![0]! / bounds.low], zero: [0] }),
   };
 }
 

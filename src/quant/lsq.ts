@@ -5,6 +5,8 @@ import type { Leaves } from "../tree.ts";
 import { gradientScale, inverseStepSize, requireBits, scaleGradient, STEP_SIZE } from "./step_size.ts";
 import type {
   ActivationQuantizer,
+  Grid,
+  OwnNumbers,
   QuantizedTensorOptions,
   Quantizer,
   QuantizerStart,
@@ -28,6 +30,10 @@ function highestOf(bounds: RoundBounds): number {
   return Math.max(bounds.high, 1);
 }
 
+function symmetricGrid(own: OwnNumbers, bounds: RoundBounds): Grid {
+  return { ...bounds, scale: [...own[STEP_SIZE]!], zero: [0] };
+}
+
 function weight(options: QuantizedTensorOptions): WeightQuantizer {
   requireBits("LSQ", options.bits);
   const bounds = lsqBounds({ ...options, signed: true }), highest = highestOf(bounds);
@@ -44,6 +50,7 @@ function weight(options: QuantizedTensorOptions): WeightQuantizer {
       return tf.mul(levels, stepSize);
     },
     levels: (weight, own) => parts(weight, own).levels,
+    grid: (own) => symmetricGrid(own, bounds),
   };
 }
 
@@ -59,6 +66,7 @@ function activation(options: QuantizedTensorOptions): ActivationQuantizer {
       values: roundClip(scaled, bounds),
       scale: stepSize(own, scaled.size),
     }),
+    grid: (own) => symmetricGrid(own, bounds),
   };
 }
 

@@ -5,6 +5,8 @@ import type { Leaves } from "../tree.ts";
 import { gradientScale, inverseStepSize, requireBits, scaleGradient, STEP_SIZE } from "./step_size.ts";
 import type {
   ActivationQuantizer,
+  Grid,
+  OwnNumbers,
   QuantizedTensorOptions,
   Quantizer,
   QuantizerStart,
@@ -32,6 +34,10 @@ function codes(scaled: Tensor, zeroPoint: Tensor, highest: number): Tensor {
   return roundClip(tf.add(scaled, zeroPoint), { low: 0, high: highest });
 }
 
+function asymmetricGrid(own: OwnNumbers, highest: number): Grid {
+  return { low: 0, high: highest, scale: [...own[STEP_SIZE]!], zero: [...own[ZERO_POINT]!] };
+}
+
 function weight(options: QuantizedTensorOptions): WeightQuantizer {
   requireBits("asymmetric LSQ", options.bits);
   const highest = 2 ** options.bits - 1;
@@ -49,6 +55,7 @@ function weight(options: QuantizedTensorOptions): WeightQuantizer {
       return tf.mul(tf.sub(integers, own[ZERO_POINT]!), stepSize);
     },
     levels: (weight, own) => parts(weight, own).integers,
+    grid: (own) => asymmetricGrid(own, highest),
   };
 }
 
@@ -67,6 +74,7 @@ function activation(options: QuantizedTensorOptions): ActivationQuantizer {
         : roundClip(scaled, { low: 0, high: highest }),
       scale: stepSize(own, scaled.size),
     }),
+    grid: (own) => options.signed ? asymmetricGrid(own, highest) : { ...asymmetricGrid(own, highest), zero: [0] },
   };
 }
 

@@ -69,6 +69,10 @@ function activation({ bits, signed }: QuantizedTensorOptions): ActivationQuantiz
       const levels = roundClip(tf.sub(input, shift), { low: 0, high: highest });
       return { values: tf.add(levels, shift), scale: stepSize, levels };
     },
+    grid(own) {
+      const step = own[STEP_SIZE]![0]!;
+      return { low: 0, high: highest, scale: [step], zero: [-own[OFFSET]![0]! / step] };
+    },
   };
 }
 

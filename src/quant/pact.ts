@@ -68,6 +68,7 @@ function activation({ bits, signed }: QuantizedTensorOptions): ActivationQuantiz
       values: clippedRound(scaled, level(own), bounds),
       scale: tf.mul(detach(level(own)), 1 / steps),
     }),
+    grid: (own) => ({ ...bounds, scale: [own[CLIPPING_LEVEL]![0]! / steps], zero: [0] }),
   };
 }
 

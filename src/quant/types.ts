@@ -40,6 +40,22 @@ export interface QuantizerStart {
   readonly constants: Readonly<Record<string, Float32Array>>;
 }
 
+/**
+ * The grid that a quantizer rounds to: x̂ = (q - zero) · scale, q an integer in low .. high.
+ *
+ * For activations q = round(clip(x / scale + zero, low, high)). `scale` and `zero` hold one number a channel, or one in all;
+ * a zero that is no integer stands for an offset (LSQ+) or for a grid without 0 (DoReFa's weights).
+ */
+export interface Grid {
+  readonly low: number;
+  readonly high: number;
+  readonly scale: readonly number[];
+  readonly zero: readonly number[];
+}
+
+/** A quantizer's own numbers, by name. */
+export type OwnNumbers = Leaves<Float32Array>;
+
 /** The kind of tensor that is quantized. */
 export interface QuantizedTensorOptions {
   readonly bits: number;
@@ -57,6 +73,8 @@ export interface WeightQuantizer {
   apply(weight: Tensor, own: Leaves<Tensor>): Tensor;
   /** The integers behind `apply`, for the check that at most 2^bits of them are used. */
   levels(weight: Tensor, own: Leaves<Tensor>): Tensor;
+  /** The grid of `levels`, for the export of a network; a quantizer without one cannot be exported. */
+  grid?(own: OwnNumbers, weight: Float32Array): Grid;
 }
 
 /** Quantizes a layer's input with one step size. */
@@ -72,6 +90,8 @@ export interface ActivationQuantizer {
   inverseStep(own: Leaves<Tensor>, size: number): Tensor;
   /** @param scaled x / step size. @returns Integers (or integers and an offset), and the step size. */
   quantizeScaled(scaled: Tensor, own: Leaves<Tensor>): ScaledTensor;
+  /** The grid of the rounded input, for the export of a network; a quantizer without one cannot be exported. */
+  grid?(own: OwnNumbers): Grid;
 }
 
 /** A quantizer: one file of this folder and one line of `mod.ts`. */

@@ -1,15 +1,18 @@
 import { createHash } from "node:crypto";
 import { AwsClient } from "aws4fetch";
+import retry from "p-retry";
 import { InputError, messageOf } from "../errors.ts";
 import { type BucketAddress, ENDPOINT_VARIABLE, KEY_VARIABLES } from "./store_url.ts";
 import { redact } from "./url.ts";
 
-const TRIES = 4;
+const TRIES = 5;
 const WAIT_MS = 500;
+/** Difference of clocks that S3 refuses. */
+const MOST_SKEW_SECONDS = 15 * 60;
 
-/** A bucket under its prefix. All throw an InputError if it cannot be reached or refuses. */
+/** Bucket under its prefix. All throw an InputError if it cannot be reached or refuses. */
 export interface Bucket {
-  /** @throws {InputError} If there is no such bucket. */
+  /** Checks that there is such a bucket. @throws {InputError} If not. */
   check(): Promise<void>;
   /** Null: there is no such object. */
   get(key: string): Promise<Uint8Array | null>;
@@ -29,40 +32,53 @@ export function openBucket(address: BucketAddress): Bucket {
     retries: 0,
   });
 
-  /** Tries again where the server is away or overloaded. */
+  /** Sends a request, again where the server is away or overloaded. */
   async function send(method: string, key: string | null, body?: Uint8Array<ArrayBuffer>): Promise<Response> {
     const url = key === null ? `${endpoint}/${bucket}` : `${endpoint}/${bucket}/${prefix}${key}`;
     const digest = createHash("sha256").update(body ?? "").digest("hex");
-    for (let left = TRIES - 1;; left--) {
-      let why: string;
-      try {
+    try {
+      return await retry(async () => {
         const response = await client.fetch(url, {
           method,
           headers: { "x-amz-content-sha256": digest },
+          // Elsewhere the signature would be refused, without a word on the region.
+          redirect: "manual",
           ...(body === undefined ? {} : { body }),
-        });
+          // Any other kind of error is not tried again.
+        }).catch((error) => Promise.reject(new Error(messageOf(error))));
         if (response.status < 500 && response.status !== 429) return response;
         await response.body?.cancel();
-        why = `status ${response.status}`;
-      } catch (error) {
-        why = redact(messageOf(error).split("\n")[0]!, [secretKey, sessionToken]);
-      }
-      if (left === 0) {
-        throw new InputError(
-          `Cannot reach the store ${shown} at ${endpoint} (${why}): start its server, or correct ${ENDPOINT_VARIABLE}`,
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, WAIT_MS * 2 ** (TRIES - 1 - left)));
+        throw new Error(`status ${response.status}`);
+      }, { retries: TRIES - 1, minTimeout: WAIT_MS });
+    } catch (error) {
+      const why = redact(messageOf(error).split("\n")[0]!, [secretKey, sessionToken]);
+      throw new InputError(
+        `Cannot reach the store ${shown} at ${endpoint} (${why}): start its server, or correct ${ENDPOINT_VARIABLE}`,
+      );
     }
   }
 
+  /** Says what a refusal means. A HEAD has no body: clock and region are then told by the headers alone. */
   async function refuse(response: Response): Promise<never> {
-    const text = await response.text();
-    const code = /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? `status ${response.status}`;
-    if (code === "NoSuchBucket" || (response.status === 404 && text === "")) {
-      throw new InputError(`Cannot use the store ${shown} as there is no such bucket at ${endpoint}: make it first`);
+    const text = await response.text(), { status, headers } = response;
+    const code = /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? `status ${status}`;
+    const use = `Cannot use the store ${shown} as`;
+    const other = headers.get("x-amz-bucket-region") ?? /<Region>([\w-]+)<\/Region>/.exec(text)?.[1];
+    if (status === 301 || status === 307 || (other !== undefined && other !== region)) {
+      const named = other === undefined ? "its own region" : other;
+      throw new InputError(
+        `${use} its bucket is in another region (${code}): set AWS_REGION to ${named}, not ${region}`,
+      );
     }
-    throw new InputError(`Cannot use the store ${shown} as its server refuses (${code}): correct ${KEY_VARIABLES}`);
+    const secondsOff = (Date.parse(headers.get("date") ?? "") - Date.now()) / 1000;
+    if (code === "RequestTimeTooSkewed" || (status === 403 && Math.abs(secondsOff) > MOST_SKEW_SECONDS)) {
+      const by = Number.isFinite(secondsOff) ? ` by ${Math.round(Math.abs(secondsOff) / 60)} minutes` : "";
+      throw new InputError(`${use} this machine's clock differs${by} from the server's (${code}): set the clock`);
+    }
+    if (code === "NoSuchBucket" || (status === 404 && text === "")) {
+      throw new InputError(`${use} there is no such bucket at ${endpoint}: make it first`);
+    }
+    throw new InputError(`${use} its server refuses (${code}): correct ${KEY_VARIABLES}`);
   }
 
   async function check(): Promise<void> {

@@ -46,9 +46,28 @@ function tlsOptions(host: string): { servername?: string; ca?: string } {
   return { ...(isIP(host) === 0 ? { servername: host } : {}), ...(ca === null ? {} : { ca }) };
 }
 
+/** Does what BullMQ does with a server, on a key of its own; the name of each step is for people. */
+const PROBES: readonly {
+  readonly name: string;
+  readonly command: (key: string) => [string, ...(string | number)[]];
+}[] = [
+  { name: "INFO", command: () => ["INFO", "server"] },
+  { name: "CLIENT SETNAME", command: () => ["CLIENT", "SETNAME", "requant"] },
+  { name: "CLIENT LIST", command: () => ["CLIENT", "LIST", "TYPE", "normal"] },
+  {
+    name: "writing by a script (EVAL)",
+    command: (key) => ["EVAL", "redis.call('ZADD', KEYS[1], 1, 'a') return redis.call('DEL', KEYS[1])", 1, key],
+  },
+  { name: "writing", command: (key) => ["HSET", key, "a", 1] },
+  { name: "deleting", command: (key) => ["DEL", key] },
+  { name: "waiting (BZPOPMIN)", command: (key) => ["BZPOPMIN", key, 0.01] },
+  { name: "reading events (XREAD)", command: (key) => ["XREAD", "COUNT", 1, "STREAMS", key, "0"] },
+];
+
 /**
- * Asks the server for a sign of life.
- * @throws {InputError} If it cannot be reached or refuses the password; the password is never in the message.
+ * Checks that the server is there and does all that a queue needs.
+ * @throws {InputError} If it cannot be reached, rejects the password, or refuses something: the message names it, and
+ * never holds the password.
  */
 export async function checkRedis(address: QueueAddress): Promise<void> {
   const client = new Redis({
@@ -58,16 +77,20 @@ export async function checkRedis(address: QueueAddress): Promise<void> {
     retryStrategy: () => null,
   });
   let cause: unknown = null;
+  let step = "";
   client.on("error", (error) => void (cause ??= error));
   try {
     await client.connect();
-    await client.ping();
+    for (const { name, command } of PROBES) {
+      step = name;
+      await client.call(...command(`bull:requant-probe:${crypto.randomUUID()}`));
+    }
   } catch (error) {
     const reason = redact(oneLine(messageOf(cause ?? error)), [address.password]);
     if (/NOAUTH|WRONGPASS|invalid (username-)?password/i.test(reason)) {
       throw new InputError(
-        `Cannot use the queue at ${address.shown} as it refuses the password or its absence: give the right one in ` +
-          `the URL or in ${PASSWORD_VARIABLE}`,
+        `Cannot use the queue at ${address.shown} as it rejects the password, or requires one: give the right one ` +
+          `in the URL or in ${PASSWORD_VARIABLE}`,
       );
     }
     if (/certificate|altnames/i.test(reason)) {
@@ -76,12 +99,25 @@ export async function checkRedis(address: QueueAddress): Promise<void> {
           AUTHORITY_VARIABLE,
       );
     }
+    if (isRefusal(error)) {
+      const remedy = /^READONLY|\bREADONLY\b/.test(reason)
+        ? "give the URL of the primary server, not of a replica"
+        : /\bOOM\b/.test(reason)
+        ? "give the server more memory"
+        : `give its user all commands on keys that begin with "bull:" (ACL: +@all ~bull:*)`;
+      throw new InputError(`Cannot use the queue at ${address.shown} as it refuses ${step} (${reason}): ${remedy}`);
+    }
     throw new InputError(
       `Cannot reach the queue at ${address.shown} (${reason}): start redis-server there, or correct the URL`,
     );
   } finally {
     client.disconnect();
   }
+}
+
+/** Tells if an error is the server's own answer, such as a right that is missing, and no lost connection. */
+export function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.name === "ReplyError";
 }
 
 function oneLine(text: string): string {

@@ -8,7 +8,7 @@ import { isFinal } from "../record/record.ts";
 import type { PlannedRun } from "../record/spec.ts";
 import { openRun, readRecord } from "../store/store.ts";
 import { type Artefacts, RECORD, SHARED_FOLDER } from "./artefacts.ts";
-import { connectionOptions, outages } from "./connection.ts";
+import { connectionOptions, isRefusal, outages } from "./connection.ts";
 import { DEFAULT_RETRIES, runIdOfJob, runJobId } from "./jobs.ts";
 import { submitRuns } from "./submit.ts";
 import { DEFAULT_TIMES, type QueueTimes } from "./times.ts";
@@ -110,18 +110,25 @@ export async function followPlan(plan: PlanState, options: FollowOptions): Promi
     }
   }
 
+  /** Says that the server refuses something: what was to be done is tried again later. */
+  function sayRefusal(error: unknown): void {
+    if (!isRefusal(error)) throw error;
+    sayOutage(error);
+  }
+  async function submit(): Promise<void> {
+    const runs = [...pending.values()];
+    await submitRuns(runs, { out, queue, flow, retries, artefacts, ...times }).catch(sayRefusal);
+  }
+
   try {
     await Promise.race([stopped, forgetFailures([...pending.values()], { out, queue, artefacts })]);
     await Promise.race([stopped, events.waitUntilReady()]);
     let submittedAt = -Infinity;
     while (pending.size > 0 && !options.interrupts?.stop.aborted) {
       if (performance.now() - submittedAt >= times.resubmitMs) {
-        await Promise.race([
-          stopped,
-          submitRuns([...pending.values()], { out, queue, flow, retries, artefacts, ...times }),
-        ]);
+        await Promise.race([stopped, submit()]);
         toLookAt = new Set(pending.keys());
-        if (submittedAt === -Infinity) await Promise.race([stopped, sayWorkers(queue, say)]);
+        if (submittedAt === -Infinity) await Promise.race([stopped, sayWorkers(queue, say).catch(sayRefusal)]);
         submittedAt = performance.now();
       }
       await lookAtRecords();

@@ -10,11 +10,15 @@ import { type LockTimes, openLocks } from "../store/locks.ts";
 import { readRecord } from "../store/store.ts";
 import { type Artefacts, RECORD, SHARED_FOLDER } from "./artefacts.ts";
 import { type ActiveRun, createComputer } from "./compute.ts";
-import { connectionOptions, outages } from "./connection.ts";
+import { connectionOptions, isRefusal, outages } from "./connection.ts";
 import { MOST_LOST_WORKERS, parseReleaseJob, runJobId } from "./jobs.ts";
 import { submitRuns } from "./submit.ts";
 import { DEFAULT_TIMES, type QueueTimes } from "./times.ts";
 import { type QueueAddress, redact } from "./url.ts";
+
+/** Waits after answers of the server that refuse something. */
+const LEAST_BACK_OFF_MS = 1000;
+const MOST_BACK_OFF_MS = 30_000;
 
 /** Options of `runWorker`. */
 export interface WorkerOptions {
@@ -121,7 +125,20 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     for (const id of jobIds) active.has(id) && (active.get(id)!.renewedAtMs = performance.now());
   });
   const sayOutage = outages(say, address);
-  worker.on("error", sayOutage);
+  // BullMQ asks again at once where the server answers with an error, such as a full memory.
+  let backOffMs = LEAST_BACK_OFF_MS;
+  let resuming: ReturnType<typeof setTimeout> | undefined;
+  worker.on("error", (error) => {
+    sayOutage(error);
+    if (!isRefusal(error) || resuming !== undefined) return;
+    void worker.pause(true);
+    resuming = setTimeout(() => {
+      resuming = undefined;
+      if (!stopping.signal.aborted) void worker.resume();
+    }, backOffMs);
+    backOffMs = Math.min(2 * backOffMs, MOST_BACK_OFF_MS);
+  });
+  worker.on("active", () => void (backOffMs = LEAST_BACK_OFF_MS));
   queue.on("error", sayOutage);
   flow.on("error", sayOutage);
 
@@ -151,6 +168,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     await within(closed.catch(() => {}), times.closeMs);
   } finally {
     clearInterval(watch);
+    clearTimeout(resuming);
     locks.close();
     interrupts.stop.removeEventListener("abort", stop);
     interrupts.kill.removeEventListener("abort", kill);

@@ -218,19 +218,6 @@ export function joinEnvironments(
 }
 
 /**
- * Tells if a run started from the network of a record of its teacher, and not of another training of the same spec.
- *
- * The digests of the networks decide; where one is missing, the teacher must have started first.
- */
-export function startedFrom(student: RunRecord, teacher: RunRecord): boolean {
-  if (student.spec.teacher !== teacher.id) return false;
-  if (student.teacherSha256 !== undefined && teacher.networkSha256 !== undefined) {
-    return student.teacherSha256 === teacher.networkSha256;
-  }
-  return Date.parse(teacher.startedAt) <= Date.parse(student.startedAt);
-}
-
-/**
  * Checks a record that came from outside.
  * @throws {InputError} If it does not fit the schema or breaks a rule.
  */

@@ -9,13 +9,13 @@ import { type Block, heading } from "./pages/blocks.ts";
 import { claimResults } from "./judge/claims.ts";
 import { claimsPageBlocks } from "./pages/claims.ts";
 import type { CoreTable } from "../catalog/suite.ts";
-import { coreBlocks } from "./pages/core.ts";
+import { coreBlocks, coreTable } from "./pages/core.ts";
 import { type Moments, movedCellBlocks } from "./pages/moved_cells.ts";
 import { standaloneSvg } from "./render/figures/figure_svg.ts";
 import { toCsv } from "./render/csv.ts";
 import type { ImportedRun } from "./read/imported.ts";
 import { importedSections, requirePapers } from "./judge/imported_sections.ts";
-import { dataFiles } from "./render/data.ts";
+import { dataFiles, fileOf, type ReportFile } from "./render/data.ts";
 import { toMarkdown } from "./render/markdown.ts";
 import { overviewBlocks } from "./pages/overview.ts";
 import { pageBlocks } from "./pages/paper.ts";
@@ -23,6 +23,7 @@ import { siteFiles } from "./render/html/site.ts";
 import { reportSections } from "./judge/tables.ts";
 import type { ArmTitle, Paper } from "../catalog/paper.ts";
 
+export type { ReportFile } from "./render/data.ts";
 export { type ImportedRun, parseImport } from "./read/imported.ts";
 export { parseMeasurements, parseRecords } from "./read/records.ts";
 export { runsOf } from "./judge/tables.ts";
@@ -41,12 +42,6 @@ export interface ReportInput {
   readonly core?: CoreTable;
   /** Results of other tools, shown in rows of their own; left out: none. */
   readonly imported?: readonly ImportedRun[];
-}
-
-/** A file of the report; the path is relative to the output folder, with forward slashes. */
-export interface ReportFile {
-  readonly path: string;
-  readonly text: string;
 }
 
 /**
@@ -77,7 +72,8 @@ export function renderReports(
     });
     return { page, sections, claims, data, blocks: [...blocks, ...dataLinks(data)] };
   });
-  const over = core && { title: core.title, blocks: coreBlocks(core, all, byId) };
+  const whole = core ? { core, table: coreTable(core, all), outdated: all.outdated, records: byId } : null;
+  const over = whole && { title: whole.core.title, blocks: coreBlocks(whole) };
   const differences = over?.blocks.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
   const extras = [
     ...(over ? [{ link: { href: "core.html", title: over.title }, blocks: over.blocks }] : []),
@@ -85,15 +81,16 @@ export function renderReports(
       ? [{ link: { href: "claims.html", title: "Claims" }, blocks: claimsPageBlocks(papers) }]
       : []),
   ];
-  const site = siteFiles({ overview: overviewBlocks(papers), papers, extras, records });
+  const site = siteFiles({ overview: overviewBlocks(papers, whole), papers, extras, records });
   return [
     ...papers.flatMap(({ page, sections, blocks }): ReportFile[] => [
-      { path: `${page.id}.md`, text: toMarkdown(blocks) },
-      { path: `${page.id}.csv`, text: toCsv(page.id, sections) },
+      fileOf(`${page.id}.md`, () => toMarkdown(blocks)),
+      fileOf(`${page.id}.csv`, () => toCsv(page.id, sections)),
     ]),
-    ...(over ? [{ path: "core.md", text: toMarkdown(over.blocks) }] : []),
-    ...(differences?.kind === "figure" ? [{ path: "core.svg", text: standaloneSvg(differences) }] : []),
-    ...[...site, ...papers.flatMap(({ data }) => data)].map(underSite),
+    ...(over ? [fileOf("core.md", () => toMarkdown(over.blocks))] : []),
+    ...(differences?.kind === "figure" ? [fileOf("core.svg", () => standaloneSvg(differences))] : []),
+    ...[...site, ...papers.flatMap(({ data }) => data.map(({ file }) => file))]
+      .map((file) => fileOf(`site/${file.path}`, () => file.text)),
   ];
 }
 
@@ -116,19 +113,9 @@ export function movedCells(
   return toMarkdown(movedCellBlocks(pages, { since, before: then!, now: today! }));
 }
 
-/** The text stays unmade until it is asked for. */
-function underSite(file: ReportFile): ReportFile {
-  return {
-    path: `site/${file.path}`,
-    get text() {
-      return file.text;
-    },
-  };
-}
-
-function dataLinks(files: readonly { readonly title: string; readonly path: string }[]): Block[] {
+function dataLinks(files: ReturnType<typeof dataFiles>): Block[] {
   return [
     heading(2, "The same cells in other formats"),
-    { kind: "links", items: files.map(({ title, path }) => ({ text: title, href: path })) },
+    { kind: "links", items: files.map(({ title, file }) => ({ text: title, href: file.path })) },
   ];
 }

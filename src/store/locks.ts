@@ -3,8 +3,15 @@ import { createHash, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { z } from "zod";
 import { LostRunError } from "../record/trainer.ts";
-import { createExclusive, makeFolder, namesIn, pathBelow } from "./files.ts";
-import { readTextIfThere, removeIfThere, writeFileAtomic } from "./files.ts";
+import {
+  createExclusive,
+  makeFolder,
+  namesIn,
+  pathBelow,
+  readTextIfThere,
+  removeIfThere,
+  writeFileAtomic,
+} from "./files.ts";
 import { runFile, runFolder } from "./store.ts";
 
 /** Times of locks, in milliseconds of a clock that only runs forward. */

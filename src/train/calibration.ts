@@ -50,74 +50,39 @@ export function sampleOf(x: Tensor): Tensor {
   return tf.reshape(tf.slice(rows, [0, 0], [count, 1]), [count]);
 }
 
-/** Samples of the inputs of the layers whose quantizers start from them, by layer path. */
-function inputSamples(
-  engine: Engine,
-  model: Model,
-  options: CalibrationPass & { wanted: ReadonlySet<string> },
-): Map<string, Float32Array> {
-  if (options.wanted.size === 0) return new Map();
-  const program = engine.compile(
-    (inputs: { params: Record<string, Tensor>; state: Record<string, Tensor>; images: Tensor }) => {
-      const samples: Record<string, Tensor> = {};
-      forward(model, null, {
-        network: inputs,
-        images: normaliseImages(inputs.images, options.scale),
-        training: false,
-        quantized: false,
-        hooks: {
-          observe: (layer, x) => {
-            if (options.wanted.has(layer.path)) samples[layer.path] = sampleOf(x);
-          },
-        },
-      });
-      return samples;
-    },
-  );
-  const { params, state } = options.network;
-  const samples = program({ params: { ...params }, state: { ...state }, images: options.images });
-  const values = new Map(Object.entries(samples).map(([path, sample]) => [path, sample.dataSync() as Float32Array]));
-  tf.dispose(samples);
-  program.dispose();
-  return values;
-}
-
 /** Statistics of every layer's input; of layers whose quantizers in `quantization` start from the values, with a sample. */
 export function inputStatistics(
   engine: Engine,
   model: Model,
   options: CalibrationPass & { quantization?: ModelQuantization },
 ): TensorStatistics[] {
-  const startsFromValues = ({ path }: Layer) => options.quantization?.[path]?.input.startsFromValues ?? false;
-  const wanted = new Set(model.layers.filter(startsFromValues).map(({ path }) => path));
-  const samples = inputSamples(engine, model, { ...options, wanted });
-  const program = engine.compile(
-    (inputs: { network: { params: Record<string, Tensor>; state: Record<string, Tensor> }; images: Tensor }) => {
-      const rows: Tensor[] = [];
-      forward(model, null, {
-        network: inputs.network,
-        images: normaliseImages(inputs.images, options.scale),
-        training: false,
-        quantized: false,
-        hooks: { observe: (_, x) => void rows.push(tf.stack([tf.min(x), tf.max(x), tf.mean(tf.abs(x))])) },
-      });
-      return { rows: tf.stack(rows) }; // [layers, 3]
-    },
-  );
-  const { params, state } = options.network;
-  const { rows } = program({ network: { params: { ...params }, state: { ...state } }, images: options.images });
-  const values = rows.dataSync();
-  rows.dispose();
-  program.dispose();
-  return model.layers.map(({ path }, i) => {
-    const sample = samples.get(path);
-    return {
-      min: [values[3 * i]!],
-      max: [values[3 * i + 1]!],
-      meanAbsolute: [values[3 * i + 2]!],
-      ...(sample ? { values: sample } : {}),
-    };
+  const program = engine.compile(({ network, images }: { network: NetworkTensors; images: Tensor }) => {
+    const rows: Tensor[] = [], samples: Record<string, Tensor> = {};
+    forward(model, null, {
+      network,
+      images: normaliseImages(images, options.scale),
+      training: false,
+      quantized: false,
+      hooks: {
+        observe: ({ path }: Layer, x) => {
+          rows.push(tf.stack([tf.min(x), tf.max(x), tf.mean(tf.abs(x))]));
+          if (options.quantization?.[path]?.input.startsFromValues) samples[path] = sampleOf(x);
+        },
+      },
+    });
+    return { rows: tf.stack(rows), samples }; // [layers, 3]
   });
+  const { rows, samples } = program({ network: options.network, images: options.images });
+  const values = rows.dataSync();
+  const statistics = model.layers.map(({ path }, i) => ({
+    min: [values[3 * i]!],
+    max: [values[3 * i + 1]!],
+    meanAbsolute: [values[3 * i + 2]!],
+    ...(samples[path] ? { values: samples[path].dataSync() as Float32Array } : {}),
+  }));
+  tf.dispose([rows, ...Object.values(samples)]);
+  program.dispose();
+  return statistics;
 }
 
 /** The full-precision network with the start values of every quantizer added. */

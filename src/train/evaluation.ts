@@ -61,8 +61,7 @@ export class Evaluator {
         )
       );
       const logits = parts.length === 1 ? parts[0]! : tf.concat(parts); // [batch, classes]
-      const targets = oneHot(labels, model.classes);
-      const losses = tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), -1));
+      const losses = crossEntropies(logits, labels);
       const hits = tf.cast(tf.equal(tf.argMax(logits, 1), labels), "float32");
       return { loss: tf.sum(tf.mul(losses, valid)), correct: tf.sum(tf.mul(hits, valid)) };
     });
@@ -148,6 +147,11 @@ export class Evaluator {
     this.#sums.dispose();
     this.#levels.dispose();
   }
+}
+
+/** Cross-entropy of each image, [batch]; labels are integers. */
+export function crossEntropies(logits: Tensor, labels: Tensor): Tensor {
+  return tf.neg(tf.sum(tf.mul(oneHot(labels, logits.shape[1]!), tf.logSoftmax(logits)), -1));
 }
 
 /** Images [batch, h, w, c] in parts of at most `size`. */

@@ -1,4 +1,6 @@
+import type { Dataset } from "../data/types.ts";
 import { InputError } from "../errors.ts";
+import { modelNamed } from "../nn/mod.ts";
 import type { Model, ModelQuantization } from "../nn/types.ts";
 import { quantizerNamed } from "../quant/mod.ts";
 import { requireBitsFor } from "../catalog/least_bits.ts";
@@ -37,4 +39,18 @@ export function quantizationOf(model: Model, spec: RunSpec["quantization"]): Mod
       input: quantizer.activation({ bits: activationBits, signed: layer.inputSigned }),
     }];
   }));
+}
+
+/** The model of a spec on a data set, and its quantizers. */
+export function networkOf(
+  spec: Pick<RunSpec, "model" | "quantization">,
+  { classes, imageShape }: Pick<Dataset, "classes" | "imageShape">,
+): { model: Model; quantization: ModelQuantization | null } {
+  const model = modelNamed(spec.model).build({ classes, imageChannels: imageShape[2] });
+  return { model, quantization: quantizationOf(model, spec.quantization) };
+}
+
+/** Indices of the test images of a spec. */
+export function testIndices({ testExamples }: RunSpec["dataset"], { test }: Pick<Dataset, "test">): Uint32Array {
+  return Uint32Array.from({ length: testExamples ?? test.count }, (_, i) => i);
 }

@@ -31,6 +31,9 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
   /** Metrics of steps that were started, oldest first. */
   const unread: StepOutputs["metrics"][] = [];
   try {
+    // older code wrote checkpoints that are not finite
+    const bad = resumed && oddTensorOf(resumed.tensors);
+    if (bad) return diverged(`${bad} at step ${position.step} of ${steps}`);
     // the process may have been killed between the checkpoint and the record
     const ended = collapse(setup, position);
     if (ended) return ended;

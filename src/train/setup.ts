@@ -5,22 +5,20 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { type Checkpoint, networkSha256, type Origin } from "../checkpoint/checkpoint.ts";
 import { openNetwork } from "../checkpoint/open_network.ts";
 import { stepsPerEpoch } from "../data/batches.ts";
-import { chooseLabelled, type LabelledSplit } from "../data/labelled.ts";
-import { splitTraining } from "../data/splits.ts";
+import { chooseLabelled, type LabelledSplit, splitTraining } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { createMethod } from "../methods/mod.ts";
 import { OWN_PARAMETERS } from "../methods/types.ts";
 import { initialise, type NetworkData } from "../nn/initialise.ts";
-import { modelNamed } from "../nn/mod.ts";
 import type { Model, ModelQuantization } from "../nn/types.ts";
 import { stream } from "../random/stream.ts";
 import { runId } from "../record/spec.ts";
 import type { TrainRequest } from "../record/trainer.ts";
 import { leavesUnder } from "../tree.ts";
 import { inputStatistics, withQuantizers } from "./calibration.ts";
-import { quantizationOf, requireRevision } from "./quantization.ts";
+import { networkOf, requireRevision, testIndices } from "./quantization.ts";
 import type { TrainingTensors } from "./step.ts";
 import type { StepSource } from "./step_inputs.ts";
 import { toTensors, zerosLike } from "./tensors.ts";
@@ -42,10 +40,9 @@ export interface Setup extends StepSource {
 /** @throws {InputError} If method, quantizer, images and teacher of the spec do not fit together. */
 export async function setUp(request: TrainRequest): Promise<Setup> {
   const { spec, dataset } = request;
-  const model = modelNamed(spec.model).build({ classes: dataset.classes, imageChannels: dataset.imageShape[2] });
   const method = createMethod(spec.method);
   requireRevision(spec.quantization);
-  const quantization = quantizationOf(model, spec.quantization);
+  const { model, quantization } = networkOf(spec, dataset);
   if (method.quantized !== (quantization !== null)) {
     throw new InputError(
       `Cannot run method ${method.name} ${quantization ? "with" : "without"} a quantizer: ` +
@@ -80,7 +77,7 @@ export async function setUp(request: TrainRequest): Promise<Setup> {
     unlabelled,
     evaluated: spec.dataset.evaluateOn === "heldOut"
       ? { split: dataset.train, indices: heldOut }
-      : { split: dataset.test, indices: firstIndices(spec.dataset.testExamples ?? dataset.test.count) },
+      : { split: dataset.test, indices: testIndices(spec.dataset, dataset) },
     stepsPerEpoch: perEpoch,
     steps: perEpoch * spec.recipe.epochs,
     teacher: checkpoint && {
@@ -99,10 +96,6 @@ function labelledParts({ spec, dataset }: TrainRequest, indices: Uint32Array): L
   const fraction = spec.dataset.labelledFraction;
   if (fraction === undefined) return { labelled: indices, unlabelled: new Uint32Array() };
   return chooseLabelled(dataset.train, { indices, classes: dataset.classes, fraction, seed: spec.seed });
-}
-
-function firstIndices(count: number): Uint32Array {
-  return Uint32Array.from({ length: count }, (_, i) => i);
 }
 
 /** A run that is to start from a teacher. */

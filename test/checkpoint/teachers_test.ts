@@ -3,12 +3,11 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findTeachers, placeTeachers } from "../../src/checkpoint/teachers.ts";
 import { parseRecords } from "../../src/report/mod.ts";
-import { runIds } from "../../src/store/store.ts";
+import { checkpointFile, openRun, readRecord, runFolder, runIds, writeRecord } from "../../src/store/store.ts";
 import { openLocks } from "../../src/store/locks.ts";
 import { orderRuns } from "../../src/plan/plan.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
-import { checkpointFile, openRun, readRecord, runFolder, writeRecord } from "../../src/store/store.ts";
 import { readCheckpoint, writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import { record as recordOf } from "../report/fixtures.ts";
 import { fpSpec, withFolder } from "../support/fakes/specs.ts";
@@ -19,7 +18,10 @@ const SPEC = fpSpec(), OTHER = fpSpec({ seed: 1 });
 /** A done run with a network of two tensors and a momentum. */
 async function writeDone(out: string, spec: RunSpec, value = 1): Promise<RunRecord> {
   const id = runId(spec);
-  const record = { ...recordOf({ epochs: spec.recipe.epochs, bits: null, top1Percent: 40 + value }), id, spec };
+  const made = recordOf({ epochs: spec.recipe.epochs, bits: null, top1Percent: 40 + value });
+  // of 1,000 test images: whole percents are met
+  const curve = made.curve.map((epoch) => ({ ...epoch, testTop1Percent: Math.round(epoch.testTop1Percent) }));
+  const record = { ...made, curve, id, spec };
   openRun(out, spec);
   const tensor = { shape: [2], values: Float32Array.of(value, 0.1) };
   const tensors = { "params/stem/weight": tensor, "state/stem/mean": tensor, "velocity/stem/weight": tensor };

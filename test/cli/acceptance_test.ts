@@ -8,6 +8,7 @@ import { parseRecords } from "../../src/report/mod.ts";
 import { readTextIfThere } from "../../src/store/files.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { runId } from "../../src/record/spec.ts";
+import { record } from "../report/fixtures.ts";
 
 const ALL = { table: null, methods: null, bits: null, seeds: null };
 const ROOT = resolve(import.meta.dirname!, "../..");
@@ -18,12 +19,12 @@ function records(accuracies: readonly number[]): RunRecord[] {
     i < accuracies.length
       ? [
         {
+          ...record(),
           id: runId(spec),
           spec,
-          status: "done",
           metrics: { top1Percent: accuracies[i]!, loss: 1 },
           startedAt: "2026-01-01T00:00:00.000Z",
-        } as unknown as RunRecord,
+        },
       ]
       : []
   );

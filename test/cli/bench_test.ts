@@ -117,7 +117,7 @@ Deno.test("bench runs a paper's smoke table, prints its Markdown, and a second c
     assert.equal(first.code, 0, first.stderr);
     assert.equal(first.stdout, "# 3 records\n\n");
     assert.match(first.stderr, /^Engine: wasm, .*run `deno task engine install` to get it\n/);
-    assert.match(first.stderr, /3 of 3 runs are done/);
+    assert.match(first.stderr, /^Protocol smoke, 3 of 3 runs done$/m);
     assert.equal(Deno.readTextFileSync(join(out, "reports", "page.csv")), "a,b\n");
     assert.deepEqual(first.prepared, ["cifar10"]);
     const [input] = first.reported;
@@ -152,8 +152,8 @@ Deno.test("bench exits with 1 when a run failed, and names it, its reason and it
       command: () => fakeCommand(["cr=throw"]),
     });
     assert.equal(code, 1);
-    assert.match(stderr, /^cr resnet8 W4A4 seed 0 failed: the fake trainer threw \(log: .*log\.txt\)$/m);
-    assert.match(stderr, /^2 of 3 runs are done, 1 not$/m);
+    assert.match(stderr, /^failed {2}cr resnet8 W4A4 seed 0: the fake trainer threw$/m);
+    assert.match(stderr, /^Protocol smoke, 2 of 3 runs done$/m);
     assert.deepEqual(reported[0]!.records.map(({ status }) => status), ["done", "done", "failed"]);
   }));
 
@@ -191,7 +191,8 @@ Deno.test("bench --quantizer runs every arm on that quantizer, under ids of thei
     const [{ records, pages }] = reported as [ReportInput];
     assert.deepEqual(records.map(({ spec }) => spec.arm), ["fp", "dorefa", "fpq@dorefa"]);
     assert.deepEqual(records.map(({ spec }) => spec.quantization?.quantizer), [undefined, "dorefa", "dorefa"]);
-    assert.equal(pages[0]!.tables.at(-1)!.id, "fpq-quantizers-cifar10");
+    const own = pages[0]!.tables.slice(-2).map(({ id, arms }) => [id, ...arms.map((arm) => arm.id)]);
+    assert.deepEqual(own, [["fpq-quantizers-cifar10", "fpq@dorefa"], ["fpq-beyond-cifar10", "dorefa"]]);
   }));
 
 Deno.test("bench refuses a record cut in half and leaves the others", () =>
@@ -222,8 +223,23 @@ Deno.test("bench that was stopped says how to go on, writes no report and exits 
     const { code, stderr, reported } = await running;
     assert.equal(code, 1);
     assert.match(stderr, /^Stopping: the runs write their checkpoints; Ctrl-C again stops them at once$/m);
-    assert.match(stderr, /^Stopped with 3 runs to go: the same command goes on from there$/m);
+    assert.match(stderr, /^Stopped with 3 runs to go\. Next\n {2}deno task bench --paper mec --out .*$/m);
     assert.equal(reported.length, 0);
+  }));
+
+Deno.test("bench stops the other runs and exits with 2 when one failed as the disk is full", () =>
+  withFolder(async (out) => {
+    const { code, stderr } = await cli(["--paper", "mec", "--out", out, "--jobs", "1"], {
+      command: () => fakeCommand(["lsq=diskFull"]),
+    });
+    assert.equal(code, 2);
+    assert.match(stderr, /^failed {2}lsq resnet8 W4A4 seed 0: Cannot write .* as the disk is full: /m);
+    assert.match(stderr, /^Stopped with 1 run to go\. Next$/m);
+    assert.match(
+      stderr,
+      /^Cannot continue as the disk of .* is full: free some space and run the same command again$/m,
+    );
+    assert.ok(!traceOf(out).includes("start mec"));
   }));
 
 Deno.test("the command itself exits with 2 on bad input", async () => {

@@ -108,6 +108,7 @@ for (const [main, name, told] of MAINTAINERS) {
     const help = await command(main, [...name, "--help"]);
     assert.deepEqual([help.code, help.stderr], [0, ""]);
     for (const text of [told, "  --help "]) assert.ok(help.stdout.includes(text), help.stdout);
+    for (const line of help.stdout.split("\n")) assert.ok(line.length <= 80, line);
     const { code, stdout, stderr } = await command(main, [...name, "--dry-run"]);
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, /^Cannot use option --dry-run as it is not known.*: choose among --.*, --help\n$/);

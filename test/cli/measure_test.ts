@@ -3,9 +3,16 @@ import { join } from "node:path";
 import { collectMeasurements } from "../../src/cli/report_collect.ts";
 import { MEASUREMENTS } from "../../src/measure/mod.ts";
 import { parseMeasurements } from "../../src/report/read/records.ts";
-import { keptCheckpoints, measurementFile, readMeasurement } from "../../src/store/store.ts";
+import {
+  checkpointFile,
+  keptCheckpoints,
+  measurementFile,
+  openRun,
+  readMeasurement,
+  runFolder,
+  writeRecord,
+} from "../../src/store/store.ts";
 import { runId } from "../../src/record/spec.ts";
-import { checkpointFile, openRun, runFolder, writeRecord } from "../../src/store/store.ts";
 import { command, FP, STUDENT, train, withRuns } from "../support/measured_runs.ts";
 import { tinySpec } from "../support/runs.ts";
 

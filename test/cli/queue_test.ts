@@ -138,7 +138,7 @@ Deno.test({
           /^3 runs to do, 0 done before, left to the workers of redis:\/\/127\.0\.0\.1:\d+ on folder /,
         );
         assert.match(stderr, /^\[3\/3\] .*: done, 40\.00 % top-1, /m);
-        assert.match(stderr, /^3 of 3 runs are done$/m);
+        assert.match(stderr, /^Protocol smoke, 3 of 3 runs done$/m);
         const numbers = ({ records }: ReportInput) =>
           records.map(({ id, spec, status, metrics, curve }) => ({ id, spec, status, metrics, curve }));
         assert.deepEqual(numbers(reported[0]!), numbers(expected.reported[0]!));

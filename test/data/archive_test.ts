@@ -79,6 +79,6 @@ Deno.test("gunzipAtMost() unpacks up to its limit", () => {
 });
 
 Deno.test("mostBytesOf() leaves room for the official archive of CIFAR-10, whose files have 184,380,000 bytes", async () => {
-  const { MANIFEST } = await import("../../datasets/cifar10/manifest.ts");
+  const { MANIFEST } = await import("../../datasets/cifar10/load.ts");
   assert.equal(mostBytesOf(MANIFEST), 16e6 + 4 * 60_000 * (3072 + 1));
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "../support/npm/fast_check.ts";
-import { chooseLabelled } from "../../src/data/labelled.ts";
+import { chooseLabelled } from "../../src/data/splits.ts";
 
 /** Labels of 100 images, not balanced: 40 of class 0, 30 of class 1, 20 of class 2, 10 of class 3. */
 const LABELS = Uint8Array.from({ length: 100 }, (_, i) => i % 10 < 4 ? 0 : i % 10 < 7 ? 1 : i % 10 < 9 ? 2 : 3);

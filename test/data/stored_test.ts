@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { asDataset, PART_FILES, PARTS } from "../../src/data/manifest.ts";
-import { readStored, writeStored } from "../../src/data/stored.ts";
+import { readRecord, readStored, writeStored } from "../../src/data/stored.ts";
 import { MANIFEST_FIXTURE, PARTS_FIXTURE, withFolder } from "./fixtures.ts";
 
 const OTHER_PARTS = { ...PARTS_FIXTURE, trainLabels: new Uint8Array(10) };
@@ -134,4 +134,32 @@ Deno.test("asDataset() shares the bytes and carries the manifest", () => {
   assert.equal(dataset.train.images, PARTS_FIXTURE.trainImages);
   assert.equal(dataset.test.labels, PARTS_FIXTURE.testLabels);
   assert.deepEqual([dataset.train.count, dataset.test.count, dataset.sha256], [10, 2, MANIFEST_FIXTURE.sha256]);
+});
+
+/** Runs `body` while the system refuses to read files, as those of another user; root may read all, so it is simulated. */
+async function refused(body: () => Promise<void>): Promise<void> {
+  const denied = () => Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+  const { readFile, readTextFile } = Deno;
+  Object.assign(Deno, { readFile: denied, readTextFile: denied });
+  try {
+    await body();
+  } finally {
+    Object.assign(Deno, { readFile, readTextFile });
+  }
+}
+
+Deno.test("readStored() and readRecord() name REQUANT_CACHE where a cache is another user's", async () => {
+  await withFolder(async (cache) => {
+    const folder = join(cache, "tiny");
+    await writeStored(folder, PARTS_FIXTURE, { replace: false });
+    await refused(async () => {
+      for (const read of [readStored, readRecord]) {
+        await assert.rejects(read(folder, MANIFEST_FIXTURE), {
+          name: "InputError",
+          message:
+            /^Cannot read ".*" as reading it is not permitted: it is another user's, so choose .* by REQUANT_CACHE or/,
+        });
+      }
+    });
+  });
 });

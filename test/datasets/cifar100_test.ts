@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { cifar100Sources } from "../../datasets/cifar100/load.ts";
-import { ARCHIVE, MANIFEST } from "../../datasets/cifar100/manifest.ts";
+import { ARCHIVE, cifar100Sources, MANIFEST } from "../../datasets/cifar100/load.ts";
 import { checksumsOf, type Manifest } from "../../src/data/manifest.ts";
 import { loadFromSources, type World } from "../../src/data/sources.ts";
 import { offline, PARTS_FIXTURE, tarGz, withFolder } from "../data/fixtures.ts";

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { encode } from "fast-png";
-import { cifar10Sources } from "../../datasets/cifar10/load.ts";
-import { MANIFEST } from "../../datasets/cifar10/manifest.ts";
+import { cifar10Sources, MANIFEST } from "../../datasets/cifar10/load.ts";
 import { loadFromSources, type World } from "../../src/data/sources.ts";
 import { MANIFEST_FIXTURE, offline, PARTS_FIXTURE, tarGz, withFolder } from "../data/fixtures.ts";
 

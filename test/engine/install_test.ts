@@ -136,6 +136,19 @@ Deno.test("installLibtensorflow() refuses a cut-off wheel, one that is no zip fi
   });
 });
 
+Deno.test("installLibtensorflow() refuses a bad wheel where a library is there already", async () => {
+  await within(async (folder) => {
+    await installLibtensorflow(await writeWheel(folder));
+    const before = installed();
+    await assertRefused(installLibtensorflow({ wheel: join(folder, "none.whl") }), /must exist: current value is/);
+    await assertRefused(installLibtensorflow({ wheel: folder }), /must exist: current value is/);
+    const damaged = join(folder, "damaged.whl");
+    await Deno.writeTextFile(damaged, "no wheel");
+    await assertRefused(installLibtensorflow({ wheel: damaged }), /its SHA-256 must be /);
+    assert.deepEqual(installed(), before);
+  });
+});
+
 Deno.test("installLibtensorflow() killed while unpacking leaves nothing usable, and the next one cleans up", async () => {
   await within(async (folder) => {
     const given = await writeWheel(folder), module = import.meta.resolve("../../src/engine/install.ts");

@@ -81,7 +81,11 @@ if (ENGINES.includes("tensorflow")) {
   const flags = Deno.env.get("XLA_FLAGS");
   // compiles several times as fast; the process reads it once
   Deno.test.beforeAll(() =>
-    Deno.env.set("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+    Deno.env.set(
+      "XLA_FLAGS",
+      // on a CPU, where no run uses XLA, its minimum and maximum would lose NaN
+      "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_enable_fast_min_max=false",
+    )
   );
   Deno.test.afterAll(() => flags === undefined ? Deno.env.delete("XLA_FLAGS") : Deno.env.set("XLA_FLAGS", flags));
 

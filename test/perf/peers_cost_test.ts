@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { methodCosts } from "../../perf/peers/cost.ts";
-import { peerPage } from "../../perf/peers/page.ts";
+import { methodCosts, peerPage } from "../../perf/peers/page.ts";
 import type { PeerCase } from "../../perf/peers/measurement.ts";
 import { AGREES, measurement, sample, side } from "../support/peers.ts";
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { agreement, FLIP_LIMIT, LOSS_TOLERANCE } from "../../perf/peers/losses.ts";
+import { agreement, FLIP_LIMIT, LOSS_TOLERANCE, summarise } from "../../perf/peers/result.ts";
 import { peerPage } from "../../perf/peers/page.ts";
-import { summarise } from "../../perf/peers/result.ts";
 import { AGREES, measurement, sample, side } from "../support/peers.ts";
 
 /** Losses of the eager and the compiled side beside ours, 2 2 2, in the second step. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkpointMiB } from "../../src/plan/checkpoint_size.ts";
+import { checkpointMiB } from "../../src/plan/network_size.ts";
 import { planResources, resourceText } from "../../src/plan/resources.ts";
 import { initialise } from "../../src/nn/initialise.ts";
 import { modelNamed } from "../../src/nn/mod.ts";

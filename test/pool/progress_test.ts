@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import type { PlannedRun } from "../../src/plan/plan.ts";
 import type { PoolEvent } from "../../src/pool/pool.ts";
 import { createProgress } from "../../src/pool/progress.ts";
+import { describeView } from "../../src/pool/progress_display.ts";
 import type { RunRecord } from "../../src/record/record.ts";
-import { runId, type RunSpec } from "../../src/record/spec.ts";
+import { type PlannedRun, runId, type RunSpec } from "../../src/record/spec.ts";
 import { fpSpec, studentSpec } from "../support/fakes/specs.ts";
 
 function planned(spec: RunSpec): PlannedRun {
@@ -66,4 +66,70 @@ Deno.test("createProgress() draws a bar a running run and one for all on a termi
   assert.match(plain, /█+░+ 50% lsq resnet8 W2A4 seed 0 epoch 1\/1, loss 1\.500, 100 images\/s/);
   // The cursor was hidden and is shown again.
   assert.ok(lines().indexOf("\x1b[?25l") < lines().lastIndexOf("\x1b[?25h"));
+});
+
+for (const terminal of [false, true]) {
+  Deno.test(`createProgress() shows escapes of arms, reasons and notes, and obeys none (terminal: ${terminal})`, () => {
+    const { lines, send, close, clock } = follow(terminal);
+    const odd = "\x1b]0;title\x07\x1b[2J\r\u009b31m";
+    const run = { ...LSQ, spec: { ...LSQ.spec, arm: `lsq${odd}` } };
+    clock.ms = 60_000;
+    send({ type: "started", run });
+    send(progressed(run, 5));
+    send({ type: "retried", run, reason: `first ${odd}` });
+    send(ended(run, { status: "failed", reason: `then ${odd}` }));
+    close();
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(lines(), /\x1b\]0;|\x1b\[2J\r|\x07|\u009b/);
+    for (const shown of ["lsq\\u001b]0;title\\u0007", "first \\u001b]0;", "then \\u001b]0;"]) {
+      assert.ok(lines().includes(shown), shown);
+    }
+  });
+}
+
+Deno.test("describeView() never cuts the speed, and leaves out loss, accuracy and parts of the name in turn", () => {
+  const view = {
+    name: "lsq_asymmetric mobilenetv2_narrow W2A4 seed 2",
+    epoch: 3,
+    epochs: 20,
+    fraction: 0.1,
+    loss: 1.2345,
+    imagesPerSecond: 46.2,
+    top1Percent: 81.5,
+    startedMs: 0,
+    startFraction: 0,
+  };
+  const texts = [200, 90, 72, 58, 40, 28, 18].map((width) => {
+    const text = describeView(view, width);
+    assert.ok(text.length <= width, `${width}: ${text}`);
+    return text;
+  });
+  assert.deepEqual(texts, [
+    `${view.name} epoch 3/20, loss 1.234, top-1 81.50 %, 46 images/s`,
+    `${view.name} epoch 3/20, top-1 81.50 %, 46 images/s`,
+    `${view.name} epoch 3/20, 46 images/s`,
+    "lsq_asymmetric mobilenetv2_narrow… epoch 3/20, 46 images/s",
+    "lsq_asymmetric… epoch 3/20, 46 images/s",
+    "lsq_asymmetric… 46 images/s",
+    "lsq_a… 46 images/s",
+  ]);
+  assert.equal(describeView({ ...view, epoch: 0 }, 24), "lsq_asymmetric… starting");
+});
+
+Deno.test("createProgress() holds bars and folds lines within 80 and within 40 columns", () => {
+  for (const columns of [80, 40]) {
+    let text = "";
+    const write = (added: string): void => void (text += added);
+    const progress = createProgress([FP, LSQ], { write, terminal: true, columns, now: () => 0 });
+    progress.onEvent({ type: "started", run: LSQ });
+    progress.onEvent(progressed(LSQ, 5));
+    const reason = "x".repeat(200);
+    progress.onEvent(ended(FP, { status: "failed", reason }));
+    progress.close();
+    // deno-lint-ignore no-control-regex
+    const lines = text.replace(/\x1b(\[[?0-9;]*[A-Za-z]|[78])/g, "").split(/[\r\n]+/);
+    for (const line of lines) assert.ok(line.length <= columns, `${columns}: ${line}`);
+    assert.ok(lines.some((line) => line.endsWith("100 images/s")), text);
+    assert.ok(lines.join("").includes(reason));
+  }
 });

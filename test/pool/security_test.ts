@@ -127,8 +127,22 @@ Deno.test("no password, token or key of the environment reaches the process of a
       AWS_ACCESS_KEY_ID: "pw3",
       AWS_SESSION_TOKEN: "pw4",
       GITHUB_TOKEN: "pw5",
+      GITHUB_PAT: "pw6",
+      MYSQL_PWD: "pw7",
+      NPM_CONFIG__AUTH: "pw8",
+      TF_TOKEN_app_terraform_io: "pw9",
+      TF_VAR_db_pass: "pw10",
+      NVIDIA_API_KEY: "pw11",
+      REQUANT_S3_ENDPOINT: "pw12",
+      HTTPS_PROXY: "http://me:pw13@proxy",
+      DATABASE_URL: "postgres://me:pw14@db",
+      LC_PASS: "pw15",
     };
-    const kept = { PATH: "/bin", HOME: "/root", REQUANT_CACHE: "/cache", CUDA_VISIBLE_DEVICES: "0" };
+    const kept = {
+      ...{ PATH: "/bin", HOME: "/root", REQUANT_CACHE: "/cache", CUDA_VISIBLE_DEVICES: "0", LC_ALL: "C" },
+      ...{ TF_ENABLE_ONEDNN_OPTS: "1", TF_FORCE_GPU_ALLOW_GROWTH: "true", XLA_FLAGS: "--xla", OMP_NUM_THREADS: "1" },
+      ...{ NVIDIA_TF32_OVERRIDE: "0", LD_LIBRARY_PATH: "/lib", REQUANT_DATA: "/data", SystemRoot: "C:\\Windows" },
+    };
     assert.deepEqual(childEnvironment({ ...secrets, ...kept }), kept);
     const before = Object.keys(secrets).map((name) => [name, Deno.env.get(name)] as const);
     for (const [name, value] of Object.entries(secrets)) Deno.env.set(name, value);

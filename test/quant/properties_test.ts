@@ -166,6 +166,17 @@ for (const quantizer of QUANTIZERS) {
     }
   });
 
+  testOnEngines(`${quantizer.name} activation of both signs keeps both at its least bits`, () => {
+    const made = quantizer.activation({ bits: leastBits(quantizer.name, "signedActivation"), signed: true });
+    for (const values of drawnWeights().slice(0, 3)) {
+      tf.tidy(() => {
+        const own = ownOf(startOf(made, values, true), "activation");
+        const rounded = Array.from(activated(made, tf.tensor1d(values), own).dataSync());
+        assert.ok(Math.min(...rounded) < 0 && Math.max(...rounded) > 0, `${rounded.slice(0, 6)}`);
+      });
+    }
+  });
+
   if (least > 1) {
     testOnEngines(`${quantizer.name} weight of 1 bit would be far worse than signs, and is refused`, () => {
       const made = quantizer.weight({ bits: 1, signed: true });

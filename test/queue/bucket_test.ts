@@ -164,10 +164,60 @@ s3Test(
       return true;
     });
     // It comes back while a request is tried again.
-    const put = openBucket(s3.address).put("late", new Uint8Array(3));
-    await s3.restart();
-    await put;
+    await Promise.all([openBucket(s3.address).put("late", new Uint8Array(3)), s3.restart()]);
     assert.equal((await openBucket(s3.address).get("late"))!.length, 3);
     assert.equal(s3.address.bucket, BUCKET);
   },
 );
+
+/** What a bucket says of a server that answers so. */
+async function refusalOf(answer: () => Response, use: (bucket: Bucket) => Promise<unknown>): Promise<string> {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, answer);
+  const endpoint = `http://127.0.0.1:${server.addr.port}`;
+  try {
+    await use(openBucket(parseStoreUrl("s3://grids", { ...KEYS, REQUANT_S3_ENDPOINT: endpoint })));
+    return "no error";
+  } catch (error) {
+    assert.equal((error as Error).name, "InputError");
+    return (error as Error).message;
+  } finally {
+    await server.shutdown();
+  }
+}
+
+const LATE = new Date(Date.now() + 3_600_000).toUTCString(), NOW = new Date().toUTCString();
+const xml = (code: string, more = "") => `<Error><Code>${code}</Code>${more}</Error>`;
+
+const ANSWERS: Readonly<Record<string, [() => Response, RegExp]>> = {
+  "a clock that differs": [
+    () => new Response(xml("RequestTimeTooSkewed"), { status: 403, headers: { date: LATE } }),
+    /as this machine's clock differs by 60 minutes from the server's \((RequestTimeTooSkewed|status 403)\): set the clock$/,
+  ],
+  "another region": [
+    () => new Response(xml("PermanentRedirect"), { status: 301, headers: { "x-amz-bucket-region": "eu-west-1" } }),
+    /as its bucket is in another region \(.*\): set AWS_REGION to eu-west-1, not us-east-1$/,
+  ],
+  "another region, in a signature's refusal": [
+    () =>
+      new Response(xml("AuthorizationHeaderMalformed"), {
+        status: 400,
+        headers: { "x-amz-bucket-region": "eu-north-1" },
+      }),
+    /as its bucket is in another region \(.*\): set AWS_REGION to eu-north-1, not us-east-1$/,
+  ],
+  "a redirect to a region it does not name": [
+    () => new Response(null, { status: 307, headers: { location: "http://127.0.0.1:1/" } }),
+    /as its bucket is in another region \(status 307\): set AWS_REGION to its own region, not us-east-1$/,
+  ],
+  "keys that are wrong": [
+    () => new Response(xml("InvalidAccessKeyId"), { status: 403, headers: { date: NOW } }),
+    /as its server refuses \((InvalidAccessKeyId|status 403)\): correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY$/,
+  ],
+};
+
+for (const [name, [answer, message]] of Object.entries(ANSWERS)) {
+  Deno.test(`a bucket names ${name} as the cause of a refusal, with and without a body`, async () => {
+    assert.match(await refusalOf(answer, (bucket) => bucket.get("key")), message);
+    assert.match(await refusalOf(answer, (bucket) => bucket.check()), message);
+  });
+}

@@ -26,7 +26,8 @@ redisTest(
     for (const wrong of [redis.url, redis.url.replace("//", "//:not-it@")]) {
       await assert.rejects(checkRedis(parseQueueUrl(wrong, undefined)), {
         name: "InputError",
-        message: `Cannot use the queue at ${redis.url} as it refuses the password or its absence: give the right one ` +
+        message:
+          `Cannot use the queue at ${redis.url} as it rejects the password, or requires one: give the right one ` +
           "in the URL or in REQUANT_REDIS_PASSWORD",
       });
     }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "../support/npm/fast_check.ts";
-import { uniformBlock } from "../../src/random/philox.ts";
-import { philox4x32 } from "../../src/random/philox.ts";
+import { philox4x32, uniformBlock } from "../../src/random/philox.ts";
 import { noiseState, PURPOSES, stream, type StreamAddress } from "../../src/random/stream.ts";
 
 const take = (count: number, draw: () => number) => Array.from({ length: count }, draw);

@@ -76,7 +76,7 @@ function epochs(count: number, top1Percent: number, seed: number): RunRecord["cu
       trainLoss: 0.1 + rest + seed / 1000,
       trainTop1Percent: Math.min(100, top1Percent + 2 - 30 * rest ** 2),
       testLoss: 1 + rest,
-      testTop1Percent: Math.round(10 * (top1Percent - 35 * rest ** 2)) / 10,
+      testTop1Percent: Math.round(100 * (top1Percent - 35 * rest ** 2)) / 100,
       metrics: {},
     };
   });

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { thisPlace } from "../../src/store/locks.ts";
-import { holderOf, type Locks, openLocks } from "../../src/store/locks.ts";
+import { holderOf, type Locks, openLocks, thisPlace } from "../../src/store/locks.ts";
 import { runFolder } from "../../src/store/store.ts";
 import { withFolder } from "../support/fakes/specs.ts";
 

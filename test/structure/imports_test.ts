@@ -26,6 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/checkpoint": [...LEAVES, "src/nn", "src/record", "src/store"],
   "src/train": TRAINING,
   "src/measure": [...TRAINING, "src/train"],
+  "src/export": [...TRAINING, "src/train"],
   "src/store": ["src/errors.ts", "src/record"],
   "src/plan": [
     "src/errors.ts",
@@ -34,6 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/data",
     "src/engine",
     "src/nn",
+    "src/methods",
     "src/store",
   ],
   "src/pool": [

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import type { Engine } from "../../src/engine/types.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
-import type { Spent, TrainOutcome, TrainRequest } from "../../src/record/trainer.ts";
+import { LostRunError, type Spent, type TrainOutcome, type TrainRequest } from "../../src/record/trainer.ts";
+import { FAKE_ENVIRONMENT } from "../support/fakes/fake_trainer.ts";
+import { openEngine } from "../../src/engine/mod.ts";
 import { networkSha256, type Position, readCheckpoint, writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import { trainRun } from "../../src/train/run.ts";
 import { withFolder } from "../support/fakes/specs.ts";
@@ -64,7 +66,7 @@ testOnEngines("a run goes on from its own data and teacher network alone", (engi
     await edit(student!, ({ dataSha256: _, teacherSha256: _t, steps: _s, ...position }) => position);
     assert.equal((await train(engine, student!, request)).status, "done");
     const { dataSha256, steps, step } = await positionIn(student!);
-    assert.deepEqual([dataSha256, steps, step], ["tiny", 8, 8]);
+    assert.deepEqual([dataSha256, steps, step], [DATASET.sha256, 8, 8]);
   }));
 
 testOnEngines(
@@ -138,4 +140,37 @@ testOnEngines("a kept epoch of a deleted training is replaced", (engine) =>
     await train(engine, folder, { spec, keepEpochs: true });
     assert.equal(await sha256(`${kept}/epoch-1.safetensors`), expected);
     assert.deepEqual([...Deno.readDirSync(kept)].map(({ name }) => name), ["epoch-1.safetensors"]);
+  }));
+
+const CLEAN = { ...FAKE_ENVIRONMENT, commit: "a".repeat(40), dirty: false }, DIRTY = { ...CLEAN, dirty: true };
+
+Deno.test("a run keeps the environment of each of its processes in its checkpoint, each once", () =>
+  withFolder(async (folder) => {
+    const engine = await openEngine("wasm");
+    await train(engine, folder, { environment: DIRTY, ...stopAfter(3) });
+    await train(engine, folder, { environment: DIRTY, ...stopAfter(2) });
+    const { status, environmentsBefore } = await train(engine, folder, { environment: CLEAN });
+    assert.deepEqual([status, environmentsBefore], ["done", [DIRTY]]);
+    assert.deepEqual((await positionIn(folder)).environments, [DIRTY, CLEAN]);
+  }));
+
+Deno.test("a run that was lost writes no checkpoint, and one that is further is never replaced", () =>
+  withFolder(async (folder) => {
+    const engine = await openEngine("wasm");
+    await train(engine, folder, stopAfter(5));
+    const before = await positionIn(folder);
+    const lost = () => {
+      throw new LostRunError(runId(FP));
+    };
+    await assert.rejects(train(engine, folder, { beforeWrite: lost }), LostRunError);
+    assert.deepEqual(await positionIn(folder), before);
+    // another process has ended the run while this one was at its beginning
+    Deno.mkdirSync(`${folder}/other`);
+    await train(engine, `${folder}/other`);
+    const ended = Deno.readFileSync(fileIn(`${folder}/other`));
+    await assert.rejects(
+      train(engine, folder, { checkpointEverySteps: 1, beforeWrite: () => Deno.writeFileSync(fileIn(folder), ended) }),
+      /^LostRunError: Cannot write to run [0-9a-f]{16} as its checkpoint is of step 12, and step 6 would replace it/,
+    );
+    assert.equal((await positionIn(folder)).step, 12);
   }));

@@ -193,6 +193,16 @@ testOnEngines(
   },
 );
 
+testOnEngines("trainRun() resumes from no checkpoint that is not finite, not even from its last", async (engine) => {
+  const { folder } = await run(engine, tinySpec("fp")), path = `${folder}/checkpoint.safetensors`;
+  const { tensors, position } = (await readCheckpoint(path))!, name = "velocity/stem/conv/weight";
+  const { shape, values } = tensors[name]!;
+  await writeCheckpoint(path, { position, tensors: { ...tensors, [name]: { shape, values: values.with(7, NaN) } } });
+  const { outcome } = await run(engine, tinySpec("fp"), { folder });
+  const reason = `"${name}" holds NaN in place 7 of ${values.length} at step 8 of 8`;
+  assert.deepEqual([outcome.status, outcome.reason, outcome.metrics], ["diverged", reason, null]);
+});
+
 testOnEngines(
   "trainRun() ends as diverged when an evaluation is not finite, though every tensor is",
   async (engine) => {

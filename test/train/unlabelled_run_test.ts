@@ -1,8 +1,7 @@
 /** Whole runs with strong views and with images of which no label is used. */
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
-import { chooseLabelled } from "../../src/data/labelled.ts";
-import { splitTraining } from "../../src/data/splits.ts";
+import { chooseLabelled, splitTraining } from "../../src/data/splits.ts";
 import type { Engine } from "../../src/engine/types.ts";
 import { createMethod } from "../../src/methods/mod.ts";
 import { modelNamed } from "../../src/nn/mod.ts";

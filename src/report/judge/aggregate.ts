@@ -139,9 +139,9 @@ function requireDistinctSeeds(runs: readonly Result[]): void {
 function requireOwnTraining(runs: readonly Result[]): void {
   const done = runs.filter(isFinished);
   for (const field of ["network", "curve"] as const) {
-    for (const [digest, copies] of Map.groupBy(done, (run) => run[field])) {
+    for (const [text, copies] of Map.groupBy(done, (run) => JSON.stringify(run[field]))) {
       const [first, second] = copies;
-      if (digest === null || second === undefined) continue;
+      if (text === "null" || second === undefined) continue;
       throw refusal(
         first!,
         `each must be a training of its own: seeds ${first!.seed} and ${second.seed} have the same ${field} in runs ` +

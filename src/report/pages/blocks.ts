@@ -93,6 +93,8 @@ export interface FigureBlock {
 /** A part of a page; texts are plain, without markup. */
 export type Block =
   | { readonly kind: "banner"; readonly text: string }
+  /** The result of all work, for readers who read nothing else. */
+  | { readonly kind: "answer"; readonly title: string; readonly sentences: readonly string[] }
   | { readonly kind: "heading"; readonly level: 1 | 2 | 3; readonly text: string }
   | { readonly kind: "paragraph"; readonly text: string }
   | { readonly kind: "list"; readonly items: readonly string[]; readonly ordered?: boolean }

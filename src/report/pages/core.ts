@@ -2,17 +2,25 @@
 import { type Aggregate, keyText } from "../judge/aggregate.ts";
 import { type Block, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
 import { figureBlocks, type RecordsById } from "./figures.ts";
-import { bitsTitle } from "../../catalog/bits.ts";
+import { bitsTitle, formatBits } from "../../catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
-import { counted } from "../labels.ts";
+import { decide, MINIMUM_SEEDS } from "../judge/decision.ts";
+import { counted, signed } from "../labels.ts";
 import { armTitle, differenceText, reproducedText, statisticsBlocks } from "./results.ts";
 import { type ReportRow, reportSections, type ReportTable } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import type { CoreTable } from "../../catalog/suite.ts";
 
+/** Everything of the table over all papers. */
+export interface Core {
+  readonly core: CoreTable;
+  readonly table: ReportTable;
+  readonly outdated: Aggregate["outdated"];
+  readonly records: RecordsById;
+}
+
 /** Lays the runs that are there into one table; what is not run is in it as "not run". */
-export function coreBlocks(core: CoreTable, aggregate: Aggregate, records: RecordsById): Block[] {
-  const table = ownTable(core, aggregate);
+export function coreBlocks({ core, table, outdated, records }: Core): Block[] {
   return [
     heading(1, core.title),
     paragraph(
@@ -28,7 +36,7 @@ export function coreBlocks(core: CoreTable, aggregate: Aggregate, records: Recor
         "A small form of the recipe on a model that is not the papers': this table compares methods under one budget and " +
         "reproduces no published number. MEC is a reconstruction and CR-like a stand-in: neither is the paper's own method.",
     },
-    ...core.bits.map((bits) => partTable(core, bits, { rows: table.rows, outdated: aggregate.outdated })),
+    ...core.bits.map((bits) => partTable(core, bits, { rows: table.rows, outdated })),
     { kind: "list", items: core.notes },
     ...statisticsBlocks(table),
     ...figureBlocks(table, { records, idPrefix: core.protocol }),
@@ -36,7 +44,7 @@ export function coreBlocks(core: CoreTable, aggregate: Aggregate, records: Recor
 }
 
 /** Only the model and the protocol of the table, as a table of a page that publishes nothing. */
-function ownTable(core: CoreTable, { cells, byKey }: Aggregate): ReportTable {
+export function coreTable(core: CoreTable, { cells, byKey }: Aggregate): ReportTable {
   const { title, dataset, arms, bits, protocol } = core;
   const page: Paper<ArmTitle> = {
     id: "core",
@@ -59,7 +67,7 @@ function ownTable(core: CoreTable, { cells, byKey }: Aggregate): ReportTable {
 }
 
 /** One width, full precision above it. */
-function partTable(
+export function partTable(
   core: CoreTable,
   bits: CoreTable["bits"][number],
   { rows, outdated }: { readonly rows: readonly ReportRow[] } & Pick<Aggregate, "outdated">,
@@ -110,4 +118,48 @@ function outdatedOf(
 /** Older runs are kept and no longer shown: a reader who looks for them must not think that there are none. */
 function notRun(outdated: number): string {
   return outdated === 0 ? "not run" : `not run anew (${counted(outdated, "older run")} left out)`;
+}
+
+/**
+ * Says in a sentence for each width what the table decides, by the t 95 % intervals of its differences to LSQ alone: "surely"
+ * means at least 3 seeds and an interval on one side of 0. A width at which no paper's method has 3 seeds has no sentence.
+ *
+ * @param methods Ids of the papers' own methods.
+ */
+export function answers({ core, table }: Pick<Core, "core" | "table">, methods: readonly string[]): string[] {
+  const controls = new Set(core.arms.flatMap(({ controls = [] }) => controls));
+  return core.bits.flatMap((bits) => {
+    const judged = table.rows.filter((row) =>
+      row.weightBits === bits.weights && row.activationBits === bits.activations
+    )
+      .flatMap(({ arm, differenceToLsq }) => {
+        if (differenceToLsq === null || differenceToLsq.n < MINIMUM_SEEDS) return [];
+        const { direction } = decide(differenceToLsq, { sign: 1, margin: 0, size: null });
+        return [{ arm, direction, text: `${armTitle({ arm })} ${signed(differenceToLsq.mean)}` }];
+      });
+    const own = judged.filter(({ arm }) => methods.includes(arm.id));
+    if (own.length === 0) return [];
+    const found = (direction: string) => own.filter((item) => item.direction === direction).map(({ text }) => text);
+    const above = found("holds"), below = found("fails"), open = found("undecided");
+    const missing = core.arms.filter(({ id }) => methods.includes(id) && !own.some(({ arm }) => arm.id === id));
+    const others = judged.filter(({ arm, direction }) => !methods.includes(arm.id) && direction === "holds");
+    const verb = (items: readonly unknown[]) => items.length === 1 ? "is" : "are";
+    const parts = [
+      above.length === 0
+        ? "no paper's method surely gains over LSQ"
+        : `${listed(above)} ${verb(above)} surely above LSQ`,
+      ...(below.length === 0 ? [] : [`${listed(below)} ${verb(below)} surely below`]),
+      ...(open.length === 0 ? [] : [`${listed(open)} ${verb(open)} undecided`]),
+      ...(missing.length === 0
+        ? []
+        : [`fewer than ${MINIMUM_SEEDS} seeds: ${listed(missing.map(({ title }) => title))}`]),
+      ...others.map(({ arm, text }) => `${text}, a ${controls.has(arm.id) ? "control" : "baseline"}, surely gains`),
+    ];
+    return [`Protocol ${core.protocol}, ${modelTitle(core.model)}, ${formatBits(bits)}: ${parts.join("; ")}.`];
+  });
+}
+
+/** `a, b and c`. */
+function listed(items: readonly string[]): string {
+  return items.length < 2 ? items.join() : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
 }

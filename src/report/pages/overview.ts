@@ -4,6 +4,8 @@ import { modelTitle } from "../../catalog/titles.ts";
 import { counted, VERDICT_SYMBOLS, verdictTitle } from "../labels.ts";
 import { armTitle } from "./results.ts";
 import { paperHref } from "./paper.ts";
+import { answers, type Core, partTable } from "./core.ts";
+import { figureBlocks } from "./figures.ts";
 import type { ReportSection, ReportTable } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICTS } from "../judge/verdict.ts";
@@ -14,10 +16,15 @@ export interface PaperSections {
   readonly sections: readonly ReportSection[];
 }
 
-/** The site's first page: how many cells of each paper and protocol have which verdict, then each cell's verdict. */
-export function overviewBlocks(papers: readonly PaperSections[]): Block[] {
+/**
+ * The site's first page: the answer, its plot and its table; how many cells of each paper and protocol have which verdict;
+ * then, folded, each cell's verdict.
+ */
+export function overviewBlocks(papers: readonly PaperSections[], core: Core | null): Block[] {
   return [
     heading(1, "Requant: what was reproduced"),
+    ...(core === null ? [] : answerBlocks(core, papers.map(({ page }) => page.id))),
+    heading(2, "Papers"),
     paragraph(
       "Quantization-aware training papers, run again: published numbers beside numbers from records. Protocol paper is the " +
         "paper's own recipe, reduced a small form of it on real images, smoke a proof that the plumbing works.",
@@ -32,6 +39,21 @@ export function overviewBlocks(papers: readonly PaperSections[]): Block[] {
       heading(3, page.title),
       ...sections.flatMap((section) => sectionMatrices(section, page)),
     ]),
+  ];
+}
+
+/** Nothing where the table over all papers decides nothing yet. */
+function answerBlocks({ core, table, outdated, records }: Core, papers: readonly string[]): Block[] {
+  const sentences = answers({ core, table }, papers);
+  if (sentences.length === 0) return [];
+  const figures = figureBlocks(table, { records, idPrefix: core.protocol });
+  return [
+    { kind: "answer", title: "The answer so far", sentences },
+    ...figures.filter((block) => block.kind === "figure" && block.id.endsWith("-difference")),
+    partTable(core, core.bits[0]!, { rows: table.rows, outdated }),
+    { kind: "links", items: [{ text: "All widths, seeds and tests", href: "core.html" }] },
+    heading(2, "Cautions"),
+    { kind: "list", items: core.notes },
   ];
 }
 
@@ -85,6 +107,7 @@ function verdictMatrix(
       ),
     ],
     ordered: true,
+    aside: true,
   });
 }
 

@@ -4,6 +4,7 @@ import type { RunSpec } from "../../record/spec.ts";
 import { cellOf } from "../read/result.ts";
 import {
   type Block,
+  type Field,
   type FigureBlock,
   heading,
   naming,
@@ -82,9 +83,10 @@ function logTail({ log }: RunRecord): Block[] {
 
 type Fact = readonly [name: string, value: TableCell];
 
+const FACT_FIELDS = [naming<Fact>("Name", ([name]) => name), words<Fact>("Value", ([, value]) => value)];
+
 function facts(caption: string, rows: readonly Fact[]): Block {
-  const fields = [naming<Fact>("Name", ([name]) => name), words<Fact>("Value", ([, value]) => value)];
-  return tableOf(caption, rows, { fields, ordered: true });
+  return tableOf(caption, rows, { fields: FACT_FIELDS, ordered: true });
 }
 
 function resultFacts(run: RunRecord): Fact[] {
@@ -152,17 +154,20 @@ function curveFigure({ curve, spec }: RunRecord): Block[] {
   ];
 }
 
+const EPOCH_FIELDS: readonly Field<Epoch>[] = [
+  { ...numbers("Epoch", ({ epoch }) => String(epoch)), names: true },
+  numbers("Learning rate", ({ learningRate }) => numberText(learningRate)),
+  numbers("Training loss", ({ trainLoss }) => numberText(trainLoss)),
+  numbers("Training top-1", ({ trainTop1Percent }) => points(trainTop1Percent)),
+  numbers("Test loss", ({ testLoss }) => numberText(testLoss)),
+  numbers("Test top-1", ({ testTop1Percent }) => points(testTop1Percent)),
+];
+
 /** Of long curves every k-th epoch, and always the last. */
 function curveTable(curve: readonly Epoch[]): FigureBlock["data"] {
-  const shown = spread(curve.length, MAXIMUM_EPOCHS).map((number) => ({ number, ...curve[number - 1]! }));
-  return tableOf("", shown, {
+  return tableOf("", spread(curve.length, MAXIMUM_EPOCHS).map((number) => curve[number - 1]!), {
     fields: [
-      { ...numbers("Epoch", ({ number }) => String(number)), names: true },
-      numbers("Learning rate", ({ learningRate }) => numberText(learningRate)),
-      numbers("Training loss", ({ trainLoss }) => numberText(trainLoss)),
-      numbers("Training top-1", ({ trainTop1Percent }) => points(trainTop1Percent)),
-      numbers("Test loss", ({ testLoss }) => numberText(testLoss)),
-      numbers("Test top-1", ({ testTop1Percent }) => points(testTop1Percent)),
+      ...EPOCH_FIELDS,
       ...Object.keys(curve.at(-1)!.metrics).map((name) =>
         numbers<Epoch>(name, ({ metrics }) => metrics[name] === undefined ? "" : numberText(metrics[name]))
       ),

@@ -1,6 +1,5 @@
 /** What judging sees of a run, whoever made it. */
-import { createHash } from "node:crypto";
-import type { RunRecord } from "../../record/record.ts";
+import type { Epoch, RunRecord } from "../../record/record.ts";
 import { canonicalJson, type ProtocolName, type RunSpec } from "../../record/spec.ts";
 
 /** A row of a table, whatever its protocol. Null bits: full precision. */
@@ -55,8 +54,8 @@ export interface Result extends Subject {
   readonly data: string | null;
   /** SHA-256 of the network after the last epoch; null: not known. */
   readonly network: string | null;
-  /** SHA-256 of the curve; null: not known, or not finished. */
-  readonly curve: string | null;
+  /** Null: not known, or not finished. */
+  readonly curve: readonly Epoch[] | null;
   /** What computed it; null: another tool, which does not say. */
   readonly origin: { readonly commit: string | null; readonly dirty: boolean | null; readonly device: string } | null;
 }
@@ -118,7 +117,7 @@ export function resultsOf(records: readonly RunRecord[]): Result[] {
       startedAt,
       data: record.dataSha256,
       network: record.networkSha256 ?? null,
-      curve: isDone ? createHash("sha256").update(JSON.stringify(curve)).digest("hex") : null,
+      curve: isDone ? curve : null,
       origin: { commit, dirty, device },
     };
   });

@@ -17,24 +17,35 @@ export interface DataParts {
   readonly claims: readonly ClaimResult[];
 }
 
-/** A file, relative to the root of the site, and its name for people. */
-export interface DataFile {
-  readonly title: string;
+/** A file of the report; the path is relative to the output folder, with forward slashes. */
+export interface ReportFile {
   readonly path: string;
+  /** Made each time it is asked for: the texts of thousands of runs together would fill the memory. */
   readonly text: string;
 }
 
-/** A paper's cells in the formats of other tools, relative to the root of the site. */
+/** A file whose text is made when it is asked for. */
+export function fileOf(path: string, make: () => string): ReportFile {
+  return {
+    path,
+    get text() {
+      return make();
+    },
+  };
+}
+
+/** Makes a paper's cells in the formats of other tools; paths are relative to the root of the site. */
 export function dataFiles(
   page: Paper<ArmTitle>,
-  { sections, imported, claims }: DataParts,
-): DataFile[] {
+  parts: DataParts,
+): { readonly title: string; readonly file: ReportFile }[] {
+  const { id } = page, { sections } = parts;
   return [
-    { title: "Tidy CSV", path: `data/${page.id}.csv`, text: toCsv(page.id, sections) },
-    { title: "Wide CSV", path: `data/${page.id}_wide.csv`, text: toWideCsv(page.id, sections) },
-    { title: "JSON", path: `data/${page.id}.json`, text: toJson(page, { sections, imported, claims }) },
-    { title: "LaTeX", path: `data/${page.id}.tex`, text: toLatex(page, sections) },
-    { title: "Model index (YAML)", path: `data/${page.id}_model_index.yaml`, text: toModelIndex(page, sections) },
+    { title: "Tidy CSV", file: fileOf(`data/${id}.csv`, () => toCsv(id, sections)) },
+    { title: "Wide CSV", file: fileOf(`data/${id}_wide.csv`, () => toWideCsv(id, sections)) },
+    { title: "JSON", file: fileOf(`data/${id}.json`, () => toJson(page, parts)) },
+    { title: "LaTeX", file: fileOf(`data/${id}.tex`, () => toLatex(page, sections)) },
+    { title: "Model index (YAML)", file: fileOf(`data/${id}_model_index.yaml`, () => toModelIndex(page, sections)) },
   ];
 }
 

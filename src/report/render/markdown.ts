@@ -14,6 +14,8 @@ function block(part: Block): string | readonly [] {
   switch (part.kind) {
     case "banner":
       return `> **${inline(part.text)}**`;
+    case "answer":
+      return [`> **${inline(part.title)}**`, ...part.sentences.map((text) => `> ${opening(text)}`)].join("\n>\n");
     case "heading":
       return `${"#".repeat(part.level)} ${inline(part.text).replace(/(^|\s)(?=#+$)/, "$1\\")}`;
     case "paragraph":
@@ -44,6 +46,9 @@ function table({ columns, rows }: TableBlock): string {
 /** Breaks of a line, for some reader or other. */
 const BREAKS = /\s*[\n\r\v\f\u0085\u2028\u2029]\s*/g;
 
+/** Text that is surely no markup. */
+const PLAIN = /^(?!\s)[\p{L}\p{N} ,;%±+-]*(?:\.\d[\p{L}\p{N} ,;%±+-]*)*(?<!\s)$/u;
+
 /** Brackets of images, footnotes and links. */
 const MARKUP_BRACKETS = /!(?=\[)|\[(?=\^)|\](?=[[(])/g;
 
@@ -52,6 +57,7 @@ const MARKUP_BRACKETS = /!(?=\[)|\[(?=\^)|\](?=[[(])/g;
  * +0.9]`); only those that would make a link, an image or a footnote are escaped. Addresses stay text too.
  */
 function inline(text: string, brackets = MARKUP_BRACKETS): string {
+  if (PLAIN.test(text)) return text; // most cells: a large page has a million of them
   return text.trim().replace(BREAKS, " ").replace(/[\\*`~]/g, "\\$&")
     .replace(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, "\\_")
     .replace(brackets, "\\$&").replace(/:(?=\/\/)|(?<=www)\.|@(?=[\w.-]+\.\w)/gi, "\\$&")

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { CORE } from "../../../benchmarks/core.ts";
+import { PAPERS } from "../../../benchmarks/mod.ts";
 import type { Block, TableBlock } from "../../../src/report/pages/blocks.ts";
 import { renderReports } from "../../../src/report/mod.ts";
-import { coreBlocks } from "../../../src/report/pages/core.ts";
+import { answers, coreBlocks, coreTable } from "../../../src/report/pages/core.ts";
 import { toMarkdown } from "../../../src/report/render/markdown.ts";
 import { aggregateOf, record, type RunChoice } from "../fixtures.ts";
 
@@ -26,7 +27,13 @@ const RECORDS = [
 ];
 
 function blocksOf(records: typeof RECORDS): Block[] {
-  return coreBlocks(CORE, aggregateOf(records), new Map(records.map((run) => [run.id, run])));
+  const aggregate = aggregateOf(records);
+  return coreBlocks({
+    core: CORE,
+    table: coreTable(CORE, aggregate),
+    outdated: aggregate.outdated,
+    records: new Map(records.map((run) => [run.id, run])),
+  });
 }
 
 function tables(records = RECORDS): TableBlock[] {
@@ -62,6 +69,45 @@ Deno.test("the drawing of the differences stands on its own, and is left out whe
   for (const name of svg!.matchAll(/var\((--\w+)\)/g)) assert.ok(svg!.includes(`${name[1]}: #`), name[0]);
   assert.equal(svgOf([TEACHER]), undefined);
   assert.equal(svgOf([]), undefined);
+});
+
+Deno.test("the answer says what the intervals decide, and nothing of fewer than 3 seeds", () => {
+  const seeds = (arm: string, values: readonly number[]) =>
+    values.map((top1, seed) => run(arm, top1, { seed, teacher: null }));
+  const said = (records: typeof RECORDS) =>
+    answers({ core: CORE, table: coreTable(CORE, aggregateOf(records)) }, ["fpq", "cr", "mec"]);
+  const lsq = seeds("lsq", [80, 80.2, 80.1]);
+  const below = seeds("fpq", [79, 79.1, 79.05]),
+    open = seeds("cr", [79, 81, 80.1]),
+    above = seeds("mec", [81, 81.1, 81.2]);
+  assert.deepEqual(said([...lsq, ...below, ...open, ...above, ...seeds("lsq_plus", [82, 82.1, 82.2])]), [
+    "Protocol reduced, ResNet-20, W2A2: MEC (reconstruction) +1.00 is surely above LSQ; FPQ (SFP + CSD, p = 0.1) -1.05 is " +
+    "surely below; CR-like (stand-in) -0.07 is undecided; LSQ+ +2.00, a baseline, surely gains.",
+  ]);
+  assert.deepEqual(said([...lsq, ...below, ...open.slice(0, 2), ...seeds("lsq_two_view", [82, 82.1, 82.2])]), [
+    "Protocol reduced, ResNet-20, W2A2: no paper's method surely gains over LSQ; FPQ (SFP + CSD, p = 0.1) -1.05 is surely " +
+    "below; fewer than 3 seeds: CR-like and MEC; LSQ on two views (control) +2.00, a control, surely gains.",
+  ]);
+  assert.deepEqual(said([...lsq, ...open.slice(0, 2)]), []);
+});
+
+Deno.test("the first page of the site opens with the answer, its plot, its table and the cautions", () => {
+  const records = ["lsq", "fpq"].flatMap((arm, index) =>
+    [80, 80.2, 80.1].map((top1, seed) => run(arm, top1 - index - seed / 10, { seed, teacher: null }))
+  );
+  const pages = PAPERS.filter(({ id }) => id === "fpq");
+  const files = renderReports({ pages, records, deviations: {}, core: CORE });
+  const html = files.find(({ path }) => path === "site/index.html")!.text;
+  const order = [
+    '<section class="answer">',
+    "no paper's method surely gains over LSQ",
+    "<figure",
+    "<caption>W2A2",
+    CORE.notes[0]!,
+  ]
+    .map((part) => html.indexOf(part.slice(0, 60)));
+  assert.ok(order.every((place) => place > 0), order.join());
+  assert.deepEqual(order, order.toSorted((a, b) => a - b));
 });
 
 Deno.test("README shows rows of the core table that the committed records give", () => {

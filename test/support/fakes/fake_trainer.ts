@@ -12,6 +12,7 @@ export type Behaviour =
   | "done"
   | "diverge"
   | "throw"
+  | "diskFull"
   | "crash"
   | "segfault"
   | "outOfMemory"
@@ -130,6 +131,7 @@ export async function fakeTrain(request: TrainRequest, behaviour: Behaviour): Pr
   }
   if (behaviour === "tellEnvironment") request.onNote?.(`environment: ${JSON.stringify(Deno.env.toObject())}`);
   if (behaviour === "throw") throw new Error("the fake trainer threw");
+  if (behaviour === "diskFull") throw new Error("Cannot write the checkpoint as the disk is full: free some space");
   if (behaviour === "crash") {
     request.onEpoch?.(fakeEpoch(1));
     Deno.exit(3);

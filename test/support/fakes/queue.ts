@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { NO_LIMITS, type RunLimits } from "../../../src/pool/limits.ts";
 import { statePlan } from "../../../src/plan/plan.ts";
 import type { PoolEvent, PoolOutcome } from "../../../src/pool/pool.ts";
-import { followPlan, queueName, runWorker } from "../../../src/queue/mod.ts";
+import { followPlan, queueName, type QueueTimes, runWorker } from "../../../src/queue/mod.ts";
 import { parseQueueUrl } from "../../../src/queue/url.ts";
-import { type RunSpec } from "../../../src/record/spec.ts";
+import type { PlannedRun, RunSpec } from "../../../src/record/spec.ts";
 import { hasRedis, startRedis, TEST_TIMES, type TestRedis } from "./redis.ts";
 import { fakeCommand, fpSpec, studentSpec, TEST_LOCK_TIMES, traceOf, withFolder } from "./specs.ts";
 
@@ -74,12 +74,16 @@ export function follow(
 /** Runs `body` beside workers of this process, which are stopped afterwards. */
 export async function withWorkers<Result>(
   count: number,
-  { redis, out, url = redis.url, behaviours = [], limits = NO_LIMITS }: {
+  { redis, out, url = redis.url, behaviours = [], limits = NO_LIMITS, times = TEST_TIMES, ...checks }: {
     redis: TestRedis;
     out: string;
     url?: string;
     behaviours?: string[];
     limits?: RunLimits;
+    times?: QueueTimes;
+    check?: (run: PlannedRun) => void;
+    /** Prepares a run on the worker of an index. */
+    prepareOn?: (index: number) => Promise<void>;
   },
   body: (said: readonly string[]) => Promise<Result>,
 ): Promise<Result> {
@@ -96,7 +100,9 @@ export async function withWorkers<Result>(
       interrupts: { stop: stop.signal, kill: stop.signal },
       say: (line) => void said.push(`${index} ${line}`),
       limits,
-      times: TEST_TIMES,
+      ...(checks.check ? { check: checks.check } : {}),
+      prepare: () => checks.prepareOn?.(index) ?? Promise.resolve(),
+      times,
       lockTimes: TEST_LOCK_TIMES,
     }));
   try {

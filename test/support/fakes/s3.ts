@@ -34,8 +34,10 @@ async function has(program: string): Promise<boolean> {
 function commandOf(kind: S3Kind, folder: string, port: number): Deno.Command {
   if (kind === "s3rver") {
     const main = fileURLToPath(new URL("./s3_main.ts", import.meta.url));
+    // without it Deno would add the stand-in's packages to the lockfile of the product
+    const lock = fileURLToPath(new URL("../../deno.lock", import.meta.url));
     return new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", "--no-check", main, String(port), folder, BUCKET],
+      args: ["run", "-A", "--quiet", "--no-check", `--lock=${lock}`, main, String(port), folder, BUCKET],
       stdout: "null",
       stderr: "null",
     });

@@ -28,6 +28,10 @@ export function blockHtml(part: Block, root: string): string {
   switch (part.kind) {
     case "banner":
       return `<p class="banner"><strong>${escaped(part.text)}</strong></p>`;
+    case "answer":
+      return `<section class="answer"><h2 id="${anchor(part.title)}">${escaped(part.title)}</h2>\n${
+        part.sentences.map((text) => `<p>${escaped(text)}</p>`).join("\n")
+      }\n</section>`;
     case "heading":
       return `<h${part.level}${part.level === 2 ? ` id="${anchor(part.text)}"` : ""}>${
         escaped(part.text)

@@ -9,6 +9,7 @@ import { anchor, blockHtml } from "./block_html.ts";
 import { escaped } from "../figures/drawing.ts";
 import { runHref, runPageBlocks } from "../../pages/run.ts";
 import { runIndexBlocks } from "../../pages/runs.ts";
+import { fileOf, type ReportFile } from "../data.ts";
 import SCRIPT from "./site.js" with { type: "text" };
 import STYLE from "./style.css" with { type: "text" };
 
@@ -37,7 +38,7 @@ const OVERVIEW: SiteLink = { href: "index.html", title: "Overview" };
 const RUNS: SiteLink = { href: "runs/index.html", title: "Runs" };
 
 /** All files of the site, relative to its root. */
-export function siteFiles({ overview, papers, extras, records }: SiteInput): { path: string; text: string }[] {
+export function siteFiles({ overview, papers, extras, records }: SiteInput): ReportFile[] {
   const runs = latestById(records);
   const links: readonly SiteLink[] = [
     OVERVIEW,
@@ -47,15 +48,13 @@ export function siteFiles({ overview, papers, extras, records }: SiteInput): { p
   ];
   const frame = (title: string, current: string) => ({ title, links, current, root: "" as const });
   return [
-    { path: OVERVIEW.href, text: pageHtml(overview, frame("Requant: overview", OVERVIEW.href)) },
-    ...papers.map(({ page, blocks }) => ({
-      path: paperHref(page.id),
-      text: pageHtml(blocks, frame(page.title, paperHref(page.id))),
-    })),
-    ...extras.map(({ link, blocks }) => ({
-      path: link.href,
-      text: pageHtml(blocks, frame(`Requant: ${link.title.toLowerCase()}`, link.href)),
-    })),
+    fileOf(OVERVIEW.href, () => pageHtml(overview, frame("Requant: overview", OVERVIEW.href))),
+    ...papers.map(({ page, blocks }) =>
+      fileOf(paperHref(page.id), () => pageHtml(blocks, frame(page.title, paperHref(page.id))))
+    ),
+    ...extras.map(({ link, blocks }) =>
+      fileOf(link.href, () => pageHtml(blocks, frame(`Requant: ${link.title.toLowerCase()}`, link.href)))
+    ),
     ...runFiles(runs, { pages: papers.map(({ page }) => page), links }),
     { path: "style.css", text: STYLE },
     { path: "site.js", text: SCRIPT },
@@ -75,7 +74,7 @@ function latestById(records: readonly RunRecord[]): RunRecord[] {
 function runFiles(
   runs: readonly RunRecord[],
   { pages, links }: { readonly pages: readonly Paper<ArmTitle>[]; readonly links: readonly SiteLink[] },
-): { path: string; text: string }[] {
+): ReportFile[] {
   const ids = new Set(runs.map(({ id }) => id));
   const titles = armTitles(pages);
   const titleOf = ({ spec }: RunRecord) => titles.get(spec.arm) ?? spec.arm;
@@ -85,19 +84,17 @@ function runFiles(
   }
   const ofRuns = { links, current: RUNS.href, root: "../" as const };
   return [
-    { path: RUNS.href, text: pageHtml(runIndexBlocks(runs, titleOf), { ...ofRuns, title: "Requant: runs" }) },
-    // a page is made when it is asked for: thousands of them together would fill the memory
-    ...runs.map((run) => ({
-      path: runHref(run.id),
-      get text() {
+    fileOf(RUNS.href, () => pageHtml(runIndexBlocks(runs, titleOf), { ...ofRuns, title: "Requant: runs" })),
+    ...runs.map((run) =>
+      fileOf(runHref(run.id), () => {
         const blocks = runPageBlocks(run, {
           armTitle: titleOf(run),
           teacherHasPage: run.spec.teacher !== null && ids.has(run.spec.teacher),
           papers: (papersOf.get(run) ?? []).map(({ id, title }) => ({ text: title, href: paperHref(id) })),
         });
         return pageHtml(blocks, { ...ofRuns, title: `Run ${run.id}` });
-      },
-    })),
+      })
+    ),
   ];
 }
 

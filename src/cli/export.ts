@@ -1,0 +1,120 @@
+import { basename, dirname, join, resolve } from "node:path";
+import { PAPERS } from "../../benchmarks/mod.ts";
+import { datasetTitle, modelTitle } from "../catalog/titles.ts";
+import type { Dataset } from "../data/types.ts";
+import type { Engine, EngineChoice } from "../engine/types.ts";
+import { InputError } from "../errors.ts";
+import type { Origin } from "../export/card.ts";
+import { exportRun } from "../export/export_run.ts";
+import { quantizerNamed } from "../quant/mod.ts";
+import type { RunRecord } from "../record/record.ts";
+import { isRunId, type RunSpec } from "../record/spec.ts";
+import { makeFolder, writeFileAtomic } from "../store/files.ts";
+import { checkpointFile, hasCheckpoint, readRecord } from "../store/store.ts";
+import { commandLine, engineOption, helpAlone, option, runCommand } from "./command_line.ts";
+import type { Output } from "./console.ts";
+
+/** Services of the commands `export` and `verify`; left out: this machine's. */
+export interface ExportServices extends Output {
+  readonly openEngine?: (choice: EngineChoice) => Promise<Engine>;
+  readonly loadDataset?: (name: string, log: (line: string) => void) => Promise<Dataset>;
+  /** True: stderr is a terminal, which may show a bar. */
+  readonly terminal?: boolean;
+}
+
+interface ExportOptions {
+  readonly to?: string;
+  readonly packed?: true;
+  readonly integer?: true;
+  readonly engine: EngineChoice;
+}
+
+/**
+ * `deno task export`: writes the network of a finished run as files that need nothing of this suite.
+ * @returns The exit code: 0 all is written, 2 bad input.
+ */
+export async function exportNetwork(args: readonly string[], services: ExportServices): Promise<number> {
+  const line = commandLine("export", "Writes the network of a finished run as ONNX, safetensors and a model card", [
+    "`deno task verify` evaluates the files in ONNX Runtime",
+    "Exit codes: 0 all is written, 2 bad input",
+  ]).argument("<run>", "folder of a finished run: DIR/runs/ID of `deno task bench --out DIR`")
+    .addOption(option("--to <DIR>", "folder of the files").default(undefined, "the folder export of the run"))
+    .addOption(option("--packed", "store weights of up to 4 bits in 4 bits (INT4)"))
+    .addOption(option("--integer", "write products of integers too, as network.integer.onnx"))
+    .addOption(engineOption());
+  if (helpAlone(line, args, services)) return 0;
+  return await runCommand<ExportOptions>(line, args, {
+    output: services,
+    act: (options) => exportOne(resolve(line.args[0]!), options, services),
+  });
+}
+
+/** The engine that the services open. */
+export async function engineOf({ openEngine }: ExportServices, choice: EngineChoice): Promise<Engine> {
+  return await (openEngine ?? (await import("../engine/mod.ts")).openEngine)(choice);
+}
+
+/** The data set that the services load. */
+export async function datasetOf({ loadDataset, stderr }: ExportServices, name: string): Promise<Dataset> {
+  const load = loadDataset ?? (await import("./services.ts")).loadDataset;
+  return await load(name, (line) => stderr(`${line}\n`));
+}
+
+async function exportOne(run: string, options: ExportOptions, services: ExportServices): Promise<void> {
+  const record = finishedRun(run), { spec } = record, to = resolve(options.to ?? join(run, "export"));
+  const engine = await engineOf(services, options.engine), dataset = await datasetOf(services, spec.dataset.name);
+  const files = await exportRun({
+    record,
+    checkpoint: checkpointFile(dirname(dirname(run)), record.id),
+    engine,
+    dataset,
+    origin: originOf(spec),
+    packed: options.packed ?? false,
+    integer: options.integer ?? false,
+  });
+  makeFolder(to);
+  for (const [name, bytes] of files) {
+    writeFileAtomic(join(to, name), [bytes]);
+    services.stdout(`Wrote ${join(to, name)}, ${bytes.length} bytes\n`);
+  }
+}
+
+/**
+ * The record of a run's folder, of a network that can be opened.
+ * @throws {InputError} If there is none, it is not done or a trial, or its checkpoint is missing.
+ */
+export function finishedRun(folder: string, purpose = "export"): RunRecord {
+  const id = basename(folder), out = dirname(dirname(folder));
+  const refuse = (why: string) => new InputError(`Cannot ${purpose} ${folder} as ${why}`);
+  if (!isRunId(id) || basename(dirname(folder)) !== "runs") {
+    throw refuse("it is no folder of a run: give DIR/runs/ID, as `deno task runs list DIR` shows them");
+  }
+  const record = readRecord(out, id);
+  if (record === null) throw refuse("it holds no finished run: run the same `deno task bench` to its end first");
+  if (record.status !== "done") {
+    throw refuse(`it ended as ${record.status}: ${record.reason ?? "no reason known"}; choose another run`);
+  }
+  if (record.spec.dataset.evaluateOn === "heldOut") {
+    throw refuse("it is a trial on held-out images and has no accuracy on test images: choose another run");
+  }
+  if (!hasCheckpoint(out, id)) {
+    throw refuse(`its checkpoint is missing: restore ${checkpointFile(out, id)}, or train that run again`);
+  }
+  return record;
+}
+
+/** Sources of a run's method: the papers that have its arm, unless all have it. */
+function originOf({ arm, model, dataset, quantization }: RunSpec): Origin {
+  const armIn = ({ tables }: typeof PAPERS[number]) => tables.flatMap(({ arms }) => arms).find(({ id }) => id === arm);
+  const having = PAPERS.filter((paper) => armIn(paper) !== undefined),
+    own = having.length < PAPERS.length ? having : [];
+  const unlike = own.find((paper) => armIn(paper)!.label !== null);
+  return {
+    sources: [
+      ...own.map(({ citation, arxiv }) => `${citation}, ${arxiv}`),
+      ...(quantization ? [`quantizer: ${quantizerNamed(quantization.quantizer).source}`] : []),
+    ],
+    caveat: unlike?.caveat ?? null,
+    titles: { model: modelTitle(model), dataset: datasetTitle(dataset.name) },
+  };
+}

@@ -1,0 +1,298 @@
+import cliProgress from "cli-progress";
+import { cpus } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import process from "node:process";
+import type { Dataset } from "../data/types.ts";
+import { InputError } from "../errors.ts";
+import { digestIn } from "../export/card.ts";
+import { compareRun, type RunComparison } from "../export/compare_run.ts";
+import { FILES, ownClassesIn } from "../export/export_run.ts";
+import { exportsPage, type VerifiedFile } from "../export/exports_table.ts";
+import { type OnnxFile, parseOnnx } from "../export/onnx_file.ts";
+import { type RuntimeName, RUNTIMES } from "../export/runtime/onnx_session.ts";
+import { type Verification, verify } from "../export/verify.ts";
+import { parseRunSpec, type RunSpec } from "../record/spec.ts";
+import { fileExists, readBytesIfThere, readTextIfThere, writeFileAtomic } from "../store/files.ts";
+import { checkpointFile } from "../store/store.ts";
+import { choice, commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
+import { datasetOf, engineOf, type ExportServices, finishedRun } from "./export.ts";
+
+/** Default of the options that normalise images. */
+const SCALE = "the data set's";
+
+interface VerifyOptions {
+  readonly dataset?: string;
+  readonly run?: string;
+  readonly layers?: true;
+  readonly images: number;
+  readonly runtime?: RuntimeName;
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+  readonly table?: string;
+}
+
+/** At most so many images of another class are listed. */
+const SHOWN_IMAGES = 10;
+
+/**
+ * `deno task verify`: evaluates ONNX files in ONNX Runtime and compares them with what is known of them.
+ * @returns The exit code: 0 verified, 1 a file is not what it says, 2 bad input.
+ */
+export async function verifyFiles(args: readonly string[], services: ExportServices): Promise<number> {
+  const line = commandLine("verify", "Evaluates ONNX files in ONNX Runtime and compares them with their records", [
+    "Files of other tools have one input, the images, and one output, the logits",
+    "Exit codes: 0 all are what they say, 1 one is not, 2 bad input",
+  ]).argument("<files...>", "files of `deno task export`, or of another tool")
+    .addOption(option("--dataset <NAME>", "data set").default(undefined, "the one that the file names"))
+    .addOption(option("--run <DIR>", "run that a file was exported from").default(undefined, "the folder above it"))
+    .addOption(option("--layers", "compare the integers of all layers with those of our engine"))
+    .addOption(
+      option(
+        "--images <N>",
+        "images whose layers are compared",
+        wholeNumber("images", { to: 1e6, remedy: "take fewer" }),
+      )
+        .default(200, "200"),
+    )
+    .addOption(option("--mean <A,B,C>", "mean that a float input wants subtracted", numbers).default(undefined, SCALE))
+    .addOption(option("--std <A,B,C>", "deviation that it wants to be divided by", numbers).default(undefined, SCALE))
+    .addOption(option("--table <FILE>", "write a page with a row for each file that has a record"))
+    .addOption(choice("--runtime <NAME>", "form of ONNX Runtime", RUNTIMES).default(undefined, "native, else wasm"));
+  if (helpAlone(line, args, services)) return 0;
+  return await runCommand<VerifyOptions>(line, args, {
+    output: services,
+    act: async (options) => {
+      const rows: VerifiedFile[] = [], detailed = line.args.length === 1;
+      let verified = true;
+      for (const file of line.args) {
+        const { problems, row } = await verifyOne(resolve(file), options, { ...services, detailed });
+        if (row) rows.push(row);
+        verified &&= problems.length === 0;
+      }
+      if (options.table !== undefined) writeFileAtomic(resolve(options.table), exportsPage(rows));
+      return verified ? 0 : 1;
+    },
+  });
+}
+
+async function verifyOne(
+  path: string,
+  options: VerifyOptions,
+  services: ExportServices & { readonly detailed: boolean },
+): Promise<{ problems: readonly string[]; row: VerifiedFile | null }> {
+  const bytes = readBytesIfThere(path);
+  if (bytes === null) throw new InputError(`Cannot verify "${path}" as there is no such file: give a file of ONNX`);
+  const file = parseOnnx(bytes, path), card = readTextIfThere(join(dirname(path), FILES.card));
+  const cardSha256 = card && digestIn(card, basename(path));
+  if (cardSha256 !== null && cardSha256 !== file.sha256) {
+    throw new InputError(
+      `Cannot verify "${path}" as its SHA-256 is ${file.sha256} and its card states ${cardSha256}: export the run again, or ` +
+        "move the file away from the card",
+    );
+  }
+  const stated = statedBy(file, path), name = options.dataset ?? stated?.spec.dataset.name;
+  if (name === undefined) {
+    throw new InputError(`Cannot verify "${path}" as it names no data set: give its name with --dataset`);
+  }
+  const dataset = await datasetOf(services, name);
+  const own = name === stated?.spec.dataset.name ? stated : null, recorded = own?.top1 ?? null;
+  if (own) requireData(file.metadata["dataSha256"], { path, dataset });
+  const count = own?.spec.dataset.testExamples ?? dataset.test.count;
+  const bar = services.terminal ? progressBar(count) : null;
+  let found: Verification;
+  try {
+    found = await verify(file, {
+      dataset,
+      count,
+      ownClasses: own ? ownClassesIn(readBytesIfThere(join(dirname(path), FILES.safetensors)), count) : null,
+      recordedTop1: recorded,
+      progress: (images) => bar?.update(images),
+      ...(options.runtime && { runtime: options.runtime }),
+      normalisation: { mean: options.mean ?? dataset.mean, std: options.std ?? dataset.std },
+    });
+  } finally {
+    bar?.stop();
+  }
+  services.stdout(
+    summary(
+      { path, file, cardSha256, dataset: name, recorded, detailed: services.detailed },
+      found,
+    ),
+  );
+  const comparison = await comparisonOf(path, { file, found, options, dataset, services });
+  if (comparison) services.stdout(comparisonText(comparison));
+  const problems = [...found.problems, ...(comparison?.problems ?? [])];
+  services.stdout(
+    problems.length === 0 ? "Verified\n" : problems.map((problem) => `Not verified: ${problem}\n`).join(""),
+  );
+  const cpu = cpus()[0]?.model.trim() || "an unknown CPU";
+  const row = own && { file, found, recordedTop1: own.top1, spec: own.spec, cpu };
+  return { problems, row };
+}
+
+/** Compares layers where that is asked for, or where classes differ and the run is at hand. */
+async function comparisonOf(
+  path: string,
+  { file, found, options, dataset, services }: {
+    file: OnnxFile;
+    found: Verification;
+    options: VerifyOptions;
+    dataset: Dataset;
+    services: ExportServices;
+  },
+): Promise<RunComparison | null> {
+  const above = dirname(dirname(path)), isRun = fileExists(join(above, "record.json"));
+  const folder = options.run ? resolve(options.run) : isRun ? above : null;
+  const asked = options.layers === true, integer = file.metadata["form"] === "integer";
+  if (asked && integer) {
+    throw new InputError(
+      `Cannot compare the layers of "${path}" as its biases are rounded, so that its integers are its own: compare those of ` +
+        `${FILES.onnx} beside it`,
+    );
+  }
+  const different = found.different?.map(({ image }) => image) ?? [];
+  if (integer || (!asked && (folder === null || different.length === 0))) return null;
+  if (folder === null) {
+    throw new InputError(
+      `Cannot compare the layers of "${path}" as its run is not known: give the run's folder with --run`,
+    );
+  }
+  const record = finishedRun(folder, "compare with");
+  if (record.id !== file.metadata["run"]) {
+    throw new InputError(
+      `Cannot compare the layers of "${path}" as it was exported from run ${file.metadata["run"] ?? "unknown"} and ` +
+        `${folder} is run ${record.id}: give that run's folder with --run`,
+    );
+  }
+  if (record.spec.quantization === null) {
+    if (!asked) return null;
+    throw new InputError(`Cannot compare the layers of "${path}" as it is full precision: leave --layers out`);
+  }
+  const images = asked ? Array.from({ length: Math.min(options.images, found.images) }, (_, i) => i) : [];
+  return await compareRun(file, {
+    record,
+    checkpoint: checkpointFile(dirname(dirname(folder)), record.id),
+    engine: await engineOf(services, "auto"),
+    dataset,
+    images: [...new Set([...images, ...different])],
+    ...(options.runtime && { runtime: options.runtime }),
+  });
+}
+
+/** Spec and accuracy of the run that a file was exported from; null: it is another tool's. */
+function statedBy({ metadata: { spec, top1Percent } }: OnnxFile, path: string): { spec: RunSpec; top1: number } | null {
+  if (spec === undefined) return null;
+  const top1 = Number(top1Percent);
+  let value: unknown;
+  try {
+    value = JSON.parse(spec);
+    if (!Number.isFinite(top1)) throw new Error();
+  } catch {
+    throw new InputError(`Cannot verify "${path}" as its spec or accuracy is damaged: export the run again`);
+  }
+  return { spec: parseRunSpec(value, path), top1 };
+}
+
+/** @throws {InputError} If the images are others than those of the run. */
+function requireData(stated: string | undefined, { path, dataset }: { path: string; dataset: Dataset }): void {
+  if (stated === dataset.sha256) return;
+  throw new InputError(
+    `Cannot verify "${path}" as its data set ${dataset.name} had SHA-256 ${stated}, but here it has ${dataset.sha256}: ` +
+      "restore the data set that it was trained on",
+  );
+}
+
+function progressBar(total: number): cliProgress.SingleBar {
+  const bar = new cliProgress.SingleBar(
+    { format: "{bar} {value} of {total} images", barsize: 24, clearOnComplete: true, stream: process.stderr },
+    cliProgress.Presets.shades_classic,
+  );
+  bar.start(total, 0);
+  return bar;
+}
+
+function summary(
+  { path, file, cardSha256, dataset, recorded, detailed }: {
+    path: string;
+    file: OnnxFile;
+    cardSha256: string | null;
+    dataset: string;
+    recorded: number | null;
+    detailed: boolean;
+  },
+  found: Verification,
+): string {
+  const { layers, different, images } = found, integer = layers.filter(({ weight, input }) => weight && input);
+  const millions = (of: typeof layers) =>
+    (of.reduce((sum, { multiplications }) => sum + multiplications, 0) / 1e6).toFixed(2);
+  const bytes = layers.reduce((sum, { weight }) => sum + (weight?.bytes ?? 0), 0);
+  const digest = `SHA-256 ${file.sha256}${
+    cardSha256 === null ? ", which no card beside it states" : " as its card states"
+  }`;
+  const record = recorded === null ? "no record" : `record: ${recorded.toFixed(2)} %`;
+  const milliseconds = (1000 * found.seconds / images).toFixed(2);
+  return [
+    path,
+    `  ${file.bytes.length} bytes, opset ${file.opset}, ${digest}`,
+    `  ${dataset}: ${found.top1Percent.toFixed(2)} % of ${images} test images (${record}), loss ${
+      found.loss.toFixed(4)
+    }`,
+    `  ${found.runtime}, ${milliseconds} ms an image`,
+    different === null
+      ? "  The classes of our own evaluation are not known"
+      : `  ${different.length} of ${images} images get another class than by our own evaluation`,
+    `  ${integer.length} of ${layers.length} layers compute with integers: ${millions(integer)} of ${
+      millions(layers)
+    } ` +
+    `million multiplications an image; ${bytes} bytes of integer weights`,
+    ...(detailed ? layerTable(layers) : []),
+    ...(different ?? []).slice(0, SHOWN_IMAGES).map(({ image, theirs, ours, margin }) =>
+      `  Image ${image}: class ${theirs}, by our own evaluation ${ours}; best logit ${margin.toFixed(4)} above the next`
+    ),
+    "",
+  ].join("\n");
+}
+
+function layerTable(layers: Verification["layers"]): string[] {
+  return [
+    "",
+    "  | Layer | Weight | Levels used | Input | Multiplications |",
+    "  | --- | --- | --: | --- | --: |",
+    ...layers.map(({ name, weight, input, multiplications }) =>
+      `  | ${name} | ${operandText(weight).replace("bits", "bits used")} | ${weight?.levels ?? ""} | ${
+        operandText(input)
+      } ` +
+      `| ${multiplications} |`
+    ),
+    "",
+  ];
+}
+
+function operandText(operand: Verification["layers"][number]["input"]): string {
+  if (!operand) return "float";
+  const { bits, symmetric, granularity } = operand;
+  return `${bits} bits, ${symmetric ? "symmetric" : "asymmetric"}, one scale per ${granularity}`;
+}
+
+function comparisonText({ engine, images, layers, firstOf }: RunComparison): string {
+  return [
+    `  Integers of each layer's input, ONNX Runtime against ${engine}, ${images} images:`,
+    "",
+    "  | Layer | Integers | Differ first here | Of them ties | Differ after an earlier layer | Farthest from an edge |",
+    "  | --- | --: | --: | --: | --: | --: |",
+    ...layers.map(({ path, integers, first, ties, later, farthest }) =>
+      `  | ${path} | ${integers} | ${first} | ${ties} | ${later} | ${farthest.toExponential(1)} |`
+    ),
+    "",
+    ...firstOf.map(({ image, path }) => `  Image ${image} differs first at the input of ${path}`),
+    "",
+  ].join("\n");
+}
+
+function numbers(text: string): number[] {
+  const values = text.split(",").map(Number);
+  if (text !== "" && values.every(Number.isFinite)) return values;
+  throw new InputError(
+    `Cannot use "${text}" as it must be numbers between commas: give one a channel, such as 0.5,0.5,0.5`,
+  );
+}

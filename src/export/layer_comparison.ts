@@ -1,0 +1,142 @@
+/** The integers of each layer's input, by ONNX Runtime and by an engine of ours, image by image. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Engine } from "../engine/types.ts";
+import type { NetworkTensors } from "../methods/types.ts";
+import type { Layer, Model, ModelQuantization } from "../nn/types.ts";
+import { ownLeaves, paths } from "../nn/layers.ts";
+import { forward, type ImageScale, normaliseImages } from "../train/forward.ts";
+import type { Leaves } from "../tree.ts";
+
+/**
+ * An integer that lies on a rounding edge: the value before rounding is at most this far from halfway between two integers,
+ * relative to its size, so that the order of a float32 sum decides.
+ */
+export const TIE = 1e-4;
+
+/** The comparison of one layer over all images. */
+export interface LayerComparison {
+  readonly path: string;
+  readonly integers: number;
+  /** Integers that differ in images whose earlier layers are equal: each needs a reason of its own. */
+  readonly first: number;
+  /** Those of `first` that are ties. */
+  readonly ties: number;
+  /** Integers that differ in images where an earlier layer differs already. */
+  readonly later: number;
+  /** Farthest from a rounding edge among `first`. */
+  readonly farthest: number;
+}
+
+/** One layer's input in both, [images, height, width, channels] or [images, channels]. */
+interface Pair {
+  readonly ours: Float32Array;
+  readonly theirs: ArrayLike<number>;
+  /** Before rounding, in units of the step. */
+  readonly unrounded: Float32Array;
+}
+
+/** Collects comparisons batch by batch. */
+export class LayerComparer {
+  readonly #layers: readonly Layer[];
+  readonly #counts = new Map<string, { -readonly [Key in keyof Omit<LayerComparison, "path">]: number }>();
+
+  constructor(layers: readonly Layer[]) {
+    this.#layers = layers;
+    for (const { path } of layers) this.#counts.set(path, { integers: 0, first: 0, ties: 0, later: 0, farthest: 0 });
+  }
+
+  /**
+   * Adds a batch.
+   * @returns By image: the first layer with a difference, or null.
+   */
+  add(images: number, pairOf: (layer: Layer) => Pair): (string | null)[] {
+    const firstOf = new Array<string | null>(images).fill(null);
+    for (const layer of this.#layers) {
+      const { ours, theirs, unrounded } = pairOf(layer), size = ours.length / images;
+      const count = this.#counts.get(layer.path)!;
+      count.integers += ours.length;
+      for (let i = 0; i < ours.length; i++) {
+        if (ours[i] === theirs[i]) continue;
+        const image = Math.floor(i / size);
+        firstOf[image] ??= layer.path;
+        if (firstOf[image] !== layer.path) {
+          count.later++;
+          continue;
+        }
+        const distance = distanceToEdge(unrounded[i]!);
+        count.first++;
+        if (distance <= TIE * Math.max(1, Math.abs(unrounded[i]!)) && Math.abs(ours[i]! - theirs[i]!) === 1) {
+          count.ties++;
+        }
+        count.farthest = Math.max(count.farthest, distance);
+      }
+    }
+    return firstOf;
+  }
+
+  get result(): LayerComparison[] {
+    return [...this.#counts].map(([path, counts]) => ({ path, ...counts }));
+  }
+}
+
+/** Distance of a number from halfway between two integers. */
+function distanceToEdge(value: number): number {
+  return Math.abs(value - Math.floor(value) - 0.5);
+}
+
+/** The integers and unrounded values of a batch by our engine, by layer path. */
+export interface LayerInputs {
+  readonly integers: Readonly<Record<string, Float32Array>>;
+  readonly unrounded: Readonly<Record<string, Float32Array>>;
+}
+
+type Batch = { network: { params: Leaves<Tensor>; state: Leaves<Tensor> }; images: Tensor };
+
+/** A program that gives the integers of all layers' inputs. */
+export function layerInputs(
+  engine: Engine,
+  { model, quantization, scale }: { model: Model; quantization: ModelQuantization; scale: ImageScale },
+): { of(network: NetworkTensors, images: Tensor): LayerInputs; dispose(): void } {
+  const program = engine.compile(({ network, images }: Batch) => {
+    const integers: Record<string, Tensor> = {}, unrounded: Record<string, Tensor> = {};
+    forward(model, quantization, {
+      network,
+      images: normaliseImages(images, scale),
+      training: false,
+      quantized: true,
+      hooks: {
+        scaled(layer, scaled) {
+          unrounded[layer.path] = tf.clone(scaled);
+          return scaled;
+        },
+        input(layer, input) {
+          integers[layer.path] = tf.clone(input.levels ?? input.values);
+          return input;
+        },
+      },
+    });
+    return { integers, unrounded };
+  });
+  return {
+    of(network, images) {
+      const found = program({ network: { params: network.params, state: network.state }, images });
+      const read = (kind: "integers" | "unrounded") =>
+        Object.fromEntries(model.layers.map((layer) => {
+          const own = ownLeaves(network, paths.inputQuantizer(layer));
+          const plain = Object.fromEntries(
+            Object.entries(own).map(([name, x]) => [name, x.dataSync() as Float32Array]),
+          );
+          const zero = quantization[layer.path]!.input.grid!(plain).zero[0]!;
+          const values = found[kind][layer.path]!.dataSync() as Float32Array;
+          // an integer zero point is taken off again in `values`; LSQ+ states its integers as they are
+          const shift = kind === "unrounded" || Number.isInteger(zero) ? zero : 0;
+          return [layer.path, shift === 0 ? Float32Array.from(values) : values.map((value) => value + shift)];
+        }));
+      const result = { integers: read("integers"), unrounded: read("unrounded") };
+      tf.dispose(found as unknown as Tensor[]);
+      return result;
+    },
+    dispose: () => program.dispose(),
+  };
+}

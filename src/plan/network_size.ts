@@ -1,0 +1,46 @@
+import { createMethod } from "../methods/mod.ts";
+import { weightShape } from "../nn/initialise.ts";
+import { modelNamed } from "../nn/mod.ts";
+import { multiplyAccumulates } from "../nn/multiply_accumulates.ts";
+import type { Model } from "../nn/types.ts";
+import type { RunSpec } from "../record/spec.ts";
+
+const BYTES_PER_VALUE = 4;
+/** Parameters, their momentum, and as much again for a method that keeps an average of the network. */
+const COPIES = 3;
+/** Mean and variance of a batch norm, beside its gamma and beta. */
+const VALUES_PER_CHANNEL = 4;
+
+function built({ model }: RunSpec): Model {
+  return modelNamed(model).build({ classes: 10, imageChannels: 3 });
+}
+
+/** Computes the size of a checkpoint of a run, at most, in MiB; quantizers' own few values are left out. */
+export function checkpointMiB(spec: RunSpec): number {
+  const { layers, norms } = built(spec);
+  const weights = layers.map((layer) => weightShape(layer).reduce((product, size) => product * size, 1));
+  const values = [...weights, ...norms.map(({ channels }) => VALUES_PER_CHANNEL * channels)];
+  return COPIES * BYTES_PER_VALUE * values.reduce((sum, size) => sum + size, 0) / 2 ** 20;
+}
+
+/** A gradient by the weights and one by the inputs, each as much work as a forward pass. */
+const BACKWARD = 2;
+
+/**
+ * Counts the forward passes that a training step is worth for each labelled image: the student forward and backward, the
+ * teacher forward, and a second view. If there is an averaged copy of the network, it sees that view, forward only.
+ */
+export function trainingPasses({ method }: Pick<RunSpec, "method">): number {
+  const { views, usesTeacher, initialMemory, ascend, unlabelledRatio = 0 } = createMethod(method);
+  const student = (1 + BACKWARD) * (ascend ? 2 : 1);
+  const secondView = views === 1 ? 0 : initialMemory ? 1 : student;
+  return (student + secondView + (usesTeacher ? 1 : 0)) * (1 + unlabelledRatio);
+}
+
+/** CIFAR's. Estimates compare runs on one data set, whose own size would change the ratio of two networks little. */
+const IMAGE = { height: 32, width: 32 };
+
+/** Computes the work of training on one image: multiply-accumulates of all passes. */
+export function trainingWork(spec: RunSpec): number {
+  return multiplyAccumulates(built(spec), IMAGE) * trainingPasses(spec);
+}

@@ -3,7 +3,7 @@ import type { EngineChoice } from "../engine/types.ts";
 import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
 import { type BucketAddress, parseStoreUrl } from "../queue/store_url.ts";
 import { parseQueueUrl, type QueueAddress } from "../queue/url.ts";
-import { type ProtocolName, PROTOCOLS } from "../record/spec.ts";
+import { type BaseProtocol, PROTOCOLS } from "../record/spec.ts";
 import { type Bits, formatBits } from "../catalog/bits.ts";
 import type { Paper } from "../catalog/paper.ts";
 import type { Suite } from "../catalog/suite.ts";
@@ -31,7 +31,9 @@ export interface BenchOptions extends LimitValues {
   /** Required, but for `list` and `helpAll`. */
   readonly paper?: string;
   readonly table: string | null;
-  readonly protocol: ProtocolName;
+  readonly protocol: BaseProtocol;
+  /** Epochs of quantized runs in place of the protocol's, which is shortened as a whole; null: its own. */
+  readonly epochs: number | null;
   readonly methods: readonly string[] | null;
   readonly models: readonly string[] | null;
   readonly bits: readonly Bits[] | null;
@@ -72,7 +74,7 @@ function benchLine(papers: readonly Paper[]) {
   const list = (name: string) => listOf(name);
   const basic: Flag[] = [
     choice("--paper <ID>", "paper whose tables to run", paperIds(papers)),
-    choice("--protocol <NAME>", "how much of the recipe", PROTOCOLS).default("smoke" satisfies ProtocolName),
+    choice("--protocol <NAME>", "how much of the recipe", PROTOCOLS).default("smoke" satisfies BaseProtocol),
     option("--table <ID>", "one table of the paper").default(null, "all"),
     option("--methods <A,B>", "rows of the tables", list("methods")).default(null, "all"),
     option("--models <A,B>", "models in place of the protocol's", list("models")).default(null),
@@ -90,6 +92,11 @@ function benchLine(papers: readonly Paper[]) {
     option("--help-all", "print these and rarer options"),
   ];
   const rare: Flag[] = [
+    option(
+      "--epochs <N>",
+      "shorten the protocol: N epochs quantized, the rest in proportion; such rows fill no cell of a paper",
+      wholeNumber("epochs", { to: 100_000, remedy: "give such as 20" }),
+    ).default(null),
     option("--quantizer <NAME>", "quantizer of every arm in place of its own; such rows fill no cell of a paper")
       .default(null),
     option("--teachers <DIR>", `take full-precision runs from ${COMMITTED_TEACHERS} or an --out folder`).default(null)

@@ -9,6 +9,8 @@ import { measurementsFolder, parseMeasurements, parseRecords } from "../report/r
 import { folderExists, namesIn, readTextIfThere, writeError } from "../store/files.ts";
 import { git } from "../store/git.ts";
 import type { RunRecord } from "../record/record.ts";
+import { baseOf, IMPORTED, PROTOCOLS } from "../record/spec.ts";
+import { deviationsOf } from "../catalog/protocol.ts";
 import { choice, commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
 
@@ -79,7 +81,7 @@ function projectPapers(): Reported {
   return {
     core: SUITE.core,
     pages: SUITE.papers,
-    deviations: Object.fromEntries(Object.values(SUITE.protocols).map(({ name, deviations }) => [name, deviations])),
+    deviations: deviationsOf(SUITE.protocols, PROTOCOLS),
   };
 }
 
@@ -113,11 +115,14 @@ async function reportWith(options: ReportOptions, reported: Reported, output: Ou
   tellLost(records, new Set(pages.flatMap((page) => runsOf(page, records))), output);
   const ids = pages.map(({ id }) => id);
   const measurements = readLines(measurementsFolder(folder), parseMeasurements);
-  const files = renderReports({ pages, records, deviations, ...(core ? { core } : {}), measurements, imported }).filter(
-    ({ path }) =>
-      (options.out !== undefined || !path.startsWith("site/")) &&
-      ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
-  );
+  const changed = records.map(({ spec }) => spec.protocol).filter((name) => name !== baseOf(name) && name !== IMPORTED);
+  const all = { ...deviations, ...deviationsOf(SUITE.protocols, changed) };
+  const files = renderReports({ pages, records, deviations: all, ...(core ? { core } : {}), measurements, imported })
+    .filter(
+      ({ path }) =>
+        (options.out !== undefined || !path.startsWith("site/")) &&
+        ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
+    );
   return options.check ? checkFiles(files, { out, ...output }) : writeFiles(files, { out, ...output });
 }
 

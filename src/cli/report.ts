@@ -149,8 +149,8 @@ function isWantedPaper(id: string, { paper }: ReportOptions): boolean {
 
 /** Tells files of one paper from those over all papers, which are always wanted. */
 function isOfPaper(path: string, id: string): boolean {
-  return path.startsWith(`${id}.`) || path === `site/${id}.html` || path.startsWith(`site/data/${id}.`) ||
-    path.startsWith(`site/data/${id}_`);
+  return path.startsWith(`${id}.`) ||
+    ["site/", "site/data/"].some((folder) => path.startsWith(`${folder}${id}.`) || path.startsWith(`${folder}${id}_`));
 }
 
 function readRecords(records: string, { isGiven }: { isGiven: boolean }): RunRecord[] {

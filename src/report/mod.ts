@@ -5,7 +5,7 @@ import type { Measurement } from "../record/measurement.ts";
 import type { RunRecord } from "../record/record.ts";
 import { aggregate } from "./judge/aggregate.ts";
 import { resultsOf } from "./read/result.ts";
-import { type Block, heading } from "./pages/blocks.ts";
+import { type Block, heading, type SitePage } from "./pages/blocks.ts";
 import { claimResults } from "./judge/claims.ts";
 import { claimsPageBlocks } from "./pages/claims.ts";
 import type { CoreTable } from "../catalog/suite.ts";
@@ -18,7 +18,7 @@ import { importedSections, requirePapers } from "./judge/imported_sections.ts";
 import { dataFiles, fileOf, type ReportFile } from "./render/data.ts";
 import { toMarkdown } from "./render/markdown.ts";
 import { overviewBlocks } from "./pages/overview.ts";
-import { pageBlocks } from "./pages/paper.ts";
+import { pageBlocks, paperPages } from "./pages/paper.ts";
 import { siteFiles } from "./render/html/site.ts";
 import { reportSections } from "./judge/tables.ts";
 import type { ArmTitle, Paper } from "../catalog/paper.ts";
@@ -60,25 +60,17 @@ export function renderReports(
     const imported = importedSections(page, others);
     const claims = claimResults(page, { aggregate: all, measurements });
     const data = dataFiles(page, { sections, imported, claims });
-    const blocks = pageBlocks({
-      page,
-      sections,
-      aggregate: all,
-      records: byId,
-      deviations,
-      imported,
-      measurements,
-      claims,
-    });
-    return { page, sections, claims, data, blocks: [...blocks, ...dataLinks(data)] };
+    const input = { page, sections, aggregate: all, records: byId, deviations, imported, measurements, claims };
+    const blocks = [...pageBlocks(input), ...dataLinks(data)];
+    return { page, sections, claims, data, blocks, pages: paperPages(input, blocks) };
   });
   const whole = core ? { core, table: coreTable(core, all), outdated: all.outdated, records: byId } : null;
   const over = whole && { title: whole.core.title, blocks: coreBlocks(whole) };
   const differences = over?.blocks.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
-  const extras = [
-    ...(over ? [{ link: { href: "core.html", title: over.title }, blocks: over.blocks }] : []),
+  const extras: SitePage[] = [
+    ...(over ? [{ href: "core.html", ...over }] : []),
     ...(papers.some(({ claims }) => claims.length > 0)
-      ? [{ link: { href: "claims.html", title: "Claims" }, blocks: claimsPageBlocks(papers) }]
+      ? [{ href: "claims.html", title: "Claims", blocks: claimsPageBlocks(papers) }]
       : []),
   ];
   const site = siteFiles({ overview: overviewBlocks(papers, whole), papers, extras, records });

@@ -35,6 +35,8 @@ export interface ReportRow {
   /** Every finished run, by seed. */
   readonly seeds: readonly { readonly seed: number; readonly run: string; readonly top1Percent: number }[];
   readonly differenceToLsq: PairedDifference | null;
+  /** Mean of LSQ over the seeds of `differenceToLsq`; null: both means beside it are over these seeds too. */
+  readonly lsqOnSameSeeds: number | null;
   /** `tTestP` of `differenceToLsq` after Holm's correction over the table's rows; null: not tested. */
   readonly holmP: number | null;
   /** How many rows the correction is over. */
@@ -89,7 +91,7 @@ export function scoredRows(
   }));
 }
 
-type Differences = Pick<ReportRow, "differenceToLsq" | "differencesToControls" | "gapToFp">;
+type Differences = Pick<ReportRow, "differenceToLsq" | "lsqOnSameSeeds" | "differencesToControls" | "gapToFp">;
 
 /** A row's differences, with what is not of the row: paired scores, and what weakens the comparisons. */
 interface Compared extends Differences {
@@ -105,12 +107,14 @@ function compared(
   { byKey, ownFp }: { readonly byKey: Aggregate["byKey"]; readonly ownFp: Partner },
 ): Compared {
   if (cell === null) {
-    return { differenceToLsq: null, differencesToControls: [], gapToFp: null, scores: null, remarks: [], devices: [] };
+    const none = { differenceToLsq: null, lsqOnSameSeeds: null, differencesToControls: [], gapToFp: null };
+    return { ...none, scores: null, remarks: [], devices: [] };
   }
   const { done } = cell;
   const lsq = isCompared(key) ? likeRuns(cell, { arm: BASELINE, byKey }) : null;
   const lsqCell = lsq && byKey.get(keyText({ ...cell, arm: BASELINE }));
-  const difference = lsq && differenceTo(done, lsq);
+  const difference = lsq && differenceTo(done, lsq), scores = lsq && pairedScores(done, lsq);
+  const most = Math.max(done.length, lsqCell?.done.length ?? 0);
   const controls = (done.length === 0 ? [] : armOf(page, key.arm).controls ?? []).map((id) => ({
     control: armOf(page, id),
     difference: differenceTo(done, likeRuns(cell, { arm: id, byKey })),
@@ -119,9 +123,10 @@ function compared(
   const others = all.filter((item) => item.difference !== null).map(({ control }) => control);
   return {
     differenceToLsq: difference,
+    lsqOnSameSeeds: scores !== null && scores.baseline.length < most ? mean(scores.baseline) : null,
     differencesToControls: controls,
     gapToFp: differenceTo(done, ownFp),
-    scores: lsq && pairedScores(done, lsq),
+    scores,
     remarks: comparisonRemarks(cell, { other: lsqCell ? { ...lsqCell, title: "LSQ" } : null, difference }),
     devices: others.flatMap(({ id, title }) =>
       deviceRemarks(done, { title, done: byKey.get(keyText({ ...cell, arm: id }))?.done ?? [] })

@@ -31,7 +31,8 @@ export interface ReportSection {
   readonly runs: readonly Result[];
 }
 
-const SECTION_ORDER: readonly BaseProtocol[] = ["paper", "full", "reduced", "smoke"];
+/** Protocols as pages have them. */
+export const SECTION_ORDER: readonly BaseProtocol[] = ["paper", "full", "reduced", "smoke"];
 
 /**
  * Lays a paper's published cells and the runs of its tables side by side, one section for each protocol.

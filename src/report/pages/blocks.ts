@@ -95,16 +95,55 @@ export type Block =
   | { readonly kind: "banner"; readonly text: string }
   /** The result of all work, for readers who read nothing else. */
   | { readonly kind: "answer"; readonly title: string; readonly sentences: readonly string[] }
-  | { readonly kind: "heading"; readonly level: 1 | 2 | 3; readonly text: string }
+  | { readonly kind: "heading"; readonly level: 1 | 2 | 3; readonly text: string; readonly page?: PageLink }
   | { readonly kind: "paragraph"; readonly text: string }
   | { readonly kind: "list"; readonly items: readonly string[]; readonly ordered?: boolean }
   | { readonly kind: "commands"; readonly lines: readonly string[] }
   | { readonly kind: "links"; readonly items: readonly { readonly text: string; readonly href: string }[] }
+  /** A section that stands folded under its heading. */
+  | { readonly kind: "fold"; readonly title: string; readonly blocks: readonly Block[] }
   | TableBlock
   | FigureBlock;
 
-export function heading(level: 1 | 2 | 3, text: string): Block {
-  return { kind: "heading", level, text };
+/** A page of the site; `href` is relative to its root. */
+export interface SitePage {
+  readonly href: string;
+  readonly title: string;
+  readonly blocks: readonly Block[];
+}
+
+/** The name of a page. */
+export type PageLink = Pick<SitePage, "href" | "title">;
+
+/** @param page Where the site has a page for the section. */
+export function heading(level: 1 | 2 | 3, text: string, page?: PageLink): Extract<Block, { kind: "heading" }> {
+  return { kind: "heading", level, text, ...(page && { page }) };
+}
+
+/** Takes the sections that have a page of their own out of the others. */
+export function parted(blocks: readonly Block[]): { rest: Block[]; pages: SitePage[] } {
+  const rest: Block[] = [], pages: (SitePage & { blocks: Block[] })[] = [];
+  let level = 0, target = rest;
+  for (const block of blocks) {
+    const starts = block.kind === "heading" && (target === rest || block.level <= level);
+    if (starts) target = rest;
+    if (starts && block.page) {
+      level = block.level;
+      target = [heading(1, block.page.title)];
+      pages.push({ ...block.page, blocks: target });
+    } else target.push(block);
+  }
+  return { rest, pages };
+}
+
+/** Folds each section, all of level 2. */
+export function folded(blocks: readonly Block[]): Block[] {
+  const folds: { kind: "fold"; title: string; blocks: Block[] }[] = [];
+  for (const block of blocks) {
+    if (block.kind === "heading" && block.level === 2) folds.push({ kind: "fold", title: block.text, blocks: [] });
+    else folds.at(-1)?.blocks.push(block);
+  }
+  return folds;
 }
 
 export function paragraph(text: string): Block {
@@ -150,6 +189,16 @@ export function tableOf<T>(
     rows: items.map((item) => fields.map(({ cell }) => cell(item))),
     ...options,
   };
+}
+
+/** More rows than this are left to the other tables of a page. */
+const MAXIMUM_FIRST_ROWS = 4;
+
+/** Makes a table of the first items, which says of how many. */
+export function firstRows<T>(caption: string, items: readonly T[], fields: readonly Field<T>[]): TableBlock {
+  const rows = items.slice(0, MAXIMUM_FIRST_ROWS);
+  const told = rows.length < items.length ? `; the first ${rows.length} of ${items.length}, all are below` : "";
+  return tableOf(`${caption}${told}`, rows, { fields });
 }
 
 /** The text of a cell. */

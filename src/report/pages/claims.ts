@@ -1,5 +1,5 @@
 /** Claims as blocks: each with its verdict and reason, then what every protocol, model and width says of it. */
-import { type Block, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
+import { type Block, firstRows, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import { type ClaimEvidence, type ClaimResult, numberText, OWN_FP } from "../judge/claims.ts";
 import { differenceWords } from "../judge/decision.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
@@ -18,6 +18,34 @@ const LEGEND =
 export function claimBlocks(page: Paper<ArmTitle>, results: readonly ClaimResult[]): Block[] {
   if (results.length === 0) return [];
   return [heading(2, "Claims"), paragraph(LEGEND), ...claimTables(page, results)];
+}
+
+/** The claims' verdicts in a sentence, and those that runs speak of, published against ours. */
+export function claimSummary(results: readonly ClaimResult[]): Block[] {
+  if (results.length === 0) return [];
+  const verdicts = [...Map.groupBy(results, ({ verdict }) => verdict.name)].map(([name, { length }]) =>
+    `${length} ${verdictTitle(name)}`
+  );
+  const lines = results.flatMap((result) => result.evidence.slice(0, 1).map((item) => ({ ...result, item })));
+  const table = firstRows("Claims, published against ours", lines, [
+    naming("Claim", ({ claim }) => claim.statement),
+    numbers("Published", ({ claim }) => claim.published === null ? "direction" : numberText(claim)(claim.published)),
+    numbers("Ours [95 %]", oursText),
+    words(
+      "Ours is of",
+      ({ item }) => `${item.protocol}, ${modelTitle(item.model)}, ${bitsTitle(item)}, n = ${item.difference?.n ?? 0}`,
+    ),
+    words("Direction", ({ item }) => item.direction),
+    words("Verdict", ({ verdict: { name } }) => ({ text: verdictTitle(name), verdict: name })),
+  ]);
+  return [
+    paragraph(`${counted(results.length, "claim")}: ${verdicts.join(", ")}.`),
+    ...(lines.length === 0 ? [] : [table]),
+  ];
+}
+
+function oursText({ claim, item: { difference } }: { readonly claim: Claim; readonly item: ClaimEvidence }): string {
+  return difference === null ? "" : differenceWords(difference, numberText(claim));
 }
 
 /** All claims of all papers. */
@@ -64,10 +92,7 @@ function evidenceTable(
       words("Bits", ({ item }) => bitsTitle(item)),
       numbers("Common seeds", ({ item }) => String(item.difference?.n ?? 0)),
       numbers("Published", ({ claim }) => claim.published === null ? "" : numberText(claim)(claim.published)),
-      numbers(
-        "Ours [95 %]",
-        ({ claim, item: { difference } }) => difference === null ? "" : differenceWords(difference, numberText(claim)),
-      ),
+      numbers("Ours [95 %]", oursText),
       words("Direction", ({ item }) => item.isSmaller ? `${item.direction}, smaller` : item.direction),
     ],
   });

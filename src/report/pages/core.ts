@@ -6,7 +6,7 @@ import { bitsTitle, formatBits } from "../../catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
 import { decide, MINIMUM_SEEDS } from "../judge/decision.ts";
 import { counted, signed } from "../labels.ts";
-import { armTitle, differenceText, reproducedText, statisticsBlocks } from "./results.ts";
+import { armTitle, differenceText, reproducedText, SAME_SEEDS, sameSeedsText, statisticsBlocks } from "./results.ts";
 import { type ReportRow, reportSections, type ReportTable } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import type { CoreTable } from "../../catalog/suite.ts";
@@ -85,12 +85,15 @@ export function partTable(
       { title: "Method", align: "left", names: true },
       { title: "Top-1, mean ± sd (n)", align: "right" },
       { title: "Difference to LSQ [95 %]", align: "right" },
+      { title: SAME_SEEDS, align: "right" },
       { title: "Difference to its controls [95 %]", align: "left" },
       { title: "Gap to own FP [95 %]", align: "right" },
     ],
     rows: core.arms.map((arm): TableCell[] => {
       const row = rowOf(arm), ran = (other: ArmTitle) => (rowOf(other)?.n ?? 0) > 0;
-      if (row === undefined) return [armTitle({ arm }), notRun(outdatedOf(core, { ...at, arm }, outdated)), "", "", ""];
+      if (row === undefined) {
+        return [armTitle({ arm }), notRun(outdatedOf(core, { ...at, arm }, outdated)), "", "", "", ""];
+      }
       const controls = row.differencesToControls.map(({ control, difference }) =>
         `${differenceText(difference, row.n) || (ran(control) ? "no common seed" : "not run")} (${control.title})`
       );
@@ -98,6 +101,7 @@ export function partTable(
         armTitle(row),
         reproducedText(row),
         differenceText(row.differenceToLsq, row.n),
+        sameSeedsText(row),
         controls.join("; "),
         differenceText(row.gapToFp, row.n),
       ];

@@ -49,7 +49,9 @@ export function measurementBlocks(page: Paper<ArmTitle>, measurements: readonly 
     ...names.flatMap((name) => {
       const table = measurementTable(own, name, armTitleOf);
       if (table === null) return [];
-      return [heading(3, measurementTitle(name)), table, ...figures(measuredCells(own, name), { name, armTitleOf })];
+      const title = measurementTitle(name), id = page.id.toUpperCase();
+      const head = heading(3, title, { href: `${page.id}_${name}.html`, title: `${id}: ${title}` });
+      return [head, table, ...figures(measuredCells(own, name), { name, armTitleOf })];
     }),
   ];
 }

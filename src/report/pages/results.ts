@@ -45,14 +45,8 @@ function comparison(caption: string, rows: readonly ReportRow[]): Block[] {
   return [
     tableOf(caption, rows, {
       fields: [
-        ...NAMES,
-        numbers("Published", publishedText),
-        numbers("Reproduced, mean ± sd (n)", reproducedText),
-        numbers(
-          "Published difference to LSQ",
-          ({ publishedDifference }) => publishedDifference === null ? "" : signed(publishedDifference),
-        ),
-        numbers("Our difference to LSQ [95 %]", ({ differenceToLsq, n }) => differenceText(differenceToLsq, n)),
+        ...COMPARED,
+        ...(rows.some((row) => sameSeedsText(row) !== "") ? [numbers(SAME_SEEDS, sameSeedsText)] : []),
         numbers("Our gap to own FP [95 %]", ({ gapToFp, n }) => differenceText(gapToFp, n)),
         words("Verdict", ({ verdict: { name, reason } }) => ({
           text: `${verdictTitle(name)} (${noteMark(reasons.indexOf(reason))})`,
@@ -62,6 +56,26 @@ function comparison(caption: string, rows: readonly ReportRow[]): Block[] {
     }),
     { kind: "list", items: reasons.map((reason, index) => `(${noteMark(index)}) ${reason}`) },
   ];
+}
+
+/** The columns of what was published beside ours. */
+export const COMPARED: readonly Field<ReportRow>[] = [
+  ...NAMES,
+  numbers("Published", publishedText),
+  numbers("Reproduced, mean ± sd (n)", reproducedText),
+  numbers(
+    "Published difference to LSQ",
+    ({ publishedDifference }) => publishedDifference === null ? "" : signed(publishedDifference),
+  ),
+  numbers("Our difference to LSQ [95 %]", ({ differenceToLsq, n }) => differenceText(differenceToLsq, n)),
+];
+
+/** Title of the column that shows what a difference is taken to, where that is not LSQ's mean as its own row has it. */
+export const SAME_SEEDS = "LSQ over the seeds of the difference";
+
+/** Empty where the means of both rows are over the seeds of their difference. */
+export function sameSeedsText({ lsqOnSameSeeds }: ReportRow): string {
+  return lsqOnSameSeeds === null ? "" : points(lsqOnSameSeeds);
 }
 
 /** The arm's title; a reconstruction or stand-in says so wherever it stands. */

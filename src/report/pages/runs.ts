@@ -1,18 +1,24 @@
 /** Tables over runs: those of a page, those that did not finish, their environments, and the list of all. */
 import type { RunRecord } from "../../record/record.ts";
-import { canonicalJson } from "../../record/spec.ts";
+import { baseOf, canonicalJson } from "../../record/spec.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
 import { counted, points } from "../labels.ts";
 import { cellOf } from "../read/result.ts";
 import { type Block, type Field, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import { runHref } from "./run.ts";
+import { SECTION_ORDER } from "../judge/tables.ts";
 
 const RUN_FIELD: Field<RunRecord> = naming("Run", ({ id }) => ({ text: id, href: runHref(id) }));
 const SPEC_FIELDS: readonly Field<RunRecord>[] = [
   words("Model", ({ spec }) => modelTitle(spec.model)),
   words("Bits", ({ spec }) => bitsTitle(cellOf(spec))),
   numbers("Seed", ({ spec }) => String(spec.seed)),
+];
+
+const MACHINE_FIELDS: readonly Field<RunRecord>[] = [
+  words("Engine", ({ spec }) => spec.engine),
+  words("Device", ({ environment }) => environment.device),
 ];
 
 function epochsText({ curve, spec }: RunRecord): string {
@@ -39,7 +45,7 @@ export function runBlocks(runs: readonly RunRecord[], armTitleOf: (arm: string) 
           numbers("Epochs", epochsText),
           numbers("Minutes", ({ wallSeconds }) => (wallSeconds / 60).toFixed(1)),
           numbers("Images/s", ({ imagesPerSecond }) => imagesPerSecond.toFixed(0)),
-          words("Engine", ({ spec }) => spec.engine),
+          ...MACHINE_FIELDS,
         ],
       },
     ),
@@ -93,8 +99,25 @@ function commitText({ commit, dirty }: RunRecord["environment"]): string {
   return dirty ? `${commit.slice(0, 12)} with uncommitted changes` : commit.slice(0, 12);
 }
 
-/** The list of all runs. */
-export function runIndexBlocks(runs: readonly RunRecord[], titleOf: (run: RunRecord) => string): Block[] {
+/**
+ * The list of all runs, by paper, protocol and method, then model, bits and seed; runs of no paper last.
+ *
+ * @param papersOf The papers whose tables a run fills.
+ */
+export function runIndexBlocks(
+  all: readonly RunRecord[],
+  { titleOf, papersOf }: {
+    readonly titleOf: (run: RunRecord) => string;
+    readonly papersOf: (run: RunRecord) => readonly { readonly id: string }[];
+  },
+): Block[] {
+  const keys = new Map(all.map((run) => {
+    const { protocol, model, seed } = run.spec, paper = papersOf(run)[0]?.id ?? "\uffff";
+    const place = SECTION_ORDER.findIndex((base) => base === baseOf(protocol));
+    const key = [paper, place, titleOf(run), model, bitsTitle(cellOf(run.spec))];
+    return [run, [...key, String(seed).padStart(9, "0"), run.id].join("\n")];
+  }));
+  const runs = all.toSorted((a, b) => keys.get(a)! < keys.get(b)! ? -1 : 1);
   return [
     heading(1, "Runs"),
     paragraph(
@@ -106,6 +129,7 @@ export function runIndexBlocks(runs: readonly RunRecord[], titleOf: (run: RunRec
     tableOf("All runs", runs, {
       fields: [
         RUN_FIELD,
+        words("Paper", (run) => papersOf(run).map(({ id }) => id.toUpperCase()).join(", ")),
         words("Protocol", ({ spec }) => spec.protocol),
         words("Method", titleOf),
         words("Data set", ({ spec }) => datasetTitle(spec.dataset.name)),
@@ -113,7 +137,7 @@ export function runIndexBlocks(runs: readonly RunRecord[], titleOf: (run: RunRec
         words("Images", ({ spec }) => spec.dataset.evaluateOn === "test" ? "test" : "held out"),
         numbers("Top-1", ({ metrics }) => metrics === null ? "" : points(metrics["top1Percent"]!)),
         words("Status", ({ status }) => status),
-        words("Engine", ({ spec }) => spec.engine),
+        ...MACHINE_FIELDS,
       ],
     }),
   ];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Block, cellText } from "../../../src/report/pages/blocks.ts";
 import { leftOutItems } from "../../../src/report/pages/paper.ts";
-import { statisticsBlocks } from "../../../src/report/pages/results.ts";
+import { resultBlocks, statisticsBlocks } from "../../../src/report/pages/results.ts";
 import { reportSections, type ReportTable } from "../../../src/report/judge/tables.ts";
 import type { ArmTitle, Paper } from "../../../src/catalog/paper.ts";
 import { REVISED, revisionOf } from "../../../src/catalog/revisions.ts";
@@ -28,6 +28,22 @@ Deno.test("a row has every seed's value, its run and its difference to LSQ", () 
     { seed: 1, difference: 1.6 },
     { seed: 2, difference: 1.5 },
   ]);
+});
+
+Deno.test("a row has LSQ's mean over the common seeds where either row's own mean is over others too", () => {
+  const lsqOf = (records: readonly RunRecord[]) => rowOf(records, "good").lsqOnSameSeeds;
+  assert.equal(lsqOf([...LSQ, ...GOOD]), null);
+  assert.equal(lsqOf([...LSQ, ...GOOD.slice(0, 2)]), 88.15, "LSQ has a seed more");
+  assert.equal(lsqOf([...LSQ.slice(0, 2), ...GOOD]), 88.15, "Good has a seed more");
+  assert.equal(lsqOf(GOOD), null);
+  const column = "LSQ over the seeds of the difference";
+  const result = (records: readonly RunRecord[]) => {
+    const [block] = resultBlocks(tableOf(records)) as [Extract<Block, { kind: "table" }>];
+    const place = block.columns.findIndex(({ title }) => title === column);
+    return place < 0 ? null : block.rows.map((row) => cellText(row[place]!)).filter((text) => text !== "");
+  };
+  assert.equal(result([...LSQ, ...GOOD]), null);
+  assert.deepEqual(result([...LSQ, ...GOOD.slice(0, 2)]), ["88.15"]);
 });
 
 Deno.test("a published cell is compared with the model that its table names for the network, and with no other", () => {

@@ -50,13 +50,14 @@ Deno.test("the core table has every method at every width, run or not, beside LS
   assert.equal(others.length, CORE.bits.length - 1);
   assert.deepEqual(first!.rows.map(([name]) => name).length, CORE.arms.length);
   const row = (name: string) => first!.rows.find(([title]) => String(title).startsWith(name))!;
-  assert.deepEqual(row("Full precision").slice(1), ["90.00 (1)", "", "", ""]);
-  assert.deepEqual(row("PACT").slice(1), ["not run", "", "", ""]);
-  assert.equal(row("LSQ")[4], "-10.00 (1 seed)");
-  const [name, accuracy, toLsq, toControls] = row("CR-like") as string[];
+  assert.deepEqual(row("Full precision").slice(1), ["90.00 (1)", "", "", "", ""]);
+  assert.deepEqual(row("PACT").slice(1), ["not run", "", "", "", ""]);
+  assert.equal(row("LSQ")[5], "-10.00 (1 seed)");
+  const [name, accuracy, toLsq, lsq, toControls] = row("CR-like") as string[];
   assert.equal(name, "CR-like (stand-in)");
   assert.match(accuracy!, /^82\.75 ± 1\.06 \(2\)$/);
   assert.match(toLsq!, /^\+2\.25 \[/);
+  assert.equal(lsq, "", "its own row has the same seeds");
   assert.match(toControls!, /^not run \(LSQ on two views \(control\)\); \+1\.63 \[.*\] \(LSQ, averaged weights/);
   for (const { rows } of others) {
     assert.ok(rows.every(([name, value]) => name === "Full precision" || value === "not run"));

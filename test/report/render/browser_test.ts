@@ -12,6 +12,7 @@ const PHONE = { width: 390, height: 844 }, DESK = { width: 1280, height: 900 };
 const KINDS = [
   "index.html",
   "demo.html",
+  "demo_smoke.html",
   "claims.html",
   "runs/index.html",
   `runs/${RECORDS[0]!.id}.html`,
@@ -64,6 +65,7 @@ browserStep("a reader goes from the overview to a paper, a run, its teacher and 
   await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "DEMO" }).click();
   assert.equal(await page.locator("h1").textContent(), "Demo: an invented paper");
   const run = RECORDS.find(({ spec }) => spec.teacher !== null)!;
+  await page.getByRole("heading", { name: "Protocol paper" }).click();
   await page.getByText("All runs of these tables").first().click();
   await page.getByRole("link", { name: run.id }).first().click();
   assert.match(await page.title(), new RegExp(run.id));
@@ -83,14 +85,14 @@ browserStep("a table sorts by number and by word, in both directions, with empty
     return await table.getByRole("columnheader", { name }).getAttribute("aria-sort");
   };
   assert.equal(await sortedBy("Top-1"), "ascending");
-  const ascending = (await column(9)).map(Number);
+  const ascending = (await column(10)).map(Number);
   assert.deepEqual(ascending, ascending.toSorted((a, b) => a - b));
-  assert.equal(await table.locator("tbody tr").last().locator("td").nth(7).textContent(), "", "a run without result");
+  assert.equal(await table.locator("tbody tr").last().locator("td").nth(8).textContent(), "", "a run without result");
   assert.equal(await sortedBy("Top-1"), "descending");
-  assert.deepEqual((await column(9)).map(Number), ascending.toReversed());
-  assert.equal(await table.locator("tbody tr").last().locator("td").nth(7).textContent(), "", "last here too");
+  assert.deepEqual((await column(10)).map(Number), ascending.toReversed());
+  assert.equal(await table.locator("tbody tr").last().locator("td").nth(8).textContent(), "", "last here too");
   await sortedBy("Method");
-  const methods = await column(3);
+  const methods = await column(4);
   assert.deepEqual(methods, methods.toSorted((a, b) => a.toLowerCase().localeCompare(b.toLowerCase(), "en")));
   assert.equal(await table.locator("th[aria-sort]").count(), 1);
 });
@@ -115,8 +117,9 @@ browserStep("without script the tables are whole, and no control is there that d
 
 browserStep("figures are drawn, with a name and their numbers one press away", async ({ open }) => {
   const page = await open("demo.html");
+  for (const fold of await page.locator(".fold > summary").all()) await fold.click();
   const figures = page.locator("figure");
-  assert.ok(await figures.count() >= 6);
+  assert.ok(await figures.count() >= 5);
   for (const figure of await figures.all()) {
     const box = await figure.getByRole("img").boundingBox();
     assert.ok(box !== null && box.width > 300 && box.height > 100, JSON.stringify(box));
@@ -125,6 +128,19 @@ browserStep("figures are drawn, with a name and their numbers one press away", a
   assert.equal(await table.isVisible(), false);
   await figures.first().getByText("Numbers of this figure").click();
   assert.equal(await table.isVisible(), true);
+});
+
+browserStep("a paper's first screen has its claims, published against ours, and the plot", async ({ open }) => {
+  const page = await open("other.html");
+  for (const part of ["1 claim: 1 reproduced.", "Cells, published against ours"]) {
+    const box = await page.getByText(part).first().boundingBox();
+    assert.ok(box !== null && box.y < DESK.height, `${part}: ${JSON.stringify(box)}`);
+  }
+  const plot = await page.locator("figure").first().boundingBox();
+  assert.ok(plot !== null && plot.y < DESK.height, JSON.stringify(plot));
+  assert.equal(await page.getByText("Silence is consent").isVisible(), false, "the rest is folded");
+  await page.getByText("Assumptions, where").click();
+  assert.equal(await page.getByText("Silence is consent").isVisible(), true);
 });
 
 browserStep("no page is wider than its screen, on a phone and on a desk", async ({ open, urlOf }) => {
@@ -167,6 +183,7 @@ browserStep("print leaves out controls and shows the whole of a wide table", asy
   await page.emulateMedia({ media: "print" });
   assert.equal(await page.locator("header").isVisible(), false);
   assert.equal(await page.locator(".filter").first().isVisible(), false);
+  assert.equal(await page.getByText("Silence is consent").isVisible(), true, "folded sections are printed");
   assert.equal(await page.locator(".scroll").first().evaluate(OVERFLOW), "visible");
   if (ARTIFACTS !== undefined) await page.pdf({ path: join(ARTIFACTS, "demo_print.pdf"), format: "A4" });
 });

@@ -43,17 +43,69 @@ Deno.test("a long page lists its sections, and every link within a page leads to
     }
   }
   assert.ok(links > 2 * PAGES.length);
-  const titles = pageOf("demo.html").match(/<h2 /g)!.length;
-  assert.equal(parsed(pageOf("demo.html")).querySelectorAll("nav.contents a").length, titles);
+  const run = pageOf(`runs/${BROKEN.id}.html`), titles = run.match(/<h2 /g)!.length;
+  assert.ok(titles > 3);
+  assert.equal(parsed(run).querySelectorAll("nav.contents a").length, titles);
 });
 
 Deno.test("every run has a page that its paper's page and the list of runs link to", () => {
-  const list = pageOf("runs/index.html"), paper = pageOf("demo.html");
+  const list = pageOf("runs/index.html"), paper = pageOf("demo.html") + pageOf("demo_smoke.html");
   for (const { id, spec } of [...RECORDS, BROKEN]) {
     assert.ok(SITE.has(`runs/${id}.html`));
     assert.ok(list.includes(`href="../runs/${id}.html"`), id);
     if (spec.dataset.evaluateOn === "test") assert.ok(paper.includes(`href="runs/${id}.html"`), id);
   }
+});
+
+/** Column of the list of all runs by its title, in the page's order. */
+function runColumn(title: string): string[] {
+  const table = parsed(pageOf("runs/index.html")).querySelector("table");
+  // deno-lint-ignore no-explicit-any
+  const texts = (row: any): string[] => [...row.children].map((cell: any) => cell.textContent);
+  const index = texts(table.querySelector("thead tr")).indexOf(title);
+  return [...table.querySelectorAll("tbody tr")].map((row) => texts(row)[index]!);
+}
+
+Deno.test("the list of all runs says paper and device, and is sorted by paper, protocol, method and seed", () => {
+  const [papers, protocols, methods, seeds] = ["Paper", "Protocol", "Method", "Seed"].map(runColumn);
+  assert.deepEqual([...new Set(papers)], ["DEMO, OTHER"]);
+  assert.deepEqual([...new Set(protocols)], ["paper", "reduced", "smoke"]);
+  const ofPaper = methods!.slice(0, protocols!.lastIndexOf("paper") + 1);
+  assert.deepEqual(ofPaper, ofPaper.toSorted());
+  const good = seeds!.filter((_, index) => protocols![index] === "paper" && methods![index] === "Good");
+  assert.deepEqual(good, ["0", "1", "2", "9"]);
+  assert.deepEqual([...new Set(runColumn("Device"))], ["CPU"]);
+});
+
+Deno.test("a run of no paper stands last in the list of all runs", () => {
+  const lost = record({ arm: "aaa" });
+  const list = renderedSite([lost, ...RECORDS]).get("runs/index.html")!;
+  assert.ok(list.indexOf(`>${lost.id}<`) > Math.max(...RECORDS.map(({ id }) => list.indexOf(`>${id}<`))));
+});
+
+Deno.test("a paper's page folds all but its first screen; smoke runs have a page of their own, without figures", () => {
+  const main = parsed(pageOf("demo.html")), smoke = parsed(pageOf("demo_smoke.html"));
+  assert.equal(main.querySelectorAll("main > h2").length, 0);
+  assert.equal(main.querySelectorAll("main > .figures figure#paper-t1-difference").length, 1);
+  assert.equal(main.querySelectorAll("details figure#paper-t1-difference").length, 0);
+  const folds = [...main.querySelectorAll("details.fold h2")].map(({ textContent }) => textContent);
+  assert.deepEqual(folds.slice(0, 3), ["How to read the tables", "Protocol paper", "Protocol reduced"]);
+  assert.ok(!folds.includes("Protocol smoke"));
+  assert.equal(main.querySelector('a[href="demo_smoke.html"]').textContent, "DEMO: smoke runs");
+  assert.match(smoke.querySelector(".banner").textContent, /^Smoke protocol: /);
+  assert.match(smoke.querySelector("table").textContent, /31\.25/);
+  assert.equal(smoke.querySelectorAll("figure").length, 0);
+  assert.doesNotMatch(pageOf("demo.html"), /31\.25/);
+});
+
+Deno.test("the first screen compares published cells with ours, or says that none has runs", () => {
+  const captions = (html: string) =>
+    [...parsed(html).querySelectorAll("main > .scroll caption")]
+      .map(({ textContent }) => textContent);
+  assert.deepEqual(captions(pageOf("demo.html")), ["Cells, published against ours; the first 4 of 6, all are below"]);
+  const none = renderedSite(RECORDS.filter(({ spec }) => spec.protocol === "reduced")).get("demo.html")!;
+  assert.deepEqual(captions(none), []);
+  assert.match(none, /<p>No run is of one of the 8 published cells: /);
 });
 
 Deno.test("every page has one first heading, names, scopes, captions and unique ids", () => {

@@ -3,15 +3,23 @@ import * as Plot from "@observablehq/plot";
 // @ts-types="npm:@types/d3-scale@4.0.9"
 import { scaleLinear } from "d3-scale";
 import type { Drawing, Point } from "../../pages/blocks.ts";
-import { meanLine } from "../../pages/figures.ts";
+import { meanLine, spread } from "../../pages/figures.ts";
 import { COLOURS, drawing, type DrawingText } from "./drawing.ts";
 
 const COLUMNS = 2;
 const PANEL_HEIGHT = 120;
+/** A panel is less than 200 pixels wide: more points of a line would make the page large and show nothing. */
+const MAXIMUM_POINTS = 100;
 
 /** About 4 whole numbers over the range of the values. */
 function wholeTicks(values: readonly number[]): number[] {
   return scaleLinear([Math.min(...values), Math.max(...values)], [0, 1]).ticks(4).filter(Number.isInteger);
+}
+
+/** Evenly spread points of a long line, both ends among them. */
+function thinned(line: readonly Point[]): readonly Point[] {
+  if (line.length <= MAXIMUM_POINTS) return line;
+  return [line[0]!, ...spread(line.length, MAXIMUM_POINTS - 1).map((number) => line[number - 1]!)];
 }
 
 /** Draws the panels in reading order: bold the mean, thin the single lines, grey and dashed the baseline's mean. */
@@ -22,7 +30,7 @@ export function panelDrawing(
   const columns = Math.min(COLUMNS, panels.length);
   const placed = panels.map((panel, index) => ({ ...panel, fx: index % columns, fy: Math.floor(index / columns) }));
   const points = (line: readonly Point[], { fx, fy }: { fx: number; fy: number }, series: string) =>
-    line.map((point) => ({ ...point, fx, fy, series }));
+    thinned(line).map((point) => ({ ...point, fx, fy, series }));
   const line = { x: "x", y: "y", fx: "fx", fy: "fy" } as const;
   const means = placed.flatMap((panel) => points(meanLine(panel.lines), panel, "mean"));
   const behind = baseline === null ? [] : meanLine(baseline.lines);

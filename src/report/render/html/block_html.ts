@@ -24,7 +24,7 @@ const LONG = ' class="long"';
  * One block as HTML.
  * @param root From the page to the site's root: empty, or `../`.
  */
-export function blockHtml(part: Block, root: string): string {
+function blockHtml(part: Block, root: string): string {
   switch (part.kind) {
     case "banner":
       return `<p class="banner"><strong>${escaped(part.text)}</strong></p>`;
@@ -45,14 +45,30 @@ export function blockHtml(part: Block, root: string): string {
     case "commands":
       return `<pre tabindex="0"><code>${escaped(part.lines.join("\n"))}</code></pre>`;
     case "links":
-      return `<p class="links">${
-        part.items.map(({ text, href }) => `<a href="${root}${escaped(href)}">${escaped(text)}</a>`).join("\n")
-      }</p>`;
+      return part.items.length === 0
+        ? ""
+        : `<p class="links">${
+          part.items.map(({ text, href }) => `<a href="${root}${escaped(href)}">${escaped(text)}</a>`).join("\n")
+        }</p>`;
+    case "fold":
+      return `<details class="fold"><summary><h2>${escaped(part.title)}</h2></summary>\n${
+        blocksHtml(part.blocks, root)
+      }\n</details>`;
     case "table":
       return tableHtml(part, root);
     case "figure":
       return figureHtml(part, root);
   }
+}
+
+/** Blocks as HTML; figures that follow each other stand side by side where there is room. */
+export function blocksHtml(blocks: readonly Block[], root: string): string {
+  return blocks.map((part, index) => {
+    const html = blockHtml(part, root);
+    if (part.kind !== "figure") return html;
+    const opening = blocks[index - 1]?.kind === "figure" ? "" : '<div class="figures">\n';
+    return opening + html + (blocks[index + 1]?.kind === "figure" ? "" : "\n</div>");
+  }).join("\n");
 }
 
 /** The id of a section's heading: `Protocol paper: not run` is `protocol-paper-not-run`. */

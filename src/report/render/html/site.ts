@@ -1,11 +1,11 @@
 /** The static site: an overview, a page a paper, a page a run; linked, and whole without a network. */
 import type { RunRecord } from "../../../record/record.ts";
-import type { Block } from "../../pages/blocks.ts";
+import type { Block, PageLink, SitePage } from "../../pages/blocks.ts";
 import { paperHref } from "../../pages/paper.ts";
 import { armTitle } from "../../pages/results.ts";
 import { runsOf } from "../../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../../catalog/paper.ts";
-import { anchor, blockHtml } from "./block_html.ts";
+import { anchor, blocksHtml } from "./block_html.ts";
 import { escaped } from "../figures/drawing.ts";
 import { runHref, runPageBlocks } from "../../pages/run.ts";
 import { runIndexBlocks } from "../../pages/runs.ts";
@@ -13,47 +13,41 @@ import { fileOf, type ReportFile } from "../data.ts";
 import SCRIPT from "./site.js" with { type: "text" };
 import STYLE from "./style.css" with { type: "text" };
 
-/** A link of the site's navigation; `href` is relative to the root of the site. */
-export interface SiteLink {
-  readonly href: string;
-  readonly title: string;
-}
-
-/** A finished page of a paper. */
-export interface PaperBlocks {
+/** A paper with its finished pages, its main one among them. */
+export interface PaperPages {
   readonly page: Paper<ArmTitle>;
-  readonly blocks: readonly Block[];
+  readonly pages: readonly SitePage[];
 }
 
 /** Everything that the site shows. */
 export interface SiteInput {
   readonly overview: readonly Block[];
-  readonly papers: readonly PaperBlocks[];
+  readonly papers: readonly PaperPages[];
   /** Further pages, such as the claims, after those of the papers. */
-  readonly extras: readonly { readonly link: SiteLink; readonly blocks: readonly Block[] }[];
+  readonly extras: readonly SitePage[];
   readonly records: readonly RunRecord[];
 }
 
-const OVERVIEW: SiteLink = { href: "index.html", title: "Overview" };
-const RUNS: SiteLink = { href: "runs/index.html", title: "Runs" };
+const OVERVIEW: PageLink = { href: "index.html", title: "Overview" };
+const RUNS: PageLink = { href: "runs/index.html", title: "Runs" };
 
 /** All files of the site, relative to its root. */
 export function siteFiles({ overview, papers, extras, records }: SiteInput): ReportFile[] {
   const runs = latestById(records);
-  const links: readonly SiteLink[] = [
+  const links: readonly PageLink[] = [
     OVERVIEW,
     ...papers.map(({ page }) => ({ href: paperHref(page.id), title: page.id.toUpperCase() })),
-    ...extras.map(({ link }) => link),
+    ...extras,
     RUNS,
   ];
   const frame = (title: string, current: string) => ({ title, links, current, root: "" as const });
   return [
     fileOf(OVERVIEW.href, () => pageHtml(overview, frame("Requant: overview", OVERVIEW.href))),
-    ...papers.map(({ page, blocks }) =>
-      fileOf(paperHref(page.id), () => pageHtml(blocks, frame(page.title, paperHref(page.id))))
+    ...papers.flatMap(({ page, pages }) =>
+      pages.map(({ href, title, blocks }) => fileOf(href, () => pageHtml(blocks, frame(title, paperHref(page.id)))))
     ),
-    ...extras.map(({ link, blocks }) =>
-      fileOf(link.href, () => pageHtml(blocks, frame(`Requant: ${link.title.toLowerCase()}`, link.href)))
+    ...extras.map(({ href, title, blocks }) =>
+      fileOf(href, () => pageHtml(blocks, frame(`Requant: ${title.toLowerCase()}`, href)))
     ),
     ...runFiles(runs, { pages: papers.map(({ page }) => page), links }),
     { path: "style.css", text: STYLE },
@@ -73,24 +67,28 @@ function latestById(records: readonly RunRecord[]): RunRecord[] {
 
 function runFiles(
   runs: readonly RunRecord[],
-  { pages, links }: { readonly pages: readonly Paper<ArmTitle>[]; readonly links: readonly SiteLink[] },
+  { pages, links }: { readonly pages: readonly Paper<ArmTitle>[]; readonly links: readonly PageLink[] },
 ): ReportFile[] {
   const ids = new Set(runs.map(({ id }) => id));
   const titles = armTitles(pages);
   const titleOf = ({ spec }: RunRecord) => titles.get(spec.arm) ?? spec.arm;
-  const papersOf = new Map<RunRecord, Paper<ArmTitle>[]>();
+  const places = new Map<RunRecord, Paper<ArmTitle>[]>();
   for (const page of pages) {
-    for (const run of runsOf(page, runs)) papersOf.set(run, [...(papersOf.get(run) ?? []), page]);
+    for (const run of runsOf(page, runs)) places.set(run, [...(places.get(run) ?? []), page]);
   }
+  const papersOf = (run: RunRecord) => places.get(run) ?? [];
   const ofRuns = { links, current: RUNS.href, root: "../" as const };
   return [
-    fileOf(RUNS.href, () => pageHtml(runIndexBlocks(runs, titleOf), { ...ofRuns, title: "Requant: runs" })),
+    fileOf(
+      RUNS.href,
+      () => pageHtml(runIndexBlocks(runs, { titleOf, papersOf }), { ...ofRuns, title: "Requant: runs" }),
+    ),
     ...runs.map((run) =>
       fileOf(runHref(run.id), () => {
         const blocks = runPageBlocks(run, {
           armTitle: titleOf(run),
           teacherHasPage: run.spec.teacher !== null && ids.has(run.spec.teacher),
-          papers: (papersOf.get(run) ?? []).map(({ id, title }) => ({ text: title, href: paperHref(id) })),
+          papers: papersOf(run).map(({ id, title }) => ({ text: title, href: paperHref(id) })),
         });
         return pageHtml(blocks, { ...ofRuns, title: `Run ${run.id}` });
       })
@@ -109,7 +107,7 @@ function armTitles(pages: readonly Paper<ArmTitle>[]): Map<string, string> {
 /** Everything around a page's blocks. */
 interface Frame {
   readonly title: string;
-  readonly links: readonly SiteLink[];
+  readonly links: readonly PageLink[];
   /** The link of this page, or of the page that it belongs to. */
   readonly current: string;
   /** From the page to the site's root: empty, or `../`. */
@@ -159,15 +157,8 @@ function contents(blocks: readonly Block[]): string[] {
   return [`<nav aria-label="On this page" class="contents"><ul>\n${items.join("\n")}\n</ul></nav>`];
 }
 
-/** Blocks as a page of the site; figures that follow each other stand side by side where there is room. */
+/** Blocks as a page of the site; its list of sections stands under its title. */
 function pageHtml(blocks: readonly Block[], frame: Frame): string {
-  const list = contents(blocks);
-  const parts = blocks.flatMap((part, index) => {
-    const html = blockHtml(part, frame.root);
-    if (part.kind === "heading" && part.level === 1) return [html, ...list];
-    if (part.kind !== "figure") return html;
-    const opening = blocks[index - 1]?.kind === "figure" ? "" : '<div class="figures">\n';
-    return opening + html + (blocks[index + 1]?.kind === "figure" ? "" : "\n</div>");
-  });
-  return framed(parts.join("\n"), frame);
+  const html = blocksHtml(blocks, frame.root).replace("</h1>", (end) => [end, ...contents(blocks)].join("\n"));
+  return framed(html, frame);
 }

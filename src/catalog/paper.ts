@@ -4,10 +4,7 @@
  */
 import type { ProtocolName, RunSpec } from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
-import type { Protocol } from "./protocol.ts";
-
-/** Options that `deno task dev:tune` chooses: FPQ's weight of CSD, CR's of the consistency, MEC's of the coding length. */
-export type TunedOption = "csdWeight" | "weight" | "beta";
+import type { Protocol, TunedOption } from "./protocol.ts";
 
 /** A row of a table: one method with its options, on one quantizer. Its id is the `arm` of its runs. */
 export interface Arm {

@@ -1,6 +1,8 @@
 import type { ProtocolName, RunSpec } from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
-import type { TunedOption } from "./paper.ts";
+
+/** Options that `deno task dev:tune` chooses: FPQ's weight of CSD, CR's of the consistency, MEC's of the coding length. */
+export type TunedOption = "csdWeight" | "weight" | "beta";
 
 /** Size and recipe of the runs. Everything here that differs from a paper's is printed as a deviation. */
 export interface Protocol {

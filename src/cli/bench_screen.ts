@@ -159,7 +159,7 @@ function block(
   const widths = cells[0]!.map((_, i) => Math.max(...cells.map((line) => line[i]!.text.length)));
   const others = widths.slice(1).reduce((sum, width) => sum + width + GAP.length, 0);
   const titleWidth = Math.min(widths[0]!, Math.max(LEAST_TITLE, columns - others));
-  if (titleWidth + others > columns) return cells.slice(1).flatMap((line) => narrow(line)); // a narrow terminal
+  if (titleWidth + others > columns) return [[cells[0]![0]!], ...cells.slice(1).flatMap(narrow)]; // a narrow terminal
   return cells.map((line) =>
     line.flatMap(({ text, ...piece }, i) => {
       const width = i === 0 ? titleWidth : widths[i]!, shown = cut(text, width);

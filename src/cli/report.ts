@@ -84,13 +84,9 @@ function projectPapers(): Reported {
 }
 
 /** @returns The exit code. */
-async function reportWith(
-  options: ReportOptions,
-  { pages: own, deviations, core }: Reported,
-  output: Output,
-): Promise<number> {
+async function reportWith(options: ReportOptions, reported: Reported, output: Output): Promise<number> {
+  const { pages: own, deviations, core } = reported, { stdout } = output;
   const { collect, records: folder = DEFAULT_RECORDS, out = DEFAULT_OUT, diff, import: imports = [] } = options;
-  const { stdout } = output;
   if (imports.length > 0 && options.out === undefined) {
     throw new InputError(
       `Cannot import ${imports.join(", ")} into ${DEFAULT_OUT} as committed pages come from committed records only: ` +
@@ -205,11 +201,9 @@ function recordsAt(revision: string, folder: string): RunRecord[] {
         "first if the clone is shallow",
     );
   }
-  const output = (...args: string[]): string => git(folder, args).stdout ?? "";
-  const names = output("ls-tree", "--name-only", commit.stdout).split("\n").filter((name) => name.endsWith(".jsonl"));
-  return names.sort().flatMap((name) =>
-    parseRecords(output("show", `${commit.stdout}:./${name}`), `${revision}:${name}`)
-  );
+  const printed = (...args: string[]): string => git(folder, args).stdout ?? "";
+  const names = printed("ls-tree", "--name-only", commit.stdout).split("\n").filter(isRecords).sort();
+  return names.flatMap((name) => parseRecords(printed("show", `${commit.stdout}:./${name}`), `${revision}:${name}`));
 }
 
 /** Pages of runs, of which there may be thousands. */

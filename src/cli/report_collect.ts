@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import { openNetwork } from "../checkpoint/open_network.ts";
 import { measurementsFolder, parseMeasurements, parseRecords } from "../report/read/records.ts";

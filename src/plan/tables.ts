@@ -1,5 +1,5 @@
 import type { EngineName } from "../engine/types.ts";
-import { InputError } from "../errors.ts";
+import { InputError, unknownValue } from "../errors.ts";
 import { orderRuns } from "./plan.ts";
 import { canonicalJson, type PlannedRun, runId } from "../record/spec.ts";
 import { type Bits, formatBits } from "../catalog/bits.ts";
@@ -36,11 +36,6 @@ export interface PlannedCell {
   /** Null: full precision. */
   readonly bits: Bits | null;
   readonly runs: readonly PlannedRun[];
-}
-
-/** Makes the error about a value that is not known: it names those that are. */
-export function unknownValue(kind: string, value: string, known: readonly string[]): InputError {
-  return new InputError(`Cannot use ${kind} "${value}" as it is not known: choose one of ${known.join(", ")}`);
 }
 
 /**

@@ -8,10 +8,9 @@ import { digestIn } from "../export/card.ts";
 import { compareRun, type RunComparison } from "../export/compare_run.ts";
 import { FILES, ownClassesIn } from "../export/export_run.ts";
 import { exportsPage, type VerifiedFile } from "../export/exports_table.ts";
-import { type OnnxFile, parseOnnx } from "../export/onnx_file.ts";
+import { type OnnxFile, parseOnnx, statedRun } from "../export/onnx_file.ts";
 import { type RuntimeName, RUNTIMES } from "../export/runtime/onnx_session.ts";
-import { type Verification, verify } from "../export/verify.ts";
-import { parseRunSpec, type RunSpec } from "../record/spec.ts";
+import { differenceProblems, type Verification, verify } from "../export/verify.ts";
 import { fileExists, readBytesIfThere, readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { checkpointFile } from "../store/store.ts";
 import { choice, commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
@@ -90,7 +89,7 @@ async function verifyOne(
         "move the file away from the card",
     );
   }
-  const stated = statedBy(file, path), name = options.dataset ?? stated?.spec.dataset.name;
+  const stated = statedRun(file, path), name = options.dataset ?? stated?.spec.dataset.name;
   if (name === undefined) {
     throw new InputError(`Cannot verify "${path}" as it names no data set: give its name with --dataset`);
   }
@@ -121,7 +120,9 @@ async function verifyOne(
   );
   const comparison = await comparisonOf(path, { file, found, options, dataset, services });
   if (comparison) services.stdout(comparisonText(comparison));
-  const problems = [...found.problems, ...(comparison?.problems ?? [])];
+  const explained = new Set(comparison?.firstOf.filter(({ tied }) => tied).map(({ image }) => image));
+  const unlike = differenceProblems(file, { ...found, explained });
+  const problems = [...found.problems, ...(comparison?.problems ?? []), ...unlike];
   services.stdout(
     problems.length === 0 ? "Verified\n" : problems.map((problem) => `Not verified: ${problem}\n`).join(""),
   );
@@ -177,20 +178,6 @@ async function comparisonOf(
     images: [...new Set([...images, ...different])],
     ...(options.runtime && { runtime: options.runtime }),
   });
-}
-
-/** Spec and accuracy of the run that a file was exported from; null: it is another tool's. */
-function statedBy({ metadata: { spec, top1Percent } }: OnnxFile, path: string): { spec: RunSpec; top1: number } | null {
-  if (spec === undefined) return null;
-  const top1 = Number(top1Percent);
-  let value: unknown;
-  try {
-    value = JSON.parse(spec);
-    if (!Number.isFinite(top1)) throw new Error();
-  } catch {
-    throw new InputError(`Cannot verify "${path}" as its spec or accuracy is damaged: export the run again`);
-  }
-  return { spec: parseRunSpec(value, path), top1 };
 }
 
 /** @throws {InputError} If the images are others than those of the run. */
@@ -284,7 +271,9 @@ function comparisonText({ engine, images, layers, firstOf }: RunComparison): str
       `  | ${path} | ${integers} | ${first} | ${ties} | ${later} | ${farthest.toExponential(1)} |`
     ),
     "",
-    ...firstOf.map(({ image, path }) => `  Image ${image} differs first at the input of ${path}`),
+    ...firstOf.map(({ image, path, tied }) =>
+      `  Image ${image} differs first at the input of ${path}${tied ? ", by ties" : ""}`
+    ),
     "",
   ].join("\n");
 }

@@ -10,6 +10,7 @@ import {
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import { InputError, messageOf } from "../errors.ts";
+import { parseRunSpec, type RunSpec } from "../record/spec.ts";
 import { sha256Of } from "./digest.ts";
 import { PRODUCER } from "./onnx_model.ts";
 
@@ -107,6 +108,26 @@ export function parseOnnx(bytes: Uint8Array<ArrayBuffer>, path: string): OnnxFil
     output: { name: output!.name, classes },
     sha256: sha256Of(bytes),
   };
+}
+
+/**
+ * Spec and accuracy of the run that a file was exported from; null: it is another tool's.
+ * @throws {InputError} If they are damaged.
+ */
+export function statedRun(
+  { metadata: { spec, top1Percent } }: OnnxFile,
+  path: string,
+): { spec: RunSpec; top1: number } | null {
+  if (spec === undefined) return null;
+  const top1 = Number(top1Percent);
+  let value: unknown;
+  try {
+    value = JSON.parse(spec);
+    if (!Number.isFinite(top1)) throw new Error();
+  } catch {
+    throw new InputError(`Cannot verify "${path}" as its spec or accuracy is damaged: export the run again`);
+  }
+  return { spec: parseRunSpec(value, path), top1 };
 }
 
 function portOf({ type }: ValueInfoProto): { type: number; shape: (number | null)[] } {

@@ -43,6 +43,8 @@ interface ReportOptions {
 const ALL_PAPERS = "all";
 const DEFAULT_RECORDS = "reports/records";
 const DEFAULT_OUT = "reports";
+/** Beside the folder of the records. */
+const FINDINGS = "findings.md";
 
 /**
  * `deno task report`: reads the records, writes or checks the files of the papers.
@@ -124,7 +126,16 @@ async function reportWith(
   tellLost(pages, records, output);
   const ids = pages.map(({ id }) => id);
   const measurements = readLines(measurementsFolder(folder), parseMeasurements);
-  const files = renderReports({ pages, records, deviations, ...(core ? { core } : {}), measurements, imported }).filter(
+  const findings = readTextIfThere(join(dirname(folder), FINDINGS));
+  const files = renderReports({
+    pages,
+    records,
+    deviations,
+    ...(core ? { core } : {}),
+    measurements,
+    findings,
+    imported,
+  }).filter(
     ({ path }) =>
       (options.out !== undefined || !path.startsWith("site/")) &&
       ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),

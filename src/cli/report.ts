@@ -36,6 +36,8 @@ interface ReportOptions {
 const ALL_PAPERS = "all";
 const DEFAULT_RECORDS = "reports/records";
 const DEFAULT_OUT = "reports";
+/** Beside the folder of the records. */
+const FINDINGS = "findings.md";
 
 /**
  * `deno task report`: reads the records, writes or checks the files of the papers.
@@ -116,13 +118,19 @@ async function reportWith(options: ReportOptions, reported: Reported, output: Ou
   const ids = pages.map(({ id }) => id);
   const measurements = readLines(measurementsFolder(folder), parseMeasurements);
   const changed = records.map(({ spec }) => spec.protocol).filter((name) => name !== baseOf(name) && name !== IMPORTED);
-  const all = { ...deviations, ...deviationsOf(SUITE.protocols, changed) };
-  const files = renderReports({ pages, records, deviations: all, ...(core ? { core } : {}), measurements, imported })
-    .filter(
-      ({ path }) =>
-        (options.out !== undefined || !path.startsWith("site/")) &&
-        ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
-    );
+  const files = renderReports({
+    pages,
+    records,
+    deviations: { ...deviations, ...deviationsOf(SUITE.protocols, changed) },
+    ...(core ? { core } : {}),
+    measurements,
+    findings: readTextIfThere(join(dirname(folder), FINDINGS)),
+    imported,
+  }).filter(
+    ({ path }) =>
+      (options.out !== undefined || !path.startsWith("site/")) &&
+      ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
+  );
   return options.check ? checkFiles(files, { out, ...output }) : writeFiles(files, { out, ...output });
 }
 

@@ -40,6 +40,8 @@ export interface ReportInput {
   readonly measurements?: readonly Measurement[];
   /** The table over all papers; left out: none. */
   readonly core?: CoreTable;
+  /** What the evidence says, written by hand in Markdown; left out: nothing. */
+  readonly findings?: string | null;
   /** Results of other tools, shown in rows of their own; left out: none. */
   readonly imported?: readonly ImportedRun[];
 }
@@ -51,7 +53,7 @@ export interface ReportInput {
  * @throws {InputError} If the records of one cell do not belong together (see `aggregate`), or an imported run fits no table.
  */
 export function renderReports(
-  { pages, records, deviations, core, measurements = [], imported: others = [] }: ReportInput,
+  { pages, records, deviations, core, measurements = [], findings = null, imported: others = [] }: ReportInput,
 ): ReportFile[] {
   const all = aggregate(resultsOf(records)), byId = new Map(records.map((record) => [record.id, record]));
   requirePapers(pages, others);
@@ -69,6 +71,9 @@ export function renderReports(
   const differences = over?.blocks.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
   const extras: SitePage[] = [
     ...(over ? [{ href: "core.html", ...over }] : []),
+    ...(findings === null
+      ? []
+      : [{ href: "findings.html", title: "Findings", blocks: [{ kind: "markdown", text: findings } as const] }]),
     ...(papers.some(({ claims }) => claims.length > 0)
       ? [{ href: "claims.html", title: "Claims", blocks: claimsPageBlocks(papers) }]
       : []),

@@ -100,6 +100,8 @@ export type Block =
   | { readonly kind: "list"; readonly items: readonly string[]; readonly ordered?: boolean }
   | { readonly kind: "commands"; readonly lines: readonly string[] }
   | { readonly kind: "links"; readonly items: readonly { readonly text: string; readonly href: string }[] }
+  /** Text written by hand, in Markdown. */
+  | { readonly kind: "markdown"; readonly text: string }
   /** A section that stands folded under its heading. */
   | { readonly kind: "fold"; readonly title: string; readonly blocks: readonly Block[] }
   | TableBlock

@@ -28,6 +28,8 @@ function block(part: Block): string | readonly [] {
       return part.items.map(({ text, href }) => `- [${inline(text, /!(?=\[)|[[\]]/g)}](${SITE}/${target(href)})`).join(
         "\n",
       );
+    case "markdown":
+      return part.text.trimEnd();
     case "fold":
       return [`## ${inline(part.title)}`, ...part.blocks.flatMap(block)].join("\n\n");
     case "figure":

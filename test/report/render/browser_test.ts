@@ -14,6 +14,7 @@ const KINDS = [
   "demo.html",
   "demo_smoke.html",
   "claims.html",
+  "findings.html",
   "runs/index.html",
   `runs/${RECORDS[0]!.id}.html`,
   `runs/${BROKEN.id}.html`,

@@ -1,4 +1,5 @@
 /** The blocks of a page as HTML. */
+import { Marked } from "marked";
 import {
   type Block,
   cellText,
@@ -12,6 +13,18 @@ import type { VerdictName } from "../../judge/verdict.ts";
 import { VERDICT_SYMBOLS } from "../../labels.ts";
 import { escaped } from "../figures/drawing.ts";
 import { figureSvg } from "../figures/figure_svg.ts";
+
+/** Markdown in which HTML is text, and a link to a report beside it leads to that page of the site, any other nowhere. */
+const WRITTEN = new Marked({
+  renderer: {
+    html: ({ text }) => escaped(text),
+    link({ href, tokens }) {
+      const text = this.parser.parseInline(tokens), name = /^(\w+)\.md$/.exec(href)?.[1];
+      return name === undefined ? text : `<a href="${name}.html">${text}</a>`;
+    },
+    image: ({ text }) => escaped(text),
+  },
+});
 
 /** From this many rows on, a table gets a filter. */
 const FILTER_FROM = 8;
@@ -50,6 +63,8 @@ function blockHtml(part: Block, root: string): string {
         : `<p class="links">${
           part.items.map(({ text, href }) => `<a href="${root}${escaped(href)}">${escaped(text)}</a>`).join("\n")
         }</p>`;
+    case "markdown":
+      return WRITTEN.parse(part.text, { async: false }).trimEnd();
     case "fold":
       return `<details class="fold"><summary><h2>${escaped(part.title)}</h2></summary>\n${
         blocksHtml(part.blocks, root)
@@ -72,7 +87,7 @@ export function blocksHtml(blocks: readonly Block[], root: string): string {
 }
 
 /** The id of a section's heading: `Protocol paper: not run` is `protocol-paper-not-run`. */
-export function anchor(text: string): string {
+function anchor(text: string): string {
   return text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
 }
 

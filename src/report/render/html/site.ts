@@ -5,7 +5,7 @@ import { paperHref } from "../../pages/paper.ts";
 import { armTitle } from "../../pages/results.ts";
 import { runsOf } from "../../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../../catalog/paper.ts";
-import { anchor, blocksHtml } from "./block_html.ts";
+import { blocksHtml } from "./block_html.ts";
 import { escaped } from "../figures/drawing.ts";
 import { runHref, runPageBlocks } from "../../pages/run.ts";
 import { runIndexBlocks } from "../../pages/runs.ts";
@@ -118,7 +118,7 @@ interface Frame {
  * A page of the site: nothing is fetched from elsewhere, one style sheet and one script lie beside it, and without the
  * script only sorting and filtering are missing.
  */
-function framed(body: string, { title, links, current, root }: Frame): string {
+function pageHtml(blocks: readonly Block[], { title, links, current, root }: Frame): string {
   const navigation = links.map(({ href, title }) =>
     `<a href="${root}${escaped(href)}"${href === current ? ' aria-current="page"' : ""}>${escaped(title)}</a>`
   ).join("\n");
@@ -139,26 +139,9 @@ function framed(body: string, { title, links, current, root }: Frame): string {
 ${navigation}
 </nav></header>
 <main id="content" tabindex="-1">
-${body}
+${blocksHtml(blocks, root)}
 </main>
 </body>
 </html>
 `;
-}
-
-/** From this many sections on, a page has a list of them. */
-const CONTENTS_FROM = 4;
-
-/** Links to the sections; none where there are few. */
-function contents(blocks: readonly Block[]): string[] {
-  const titles = blocks.flatMap((part) => part.kind === "heading" && part.level === 2 ? [part.text] : []);
-  if (titles.length < CONTENTS_FROM) return [];
-  const items = titles.map((title) => `<li><a href="#${anchor(title)}">${escaped(title)}</a></li>`);
-  return [`<nav aria-label="On this page" class="contents"><ul>\n${items.join("\n")}\n</ul></nav>`];
-}
-
-/** Blocks as a page of the site; its list of sections stands under its title. */
-function pageHtml(blocks: readonly Block[], frame: Frame): string {
-  const html = blocksHtml(blocks, frame.root).replace("</h1>", (end) => [end, ...contents(blocks)].join("\n"));
-  return framed(html, frame);
 }

@@ -45,16 +45,41 @@ export interface Installed {
  * @throws {InputError} If there is no wheel for this machine, no pip, a wrong checksum, or no room.
  */
 export async function installLibtensorflow(options: InstallOptions = {}): Promise<Installed> {
-  const device = options.gpu ? "gpu" : "cpu", library = installedLibrary(device), final = installFolder(device);
+  const device = options.gpu ? "gpu" : "cpu", wheel = wheelFor(device);
+  const place = {
+    folder: installFolder(device),
+    library: installedLibrary(device),
+    room: device === "gpu" ? "8 GB" : "1.2 GB",
+  };
+  return await installInto(
+    place,
+    (into, work) => prepare(into, work, { ...options, sha256: options.sha256 ?? wheel.sha256, device }),
+  );
+}
+
+/** Where something is installed. */
+export interface InstallPlace {
+  readonly folder: string;
+  /** A file of the folder: with it the installation is complete. */
+  readonly library: string;
+  /** Disk that it takes, for people. */
+  readonly room: string;
+}
+
+/** Lets `fill` make the folder aside, and renames it into place. */
+export async function installInto(
+  { folder, library, room }: InstallPlace,
+  fill: (into: string, work: string) => Promise<void>,
+): Promise<Installed> {
   if (await exists(library)) return { library, fresh: false };
-  const wheel = wheelFor(device), work = join(dirname(final), `.installing-${hostname()}-${process.pid}`);
+  const work = join(dirname(folder), `.installing-${hostname()}-${process.pid}`);
   try {
-    await removeAbandoned(dirname(final));
+    await removeAbandoned(dirname(folder));
     await Deno.mkdir(work, { recursive: true });
-    await prepare(join(work, "new"), work, { ...options, sha256: options.sha256 ?? wheel.sha256, device });
-    await moveInto(final, join(work, "new"), library);
+    await fill(join(work, "new"), work);
+    await moveInto(folder, join(work, "new"), library);
   } catch (error) {
-    throw explained(error, { folder: final, device });
+    throw explained(error, { folder, room });
   } finally {
     await Deno.remove(work, { recursive: true }).catch(() => {});
   }
@@ -86,11 +111,7 @@ async function prepare(
     return await unpackWheel(wheel, { folder: into, target, progress: report });
   }
   const wheel = options.wheel ?? (await download([`${project}==${LIBTENSORFLOW_VERSION}`]))[0]!;
-  if (!await exists(wheel)) {
-    throw new InputError(`Cannot install from a wheel as it must exist: current value is "${wheel}"`);
-  }
-  progress?.({ stage: "check", doneBytes: 0 });
-  await requireChecksum(wheel, sha256);
+  await requireWheel(wheel, { sha256, progress });
   const unpacked = await unpack(wheel, (name) => {
     if (dirname(name) !== "tensorflow" || !LIBRARY_FILES.includes(basename(name))) return null;
     return device === "gpu" ? name : basename(name);
@@ -103,6 +124,18 @@ async function prepare(
   }
   if (!options.wheel) await Deno.remove(wheel); // its room is needed
   if (device === "gpu") await addCuda(await download(CUDA_REQUIREMENTS), { into, unpack });
+}
+
+/** @throws {InputError} If there is no such file, or another one. */
+export async function requireWheel(
+  wheel: string,
+  { sha256, progress }: { sha256: string; progress: InstallOptions["progress"] | undefined },
+): Promise<void> {
+  if (!await exists(wheel)) {
+    throw new InputError(`Cannot install from a wheel as it must exist: current value is "${wheel}"`);
+  }
+  progress?.({ stage: "check", doneBytes: 0 });
+  await requireChecksum(wheel, sha256);
 }
 
 /** The libraries and tools of NVIDIA's wheels, beside the folder of libtensorflow, without headers and Python. */
@@ -160,12 +193,11 @@ function isRunning(pid: number): boolean {
 }
 
 /** The error in words that help; others pass as they are. */
-function explained(error: unknown, { folder, device }: { folder: string; device: "cpu" | "gpu" }): unknown {
+function explained(error: unknown, { folder, room }: { folder: string; room: string }): unknown {
   if (error instanceof InputError) return error;
   const elsewhere = "or set REQUANT_CACHE to a folder on another disk";
   if (isDiskFull(error)) {
-    const needed = device === "gpu" ? "8 GB" : "1.2 GB";
-    return new InputError(`Cannot install into "${folder}" as the disk is full: free about ${needed}, ${elsewhere}`);
+    return new InputError(`Cannot install into "${folder}" as the disk is full: free about ${room}, ${elsewhere}`);
   }
   const denied = Deno.errors.PermissionDenied, odd = Deno.errors.NotADirectory;
   if (error instanceof denied || error instanceof odd || error instanceof Deno.errors.AlreadyExists) {

@@ -2,7 +2,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Tree } from "../tree.ts";
 
 /** The engines that exist; each is one folder beside this file. */
-export type EngineName = "tensorflow" | "wasm";
+export type EngineName = "onednn" | "tensorflow" | "wasm";
 
 /** A tree of tensors. */
 export type TensorTree = Tree<Tensor>;
@@ -29,6 +29,11 @@ export interface CompileOptions {
    * @default true on a GPU, false on a CPU, where XLA loses oneDNN's convolutions
    */
   readonly xla?: boolean;
+  /**
+   * Tensors from so many elements on get a pass of oneDNN, smaller ones a loop (onednn only).
+   * @default 8192
+   */
+  readonly large?: number;
   /**
    * How many input signatures (structure, shapes and dtypes) are kept recorded; the least recently used goes first.
    * @default 8

@@ -62,7 +62,7 @@ export const runSpecSchema = z.strictObject({
     augmentation: z.enum(["none", "crop_flip"]),
   }),
   seed: count,
-  engine: z.enum(["tensorflow", "wasm"]),
+  engine: z.enum(["onednn", "tensorflow", "wasm"]),
   /** Id of the full-precision run that this run starts from. */
   teacher: z.string().nullable(),
 });

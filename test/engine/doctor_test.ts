@@ -163,7 +163,7 @@ Deno.test("deno task engine ends bad input with one sentence and code 2, and hel
     [["instal"], /^Command must be install or doctor: current value is "instal"\n$/],
     [
       ["doctor", "--engine", "cuda"],
-      /^Flag --engine must be one of auto, tensorflow, wasm: current value is "cuda"\n$/,
+      /^Flag --engine must be one of auto, onednn, tensorflow, wasm: current value is "cuda"\n$/,
     ],
     [["install", "--engine", "wasm"], /^Flag --engine does not belong to install: see .*\n$/],
     [["doctor", "--fast"], /^Unknown option '--fast'.*: see .*\n$/],

@@ -173,8 +173,8 @@ function jobsOf(
 }
 
 function engineLine(engine: EngineName): string {
-  return engine === "tensorflow"
-    ? "Engine: tensorflow"
+  return engine !== "wasm"
+    ? `Engine: ${engine}`
     : "Engine: wasm, which needs nothing installed; tensorflow is several times faster: run `deno task engine install` " +
       "to get it";
 }

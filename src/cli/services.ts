@@ -83,16 +83,10 @@ export interface ChildPlace {
  */
 export async function childCommand(place: ChildPlace): Promise<string[]> {
   const main = fileURLToPath(new URL("./child.ts", import.meta.url));
-  const library = await libraryOf(place.engine);
+  const { libraryOf } = await import("../engine/mod.ts");
+  const library = await libraryOf(place.engine); // asked for once, as a search may ask a Python
   const rights = childRights({ out: place.out, library });
   return [Deno.execPath(), "run", "--quiet", ...rights, main, ...(library === null ? [] : ["--library", library])];
-}
-
-/** The library that an engine loads; null: none. Asked for once, as a search may ask a Python. */
-async function libraryOf(engine: EngineName): Promise<string | null> {
-  if (engine === "wasm") return null;
-  const { locateLibtensorflow } = await import("../engine/locate.ts");
-  return (await locateLibtensorflow())?.library ?? null;
 }
 
 /** Deno's permission flags of a run's process. @throws {InputError} If a path has a comma. */

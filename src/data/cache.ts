@@ -7,7 +7,10 @@ import { InputError } from "../errors.ts";
  * Returns the folder `name` of `REQUANT_CACHE`, else of `XDG_CACHE_HOME/requant`, else of `~/.cache/requant`.
  * @throws {InputError} If none is set and the user has no home folder.
  */
-export function cacheFolder(name: "data" | "libtensorflow", home: () => string | null = homedir): string {
+export function cacheFolder(
+  name: "data" | "libtensorflow" | "onednn",
+  home: () => string | null = homedir,
+): string {
   const { REQUANT_CACHE, XDG_CACHE_HOME } = Deno.env.toObject();
   if (REQUANT_CACHE) return join(REQUANT_CACHE, name);
   return XDG_CACHE_HOME ? join(XDG_CACHE_HOME, "requant", name) : join(homeOf(home), ".cache", "requant", name);

@@ -6,7 +6,7 @@ import { type Case, layerCases } from "./doctor/cases.ts";
 import { everydayCases } from "./doctor/everyday_cases.ts";
 import { integerCases } from "./doctor/integer_cases.ts";
 import type { Values } from "./doctor/reference.ts";
-import type { Engine, TensorTree } from "./types.ts";
+import type { CompileOptions, Engine, EngineName, TensorTree } from "./types.ts";
 
 /** Result of one check of one kernel. */
 export interface KernelCheck {
@@ -43,6 +43,9 @@ export interface DoctorReport {
 /** Relative errors allowed: float32 sums of some hundred terms, and of operands with 10 bits of mantissa. */
 const TOLERANCES = { float32: 2e-5, tf32: 4e-3 } as const;
 
+/** Forms in which an engine runs the cases, where it has several: onednn has loops, and passes for large tensors. */
+const FORMS: Readonly<Partial<Record<EngineName, readonly CompileOptions[]>>> = { onednn: [{}, { large: 1 }] };
+
 /** Options of `diagnose`. */
 export interface DoctorOptions {
   /** @default Every kernel that the suite uses */
@@ -62,7 +65,9 @@ export async function diagnose(engine: Engine, options: DoctorOptions = {}): Pro
   const tolerance = TOLERANCES[engine.versions["tf32"] === "on" ? "tf32" : "float32"];
   const checks: KernelCheck[] = [];
   for (const given of options.cases ?? [...layerCases(), ...everydayCases(), ...integerCases()]) {
-    checks.push(...await examine(engine, given, given.exact ? 0 : tolerance));
+    for (const options of FORMS[engine.name] ?? [{}]) {
+      checks.push(...await examine(engine, given, { tolerance: given.exact ? 0 : tolerance, options }));
+    }
   }
   const failed = checks.filter((check) => !check.ok);
   return {
@@ -79,10 +84,14 @@ export async function diagnose(engine: Engine, options: DoctorOptions = {}): Pro
   };
 }
 
-async function examine(engine: Engine, given: Case, tolerance: number): Promise<KernelCheck[]> {
+async function examine(
+  engine: Engine,
+  given: Case,
+  { tolerance, options }: { tolerance: number; options: CompileOptions },
+): Promise<KernelCheck[]> {
   const expected = given.expected(given.inputs), names = Object.keys(expected);
   try {
-    const { first, second, oddities } = await runCase(engine, given);
+    const { first, second, oddities } = await runCase(engine, given, options);
     return names.map((kernel) => {
       const check = compare(kernel, { first, second, expected: expected[kernel]!, tolerance });
       const problem = check.ok ? oddProblem(kernel, { given, oddities, tolerance }) : null;
@@ -111,8 +120,9 @@ interface Oddity {
 async function runCase(
   engine: Engine,
   { inputs, integers = [], plain = [], program }: Case,
+  options: CompileOptions,
 ): Promise<{ first: Results; second: Results; oddities: Oddity[] }> {
-  const compiled = engine.compile(program as (inputs: TensorTree) => TensorTree), oddities: Oddity[] = [];
+  const compiled = engine.compile(program as (inputs: TensorTree) => TensorTree, options), oddities: Oddity[] = [];
   const numbers = Object.fromEntries(
     Object.entries(inputs).map(([name, { values }]) =>
       [name, integers.includes(name) ? Int32Array.from(values) : Float32Array.from(values)] as const
@@ -258,6 +268,12 @@ function adviceFor(engine: Engine, failed: readonly KernelCheck[]): string[] {
     advice.push(
       "Remove node_modules and run `deno install`: engine wasm is plain npm code and gives the same bytes everywhere",
     );
+  } else if (engine.name === "onednn") {
+    advice.push(
+      "Install a fresh copy (`deno task engine install`, after removing the folder of the library above) and unset REQUANT_ONEDNN",
+      "Try ONEDNN_MAX_CPU_ISA=AVX2: if that cures it, the kernels for this processor's newer instructions are at fault",
+      "Meanwhile run with --engine tensorflow or wasm",
+    );
   } else {
     advice.push(
       "Install a fresh copy (`deno task engine install`, after removing the folder of the library above) and unset REQUANT_LIBTENSORFLOW",
@@ -266,7 +282,11 @@ function adviceFor(engine: Engine, failed: readonly KernelCheck[]): string[] {
     );
   }
   if (missing.length) {
-    advice.push(`The library lacks ${missing.map(({ kernel }) => kernel).join(", ")}: take version 2.21`);
+    advice.push(
+      `The library lacks ${missing.map(({ kernel }) => kernel).join(", ")}: take ${
+        engine.name === "onednn" ? "oneDNN 3.2" : "version 2.21"
+      }`,
+    );
   }
   if (unsteady.length) advice.push("Run on one thread: results of several threads depend on their order");
   advice.push("If it stays, report it with the output of `deno task engine doctor --json`");

@@ -45,19 +45,40 @@ export interface Installed {
  * @throws {InputError} If there is no wheel for this machine, no pip, a wrong checksum, or no room.
  */
 export async function installLibtensorflow(options: InstallOptions = {}): Promise<Installed> {
-  const device = options.gpu ? "gpu" : "cpu", library = installedLibrary(device), final = installFolder(device);
-  const sha256 = options.sha256 ?? wheelFor(device).sha256;
+  const device = options.gpu ? "gpu" : "cpu", sha256 = options.sha256 ?? wheelFor(device).sha256;
+  const place = {
+    folder: installFolder(device),
+    library: installedLibrary(device),
+    room: device === "gpu" ? "8 GB" : "1.2 GB",
+  };
   // a bad one is refused where a library is there already, too
   if (options.wheel !== undefined) await requireWheel(options.wheel, { ...options, sha256 });
+  return await installInto(place, (into, work) => prepare(into, work, { ...options, sha256, device }));
+}
+
+/** Place of an installation. */
+export interface InstallPlace {
+  readonly folder: string;
+  /** A file of the folder: with it the installation is complete. */
+  readonly library: string;
+  /** Disk that it takes, for people. */
+  readonly room: string;
+}
+
+/** Lets `fill` make the folder aside, and renames it into place. */
+export async function installInto(
+  { folder, library, room }: InstallPlace,
+  fill: (into: string, work: string) => Promise<void>,
+): Promise<Installed> {
   if (await exists(library)) return { library, fresh: false };
-  const work = join(dirname(final), `.installing-${hostname()}-${process.pid}`);
+  const work = join(dirname(folder), `.installing-${hostname()}-${process.pid}`);
   try {
-    await removeAbandoned(dirname(final));
+    await removeAbandoned(dirname(folder));
     await Deno.mkdir(work, { recursive: true });
-    await prepare(join(work, "new"), work, { ...options, sha256, device });
-    await moveInto(final, join(work, "new"), library);
+    await fill(join(work, "new"), work);
+    await moveInto(folder, join(work, "new"), library);
   } catch (error) {
-    throw explained(error, { folder: final, device });
+    throw explained(error, { folder, room });
   } finally {
     await Deno.remove(work, { recursive: true }).catch(() => {});
   }
@@ -69,7 +90,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /** @throws {InputError} If it is no file, or has another checksum. */
-async function requireWheel(
+export async function requireWheel(
   wheel: string,
   { progress, sha256 }: { progress?: InstallOptions["progress"] | undefined; sha256: string },
 ): Promise<void> {
@@ -171,12 +192,11 @@ function isRunning(pid: number): boolean {
 }
 
 /** The error in words that help; others pass as they are. */
-function explained(error: unknown, { folder, device }: { folder: string; device: "cpu" | "gpu" }): unknown {
+function explained(error: unknown, { folder, room }: { folder: string; room: string }): unknown {
   if (error instanceof InputError) return error;
   const elsewhere = "or set REQUANT_CACHE to a folder on another disk";
   if (isDiskFull(error)) {
-    const needed = device === "gpu" ? "8 GB" : "1.2 GB";
-    return new InputError(`Cannot install into "${folder}" as the disk is full: free about ${needed}, ${elsewhere}`);
+    return new InputError(`Cannot install into "${folder}" as the disk is full: free about ${room}, ${elsewhere}`);
   }
   const denied = Deno.errors.PermissionDenied, odd = Deno.errors.NotADirectory;
   if (error instanceof denied || error instanceof odd || error instanceof Deno.errors.AlreadyExists) {

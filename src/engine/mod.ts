@@ -1,23 +1,47 @@
 /** Opens the engine that a run computes with. */
 import { InputError } from "../errors.ts";
 import { type Libtensorflow, searchLibtensorflow } from "./locate.ts";
+import { locateOneDnn, type OneDnnLibrary } from "./onednn/locate.ts";
 import type { Engine, EngineChoice, EngineName } from "./types.ts";
 
 export type { Compiled, CompileOptions, Engine, EngineChoice, EngineName, Program, TensorTree } from "./types.ts";
 
+/** An engine, and the library that it needs. */
+type Chosen =
+  | { readonly name: "wasm" }
+  | { readonly name: "onednn"; readonly found: OneDnnLibrary }
+  | { readonly name: "tensorflow"; readonly found: Libtensorflow };
+
 /**
  * The engine that `choice` means on this machine; nothing is opened.
- * @throws {InputError} If tensorflow is asked for and not found.
+ * @throws {InputError} If an engine is asked for whose library is not found.
  */
 export async function resolveEngineName(choice: EngineChoice): Promise<EngineName> {
-  return await libraryFor(choice) ? "tensorflow" : "wasm";
+  return (await choose(choice)).name;
 }
 
-/** The libtensorflow that `choice` means; null: engine wasm. */
-async function libraryFor(choice: EngineChoice): Promise<Libtensorflow | null> {
-  if (choice === "wasm") return null;
+/** The library that an engine loads; null: none. */
+export async function libraryOf(name: EngineName): Promise<string | null> {
+  const chosen = await choose(name);
+  return chosen.name === "wasm" ? null : chosen.found.library;
+}
+
+async function choose(choice: EngineChoice): Promise<Chosen> {
+  if (choice === "wasm") return { name: "wasm" };
+  if (choice === "onednn") {
+    const found = await locateOneDnn();
+    if (found) return { name: "onednn", found };
+    throw new InputError(
+      "Cannot use engine onednn as oneDNN was not found: run `deno task engine install`, set REQUANT_ONEDNN to a " +
+        "libdnnl.so.3, or take --engine tensorflow or wasm",
+    );
+  }
   const { found, passedOver } = await searchLibtensorflow();
-  if (found || choice === "auto") return found;
+  if (found) return { name: "tensorflow", found };
+  if (choice === "auto") {
+    const found = await locateOneDnn();
+    return found ? { name: "onednn", found } : { name: "wasm" };
+  }
   const met = passedOver.length > 0 ? ` (${passedOver.join("; ")})` : "";
   throw new InputError(
     `Cannot use engine tensorflow as libtensorflow was not found${met}: run \`deno task engine install\`, ` +
@@ -30,11 +54,19 @@ async function libraryFor(choice: EngineChoice): Promise<Libtensorflow | null> {
  * @throws {InputError} If it is not there or cannot be opened.
  */
 export async function openEngine(choice: EngineChoice, options: { threads?: number } = {}): Promise<Engine> {
-  const found = await libraryFor(choice);
-  if (!found) {
-    const { openWasmEngine } = await import("./wasm/engine.ts");
-    return await openWasmEngine();
+  const chosen = await choose(choice);
+  switch (chosen.name) {
+    case "wasm": {
+      const { openWasmEngine } = await import("./wasm/engine.ts");
+      return await openWasmEngine();
+    }
+    case "onednn": {
+      const { openOneDnnEngine } = await import("./onednn/engine.ts");
+      return openOneDnnEngine(chosen.found);
+    }
+    case "tensorflow": {
+      const { openTensorFlowEngine } = await import("./tensorflow/engine.ts");
+      return openTensorFlowEngine({ ...chosen.found, threads: options.threads ?? 1 });
+    }
   }
-  const { openTensorFlowEngine } = await import("./tensorflow/engine.ts");
-  return openTensorFlowEngine({ ...found, threads: options.threads ?? 1 });
 }

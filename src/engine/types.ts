@@ -2,10 +2,10 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Tree } from "../tree.ts";
 
 /** The engines that exist; each is one folder beside this file. */
-export type EngineName = "tensorflow" | "wasm";
+export type EngineName = "onednn" | "tensorflow" | "wasm";
 
 /** Engines that a user may ask for; `auto` takes tensorflow where it is found, else wasm. */
-export const ENGINE_CHOICES = ["auto", "tensorflow", "wasm"] as const;
+export const ENGINE_CHOICES = ["auto", "onednn", "tensorflow", "wasm"] as const;
 export type EngineChoice = typeof ENGINE_CHOICES[number];
 
 /** A tree of tensors. */
@@ -33,6 +33,11 @@ export interface CompileOptions {
    * @default true on a GPU, false on a CPU, where XLA loses oneDNN's convolutions
    */
   readonly xla?: boolean;
+  /**
+   * Tensors from so many elements on get a pass of oneDNN, smaller ones a loop (onednn only).
+   * @default 8192
+   */
+  readonly large?: number;
   /**
    * How many input signatures (structure, shapes and dtypes) are kept recorded; the least recently used goes first.
    * @default 8

@@ -115,7 +115,7 @@ export const runSpecSchema = z.strictObject({
     augmentation: z.enum(["none", "crop_flip"]),
   }),
   seed: count,
-  engine: z.enum(["tensorflow", "wasm"]),
+  engine: z.enum(["onednn", "tensorflow", "wasm"]),
   /** Id of the full-precision run that this run starts from. */
   teacher: z.string().regex(RUN_ID, "must be 16 hex digits, the id of a run").nullable(),
   /** Network of the protocol `imported`: SHA-256 of its file, and true where its classifier starts anew. */

@@ -17,7 +17,7 @@ const EVALUATION_BATCH = 250;
  * Images of a batch that go through the network at a time. wasm runs eagerly and has 4 GiB: all 250 would need 16 MiB an
  * image of the narrow MobileNetV2 at LSQ. A network treats each image by itself, so that parts change no bit of the logits.
  */
-const IMAGES_AT_ONCE = { tensorflow: EVALUATION_BATCH, wasm: 25 } as const;
+const IMAGES_AT_ONCE = { onednn: EVALUATION_BATCH, tensorflow: EVALUATION_BATCH, wasm: 25 } as const;
 
 type Inputs = {
   network: { params: Leaves<Tensor>; state: Leaves<Tensor> };

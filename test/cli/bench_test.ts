@@ -51,7 +51,10 @@ const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
   ["--paper mec --seeds 0,x", 'Cannot use seed "x" as seeds must be whole numbers from 0: write them such as 0,1,2'],
   ["--paper mec --seeds -1", 'Cannot use seed "-1" as seeds must be whole numbers from 0: write them such as 0,1,2'],
   ["--paper mec --seeds 1.5", 'Cannot use seed "1.5" as seeds must be whole numbers from 0: write them such as 0,1,2'],
-  ["--paper mec --engine torch", 'Cannot use engine "torch" as it is not known: choose one of auto, tensorflow, wasm'],
+  [
+    "--paper mec --engine torch",
+    'Cannot use engine "torch" as it is not known: choose one of auto, onednn, tensorflow, wasm',
+  ],
   ["--paper mec --engine tensorflow", "Cannot use engine tensorflow as it is a test"],
   [
     "--paper mec --jobs 0",

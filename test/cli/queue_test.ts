@@ -47,7 +47,7 @@ const BAD_WORKER_INPUTS: readonly (readonly [args: string, message: string | Reg
   ],
   [
     "--queue redis://box --out DIR --engine torch",
-    'Cannot use engine "torch" as it is not known: choose one of auto, tensorflow, wasm',
+    'Cannot use engine "torch" as it is not known: choose one of auto, onednn, tensorflow, wasm',
   ],
   ["redis://:hunter2@box", 'Cannot use "redis://***@box" as it belongs to no option: see --help'],
   ["--qeue=redis://:hunter2@box", /^Cannot use option --qeue as it is not known: choose among --queue, --out, /],
@@ -99,7 +99,7 @@ Deno.test("worker --help names every flag and exit code", async () => {
       "--jobs N",
       "--timeout MINUTES",
       "--memory MIB",
-      "--engine auto|tensorflow|wasm",
+      "--engine auto|onednn|tensorflow|wasm",
     ]
   ) {
     assert.ok(stdout.includes(`  ${flag} `), flag);

@@ -187,7 +187,7 @@ Deno.test("deno task engine ends bad input with one sentence and code 2, and hel
     ],
     [
       ["doctor", "--engine", "cuda"],
-      /^Cannot use engine "cuda" as it is not known: choose one of auto, tensorflow, wasm\n$/,
+      /^Cannot use engine "cuda" as it is not known: choose one of auto, onednn, tensorflow, wasm\n$/,
     ],
     [["install", "--engine", "wasm"], /^Cannot use option --engine as it is not known: choose among --gpu, /],
     [["doctor", "--fast"], /^Cannot use option --fast as it is not known: choose among --engine, --json, --help\n$/],

@@ -81,6 +81,20 @@ const CASES: readonly Case[] = [
     f: ({ x }) => roundClip(x!, { low, high }),
     tolerance: 0,
   })),
+  {
+    name: "roundClip of one tensor to two ranges, and of what was rounded",
+    inputs: { x: { shape: [4, 7], value: offGrid } },
+    f: ({ x }) => {
+      const first = roundClip(x!, { low: -2, high: 2 });
+      return tf.addN([first, roundClip(x!, { low: 0, high: 3 }), roundClip(tf.mul(first, 0.7), { low: -1, high: 1 })]);
+    },
+    tolerance: 0,
+  },
+  {
+    name: "vectors before and after a reshape, between products",
+    inputs: { x: { shape: [2, 3, 1, 4] }, scale: { shape: [4] }, shift: { shape: [6] } },
+    f: ({ x, scale, shift }) => tf.mul(tf.add(tf.reshape(tf.mul(x!, scale!), [4, 6]), shift!), 1.5),
+  },
   { name: "relu", inputs: { x: { shape: [4, 7], value: offGrid } }, f: ({ x }) => relu(x!), tolerance: 0 },
   {
     name: "relu6",
@@ -144,6 +158,7 @@ function programOf({ inputs, f }: Case): (given: Named) => Named {
 async function results(given: Case, engine: Engine): Promise<Record<string, Read>> {
   await tf.setBackend(engine.name);
   const before = tf.memory().numTensors, program = programOf(given), compiled = engine.compile(program);
+  const passes = engine.compile(program, { large: 1 });
   const inputs: Named = { ...given.fixed?.() };
   for (const [name, { shape, value = wave }] of Object.entries(given.inputs)) {
     inputs[name] = tf.tensor(Float32Array.from({ length: tf.util.sizeFromShape(shape) }, (_, i) => value(i)), shape);
@@ -156,9 +171,10 @@ async function results(given: Case, engine: Engine): Promise<Record<string, Read
         ) => [name, { shape: tensor.shape, values: tensor.dataSync().slice() }]),
       ) as unknown as tf.TensorContainer
     ) as unknown as Read;
-  const found = { eager: read(program), compiled: read(compiled), again: read(compiled) };
+  const found = { eager: read(program), compiled: read(compiled), again: read(compiled), passes: read(passes) };
   tf.dispose(inputs);
   compiled.dispose();
+  passes.dispose();
   assert.equal(tf.memory().numTensors, before);
   return found;
 }
@@ -181,17 +197,20 @@ const engines = new Map<EngineName, Engine>();
 for (const name of ENGINES) engines.set(name, await openEngine(name));
 
 for (const given of CASES) {
-  Deno.test({
-    name: `wasm = tensorflow eager = tensorflow compiled: ${given.name}`,
-    ignore: !engines.has("tensorflow"),
-    async fn() {
-      const tolerance = given.tolerance ?? 1e-5;
-      const wasm = await results(given, engines.get("wasm")!);
-      const tensorflow = await results(given, engines.get("tensorflow")!);
-      assertClose(wasm["compiled"]!, wasm["eager"]!, { tolerance: 0, what: "wasm compiled" });
-      assertClose(tensorflow["eager"]!, wasm["eager"]!, { tolerance, what: "tensorflow eager" });
-      assertClose(tensorflow["compiled"]!, wasm["eager"]!, { tolerance, what: "tensorflow compiled" });
-      assertClose(tensorflow["again"]!, tensorflow["compiled"]!, { tolerance: 0, what: "tensorflow a second time" });
-    },
-  });
+  for (const name of ["tensorflow", "onednn"] as const) {
+    Deno.test({
+      name: `wasm = ${name} eager = ${name} compiled: ${given.name}`,
+      ignore: !engines.has(name),
+      async fn() {
+        const tolerance = given.tolerance ?? 1e-5;
+        const wasm = await results(given, engines.get("wasm")!);
+        const other = await results(given, engines.get(name)!);
+        assertClose(wasm["compiled"]!, wasm["eager"]!, { tolerance: 0, what: "wasm compiled" });
+        assertClose(other["eager"]!, wasm["eager"]!, { tolerance, what: `${name} eager` });
+        assertClose(other["compiled"]!, wasm["eager"]!, { tolerance, what: `${name} compiled` });
+        assertClose(other["passes"]!, wasm["eager"]!, { tolerance, what: `${name} by passes` });
+        assertClose(other["again"]!, other["compiled"]!, { tolerance: 0, what: `${name} a second time` });
+      },
+    });
+  }
 }

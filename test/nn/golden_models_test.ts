@@ -141,12 +141,12 @@ const ON_WASM = ["resnet8", "resnet20", "mobilenetv2_narrow", "resnet18_imagenet
 
 for (const { name } of MODELS) {
   for (const kind of ["fp", "lsq"] as const) {
-    for (const engineName of ["tensorflow", "wasm"] satisfies EngineName[]) {
+    for (const engineName of ["tensorflow", "onednn", "wasm"] satisfies EngineName[]) {
       if (engineName === "wasm" && !ON_WASM.includes(name)) continue;
       const absent = !ENGINES.includes(engineName);
       Deno.test({
         name: `${name} equals PyTorch float64 in layers, loss, gradients and inference, ${CASES[kind].title} ` +
-          `[${engineName}${absent ? ": skipped, libtensorflow was not found" : ""}]`,
+          `[${engineName}${absent ? ": skipped, its library was not found" : ""}]`,
         ignore: absent,
         async fn() {
           const engine = await openEngine(engineName);

@@ -104,8 +104,8 @@ for (const quantizer of ["lsq_asymmetric", "pact"]) {
         labels: oneHot(tf.tensor1d(golden.labels, "int32"), 10),
       };
       assert.deepEqual(Object.keys(golden.gradients).sort(), Object.keys(inputs.params).sort());
-      const compiled = engine.compile(program);
-      for (const run of [compiled, program]) {
+      const compiled = engine.compile(program), passes = engine.compile(program, { large: 1 });
+      for (const run of [compiled, passes, program]) {
         const { loss, gradients, outputs } = run(inputs);
         assert.ok(Math.abs(loss.dataSync()[0]! / golden.loss - 1) < 1e-5, `loss ${loss.dataSync()[0]}`);
         for (const [path, expected] of Object.entries(golden.outputs)) {
@@ -117,6 +117,7 @@ for (const quantizer of ["lsq_asymmetric", "pact"]) {
           assertExcerpt(`the gradient of ${path}`, gradients[path]!, expected, tolerance);
         }
       }
+      passes.dispose();
       compiled.dispose();
     },
   );

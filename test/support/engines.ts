@@ -1,12 +1,17 @@
-/** The engines that tests run on: wasm always, tensorflow where libtensorflow is found (CI installs it). */
+/** The engines that tests run on: wasm always, tensorflow and onednn where their libraries are found (CI installs them). */
 import * as tf from "@tensorflow/tfjs-core";
 import { openEngine, resolveEngineName } from "../../src/engine/mod.ts";
+import { locateOneDnn } from "../../src/engine/onednn/locate.ts";
 import type { Engine, EngineName } from "../../src/engine/types.ts";
 
-const found = await resolveEngineName("auto");
+const found = await resolveEngineName("auto"), onednn = await locateOneDnn();
 
 /** Names of the engines of this machine. */
-export const ENGINES: readonly EngineName[] = found === "tensorflow" ? ["wasm", "tensorflow"] : ["wasm"];
+export const ENGINES: readonly EngineName[] = [
+  "wasm",
+  ...(found === "tensorflow" ? ["tensorflow"] as const : []),
+  ...(onednn ? ["onednn"] as const : []),
+];
 
 /** Registers `name` once for each engine, with that engine current. */
 export function testOnEngines(name: string, body: (engine: Engine) => void | Promise<void>): void {

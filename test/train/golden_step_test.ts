@@ -59,8 +59,8 @@ for (const name of ["resnet8_w4a4", "resnet8_w2a2"]) {
         images: tf.tensor(golden.images.values, [...golden.images.shape]),
         labels: oneHot(tf.tensor1d(golden.labels, "int32"), 10),
       };
-      const compiled = engine.compile(program);
-      for (const run of [compiled, program]) {
+      const compiled = engine.compile(program), passes = engine.compile(program, { large: 1 });
+      for (const run of [compiled, passes, program]) {
         const { loss, gradients, outputs } = run(inputs);
         for (const [path, expected] of Object.entries(golden.outputs)) {
           const distance = relativeDistance(outputs[path]!.dataSync(), expected.values);
@@ -75,6 +75,7 @@ for (const name of ["resnet8_w4a4", "resnet8_w2a2"]) {
           assert.ok(distance < 1e-4, `gradient of ${path} is off by ${distance}`);
         }
       }
+      passes.dispose();
       compiled.dispose();
     },
   );

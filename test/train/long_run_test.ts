@@ -10,7 +10,8 @@ import { testOnEngines } from "../support/engines.ts";
 import { tinyDataset, tinySpec } from "../support/runs.ts";
 
 /** Both steps of an engine end with a checkpoint, before which all metrics are read: their tensors are freed then. */
-const STEPS = { tensorflow: 5000, wasm: 500 }, SETTLED = { tensorflow: 1000, wasm: 250 }, GROWTH = 1.05;
+const STEPS = { onednn: 5000, tensorflow: 5000, wasm: 500 }, GROWTH = 1.05;
+const SETTLED = { onednn: 1000, tensorflow: 1000, wasm: 250 };
 
 testOnEngines("trainRun() keeps tensors and memory as they are over thousands of steps", async (engine) => {
   const steps = STEPS[engine.name], settled = SETTLED[engine.name];

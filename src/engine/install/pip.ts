@@ -58,8 +58,8 @@ export async function downloadWheels(
 
 function noPip(): InputError {
   return new InputError(
-    "Cannot download libtensorflow as python3 with pip was not found: install Python 3 with pip, " +
-      "give a wheel of tensorflow by --wheel, or set REQUANT_LIBTENSORFLOW",
+    "Cannot download libtensorflow or oneDNN as python3 with pip was not found: install Python 3 with pip, " +
+      "give a wheel by --wheel, or set REQUANT_LIBTENSORFLOW or REQUANT_ONEDNN",
   );
 }
 
@@ -70,7 +70,7 @@ function pipFailure(requirements: readonly string[], said: string): Error {
   const reason = lines.findLast((line) => line.startsWith("ERROR:")) ?? lines.at(-1) ?? "no reason given";
   return new InputError(
     `Cannot download ${requirements.join(", ")} as pip failed (${reason.replace(/^ERROR: /, "")}): ` +
-      "check the network and pip's index, or give a wheel of tensorflow by --wheel",
+      "check the network and pip's index, or give a wheel by --wheel",
   );
 }
 

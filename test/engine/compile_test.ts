@@ -3,21 +3,28 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { openEngine } from "../../src/engine/mod.ts";
 import { roundClip } from "../../src/engine/ops.ts";
-import type { Engine } from "../../src/engine/types.ts";
+import type { Engine, EngineName } from "../../src/engine/types.ts";
 import { ENGINES } from "../support/engines.ts";
 
 type Named = Record<string, Tensor>;
 
-const engine = ENGINES.includes("tensorflow") ? await openEngine("tensorflow") : null;
+/** Engines that record programs. */
+const RECORDING = ["tensorflow", "onednn"] as const;
 
-function test(name: string, body: (engine: Engine) => void): void {
-  Deno.test({ name, ignore: engine === null, fn: () => body(engine!) });
+function test(name: string, body: (engine: Engine) => void, names: readonly EngineName[] = RECORDING): void {
+  for (const engineName of names) {
+    Deno.test({
+      name: `${name} [${engineName}]`,
+      ignore: !ENGINES.includes(engineName),
+      fn: async () => body(await openEngine(engineName)),
+    });
+  }
 }
 
 /** What is alive: tfjs's tensors, the backend's data, and handles of TensorFlow. */
 function alive(): number[] {
-  const { binding } = tf.backend() as unknown as { binding: { getNumOfTensors(): number } };
-  return [tf.memory().numTensors, tf.backend().numDataIds(), binding.getNumOfTensors()];
+  const { binding } = tf.backend() as unknown as { binding?: { getNumOfTensors(): number } };
+  return [tf.memory().numTensors, tf.backend().numDataIds(), ...(binding ? [binding.getNumOfTensors()] : [])];
 }
 
 function read(tensor: Tensor): number[] {
@@ -242,4 +249,4 @@ test("compile({ xla: true }) gives what the plain form gives", (engine) => {
   tf.dispose([inputs, expected, actual] as unknown as Tensor[]);
   plain.dispose();
   xla.dispose();
-});
+}, ["tensorflow"]);

@@ -1,0 +1,136 @@
+/** Chains of element-wise operations on large tensors: one pass of oneDNN. */
+import { uniformBlock } from "../../random/philox.ts";
+import type { Node, Use } from "./graph.ts";
+import { type Algorithm, ARGUMENT, type Handle, type MemoryType } from "./c_interface.ts";
+import type { PostOperation } from "./library.ts";
+import type { Run } from "./loops.ts";
+import type { Argument, Builder } from "./plan.ts";
+
+/** One operation on what is before it: with an operand (an input of the node), or with two numbers. */
+export type ChainOperation =
+  | { readonly algorithm: Algorithm; readonly operand: string }
+  | { readonly algorithm: Algorithm; readonly alpha: number; readonly beta: number };
+
+const TYPES: Readonly<Record<string, MemoryType>> = { float32: "f32", int32: "s32", bool: "u8", u8: "u8", s8: "s8" };
+
+export function memoryType({ value }: Use): MemoryType {
+  return TYPES[value.type]!;
+}
+
+/** Operations as post-ops of a primitive, and the arguments that they need. */
+export function postsOf(
+  operations: readonly ChainOperation[],
+  operandOf: (name: string) => { layout: Handle; at: Argument[2] },
+): { posts: PostOperation[]; args: Argument[] } {
+  const args: Argument[] = [];
+  const posts = operations.map((operation, k): PostOperation => {
+    if (!("operand" in operation)) {
+      return { eltwise: operation.algorithm, alpha: operation.alpha, beta: operation.beta };
+    }
+    const { layout, at } = operandOf(operation.operand);
+    args.push([ARGUMENT.post(k), layout, at]);
+    return { binary: operation.algorithm, layout };
+  });
+  return { posts, args };
+}
+
+/** Least length of a row: kernels loop over rows, and short ones cost twice as much. */
+const LEAST_ROW = 256;
+
+/** The node `Chain`: `x`, then its operations, to float32, u8 or s8 (rounded down with `floor`). */
+export function chain(node: Node, builder: Builder): Run {
+  const { library } = builder, x = node.inputs["x"]!, to = node.outputs[0]!, size = x.value.size;
+  const operations = node.attrs["operations"] as unknown as ChainOperation[];
+  const channels = x.shape.at(-1) ?? 1;
+  let repeats = 1;
+  while (channels * repeats < LEAST_ROW && size % (channels * repeats * 2) === 0) repeats *= 2;
+  const row = channels * repeats, rows = size / row;
+  const image = (type: MemoryType) => library.images([1, rows, 1, row], type);
+  const scalar = library.plain([1, 1, 1, 1], "f32"), one = builder.floats(1);
+  one.values[0] = 1;
+  const runs: Run[] = [];
+  const operandOf = (name: string): { layout: Handle; at: Argument[2] } => {
+    const use = node.inputs[name]!;
+    if (use.value.size === size) return { layout: image(memoryType(use)), at: use.value };
+    if (use.value.size === 1) return { layout: scalar, at: use.value };
+    const from = builder.values(use), repeated = builder.floats(row);
+    runs.push(() => {
+      for (let at = 0; at < row; at += channels) repeated.values.set(from, at);
+    });
+    return { layout: library.plain([1, row, 1, 1], "f32"), at: repeated };
+  };
+  const [first, ...others] = operations, starts = first && "operand" in first ? first : null;
+  const operand = starts ? operandOf(starts.operand) : { layout: scalar, at: one };
+  const { posts, args } = postsOf(starts ? others : operations, operandOf);
+  const layouts = [image(memoryType(x)), operand.layout, image(memoryType(to))] as const;
+  const run = builder.primitive(library.binary(starts?.algorithm ?? "mul", layouts, { posts }), [
+    [ARGUMENT.src, layouts[0], x.value],
+    [ARGUMENT.src1, operand.layout, operand.at],
+    [ARGUMENT.dst, layouts[2], to.value],
+    ...args,
+  ]);
+  const rounded = node.attrs["floor"] ? () => library.roundingDown(run) : run;
+  const saved = operations.some(({ algorithm }) => LOSE_NAN.has(algorithm)) ? savesNaN(node, builder) : null;
+  return () => {
+    for (const fill of runs) fill();
+    rounded();
+    saved?.();
+  };
+}
+
+/** What oneDNN makes a number of NaN. */
+const LOSE_NAN: ReadonlySet<Algorithm> = new Set(["relu", "clip", "max", "min"]);
+
+/** In larger tensors NaN is looked for at the first pixel alone: batch norm spreads it over a whole channel. */
+const ALL_LOOKED_AT = 65536;
+
+/** Brings NaN of the operands into the result (integers: into the second output), so that a diverged run shows. */
+function savesNaN(node: Node, builder: Builder): Run {
+  const [to, poison] = node.outputs, { size } = to!.value, length = size <= ALL_LOOKED_AT ? size : to!.shape.at(-1)!;
+  const operands = [...new Set(Object.values(node.inputs))].filter(({ value }) => value.type === "float32")
+      .map((use) => builder.values(use)),
+    results = poison ? null : builder.values(to!),
+    flag = poison ? builder.values(poison) : null;
+  return () => {
+    if (flag) flag[0] = 0;
+    for (const values of operands) {
+      const end = Math.min(length, values.length);
+      for (let i = 0; i < end; i++) {
+        if (values[i] === values[i]) continue;
+        if (flag) flag[0] = NaN;
+        else if (results instanceof Float32Array) results[i] = NaN;
+      }
+    }
+  };
+}
+
+/** Another type of the same values: u8 or s8 to float32. */
+export function widen(node: Node, builder: Builder): Run {
+  const { library } = builder, x = node.inputs["x"]!, to = node.outputs[0]!, size = x.value.size;
+  const [from, wide] = [library.plain([1, size], memoryType(x)), library.plain([1, size], "f32")];
+  const run = builder.primitive(library.reorder(from, wide), [[ARGUMENT.src, from, x.value], [
+    ARGUMENT.dst,
+    wide,
+    to.value,
+  ]]);
+  const poison = builder.values(node.inputs["poison"]!), values = builder.values(to);
+  return () => {
+    run();
+    values[0]! += poison[0]!;
+  };
+}
+
+/** x + active u, of integers x, in float32; see `uniformPerturbation` in `../ops.ts`. */
+export function perturbIntegers(node: Node, builder: Builder): Run {
+  const copy = widen(node, builder),
+    [state, active, to] = [node.inputs["state"]!, node.inputs["active"]!, node.outputs[0]!].map((use) =>
+      builder.values(use)
+    );
+  const stream = node.attrs["stream"] as number, length = to!.length;
+  return () => {
+    copy();
+    if (active![0] === 0) return;
+    const noise = uniformBlock(state as Int32Array, { length, stream });
+    for (let i = 0; i < length; i++) to![i]! += active![0]! * noise[i]!;
+  };
+}

@@ -1,0 +1,151 @@
+/** A graph made ready to run: every value has its place in one memory, every node its function. */
+import { Arena } from "./arena.ts";
+import { bytesOf, type Graph, type Node, type Use, type Value, type Values, viewOf } from "./graph.ts";
+import type { Handle } from "./c_interface.ts";
+import type { OneDnn } from "./library.ts";
+import type { Run } from "./loops.ts";
+
+/** An argument of a primitive: what it is, its layout, and where. */
+export type Argument = readonly [argument: number, layout: Handle, at: Value | Place];
+
+/** A place in memory. */
+export interface Place {
+  readonly address: bigint;
+}
+
+/** Numbers of a node's own. */
+export interface Floats extends Place {
+  readonly values: Float32Array<ArrayBuffer>;
+}
+
+/** What a node is built with. */
+export interface Builder {
+  readonly library: OneDnn;
+  values(use: Use): Values;
+  /** The place so many bytes after a value's start. */
+  part(use: Use, offset: number): Place;
+  /** Memory of a node's own. */
+  scratch(bytes: number): Place;
+  floats(length: number): Floats;
+  /** A run of a primitive; frees its descriptor. */
+  primitive(descriptor: Handle, args: readonly Argument[]): Run;
+  /** Calls `free` when the plan goes. */
+  keep(free: () => void): void;
+}
+
+/** Makes a node's function. */
+export type Build = (node: Node, builder: Builder) => Run;
+
+/** A program that can be run. */
+export interface Plan {
+  run(inputs: readonly Values[]): Values[];
+  dispose(): void;
+  /** Bytes of its memory. */
+  readonly bytes: number;
+}
+
+/** When each value is last used: the number of a node, or Infinity. */
+function lastUses(graph: Graph): Map<Value, number> {
+  const last = new Map<Value, number>();
+  graph.nodes.forEach((node, i) => {
+    for (const { value } of [...node.outputs, ...Object.values(node.inputs)]) last.set(value, i);
+  });
+  for (const { value } of graph.outputs) last.set(value, Infinity);
+  return last;
+}
+
+/** Gives every value its offset; a value's room is used again after its last use. */
+function place(graph: Graph, arena: Arena): Map<Value, number> {
+  const last = lastUses(graph), offsets = new Map<Value, number>(), ending = new Map<number, Value[]>();
+  const put = (value: Value) => {
+    if (offsets.has(value)) return;
+    offsets.set(value, arena.take(bytesOf(value)));
+    const end = last.get(value) ?? -1;
+    if (value.constant || value.input !== undefined) return;
+    ending.set(end, [...(ending.get(end) ?? []), value]);
+  };
+  for (const { value } of graph.inputs) put(value);
+  for (const node of graph.nodes) for (const { value } of Object.values(node.inputs)) if (value.constant) put(value);
+  for (const { value } of graph.outputs) if (value.constant) put(value);
+  graph.nodes.forEach((node, i) => {
+    for (const { value } of node.outputs) put(value);
+    for (const value of ending.get(i) ?? []) arena.release(offsets.get(value)!, bytesOf(value));
+  });
+  return offsets;
+}
+
+/** Plans a graph. */
+export function planOf(graph: Graph, library: OneDnn, build: Build): Plan {
+  const arena = new Arena(), offsets = place(graph, arena);
+  arena.allocate((address, bytes) => library.preferHugePages(address, bytes));
+  const memories: Handle[] = [],
+    primitives: Handle[] = [],
+    scratches: Uint8Array[] = [],
+    args: BigUint64Array<ArrayBuffer>[] = [];
+  const views = new Map<Value, Values>();
+  const valuesOf = (value: Value): Values => {
+    let view = views.get(value);
+    if (!view) views.set(value, view = viewOf(value, arena.buffer, arena.start + offsets.get(value)!));
+    return view;
+  };
+  const frees: (() => void)[] = [];
+  /** Kept until the plan goes. */
+  function aligned(length: number): Place & { bytes: Uint8Array<ArrayBuffer> } {
+    const own = new Uint8Array(new ArrayBuffer(length + 64)), address = addressOf(own), skip = Number(-address & 63n);
+    scratches.push(own);
+    return { address: address + BigInt(skip), bytes: own.subarray(skip, skip + length) };
+  }
+  const builder: Builder = {
+    library,
+    keep: (free) => void frees.push(free),
+    values: ({ value }) => valuesOf(value),
+    part: ({ value }, offset) => ({ address: arena.address + BigInt(offsets.get(value)! + offset) }),
+    scratch: (bytes) => aligned(bytes),
+    floats(length) {
+      const { address, bytes } = aligned(4 * length);
+      return { address, values: new Float32Array(bytes.buffer, bytes.byteOffset, length) };
+    },
+    primitive(descriptor, given) {
+      const primitive = library.primitive(descriptor), pairs = new BigUint64Array(2 * given.length);
+      primitives.push(primitive);
+      given.forEach(([argument, layout, at], k) => {
+        const memory = library.memory(layout, "address" in at ? at.address : arena.address + BigInt(offsets.get(at)!));
+        memories.push(memory);
+        pairs[2 * k] = BigInt(argument);
+        pairs[2 * k + 1] = BigInt(Deno.UnsafePointer.value(memory));
+      });
+      library.freeDescriptor(descriptor);
+      args.push(pairs);
+      const pointer = Deno.UnsafePointer.of(pairs)!, count = given.length;
+      return () => library.execute(primitive, count, pointer);
+    },
+  };
+  for (const value of offsets.keys()) if (value.constant) valuesOf(value).set(value.constant);
+  const runs = graph.nodes.map((node) => build(node, builder));
+  const inputs = graph.inputs.map(({ value }) => valuesOf(value)),
+    outputs = graph.outputs.map(({ value }) => valuesOf(value));
+  return {
+    bytes: arena.size,
+    run(given) {
+      given.forEach((values, i) => inputs[i]!.set(values));
+      for (const run of runs) run();
+      return outputs.map((values) => values.slice());
+    },
+    dispose() {
+      for (const primitive of primitives) library.freePrimitive(primitive);
+      for (const memory of memories) library.freeMemory(memory);
+      for (const free of frees) free();
+      frees.length =
+        primitives.length =
+        memories.length =
+        scratches.length =
+        args.length =
+        runs.length =
+          0;
+    },
+  };
+}
+
+function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
+  return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
+}

@@ -43,8 +43,6 @@ interface ReportOptions {
 const ALL_PAPERS = "all";
 const DEFAULT_RECORDS = "reports/records";
 const DEFAULT_OUT = "reports";
-/** Beside the folder of the records. */
-const FINDINGS = "findings.md";
 
 /**
  * `deno task report`: reads the records, writes or checks the files of the papers.
@@ -126,16 +124,9 @@ async function reportWith(
   tellLost(pages, records, output);
   const ids = pages.map(({ id }) => id);
   const measurements = readLines(measurementsFolder(folder), parseMeasurements);
-  const findings = readTextIfThere(join(dirname(folder), FINDINGS));
-  const files = renderReports({
-    pages,
-    records,
-    deviations,
-    ...(core ? { core } : {}),
-    measurements,
-    findings,
-    imported,
-  }).filter(
+  const findings = readTextIfThere(join(dirname(folder), "findings.md"));
+  const input = { pages, records, deviations, measurements, findings, imported, ...(core ? { core } : {}) };
+  const files = renderReports(input).filter(
     ({ path }) =>
       (options.out !== undefined || !path.startsWith("site/")) &&
       ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),

@@ -1,6 +1,6 @@
 import { W2A2, W2A4, W4A4 } from "../src/catalog/bits.ts";
 import type { Protocol } from "../src/catalog/protocol.ts";
-import type { ProtocolName } from "../src/record/spec.ts";
+import type { BaseProtocol } from "../src/record/spec.ts";
 
 /** Raised when the code changes what a run computes. */
 const RECIPE_VERSION = 1;
@@ -111,4 +111,4 @@ const paper: Protocol = {
 };
 
 /** The protocols by name. */
-export const PROTOCOL_DEFINITIONS: Readonly<Record<ProtocolName, Protocol>> = { smoke, reduced, full, paper };
+export const PROTOCOL_DEFINITIONS: Readonly<Record<BaseProtocol, Protocol>> = { smoke, reduced, full, paper };

@@ -1,7 +1,7 @@
 /** The data sets: one folder or file beside this one and one line here. */
 import { cacheFolder } from "../src/data/cache.ts";
 import type { DataOptions, Dataset, DatasetDefinition, DatasetFamily } from "../src/data/types.ts";
-import { InputError } from "../src/errors.ts";
+import { unknownValue } from "../src/errors.ts";
 import { cifar10 } from "./cifar10/load.ts";
 import { cifar100 } from "./cifar100/load.ts";
 import { fashionMnist } from "./fashion_mnist/load.ts";
@@ -20,7 +20,7 @@ export function datasetNamed(name: string): DatasetDefinition {
   const family = DATASET_FAMILIES.find(({ prefix }) => name.startsWith(prefix));
   if (family) return family.named(name);
   const known = [...DATASETS.map(({ name }) => name), ...DATASET_FAMILIES.map(({ pattern }) => pattern)];
-  throw new InputError(`Cannot use data set "${name}" as it is not known: choose one of ${known.join(", ")}`);
+  throw unknownValue("data set", name, known);
 }
 
 /** Folder of decoded data sets. */

@@ -77,6 +77,14 @@ const FP_FORM_PLAIN: Arm = {
   recipe: { ...OWN_RATE, augmentation: "none" },
 };
 
+const FP_FORM_PRETRAINED: Arm = {
+  ...FP_FORM,
+  id: "fp_form_pretrained",
+  title: "Full precision, learning rate 0.01, crop and flip, from an imported network (rival)",
+  start: FP,
+  needsImport: true,
+};
+
 /** Published full precision of ResNet-18, which the form of the network is to explain. */
 const FP_PUBLISHED = PUBLISHED.find(({ table, model, arm }) =>
   table === "table4" && model === "resnet18" && arm === "fp"
@@ -108,6 +116,10 @@ const TOLERANCES: readonly Tolerance[] = [
   fpForm(FP_FORM, "resnet18", RIVAL),
   fpForm(FP_FORM_PLAIN, "resnet18_imagenet", RIVAL),
   fpForm(FP_FORM_PLAIN, "resnet18", RIVAL),
+  {
+    ...fpForm(FP_FORM_PRETRAINED, "resnet18_imagenet", `${RIVAL}; needs ImageNet weights (deno task teacher)`),
+    fromImport: true,
+  },
 ];
 
 /** Tables 4 and 5. */
@@ -175,7 +187,7 @@ export const fpqPaper: Paper = {
       dataset: "cifar10",
       models: ["resnet18_imagenet", "resnet18"],
       bits: [],
-      arms: [FP_FORM, FP_FORM_PLAIN],
+      arms: [FP_FORM, FP_FORM_PLAIN, FP_FORM_PRETRAINED],
       protocols: ["paper"],
     },
   ],
@@ -184,6 +196,7 @@ export const fpqPaper: Paper = {
       FP,
       FP_FORM,
       FP_FORM_PLAIN,
+      FP_FORM_PRETRAINED,
       PACT,
       LSQ,
       LSQ_PLUS,

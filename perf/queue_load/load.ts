@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DelayedError, FlowProducer, type Job, Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
-import { orderRuns, type PlannedRun } from "../../src/plan/plan.ts";
+import { orderRuns } from "../../src/plan/plan.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { SHARED_FOLDER } from "../../src/queue/artefacts.ts";
 import { connectionOptions, outages } from "../../src/queue/connection.ts";
@@ -9,7 +9,7 @@ import { parseReleaseJob, parseRunJob } from "../../src/queue/jobs.ts";
 import { submitRuns } from "../../src/queue/submit.ts";
 import { DEFAULT_TIMES } from "../../src/queue/times.ts";
 import type { QueueAddress } from "../../src/queue/url.ts";
-import { runId, type RunSpec } from "../../src/record/spec.ts";
+import { type PlannedRun, runId, type RunSpec } from "../../src/record/spec.ts";
 import { readRecord, writeRecord } from "../../src/store/store.ts";
 import { FP, LSQ } from "../../benchmarks/arms.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";

@@ -2,12 +2,9 @@
  * A paper as plain data: its tables, the arms in them, and its published numbers. Planning makes runs of it, reporting
  * compares them with it. Papers are filled in under `benchmarks/<paper>/`.
  */
-import type { ProtocolName, RunSpec } from "../record/spec.ts";
+import { baseOf, type BaseProtocol, type ProtocolName, type RunSpec } from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
-import type { Protocol } from "./protocol.ts";
-
-/** Options that `deno task dev:tune` chooses: FPQ's weight of CSD, CR's of the consistency, MEC's of the coding length. */
-export type TunedOption = "csdWeight" | "weight" | "beta";
+import type { Protocol, TunedOption } from "./protocol.ts";
 
 /** A row of a table: one method with its options, on one quantizer. Its id is the `arm` of its runs. */
 export interface Arm {
@@ -32,6 +29,8 @@ export interface Arm {
   readonly tuned?: TunedOption;
   /** Share of the training images whose label is used; left out: all. */
   readonly labelledFraction?: number;
+  /** True: run only where `start` is an imported network. Left out: whatever it starts from. */
+  readonly needsImport?: true;
   /** Values in place of those of the protocol's recipe; left out: none. */
   readonly recipe?: Partial<Omit<RunSpec["recipe"], "version">>;
 }
@@ -64,7 +63,7 @@ export interface Table<Row extends ArmTitle = Arm> {
    */
   readonly changes?: TableChanges;
   /** Protocols of its runs, the one of the published numbers first; left out: all, first `paper`. */
-  readonly protocols?: readonly ProtocolName[];
+  readonly protocols?: readonly BaseProtocol[];
   /** True where the paper's models are not known to us, so that no run can be of another one. */
   readonly modelsAreUnknown?: true;
 }
@@ -88,7 +87,7 @@ export function isInTable(
   table: Table<ArmTitle>,
   { protocol, dataset, arm, weightBits, activationBits }: Omit<RowKey, "model"> & { readonly protocol: ProtocolName },
 ): boolean {
-  if (table.protocols?.includes(protocol) === false) return false;
+  if (table.protocols?.includes(baseOf(protocol) as BaseProtocol) === false) return false;
   if (dataset !== table.dataset || !table.arms.some(({ id }) => id === arm)) return false;
   return weightBits === null ||
     table.bits.some(({ weights, activations }) => weights === weightBits && activations === activationBits);
@@ -181,6 +180,8 @@ export interface Tolerance extends Pick<RowKey, "dataset" | "model" | "arm"> {
   /** Null: no bound. */
   readonly least: number | null;
   readonly most: number;
+  /** True: of runs that started from an imported network. Left out: of those of the protocol itself. */
+  readonly fromImport?: true;
   /** False: a control, which must fall outside, or the tolerance could not fail. */
   readonly inside: boolean;
   /** Source of the range. */

@@ -1,6 +1,9 @@
-import type { ProtocolName, RunSpec } from "../record/spec.ts";
+import { InputError } from "../errors.ts";
+import { type BaseProtocol, IMPORTED, partsOfProtocol, type ProtocolName, type RunSpec } from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
-import type { TunedOption } from "./paper.ts";
+
+/** Options that `deno task dev:tune` chooses: FPQ's weight of CSD, CR's of the consistency, MEC's of the coding length. */
+export type TunedOption = "csdWeight" | "weight" | "beta";
 
 /** Size and recipe of the runs. Everything here that differs from a paper's is printed as a deviation. */
 export interface Protocol {
@@ -20,4 +23,82 @@ export interface Protocol {
   readonly calibrationExamples: number;
   /** Sentences that are printed under every table of this protocol. */
   readonly deviations: readonly string[];
+}
+
+/**
+ * The protocol with `epochs` for its quantized runs, and everything else of its schedules in proportion.
+ * @throws {InputError} If that is not shorter.
+ */
+export function shortenedProtocol(protocol: Protocol, epochs: number): Protocol {
+  const { name, fullPrecision, quantized, deviations } = protocol, most = quantized.epochs - 1;
+  if (epochs > most) {
+    throw new InputError(
+      `Cannot shorten protocol ${name} to ${epochs} epochs as its quantized runs have ${quantized.epochs}: ` +
+        (most > 0 ? `give --epochs 1 to ${most}, or leave it out` : "leave --epochs out"),
+    );
+  }
+  const long = shortenedRecipe(
+    fullPrecision,
+    Math.max(1, Math.round(fullPrecision.epochs * epochs / quantized.epochs)),
+  );
+  return {
+    ...protocol,
+    name: `${name as BaseProtocol}-${epochs}`,
+    fullPrecision: long,
+    quantized: shortenedRecipe(quantized, epochs),
+    deviations: [
+      `Shortened by --epochs ${epochs}: ${epochs} of ${quantized.epochs} epochs quantized and ${long.epochs} of ` +
+      `${fullPrecision.epochs} in full precision, with warm-up and learning rate in proportion; ramps that a method has of ` +
+      "its own keep their epochs",
+      ...deviations,
+    ],
+  };
+}
+
+function shortenedRecipe(recipe: RunSpec["recipe"], epochs: number): RunSpec["recipe"] {
+  return { ...recipe, epochs, warmupEpochs: recipe.warmupEpochs * epochs / recipe.epochs };
+}
+
+/** The protocol of that name, changed as the name says. */
+export function protocolNamed(protocols: Readonly<Record<BaseProtocol, Protocol>>, name: ProtocolName): Protocol {
+  const { base, epochs, start } = partsOfProtocol(name);
+  if (base === IMPORTED) throw new RangeError(`Cannot plan protocol ${base} as nothing is trained in it`);
+  const protocol = epochs === null ? protocols[base] : shortenedProtocol(protocols[base], epochs);
+  if (start === null) return protocol;
+  return {
+    ...protocol,
+    name,
+    deviations: [
+      `Quantized runs start from the imported network of run ${start}, which is the same for every seed, in place of full ` +
+      "precision of this protocol",
+      ...protocol.deviations,
+    ],
+  };
+}
+
+/** Deviations by the name of each protocol that is given. */
+export function deviationsOf(
+  protocols: Readonly<Record<BaseProtocol, Protocol>>,
+  names: Iterable<ProtocolName>,
+): Record<string, readonly string[]> {
+  return Object.fromEntries(Array.from(names, (name) => [name, protocolNamed(protocols, name).deviations]));
+}
+
+/** A protocol's name for people: `paper, shortened to 20 epochs`. */
+export function protocolTitle(name: ProtocolName): string {
+  const { base, epochs, start } = partsOfProtocol(name);
+  const length = epochs === null ? "" : `, shortened to ${epochs} epochs`;
+  return base + length + (start === null ? "" : `, from imported network ${start}`);
+}
+
+/** The protocol's name for runs that start from the imported network `id`. */
+export function startedProtocol(name: ProtocolName, id: string): ProtocolName {
+  return `${name as BaseProtocol}-from-${id.slice(0, 8)}`;
+}
+
+/** Options of `deno task bench` that give the protocol. */
+export function protocolFlags(name: ProtocolName): string {
+  const { base, epochs, start } = partsOfProtocol(name);
+  const length = epochs === null ? "" : ` --epochs ${epochs}`;
+  return `--protocol ${base}${length}${start === null ? "" : " --teachers DIR"}`;
 }

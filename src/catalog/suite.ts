@@ -1,4 +1,4 @@
-import type { ProtocolName } from "../record/spec.ts";
+import type { BaseProtocol, ProtocolName } from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
 import type { Arm, ArmTitle, Paper } from "./paper.ts";
 import type { Protocol } from "./protocol.ts";
@@ -20,7 +20,7 @@ export interface CoreTable {
 /** Everything that can be run and reported. */
 export interface Suite {
   readonly papers: readonly Paper[];
-  readonly protocols: Readonly<Record<ProtocolName, Protocol>>;
+  readonly protocols: Readonly<Record<BaseProtocol, Protocol>>;
   /** Plain training on the quantizer that every other arm is compared with. */
   readonly baseline: Arm;
   readonly core: CoreTable;

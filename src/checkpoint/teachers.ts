@@ -1,8 +1,17 @@
 /** Full-precision runs that are kept to start from, in a folder laid out as an `--out` folder: a grid need not train them again. */
 import { InputError } from "../errors.ts";
 import type { RunRecord } from "../record/record.ts";
+import type { RunSpec } from "../record/spec.ts";
 import { makeFolder } from "../store/files.ts";
-import { checkpointFile, openRun, readRecord, runFolder, runIds, writeRecord } from "../store/store.ts";
+import {
+  checkpointFile,
+  openRun,
+  readableRecords,
+  readRecord,
+  runFolder,
+  runIds,
+  writeRecord,
+} from "../store/store.ts";
 import { openLocks } from "../store/locks.ts";
 import { type Checkpoint, networkOf, writeCheckpoint } from "./checkpoint.ts";
 import { openNetwork } from "./open_network.ts";
@@ -47,6 +56,25 @@ export async function findTeachers(
     if (teacher !== null) found.set(id, teacher);
   }
   return found;
+}
+
+/**
+ * The imported networks of a folder, by model and data set.
+ * @returns A function that gives the spec of one; null: there is none of that model and data set.
+ * @throws {InputError} From that function, if there are several.
+ */
+export function importedNetworks(
+  folder: string,
+): (place: { readonly model: string; readonly dataset: string }) => RunSpec | null {
+  const imported = readableRecords(folder).filter(({ spec, status }) => spec.imported && status === "done");
+  return ({ model, dataset }) => {
+    const found = imported.filter(({ spec }) => spec.model === model && spec.dataset.name === dataset);
+    if (found.length <= 1) return found[0]?.spec ?? null;
+    throw new InputError(
+      `Cannot start from the imported networks of ${folder} as ${found.length} are of ${model} on ${dataset}: keep one of ` +
+        `the runs ${found.map(({ id }) => id).join(", ")}, each in a folder of its own`,
+    );
+  };
 }
 
 /**

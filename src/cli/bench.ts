@@ -3,12 +3,11 @@ import type { EngineChoice } from "../engine/types.ts";
 import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
 import { type BucketAddress, parseStoreUrl } from "../queue/store_url.ts";
 import { parseQueueUrl, type QueueAddress } from "../queue/url.ts";
-import { type ProtocolName, PROTOCOLS } from "../record/spec.ts";
+import { type BaseProtocol, PROTOCOLS } from "../record/spec.ts";
 import { type Bits, formatBits } from "../catalog/bits.ts";
 import type { Paper } from "../catalog/paper.ts";
 import type { Suite } from "../catalog/suite.ts";
 import { datasetTitle, modelTitle } from "../catalog/titles.ts";
-import { knownModels } from "../plan/tables.ts";
 import { counted } from "../report/labels.ts";
 import type { BenchServices } from "./bench_runs.ts";
 import {
@@ -32,7 +31,9 @@ export interface BenchOptions extends LimitValues {
   /** Required, but for `list` and `helpAll`. */
   readonly paper?: string;
   readonly table: string | null;
-  readonly protocol: ProtocolName;
+  readonly protocol: BaseProtocol;
+  /** Epochs of quantized runs in place of the protocol's, which is shortened as a whole; null: its own. */
+  readonly epochs: number | null;
   readonly methods: readonly string[] | null;
   readonly models: readonly string[] | null;
   readonly bits: readonly Bits[] | null;
@@ -73,7 +74,7 @@ function benchLine(papers: readonly Paper[]) {
   const list = (name: string) => listOf(name);
   const basic: Flag[] = [
     choice("--paper <ID>", "paper whose tables to run", paperIds(papers)),
-    choice("--protocol <NAME>", "how much of the recipe", PROTOCOLS).default("smoke" satisfies ProtocolName),
+    choice("--protocol <NAME>", "how much of the recipe", PROTOCOLS).default("smoke" satisfies BaseProtocol),
     option("--table <ID>", "one table of the paper").default(null, "all"),
     option("--methods <A,B>", "rows of the tables", list("methods")).default(null, "all"),
     option("--models <A,B>", "models in place of the protocol's", list("models")).default(null),
@@ -91,6 +92,11 @@ function benchLine(papers: readonly Paper[]) {
     option("--help-all", "print these and rarer options"),
   ];
   const rare: Flag[] = [
+    option(
+      "--epochs <N>",
+      "shorten the protocol: N epochs quantized, the rest in proportion; such rows fill no cell of a paper",
+      wholeNumber("epochs", { to: 100_000, remedy: "give such as 20" }),
+    ).default(null),
     option("--quantizer <NAME>", "quantizer of every arm in place of its own; such rows fill no cell of a paper")
       .default(null),
     option("--teachers <DIR>", `take full-precision runs from ${COMMITTED_TEACHERS} or an --out folder`).default(null)
@@ -140,7 +146,9 @@ export async function bench(
       }
       if (options.list) {
         const { QUANTIZERS } = await import("../quant/mod.ts");
-        return services.stdout(listText({ ...SUITE, papers }, QUANTIZERS));
+        const { knownModels } = await import("../plan/tables.ts");
+        const suite = { ...SUITE, papers };
+        return services.stdout(listText(suite, { models: knownModels(suite), quantizers: QUANTIZERS }));
       }
       const chosen = papersOf(options, papers);
       const { benchServices } = await import("./services.ts");
@@ -180,9 +188,11 @@ function parseSeed(text: string): number {
   throw new InputError(`Cannot use seed "${text}" as seeds must be whole numbers from 0: write them such as 0,1,2`);
 }
 
-/** Lists every name that `bench` takes, in columns. @param quantizers Loaded by the caller, as they are tensor code. */
-function listText(suite: Suite, quantizers: readonly { readonly name: string }[]): string {
-  const { papers, protocols } = suite;
+/** Lists every name that `bench` takes, in columns. */
+function listText(
+  { papers, protocols }: Suite,
+  { models, quantizers }: { models: readonly string[]; quantizers: readonly { readonly name: string }[] },
+): string {
   const tables = papers.flatMap((paper) => paper.tables.map((table) => ({ paper, table })));
   const arms = new Map(
     papers.flatMap((paper) => paper.tables.flatMap((table) => table.arms)).map((arm) => [arm.id, arm]),
@@ -208,7 +218,7 @@ function listText(suite: Suite, quantizers: readonly { readonly name: string }[]
         models?.map(modelTitle).join(", ") ?? "the paper's models",
       ]),
     ),
-    section("Models, --models", knownModels(suite).map((id) => [id, modelTitle(id)])),
+    section("Models, --models", models.map((id) => [id, modelTitle(id)])),
     section("Quantizers, --quantizer", filled(quantizers.map(({ name }) => name))),
     section("Methods, --methods: rows of the tables", [...arms.values()].map(({ id, title }) => [id, title])),
   ].join("\n");

@@ -2,19 +2,20 @@ import { join, resolve } from "node:path";
 import type { EngineChoice, EngineName } from "../engine/types.ts";
 import { jobsThatFit } from "../plan/estimate.ts";
 import { askedOnce, requireFit } from "../plan/fit.ts";
-import { type PlannedRun, type PlanState, statePlan } from "../plan/plan.ts";
+import { type PlanState, statePlan } from "../plan/plan.ts";
 import { reportedPapers } from "../plan/reported_papers.ts";
 import { planResources } from "../plan/resources.ts";
 import { planCells, planRuns } from "../plan/tables.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
-import type { RunSpec } from "../record/spec.ts";
+import { IMPORTED, partsOfProtocol, type PlannedRun, type ProtocolName, type RunSpec } from "../record/spec.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
 import { writeFileAtomic } from "../store/files.ts";
 import { checkOut } from "../store/store.ts";
-import { findTeachers, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
+import { findTeachers, importedNetworks, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
+import { deviationsOf, protocolNamed, shortenedProtocol } from "../catalog/protocol.ts";
 import type { BenchOptions } from "./bench.ts";
 import { benchScreen } from "./bench_screen.ts";
 import { limitsOf } from "./command_line.ts";
@@ -45,17 +46,23 @@ type ChosenOptions = BenchOptions & {
 /** Runs what is not done of the papers' tables and reports it. @returns The exit code: 0 all done, 1 not. */
 export async function runBench(options: ChosenOptions, services: BenchServices): Promise<0 | 1> {
   const { queue, store, dryRun = false } = options, limits = limitsOf(options);
-  const protocol = SUITE.protocols[options.protocol];
+  const whole = SUITE.protocols[options.protocol];
+  const protocol = options.epochs === null ? whole : shortenedProtocol(whole, options.epochs);
   const out = resolve(options.out);
   const engine = await services.resolveEngine(options.engine);
   services.stderr(`${engineLine(engine)}\n`);
+  if (protocol !== whole) services.stderr(`${protocol.deviations[0]}\n`);
   if (options.quantizer !== null) {
     const { quantizerNamed } = await import("../quant/mod.ts"); // tensor code, only where it is asked for
     quantizerNamed(options.quantizer);
   }
   const suite = { ...SUITE, papers: services.papers };
-  const request = { ...options, suite, protocol, engine };
-  const runs = planRuns(request);
+  const imported = options.teachers === null ? null : importedNetworks(resolve(options.teachers));
+  const request = { ...options, suite, protocol, engine, ...(imported === null ? {} : { imported }) };
+  const runs = planRuns(request), shown = [...protocolsOf(runs)].at(-1) ?? protocol.name;
+  if (partsOfProtocol(shown).start !== null) {
+    services.stderr(`${protocolNamed(suite.protocols, shown).deviations[0]}\n`);
+  }
   const child = dryRun || queue !== null ? [] : await services.command({ out, engine }); // before anything is written
   const artefacts = await fetchRecords(runs, { out, store });
   const teachers = options.teachers === null ? null : await findTeachers(resolve(options.teachers), runs);
@@ -94,7 +101,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
     ? await services.renderReports({
       pages,
       records: outcome.records,
-      deviations: { [protocol.name]: protocol.deviations },
+      deviations: deviationsOf(suite.protocols, protocolsOf(runs)),
     })
     : [];
   const reports = files.map(({ path, text }) => ({ path: join(out, "reports", path), text }));
@@ -108,11 +115,16 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
     }
   }
   const site = reports.find(({ path }) => /site[\\/]index\.html$/.test(path))?.path ?? null;
-  const input = { pages, options, outcome, planned: plan.runs.length, site };
+  const input = { pages, options: { ...options, protocol: shown }, outcome, planned: plan.runs.length, site };
   if (isScreen) paint(benchScreen(input, { screen, colours }));
   else stderr(benchScreen(input, { screen: null, colours: false }));
   requireSpace(outcome, out);
   return !stopped && outcome.records.every(({ status }) => status === "done") ? 0 : 1;
+}
+
+/** The protocols of a plan: its own, and that of runs from an imported network. */
+function protocolsOf(runs: readonly PlannedRun[]): Set<ProtocolName> {
+  return new Set(runs.map(({ spec }) => spec.protocol).filter((name) => name !== IMPORTED));
 }
 
 /** Copies the records that a bucket has into the folder. */

@@ -2,14 +2,14 @@ import { relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { styleText } from "node:util";
 import type { ArmTitle, Paper } from "../catalog/paper.ts";
-import { describeRun } from "../plan/plan.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { RunRecord } from "../record/record.ts";
 import { redact } from "../queue/url.ts";
-import type { ProtocolName } from "../record/spec.ts";
+import { baseOf, describeRun, type ProtocolName } from "../record/spec.ts";
 import { aggregate, keyText } from "../report/judge/aggregate.ts";
 import { type ReportRow, reportSections } from "../report/judge/tables.ts";
 import { bitsTitle } from "../catalog/bits.ts";
+import { protocolTitle } from "../catalog/protocol.ts";
 import { datasetTitle, modelTitle } from "../catalog/titles.ts";
 import { counted, points, signed, verdictTitle } from "../report/labels.ts";
 import { resultsOf } from "../report/read/result.ts";
@@ -20,8 +20,11 @@ import type { Console } from "./console.ts";
 /** Everything that the last screen of a grid shows. */
 export interface ScreenInput {
   readonly pages: readonly Paper<ArmTitle>[];
-  /** Options, and the words that gave them. */
-  readonly options: Pick<BenchOptions, "paper" | "protocol" | "out"> & { readonly args: readonly string[] };
+  /** Options, the protocol as it was changed, and the words that gave them. */
+  readonly options: Pick<BenchOptions, "paper" | "out"> & {
+    readonly protocol: ProtocolName;
+    readonly args: readonly string[];
+  };
   readonly outcome: PoolOutcome;
   /** Runs of the plan. */
   readonly planned: number;
@@ -73,7 +76,7 @@ export function benchScreen(
   const hidden = blocks.length - shown.length;
   const lines: Piece[][] = [
     [{ text: title, format: "bold" }],
-    [{ text: `Protocol ${options.protocol}, ${done} of ${counted(planned, "run")} done` }],
+    [{ text: `Protocol ${protocolTitle(options.protocol)}, ${done} of ${counted(planned, "run")} done` }],
     ...shown.flatMap((block) => [[], ...block]),
     ...(hidden > 0 ? [[{ text: `${counted(hidden, "more table")} on the page`, format: "dim" as const }]] : []),
     [],
@@ -160,7 +163,7 @@ function block(
   const widths = cells[0]!.map((_, i) => Math.max(...cells.map((line) => line[i]!.text.length)));
   const others = widths.slice(1).reduce((sum, width) => sum + width + GAP.length, 0);
   const titleWidth = Math.min(widths[0]!, Math.max(LEAST_TITLE, columns - others));
-  if (titleWidth + others > columns) return cells.slice(1).flatMap((line) => narrow(line)); // a narrow terminal
+  if (titleWidth + others > columns) return [[cells[0]![0]!], ...cells.slice(1).flatMap(narrow)]; // a narrow terminal
   return cells.map((line) =>
     line.flatMap(({ text, ...piece }, i) => {
       const width = i === 0 ? titleWidth : widths[i]!, shown = cut(text, width);
@@ -234,7 +237,7 @@ function nextSteps({ options, outcome }: ScreenInput, notDone: readonly RunRecor
   if (failed !== undefined) {
     return ["Next, see why, then run those that failed again", ["runs", "show", failed.id, ...outFlag], again];
   }
-  if (protocol === "smoke" && paper !== undefined) {
+  if (baseOf(protocol) === "smoke" && paper !== undefined) {
     const real = ["bench", "--paper", paper, "--protocol", "reduced", "--dry-run", ...outFlag];
     return ["Smoke proves the plumbing only. Next, see what real runs take", real];
   }

@@ -1,7 +1,7 @@
 /** Command lines by `commander`, with our sentences for what they refuse. */
 import { Command, CommanderError, Option } from "commander";
 import { ENGINE_CHOICES, type EngineChoice } from "../engine/types.ts";
-import { InputError } from "../errors.ts";
+import { InputError, unknownValue } from "../errors.ts";
 import type { RunLimits } from "../pool/limits.ts";
 import { redact } from "../queue/url.ts";
 import type { Output } from "./console.ts";
@@ -170,16 +170,11 @@ function sentence(error: CommanderError, args: readonly string[], line: Command)
       );
     case "commander.invalidArgument": {
       const found = optionNamed(quoted);
-      return unknownChoice(found?.name() ?? quoted, other, found?.argChoices ?? []);
+      return unknownValue(found?.name() ?? quoted, other, found?.argChoices ?? []);
     }
     default:
       return new InputError(`Cannot read the command line: ${error.message.replace(/^error: /, "")}; see --help`);
   }
-}
-
-/** One sentence that names a value that is not known and those that are. */
-function unknownChoice(kind: string, value: string, known: readonly string[]): InputError {
-  return new InputError(`Cannot use ${kind} "${value}" as it is not known: choose one of ${known.join(", ")}`);
 }
 
 /** Reads `A,B`. @throws {InputError} If a value between its commas is empty. */

@@ -83,9 +83,9 @@ async function exportOne(run: string, options: ExportOptions, services: ExportSe
  * The record of a run's folder, of a network that can be opened.
  * @throws {InputError} If there is none, it is not done or a trial, or its checkpoint is missing.
  */
-export function finishedRun(folder: string): RunRecord {
+export function finishedRun(folder: string, purpose = "export"): RunRecord {
   const id = basename(folder), out = dirname(dirname(folder));
-  const refuse = (why: string) => new InputError(`Cannot export ${folder} as ${why}`);
+  const refuse = (why: string) => new InputError(`Cannot ${purpose} ${folder} as ${why}`);
   if (!isRunId(id) || basename(dirname(folder)) !== "runs") {
     throw refuse("it is no folder of a run: give DIR/runs/ID, as `deno task runs list DIR` shows them");
   }
@@ -103,7 +103,7 @@ export function finishedRun(folder: string): RunRecord {
   return record;
 }
 
-/** Where the method of a run comes from: the papers that have its arm, but not of an arm that all have. */
+/** Sources of a run's method: the papers that have its arm, unless all have it. */
 function originOf({ arm, model, dataset, quantization }: RunSpec): Origin {
   const armIn = ({ tables }: typeof PAPERS[number]) => tables.flatMap(({ arms }) => arms).find(({ id }) => id === arm);
   const having = PAPERS.filter((paper) => armIn(paper) !== undefined),

@@ -21,6 +21,10 @@ const COMMANDS: Readonly<Record<string, readonly [about: string, load: () => Pro
   ],
   verify: ["evaluate ONNX files in ONNX Runtime", async () => (await import("./verify.ts")).verifyFiles],
   measure: ["measure the networks of finished runs", async () => (await import("./measure.ts")).measure],
+  teacher: [
+    "take over a full-precision network that PyTorch trained",
+    async () => (await import("./teacher.ts")).teacher,
+  ],
   data: ["list data sets, or fetch one", async () => (await import("./data.ts")).data],
   engine: ["install the fast engine, or check an engine", async () => (await import("./engine.ts")).engine],
   worker: ["compute runs of a queue", async () => (await import("./worker.ts")).worker],

@@ -22,9 +22,8 @@ import {
   runIds,
   writeMeasurement,
 } from "../store/store.ts";
-import { describeRun } from "../plan/plan.ts";
 import type { RunRecord } from "../record/record.ts";
-import { canonicalJson } from "../record/spec.ts";
+import { canonicalJson, describeRun } from "../record/spec.ts";
 import { commandLine, engineOption, helpAlone, listOf, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
 

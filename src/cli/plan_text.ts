@@ -1,7 +1,7 @@
 import { type Estimate, formatSeconds, makespanSeconds } from "../plan/estimate.ts";
-import { describeRun, type PlannedRun, type PlanState } from "../plan/plan.ts";
+import type { PlanState } from "../plan/plan.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { RunSpec } from "../record/spec.ts";
+import { describeRun, type PlannedRun, type RunSpec } from "../record/spec.ts";
 import { formatBits } from "../catalog/bits.ts";
 import type { PlannedCell } from "../plan/tables.ts";
 import { type Resources, resourceText } from "../plan/resources.ts";

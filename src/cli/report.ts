@@ -4,22 +4,15 @@ import { reportedPapers } from "../plan/reported_papers.ts";
 import { InputError } from "../errors.ts";
 import { bitsTitle } from "../catalog/bits.ts";
 import { counted } from "../report/labels.ts";
-import {
-  movedCells,
-  parseImport,
-  parseRecords,
-  renderReports,
-  type ReportFile,
-  type ReportInput,
-  runsOf,
-} from "../report/mod.ts";
-import { parseMeasurements } from "../report/read/records.ts";
-import { readTextIfThere, writeError } from "../store/files.ts";
+import type { ReportFile, ReportInput } from "../report/mod.ts";
+import { measurementsFolder, parseMeasurements, parseRecords } from "../report/read/records.ts";
+import { folderExists, namesIn, readTextIfThere, writeError } from "../store/files.ts";
 import { git } from "../store/git.ts";
 import type { RunRecord } from "../record/record.ts";
+import { baseOf, IMPORTED, PROTOCOLS } from "../record/spec.ts";
+import { deviationsOf } from "../catalog/protocol.ts";
 import { choice, commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
-import { collectMeasurements, collectRuns, measurementsFolder, namesIn } from "./report_collect.ts";
 
 /** Papers that are reported. */
 type Reported = Pick<ReportInput, "pages" | "deviations" | "core">;
@@ -43,6 +36,8 @@ interface ReportOptions {
 const ALL_PAPERS = "all";
 const DEFAULT_RECORDS = "reports/records";
 const DEFAULT_OUT = "reports";
+/** Beside the folder of the records. */
+const FINDINGS = "findings.md";
 
 /**
  * `deno task report`: reads the records, writes or checks the files of the papers.
@@ -88,18 +83,14 @@ function projectPapers(): Reported {
   return {
     core: SUITE.core,
     pages: SUITE.papers,
-    deviations: Object.fromEntries(Object.values(SUITE.protocols).map(({ name, deviations }) => [name, deviations])),
+    deviations: deviationsOf(SUITE.protocols, PROTOCOLS),
   };
 }
 
 /** @returns The exit code. */
-async function reportWith(
-  options: ReportOptions,
-  { pages: own, deviations, core }: Reported,
-  output: Output,
-): Promise<number> {
+async function reportWith(options: ReportOptions, reported: Reported, output: Output): Promise<number> {
+  const { pages: own, deviations, core } = reported, { stdout } = output;
   const { collect, records: folder = DEFAULT_RECORDS, out = DEFAULT_OUT, diff, import: imports = [] } = options;
-  const { stdout } = output;
   if (imports.length > 0 && options.out === undefined) {
     throw new InputError(
       `Cannot import ${imports.join(", ")} into ${DEFAULT_OUT} as committed pages come from committed records only: ` +
@@ -107,6 +98,7 @@ async function reportWith(
     );
   }
   if (collect !== undefined) {
+    const { collectMeasurements, collectRuns } = await import("./report_collect.ts"); // opens networks: tensor code
     const added = await collectRuns(collect, folder);
     for (const line of added.told) stdout(`${line}\n`);
     stdout(`Added ${counted(added.runs, "run")} of ${collect} to ${added.files.join(", ") || folder}\n`);
@@ -115,18 +107,26 @@ async function reportWith(
   }
   const records = readRecords(folder, { isGiven: options.records !== undefined });
   const pages = reportedPapers(own, { records, suite: SUITE });
+  const { movedCells, parseImport, renderReports, runsOf } = await import("../report/mod.ts"); // tables, figures, HTML
   if (diff !== undefined) {
     const wanted = pages.filter(({ id }) => isWantedPaper(id, options));
     stdout(movedCells(wanted, { since: diff, before: recordsAt(diff, folder), now: records }));
     return 0;
   }
   const imported = imports.flatMap((path) => parseImport(readImport(path), path));
-  tellLost(pages, records, output);
+  tellLost(records, new Set(pages.flatMap((page) => runsOf(page, records))), output);
   const ids = pages.map(({ id }) => id);
   const measurements = readLines(measurementsFolder(folder), parseMeasurements);
-  const findings = readTextIfThere(join(dirname(folder), "findings.md"));
-  const input = { pages, records, deviations, measurements, findings, imported, ...(core ? { core } : {}) };
-  const files = renderReports(input).filter(
+  const changed = records.map(({ spec }) => spec.protocol).filter((name) => name !== baseOf(name) && name !== IMPORTED);
+  const files = renderReports({
+    pages,
+    records,
+    deviations: { ...deviations, ...deviationsOf(SUITE.protocols, changed) },
+    ...(core ? { core } : {}),
+    measurements,
+    findings: readTextIfThere(join(dirname(folder), FINDINGS)),
+    imported,
+  }).filter(
     ({ path }) =>
       (options.out !== undefined || !path.startsWith("site/")) &&
       ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
@@ -135,8 +135,7 @@ async function reportWith(
 }
 
 /** Names runs of no table, by arm, bits and data set: a misnamed arm must not vanish. Trials belong to none. */
-function tellLost(pages: Reported["pages"], records: readonly RunRecord[], { stderr }: Output): void {
-  const used = new Set(pages.flatMap((page) => runsOf(page, records)));
+function tellLost(records: readonly RunRecord[], used: ReadonlySet<RunRecord>, { stderr }: Output): void {
   const lost = records.filter((record) => !used.has(record) && record.spec.dataset.evaluateOn === "test");
   if (lost.length === 0) return;
   // an arm may have its table, at other bits
@@ -163,11 +162,11 @@ function isOfPaper(path: string, id: string): boolean {
 }
 
 function readRecords(records: string, { isGiven }: { isGiven: boolean }): RunRecord[] {
-  const names = namesIn(records);
-  if (isGiven && names === null) {
+  const isThere = folderExists(records);
+  if (isGiven && !isThere) {
     throw new InputError(`Cannot read the records as there is no folder ${records}: name another with --records`);
   }
-  if (names !== null && !names.some(isRecords)) {
+  if (isThere && !namesIn(records).some(isRecords)) {
     throw new InputError(
       `Cannot read the records as ${records} holds no .jsonl: name another folder with --records, or add the runs of a ` +
         "`deno task bench` with --collect DIR",
@@ -182,7 +181,7 @@ function isRecords(name: string): boolean {
 
 /** Reads the *.jsonl of a folder, by name; nothing where there is no such folder. */
 function readLines<T>(folder: string, parse: (text: string, source: string) => T[]): T[] {
-  return (namesIn(folder) ?? []).filter(isRecords).sort().flatMap((name) => {
+  return namesIn(folder).filter(isRecords).flatMap((name) => {
     const path = join(folder, name);
     return parse(readTextIfThere(path) ?? "", path);
   });
@@ -215,11 +214,9 @@ function recordsAt(revision: string, folder: string): RunRecord[] {
         "first if the clone is shallow",
     );
   }
-  const output = (...args: string[]): string => git(folder, args).stdout ?? "";
-  const names = output("ls-tree", "--name-only", commit.stdout).split("\n").filter((name) => name.endsWith(".jsonl"));
-  return names.sort().flatMap((name) =>
-    parseRecords(output("show", `${commit.stdout}:./${name}`), `${revision}:${name}`)
-  );
+  const printed = (...args: string[]): string => git(folder, args).stdout ?? "";
+  const names = printed("ls-tree", "--name-only", commit.stdout).split("\n").filter(isRecords).sort();
+  return names.flatMap((name) => parseRecords(printed("show", `${commit.stdout}:./${name}`), `${revision}:${name}`));
 }
 
 /** Pages of runs, of which there may be thousands. */
@@ -235,8 +232,8 @@ interface Target extends Output {
 
 /** Finds pages of runs that no record has any more, relative to the output folder. */
 function leftOver(files: readonly ReportFile[], out: string): string[] {
-  const wanted = new Set(files.map(({ path }) => path)), names = namesIn(join(out, RUN_PAGES)) ?? [];
-  return names.map((name) => `${RUN_PAGES}/${name}`).filter((path) => RUN_PAGE.test(path) && !wanted.has(path)).sort();
+  const wanted = new Set(files.map(({ path }) => path)), names = namesIn(join(out, RUN_PAGES));
+  return names.map((name) => `${RUN_PAGES}/${name}`).filter((path) => RUN_PAGE.test(path) && !wanted.has(path));
 }
 
 /**

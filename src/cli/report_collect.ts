@@ -1,14 +1,12 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import { openNetwork } from "../checkpoint/open_network.ts";
-import { parseMeasurements } from "../report/read/records.ts";
-import { parseRecords } from "../report/mod.ts";
+import { measurementsFolder, parseMeasurements, parseRecords } from "../report/read/records.ts";
 import { readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { isOfNetwork, type Measurement } from "../record/measurement.ts";
-import { describeRun } from "../plan/plan.ts";
 import { describeEnd } from "../pool/progress.ts";
 import type { RunRecord } from "../record/record.ts";
-import { canonicalJson } from "../record/spec.ts";
+import { canonicalJson, describeRun } from "../record/spec.ts";
 import { checkpointFile, hasCheckpoint, readMeasurements, readRecord, runIds } from "../store/store.ts";
 
 /** Folder of done runs that others of the same spec took the place of. */
@@ -18,16 +16,6 @@ const REPLACED = "replaced";
 function writeRecords(path: string, records: readonly RunRecord[]): void {
   const lines = records.toSorted((a, b) => a.startedAt < b.startedAt ? -1 : 1).map((record) => JSON.stringify(record));
   writeFileAtomic(path, lines.join("\n") + "\n");
-}
-
-/** The names in a folder; null: there is no such folder. */
-export function namesIn(folder: string): string[] | null {
-  try {
-    return [...Deno.readDirSync(folder)].map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
-    throw error;
-  }
 }
 
 /** Trials on held-out images lie apart: no table shows them. */
@@ -109,11 +97,6 @@ function toldOf(record: RunRecord, before: RunRecord): string {
   return staysBefore(record, before)
     ? `Left out ${name}, ${describeEnd(record)}; the record that is there stays, ${describeEnd(before)}`
     : `Replaced ${name}, ${describeEnd(before)}, by ${describeEnd(record)}`;
-}
-
-/** Where measurements lie: beside the folder of the records. */
-export function measurementsFolder(records: string): string {
-  return join(dirname(records), "measurements");
 }
 
 /**

@@ -3,11 +3,11 @@ import { InputError } from "../errors.ts";
 import { describeTeacher } from "./plan_text.ts";
 import { allTeachers, placeTeachers } from "../checkpoint/teachers.ts";
 import { formatSeconds } from "../plan/estimate.ts";
-import { describeRun } from "../plan/plan.ts";
+import { describeRun } from "../record/spec.ts";
 import { listenForInterrupts } from "../pool/interrupts.ts";
 import { describeEnd } from "../pool/progress.ts";
 import { clean, CLEANABLE, type Cleanable, type Cleaning, cleaningOf } from "../store/clean.ts";
-import { readTextIfThere } from "../store/files.ts";
+import { folderExists, readTextIfThere } from "../store/files.ts";
 import { findRun, readState, type RunState, sizeMiB } from "../store/folder.ts";
 import { logFile, runIds } from "../store/store.ts";
 import { commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
@@ -62,13 +62,7 @@ export async function runs(args: readonly string[], { stop, ...output }: RunsSer
 /** Resolves a folder. @throws {InputError} If there is none: one that is misspelt must not pass for one without runs. */
 function existingFolder(path: string): string {
   const out = resolve(path);
-  let isFolder = false;
-  try {
-    isFolder = Deno.statSync(out).isDirectory;
-  } catch {
-    // said below
-  }
-  if (isFolder) return out;
+  if (folderExists(out)) return out;
   throw new InputError(
     `Cannot look for runs in ${out} as there is no such folder: give the --out folder of a \`deno task bench\``,
   );

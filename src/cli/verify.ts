@@ -8,10 +8,9 @@ import { digestIn } from "../export/card.ts";
 import { compareRun, type RunComparison } from "../export/compare_run.ts";
 import { FILES, ownClassesIn } from "../export/export_run.ts";
 import { exportsPage, type VerifiedFile } from "../export/exports_table.ts";
-import { type OnnxFile, parseOnnx } from "../export/onnx_file.ts";
+import { type OnnxFile, parseOnnx, statedRun } from "../export/onnx_file.ts";
 import { type RuntimeName, RUNTIMES } from "../export/runtime/onnx_session.ts";
-import { type Verification, verify } from "../export/verify.ts";
-import type { RunSpec } from "../record/spec.ts";
+import { differenceProblems, type Verification, verify } from "../export/verify.ts";
 import { fileExists, readBytesIfThere, readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { checkpointFile } from "../store/store.ts";
 import { choice, commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
@@ -90,13 +89,14 @@ async function verifyOne(
         "move the file away from the card",
     );
   }
-  const { spec, top1Percent } = statedBy(file), name = options.dataset ?? spec?.dataset.name;
+  const stated = statedRun(file, path), name = options.dataset ?? stated?.spec.dataset.name;
   if (name === undefined) {
     throw new InputError(`Cannot verify "${path}" as it names no data set: give its name with --dataset`);
   }
   const dataset = await datasetOf(services, name);
-  requireData(file, { path, dataset });
-  const own = name === spec?.dataset.name, count = (own ? spec.dataset.testExamples : null) ?? dataset.test.count;
+  const own = name === stated?.spec.dataset.name ? stated : null, recorded = own?.top1 ?? null;
+  if (own) requireData(file.metadata["dataSha256"], { path, dataset });
+  const count = own?.spec.dataset.testExamples ?? dataset.test.count;
   const bar = services.terminal ? progressBar(count) : null;
   let found: Verification;
   try {
@@ -104,34 +104,31 @@ async function verifyOne(
       dataset,
       count,
       ownClasses: own ? ownClassesIn(readBytesIfThere(join(dirname(path), FILES.safetensors)), count) : null,
-      recordedTop1: own ? top1Percent : null,
+      recordedTop1: recorded,
       progress: (images) => bar?.update(images),
       ...(options.runtime && { runtime: options.runtime }),
-      ...(options.mean || options.std
-        ? { normalisation: { mean: options.mean ?? dataset.mean, std: options.std ?? dataset.std } }
-        : {}),
+      normalisation: { mean: options.mean ?? dataset.mean, std: options.std ?? dataset.std },
     });
   } finally {
     bar?.stop();
   }
   services.stdout(
     summary(
-      { path, file, cardSha256, dataset: name, recorded: own ? top1Percent : null, detailed: services.detailed },
+      { path, file, cardSha256, dataset: name, recorded, detailed: services.detailed },
       found,
     ),
   );
   const comparison = await comparisonOf(path, { file, found, options, dataset, services });
   if (comparison) services.stdout(comparisonText(comparison));
-  const problems = [...found.problems, ...(comparison?.problems ?? [])];
+  const explained = new Set(comparison?.firstOf.filter(({ tied }) => tied).map(({ image }) => image));
+  const unlike = differenceProblems(file, { ...found, explained });
+  const problems = [...found.problems, ...(comparison?.problems ?? []), ...unlike];
   services.stdout(
     problems.length === 0 ? "Verified\n" : problems.map((problem) => `Not verified: ${problem}\n`).join(""),
   );
-  const row = own && top1Percent !== null ? { file, found, recordedTop1: top1Percent, spec, cpu: cpuName() } : null;
+  const cpu = cpus()[0]?.model.trim() || "an unknown CPU";
+  const row = own && { file, found, recordedTop1: own.top1, spec: own.spec, cpu };
   return { problems, row };
-}
-
-function cpuName(): string {
-  return cpus()[0]?.model.trim() || "an unknown CPU";
 }
 
 /** Compares layers where that is asked for, or where classes differ and the run is at hand. */
@@ -161,14 +158,17 @@ async function comparisonOf(
       `Cannot compare the layers of "${path}" as its run is not known: give the run's folder with --run`,
     );
   }
-  const record = finishedRun(folder);
+  const record = finishedRun(folder, "compare with");
   if (record.id !== file.metadata["run"]) {
     throw new InputError(
       `Cannot compare the layers of "${path}" as it was exported from run ${file.metadata["run"] ?? "unknown"} and ` +
         `${folder} is run ${record.id}: give that run's folder with --run`,
     );
   }
-  if (record.spec.quantization === null) return null;
+  if (record.spec.quantization === null) {
+    if (!asked) return null;
+    throw new InputError(`Cannot compare the layers of "${path}" as it is full precision: leave --layers out`);
+  }
   const images = asked ? Array.from({ length: Math.min(options.images, found.images) }, (_, i) => i) : [];
   return await compareRun(file, {
     record,
@@ -180,15 +180,9 @@ async function comparisonOf(
   });
 }
 
-/** What the file says of itself, if `deno task export` wrote it. */
-function statedBy({ metadata }: OnnxFile): { spec: RunSpec | null; top1Percent: number | null } {
-  const { spec, top1Percent } = metadata;
-  return { spec: spec ? JSON.parse(spec) : null, top1Percent: top1Percent === undefined ? null : Number(top1Percent) };
-}
-
-function requireData({ metadata }: OnnxFile, { path, dataset }: { path: string; dataset: Dataset }): void {
-  const stated = metadata["dataSha256"], named = metadata["spec"] ? JSON.parse(metadata["spec"]).dataset.name : null;
-  if (named !== dataset.name || stated === dataset.sha256) return;
+/** @throws {InputError} If the images are others than those of the run. */
+function requireData(stated: string | undefined, { path, dataset }: { path: string; dataset: Dataset }): void {
+  if (stated === dataset.sha256) return;
   throw new InputError(
     `Cannot verify "${path}" as its data set ${dataset.name} had SHA-256 ${stated}, but here it has ${dataset.sha256}: ` +
       "restore the data set that it was trained on",
@@ -277,7 +271,9 @@ function comparisonText({ engine, images, layers, firstOf }: RunComparison): str
       `  | ${path} | ${integers} | ${first} | ${ties} | ${later} | ${farthest.toExponential(1)} |`
     ),
     "",
-    ...firstOf.map(({ image, path }) => `  Image ${image} differs first at the input of ${path}`),
+    ...firstOf.map(({ image, path, tied }) =>
+      `  Image ${image} differs first at the input of ${path}${tied ? ", by ties" : ""}`
+    ),
     "",
   ].join("\n");
 }

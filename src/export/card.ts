@@ -2,7 +2,7 @@
 import { parse, stringify } from "yaml";
 import type { RunRecord } from "../record/record.ts";
 
-/** Where a method comes from. */
+/** Sources of a method. */
 export interface Origin {
   /** Titles and sources, such as `Esser et al., ICLR 2020, arXiv:1902.08153`. */
   readonly sources: readonly string[];

@@ -3,7 +3,7 @@ import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
 import type { RunRecord } from "../record/record.ts";
 import { channelsBehind, channelsFirst } from "./image_layout.ts";
-import { LayerComparer, type LayerComparison, layerInputs } from "./layer_comparison.ts";
+import { type FirstDifference, LayerComparer, type LayerComparison, layerInputs } from "./layer_comparison.ts";
 import { type OnnxFile, withOutputs } from "./onnx_file.ts";
 import { openRun } from "./open_run.ts";
 import { inputIntegers } from "./quantize_dequantize.ts";
@@ -18,8 +18,8 @@ export interface RunComparison {
   readonly engine: string;
   readonly images: number;
   readonly layers: readonly LayerComparison[];
-  /** Of images with differences: the first layer that has one. */
-  readonly firstOf: readonly { readonly image: number; readonly path: string }[];
+  /** First layer with a difference, of each image that has one. */
+  readonly firstOf: readonly (FirstDifference & { readonly image: number })[];
   /** Layers with a difference that no tie explains; none: equal but for ties. */
   readonly problems: readonly string[];
 }
@@ -42,7 +42,7 @@ export async function compareRun(
   const opened = await openRun(checkpoint, record, dataset), { model } = opened, quantization = opened.quantization!;
   const ours = layerInputs(engine, { model, quantization, scale: dataset });
   const names = model.layers.map(({ path }) => inputIntegers(path)), comparer = new LayerComparer(model.layers);
-  const firstOf: { image: number; path: string }[] = [],
+  const firstOf: (FirstDifference & { image: number })[] = [],
     size = dataset.imageShape.reduce((product, dim) => product * dim, 1);
   await using session = await OnnxSession.open(withOutputs(file, names), runtime ? { runtime } : {});
   try {
@@ -60,7 +60,7 @@ export async function compareRun(
         const theirs = dims.length === 4 ? channelsBehind(found, dims.slice(1) as [number, number, number]) : found;
         return { ours: integers[path]!, unrounded: unrounded[path]!, theirs };
       });
-      first.forEach((path, i) => path !== null && firstOf.push({ image: batch[i]!, path }));
+      first.forEach((found, i) => found !== null && firstOf.push({ image: batch[i]!, ...found }));
     }
   } finally {
     ours.dispose();

@@ -33,7 +33,7 @@ export type Form = keyof typeof FORMS;
 /** The tensor with the class that our own evaluation gave to each test image. */
 export const OWN_CLASSES = "evaluation/classes";
 
-/** What is exported, and how. */
+/** A run, and the files that are asked for. */
 export interface ExportRequest {
   readonly record: RunRecord;
   /** File of the run's checkpoint. */

@@ -4,9 +4,9 @@ import type { Values } from "./runtime/onnx_session.ts";
 
 /** Quantization of one operand of a layer. */
 export interface OperandInspection {
-  /** Of the integers' range: that of a Clip, else of the type; of weights: of the integers that are there. */
+  /** Bits of the range: of an input its Clip's, else its type's; of a weight that of the integers in use. */
   readonly bits: number;
-  /** Whether every zero point is 0 or in the middle of the range, and no offset is added. */
+  /** True: every zero point is 0 or in the middle of the range, and no offset is added. */
   readonly symmetric: boolean;
   readonly granularity: "tensor" | "channel";
 }
@@ -40,7 +40,7 @@ const INTEGER_OPERATORS: Readonly<Record<string, readonly [number, number, numbe
 
 const FLOAT_OPERATORS = ["Conv", "Gemm", "MatMul"];
 
-/** Whether an operator multiplies by a weight. */
+/** True for an operator that multiplies by a weight. */
 export function isProduct({ opType }: NodeProto): boolean {
   return FLOAT_OPERATORS.includes(opType) || opType in INTEGER_OPERATORS;
 }
@@ -97,7 +97,7 @@ export class Inspection {
     });
   }
 
-  /** Of an integer product's weight: by its own scales, else by those that its sums are multiplied by. */
+  /** Counts the scales of an integer product's weight: its own, else those that its sums are multiplied by. */
   #granularity(node: NodeProto, { granularity }: Source): "tensor" | "channel" {
     const own = node.opType.startsWith("QLinear") ? node.input[4] : undefined;
     const cast = this.#graph.node.find(({ input }) => input[0] === node.output[0]);
@@ -116,13 +116,13 @@ export class Inspection {
     return this.#constants.get(this.#origin(name));
   }
 
-  /** Whether a tensor depends on constants alone. */
+  /** True for a tensor that depends on constants alone. */
   #isConstant(name: string): boolean {
     if (this.#constants.has(name) || name === "") return true;
     return this.#producers.get(name)?.input.every((input) => this.#isConstant(input)) ?? false;
   }
 
-  /** What is dequantized to a tensor; null: it is float. An offset that is added behind it counts as no zero point of 0. */
+  /** Finds the integers that are dequantized to a tensor; null: it is float. */
   #dequantized(name: string): Source | null {
     const node = this.#producers.get(this.#origin(name));
     if (node?.opType === "Add" || node?.opType === "Sub") {
@@ -171,7 +171,7 @@ export class Inspection {
 type Bounds = readonly [number, number];
 
 interface Source {
-  /** Of a weight; null: an activation. */
+  /** Shape of a weight; null: an activation. */
   readonly shape: readonly number[] | null;
   readonly integers: readonly number[] | null;
   readonly bytes: number;
@@ -181,7 +181,7 @@ interface Source {
   readonly granularity: "tensor" | "channel";
 }
 
-/** Whether 0 stands for 0, or for the middle of the range, as 128 does in bytes. */
+/** True where 0 stands for 0 or for the middle of the range, as 128 does in bytes. */
 function isSymmetric({ zeros, bounds: [low, high] }: Pick<Source, "zeros" | "bounds">): boolean {
   return zeros?.every((zero) => zero === 0 || zero === Math.ceil((low + high) / 2)) ?? false;
 }

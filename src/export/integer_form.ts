@@ -72,9 +72,9 @@ interface Target {
 class IntegerWriter {
   readonly #model = new OnnxModel();
   readonly #network: ExportedNetwork;
-  /** By step: its float tensor. */
+  /** Float tensor of each step. */
   readonly #floats: string[] = [];
-  /** By step of a layer: its input in integers, where the layer before gives them. */
+  /** Input in integers by step of a layer, where the layer before gives them. */
   readonly #given = new Map<number, string>();
 
   constructor(network: ExportedNetwork) {

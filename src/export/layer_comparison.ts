@@ -28,6 +28,13 @@ export interface LayerComparison {
   readonly farthest: number;
 }
 
+/** The first layer of an image with a difference. */
+export interface FirstDifference {
+  readonly path: string;
+  /** True: all its integers that differ are ties, so that the order of a sum explains all that follows. */
+  readonly tied: boolean;
+}
+
 /** One layer's input in both, [images, height, width, channels] or [images, channels]. */
 interface Pair {
   readonly ours: Float32Array;
@@ -50,8 +57,8 @@ export class LayerComparer {
    * Adds a batch.
    * @returns By image: the first layer with a difference, or null.
    */
-  add(images: number, pairOf: (layer: Layer) => Pair): (string | null)[] {
-    const firstOf = new Array<string | null>(images).fill(null);
+  add(images: number, pairOf: (layer: Layer) => Pair): (FirstDifference | null)[] {
+    const firstOf = new Array<{ path: string; tied: boolean } | null>(images).fill(null);
     for (const layer of this.#layers) {
       const { ours, theirs, unrounded } = pairOf(layer), size = ours.length / images;
       const count = this.#counts.get(layer.path)!;
@@ -59,16 +66,15 @@ export class LayerComparer {
       for (let i = 0; i < ours.length; i++) {
         if (ours[i] === theirs[i]) continue;
         const image = Math.floor(i / size);
-        firstOf[image] ??= layer.path;
-        if (firstOf[image] !== layer.path) {
+        const first = firstOf[image] ??= { path: layer.path, tied: true };
+        if (first.path !== layer.path) {
           count.later++;
           continue;
         }
-        const distance = distanceToEdge(unrounded[i]!);
+        const distance = distanceToEdge(unrounded[i]!), near = TIE * Math.max(1, Math.abs(unrounded[i]!));
         count.first++;
-        if (distance <= TIE * Math.max(1, Math.abs(unrounded[i]!)) && Math.abs(ours[i]! - theirs[i]!) === 1) {
-          count.ties++;
-        }
+        if (distance <= near && Math.abs(ours[i]! - theirs[i]!) === 1) count.ties++;
+        else first.tied = false;
         count.farthest = Math.max(count.farthest, distance);
       }
     }
@@ -80,7 +86,7 @@ export class LayerComparer {
   }
 }
 
-/** How far a number is from halfway between two integers. */
+/** Distance of a number from halfway between two integers. */
 function distanceToEdge(value: number): number {
   return Math.abs(value - Math.floor(value) - 0.5);
 }

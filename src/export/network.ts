@@ -24,7 +24,7 @@ export interface LayerIntegers {
 /** A layer's weight; integers null: full precision. */
 export interface LayerWeight {
   readonly shape: readonly number[];
-  /** What the quantizer starts from, in ONNX's layout. */
+  /** Float values that the quantizer rounds, in ONNX's layout. */
   readonly values: Float32Array;
   readonly integers: LayerIntegers | null;
 }
@@ -32,13 +32,13 @@ export interface LayerWeight {
 /** A network, ready to be written. */
 export interface ExportedNetwork {
   readonly steps: readonly Step[];
-  /** By layer path. */
+  /** Weights by layer path. */
   readonly weights: Readonly<Record<string, LayerWeight>>;
   readonly imageShape: readonly [number, number, number];
   readonly classes: number;
 }
 
-/** What is to be exported. */
+/** A network that is to be exported. */
 export interface ExportSource {
   readonly model: Model;
   /** Null: full precision. */

@@ -10,7 +10,9 @@ import {
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import { InputError, messageOf } from "../errors.ts";
+import { parseRunSpec, type RunSpec } from "../record/spec.ts";
 import { sha256Of } from "./digest.ts";
+import { PRODUCER } from "./onnx_model.ts";
 
 /** Opsets that are known: from the first with quantization by channel to the last that ONNX Runtime 1.30 has. */
 const OPSETS = { oldest: 13, newest: 26 } as const;
@@ -24,7 +26,7 @@ export interface OnnxFile {
   readonly model: ModelProto;
   readonly graph: GraphProto;
   readonly opset: number;
-  /** What the file says of itself. */
+  /** Text that `deno task export` put into the file, by name; another tool's is left out. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly input: {
     readonly name: string;
@@ -99,11 +101,33 @@ export function parseOnnx(bytes: Uint8Array<ArrayBuffer>, path: string): OnnxFil
     model,
     graph,
     opset,
-    metadata: Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value])),
+    metadata: model.producerName === PRODUCER
+      ? Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value]))
+      : {},
     input: { name: input!.name, type, batch: batch ?? null, image: [channels, height, width] },
     output: { name: output!.name, classes },
     sha256: sha256Of(bytes),
   };
+}
+
+/**
+ * Spec and accuracy of the run that a file was exported from; null: it is another tool's.
+ * @throws {InputError} If they are damaged.
+ */
+export function statedRun(
+  { metadata: { spec, top1Percent } }: OnnxFile,
+  path: string,
+): { spec: RunSpec; top1: number } | null {
+  if (spec === undefined) return null;
+  const top1 = Number(top1Percent);
+  let value: unknown;
+  try {
+    value = JSON.parse(spec);
+    if (!Number.isFinite(top1)) throw new Error();
+  } catch {
+    throw new InputError(`Cannot verify "${path}" as its spec or accuracy is damaged: export the run again`);
+  }
+  return { spec: parseRunSpec(value, path), top1 };
 }
 
 function portOf({ type }: ValueInfoProto): { type: number; shape: (number | null)[] } {

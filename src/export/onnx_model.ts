@@ -19,6 +19,9 @@ import {
 /** Version of ONNX's operators: the first with tensors of 4 bits in QuantizeLinear and DequantizeLinear. */
 export const OPSET = 21;
 
+/** Name that a file gives as its producer. */
+export const PRODUCER = "requant";
+
 /** Version of the file format that belongs to it. */
 const IR_VERSION = 10;
 
@@ -94,7 +97,7 @@ export class OnnxModel {
     });
     const model = create(ModelProtoSchema, {
       irVersion: BigInt(IR_VERSION),
-      producerName: "requant",
+      producerName: PRODUCER,
       opsetImport: [create(OperatorSetIdProtoSchema, { domain: "", version: BigInt(OPSET) })],
       graph,
       metadataProps: Object.entries(options.metadata).map(([key, value]) =>

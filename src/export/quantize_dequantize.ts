@@ -24,7 +24,7 @@ export function inputIntegers(path: string): string {
   return `${path}/input_integers`;
 }
 
-/** How a file is written. */
+/** Options of a file. */
 export interface FileOptions {
   /** Text by name that the file carries. */
   readonly metadata: Readonly<Record<string, string>>;

@@ -23,7 +23,7 @@ export interface Operation {
   readonly kernel: string;
   readonly inputs: Readonly<Record<string, Operand>>;
   readonly attributes: Readonly<Record<string, unknown>>;
-  /** Of the result; the first dimension is the batch. */
+  /** Shape of the result; the first dimension is the batch. */
   readonly shape: readonly number[];
 }
 

@@ -7,7 +7,7 @@ import { openNetwork } from "../checkpoint/open_network.ts";
 import { splitTraining } from "../data/splits.ts";
 import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
-import { InputError } from "../errors.ts";
+import { InputError, unknownValue } from "../errors.ts";
 import { createMethod } from "../methods/mod.ts";
 import type { NetworkTensors } from "../methods/types.ts";
 import type { MeasuredValues, Measurement, MeasurementOptions } from "../record/measurement.ts";
@@ -41,11 +41,7 @@ export const MEASUREMENTS: readonly MeasurementDefinition[] = [
 export function measurementNamed(name: string): MeasurementDefinition {
   const found = MEASUREMENTS.find((measurement) => measurement.name === name);
   if (found) return found;
-  throw new InputError(
-    `Cannot use measurement "${name}" as it is not known: choose one of ${
-      MEASUREMENTS.map(({ name }) => name).join(", ")
-    }`,
-  );
+  throw unknownValue("measurement", name, MEASUREMENTS.map(({ name }) => name));
 }
 
 /**

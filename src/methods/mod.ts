@@ -1,5 +1,5 @@
 /** The methods: one file of this folder and one line here. */
-import { InputError } from "../errors.ts";
+import { InputError, unknownValue } from "../errors.ts";
 import { cr } from "./cr.ts";
 import { fp } from "./fp.ts";
 import { fpq } from "./fpq.ts";
@@ -20,9 +20,7 @@ export const METHODS: readonly MethodDefinition[] = [fp, qat, qatTwoView, qatEma
 export function createMethod({ name, options }: { name: string; options: Record<string, unknown> }): Method {
   const found = METHODS.find((method) => method.name === name);
   if (!found) {
-    throw new InputError(
-      `Cannot use method "${name}" as it is not known: choose one of ${METHODS.map(({ name }) => name).join(", ")}`,
-    );
+    throw unknownValue("method", name, METHODS.map(({ name }) => name));
   }
   const parsed = found.options.safeParse(options);
   if (!parsed.success) {

@@ -1,5 +1,5 @@
 /** The models: one line here for each. */
-import { InputError } from "../errors.ts";
+import { unknownValue } from "../errors.ts";
 import { mobilenetV1, mobilenetV1ImageNet } from "./mobilenet_v1.ts";
 import { mobilenetV2, mobilenetV2ImageNet, mobilenetV2Narrow } from "./mobilenet_v2.ts";
 import { resnet18, resnet18ImageNet, resnet20, resnet8 } from "./resnet.ts";
@@ -24,7 +24,5 @@ export const MODELS: readonly ModelDefinition[] = [
 export function modelNamed(name: string): ModelDefinition {
   const found = MODELS.find((model) => model.name === name);
   if (found) return found;
-  throw new InputError(
-    `Cannot use model "${name}" as it is not known: choose one of ${MODELS.map(({ name }) => name).join(", ")}`,
-  );
+  throw unknownValue("model", name, MODELS.map(({ name }) => name));
 }

@@ -93,7 +93,9 @@ export function networkFromTorch(
   const misshapen = taken.find(({ name, shape }) => String(tensors[name]!.shape) !== String(shape));
   if (misshapen) {
     const { name, shape } = misshapen,
-      remedy = fromHead(misshapen) ? "start the classifier anew with a new head" : `it wants those of ${source}`;
+      remedy = fromHead(misshapen)
+        ? `the data set has ${options.classes} classes, so give --new-head to start the classifier anew`
+        : `it wants those of ${source}`;
     throw new InputError(`${cannot} as ${name} is [${tensors[name]!.shape}] instead of [${shape}]: ${remedy}`);
   }
   const start = options.newHead === null ? null : initialise(model, options.newHead).params;

@@ -1,8 +1,7 @@
 import { requireBitsOfSpec } from "../catalog/least_bits.ts";
 import type { DatasetSizes } from "../data/types.ts";
 import { InputError } from "../errors.ts";
-import type { PlannedRun } from "./plan.ts";
-import type { RunSpec } from "../record/spec.ts";
+import type { PlannedRun, RunSpec } from "../record/spec.ts";
 
 /** Counts the images of a data set that is not loaded yet; null: not known before. */
 export type SizesOf = (dataset: string) => DatasetSizes | null;

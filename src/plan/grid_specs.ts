@@ -3,7 +3,7 @@ import { revisionField } from "../catalog/revisions.ts";
 import { runId, type RunSpec } from "../record/spec.ts";
 import type { Bits } from "../catalog/bits.ts";
 import type { Arm, Table } from "../catalog/paper.ts";
-import type { Protocol } from "../catalog/protocol.ts";
+import { type Protocol, startedProtocol } from "../catalog/protocol.ts";
 
 /** Bits of the first and the last layer: the rule of QDrop, which FPQ follows; we take it for the others too. */
 export const FIRST_LAST_BITS = 8;
@@ -13,6 +13,11 @@ export interface Grid extends Pick<Table, "dataset" | "models" | "bits" | "arms"
   readonly seeds: readonly number[];
   readonly protocol: Protocol;
   readonly engine: EngineName;
+  /** Imported networks, and the full-precision arm whose place they take. Left out: none. */
+  readonly taken?: {
+    readonly arm: string | null;
+    readonly network: (place: { readonly model: string; readonly dataset: string }) => RunSpec | null;
+  };
 }
 
 /** A run of a grid. */
@@ -27,9 +32,17 @@ export function gridSpecs(grid: Grid): GridSpec[] {
   const specs: GridSpec[] = [];
   for (const seed of grid.seeds) {
     for (const model of grid.models) {
-      const place = { grid, model, seed };
+      const own = { grid, model, seed }, network = grid.taken?.network({ model, dataset: grid.dataset }) ?? null;
       for (const arm of grid.arms) {
-        const teacher = arm.start && fullPrecisionSpec(arm.start, place);
+        const taken = arm.start?.id === grid.taken?.arm ? network : null;
+        if (arm.needsImport && taken === null) continue;
+        if (arm.id === grid.taken?.arm && network !== null) {
+          specs.push({ spec: network, isCell: true });
+          continue;
+        }
+        const name = taken && startedProtocol(grid.protocol.name, runId(taken));
+        const place = name === null ? own : { ...own, grid: { ...grid, protocol: { ...grid.protocol, name } } };
+        const teacher = taken ?? (arm.start && fullPrecisionSpec(arm.start, place));
         if (teacher !== null) specs.push({ spec: teacher, isCell: false });
         const start = teacher && runId(teacher);
         if (arm.quantizer === null) {

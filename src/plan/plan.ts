@@ -3,8 +3,6 @@ import { isFinal, type RunRecord } from "../record/record.ts";
 import { describeRun, type PlannedRun, runId, type RunSpec } from "../record/spec.ts";
 import { readRecord } from "../store/store.ts";
 
-export { describeRun, type PlannedRun };
-
 /** A plan, teachers first: its finished runs and those that are left. */
 export interface PlanState {
   readonly runs: readonly PlannedRun[];

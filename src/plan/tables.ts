@@ -1,7 +1,7 @@
 import type { EngineName } from "../engine/types.ts";
-import { InputError } from "../errors.ts";
-import { orderRuns, type PlannedRun } from "./plan.ts";
-import { canonicalJson, runId } from "../record/spec.ts";
+import { InputError, unknownValue } from "../errors.ts";
+import { orderRuns } from "./plan.ts";
+import { baseOf, type BaseProtocol, canonicalJson, type PlannedRun, runId, type RunSpec } from "../record/spec.ts";
 import { type Bits, formatBits } from "../catalog/bits.ts";
 import { onQuantizer } from "../catalog/moved_arm.ts";
 import type { Arm, Paper, Table } from "../catalog/paper.ts";
@@ -24,6 +24,8 @@ export interface PlanRequest {
   readonly seeds: readonly number[] | null;
   /** Quantizer of every quantized arm, in place of its own. */
   readonly quantizer?: string | null;
+  /** Imported network that takes the place of full precision of a model on a data set; null: none. Left out: none at all. */
+  readonly imported?: (place: Pick<RunSpec, "model"> & { readonly dataset: string }) => RunSpec | null;
 }
 
 /** One cell of a table, with its runs: one per seed. */
@@ -36,11 +38,6 @@ export interface PlannedCell {
   /** Null: full precision. */
   readonly bits: Bits | null;
   readonly runs: readonly PlannedRun[];
-}
-
-/** Makes the error about a value that is not known: it names those that are. */
-export function unknownValue(kind: string, value: string, known: readonly string[]): InputError {
-  return new InputError(`Cannot use ${kind} "${value}" as it is not known: choose one of ${known.join(", ")}`);
 }
 
 /**
@@ -133,9 +130,10 @@ function checkMethods({ methods, papers, suite }: PlanRequest, tables: readonly 
 
 function tablesOf(paper: Paper, { table, protocol }: PlanRequest): readonly Table[] {
   if (table === null) {
-    if (protocol.name === "smoke") return paper.tables.slice(0, 1);
+    if (baseOf(protocol.name) === "smoke") return paper.tables.slice(0, 1);
     return paper.tables.filter(({ dataset, protocols }) =>
-      (protocol.datasets?.includes(dataset) ?? true) && (protocols?.includes(protocol.name) ?? true)
+      (protocol.datasets?.includes(dataset) ?? true) &&
+      (protocols?.includes(baseOf(protocol.name) as BaseProtocol) ?? true)
     );
   }
   const found = paper.tables.filter(({ id }) => id === table);
@@ -152,7 +150,7 @@ function armsOf(paper: Paper, table: Table, request: PlanRequest): readonly Arm[
 
 function ownArms(paper: Paper, { arms }: Table, { methods, protocol, table, suite }: PlanRequest): readonly Arm[] {
   if (methods !== null) return arms.filter(({ id }) => methods.includes(id));
-  if (protocol.name !== "smoke" || table !== null) return arms;
+  if (baseOf(protocol.name) !== "smoke" || table !== null) return arms;
   const { baseline } = suite;
   return arms.filter(({ id }) => [baseline.start?.id, baseline.id, paper.id].includes(id));
 }
@@ -167,7 +165,7 @@ function bitsOf(table: Table, { bits, protocol }: PlanRequest): readonly Bits[] 
 }
 
 function tableRuns(paper: Paper, table: Table, request: PlanRequest): PlacedSpec[] {
-  const { protocol, engine } = request;
+  const { protocol, engine, imported, suite } = request;
   const specs = gridSpecs({
     ...table,
     models: request.models ?? protocol.models ?? table.models,
@@ -176,6 +174,7 @@ function tableRuns(paper: Paper, table: Table, request: PlanRequest): PlacedSpec
     seeds: request.seeds ?? protocol.seeds,
     protocol,
     engine,
+    taken: { arm: suite.baseline.start?.id ?? null, network: imported ?? (() => null) },
   });
   return specs.map((item) => ({ ...item, paper, table }));
 }

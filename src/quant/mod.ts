@@ -1,5 +1,5 @@
 /** The quantizers: one file of this folder and one line here. */
-import { InputError } from "../errors.ts";
+import { unknownValue } from "../errors.ts";
 import { dorefa } from "./dorefa.ts";
 import { lsq } from "./lsq.ts";
 import { lsqAsymmetric } from "./lsq_asymmetric.ts";
@@ -15,7 +15,5 @@ export const QUANTIZERS: readonly Quantizer[] = [lsq, lsqUnscaled, lsqAsymmetric
 export function quantizerNamed(name: string): Quantizer {
   const found = QUANTIZERS.find((quantizer) => quantizer.name === name);
   if (found) return found;
-  throw new InputError(
-    `Cannot use quantizer "${name}" as it is not known: choose one of ${QUANTIZERS.map(({ name }) => name).join(", ")}`,
-  );
+  throw unknownValue("quantizer", name, QUANTIZERS.map(({ name }) => name));
 }

@@ -5,7 +5,7 @@ import { InputError, messageOf } from "../errors.ts";
 import { type BucketAddress, ENDPOINT_VARIABLE, KEY_VARIABLES } from "./store_url.ts";
 import { redact } from "./url.ts";
 
-const TRIES = 4;
+const TRIES = 5;
 const WAIT_MS = 500;
 /** Difference of clocks that S3 refuses. */
 const MOST_SKEW_SECONDS = 15 * 60;

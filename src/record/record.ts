@@ -75,6 +75,8 @@ export const runRecordSchema = z.strictObject({
   networkSha256: sha256Schema.optional(),
   /** Digest of the network of the teacher run that this run started from; absent likewise, and without a teacher. */
   teacherSha256: sha256Schema.optional(),
+  /** File of an imported network, the library whose names it has, and the number types that were converted. */
+  importedFrom: z.strictObject({ file: z.string(), names: z.string(), converted: z.array(z.string()) }).optional(),
   /** SHA-256 of the canonical JSON of all the rest. Schema 2. */
   checksum: sha256Schema.optional(),
 }).superRefine((record, context) => {
@@ -121,6 +123,9 @@ function faultOfEnd({ status, reason, metrics, curve, spec }: RunRecord): string
       : `a run that ended as ${status} must have a reason and no metrics: run it again`;
   }
   const { epochs } = spec.recipe;
+  if (spec.imported && curve.length === 0) {
+    return metrics?.["top1Percent"] === undefined ? "it is done without a top1Percent: import it again" : null;
+  }
   if (curve.length !== epochs || curve.some(({ epoch }, index) => epoch !== index + 1)) {
     return `a done run must have epochs 1 to ${epochs}, each once and in order: current epochs are ` +
       `${curve.map(({ epoch }) => epoch).join(", ") || "none"}, so run it again`;
@@ -139,7 +144,7 @@ function faultOfEnd({ status, reason, metrics, curve, spec }: RunRecord): string
     canonicalJson(ofEpoch);
 }
 
-function faultOfCurve({ spec, curve, evaluatedExamples }: RunRecord): string | null {
+function faultOfCurve({ spec, curve, metrics, evaluatedExamples }: RunRecord): string | null {
   const disorder = curve.find(({ epoch }, index) => index > 0 && epoch <= curve[index - 1]!.epoch);
   if (disorder) return `its epochs must rise: current value after ${disorder.epoch} is not later, so run it again`;
   const bySpec = evaluatedBySpec(spec), images = evaluatedExamples ?? bySpec;
@@ -147,6 +152,11 @@ function faultOfCurve({ spec, curve, evaluatedExamples }: RunRecord): string | n
     return `it was evaluated on ${evaluatedExamples} images, but its spec names ${bySpec}: run it again`;
   }
   if (images === null) return null;
+  if (spec.imported && metrics !== null && !isShareOf(metrics["top1Percent"]!, images)) {
+    return `top-1 must be a multiple of 100 / ${images}: current value is ${
+      metrics["top1Percent"]
+    }, so import it again`;
+  }
   const odd = curve.find(({ testTop1Percent }) => !isShareOf(testTop1Percent, images));
   return odd === undefined
     ? null
@@ -161,7 +171,10 @@ function isShareOf(percentage: number, images: number): boolean {
 }
 
 function faultOfOrigin(record: RunRecord): string | null {
-  const { schema, status, spec, environment, otherEnvironments } = record;
+  const { schema, status, spec, environment, otherEnvironments, importedFrom } = record;
+  if ((spec.imported !== undefined) !== (importedFrom !== undefined)) {
+    return "an imported network, and no run, must have an importedFrom: import it again";
+  }
   if (record.teacherSha256 !== undefined && spec.teacher === null) {
     return "it has a teacherSha256, but its spec has no teacher: run it again";
   }
@@ -218,6 +231,8 @@ export function parseRunRecord(value: unknown, source: string): RunRecord {
   const result = runRecordSchema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
-  if (issue.code === "custom") throw new InputError(`Cannot trust the record in ${source} as ${issue.message}`);
+  if (issue.code === "custom" && issue.path.length === 0) {
+    throw new InputError(`Cannot trust the record in ${source} as ${issue.message}`);
+  }
   throw new InputError(`Cannot read the record in ${source} as ${issue.path.join(".") || "it"}: ${issue.message}`);
 }

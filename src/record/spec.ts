@@ -4,7 +4,43 @@ import { InputError } from "../errors.ts";
 
 /** The protocols: how much of a paper's recipe is run. */
 export const PROTOCOLS = ["smoke", "reduced", "full", "paper"] as const;
-export type ProtocolName = typeof PROTOCOLS[number];
+export type BaseProtocol = typeof PROTOCOLS[number];
+
+/**
+ * A protocol, or one that was changed: `paper-20` is shortened to 20 epochs, `paper-from-0123abcd` starts from an imported
+ * network whose run id begins so. A changed one has cells of its own, as its name is another one. `imported` is the protocol
+ * of such a network itself, which was not trained here.
+ */
+export type ProtocolName =
+  | BaseProtocol
+  | "imported"
+  | `${BaseProtocol}-${number}`
+  | `${BaseProtocol}-from-${string}`
+  | `${BaseProtocol}-${number}-from-${string}`;
+
+/** Protocol of a network that was trained elsewhere. */
+export const IMPORTED = "imported";
+
+const PROTOCOL_NAME = new RegExp(`^(${PROTOCOLS.join("|")})(?:-([1-9]\\d{0,5}))?(?:-from-([0-9a-f]{8}))?$`);
+
+/** Parts of a protocol's name; null: not changed so. */
+export function partsOfProtocol(
+  name: ProtocolName,
+): { readonly base: BaseProtocol | "imported"; readonly epochs: number | null; readonly start: string | null } {
+  if (name === IMPORTED) return { base: name, epochs: null, start: null };
+  const [, base, epochs, start] = PROTOCOL_NAME.exec(name)!;
+  return { base: base as BaseProtocol, epochs: epochs === undefined ? null : Number(epochs), start: start ?? null };
+}
+
+/** The protocol that a changed one was made from. */
+export function baseOf(name: ProtocolName): BaseProtocol | "imported" {
+  return partsOfProtocol(name).base;
+}
+
+const protocolSchema = z.custom<ProtocolName>(
+  (value) => typeof value === "string" && (value === IMPORTED || PROTOCOL_NAME.test(value)),
+  `must be one of ${PROTOCOLS.join(", ")}, or a changed one such as paper-20`,
+);
 
 const count = z.int().nonnegative();
 
@@ -31,7 +67,7 @@ export function isRunId(text: string): boolean {
  */
 export const runSpecSchema = z.strictObject({
   schema: z.literal(1),
-  protocol: z.enum(PROTOCOLS),
+  protocol: protocolSchema,
   /** Row of a table: one label for one method with its options, such as `lsq` or `fpq`. */
   arm: nameSchema,
   method: z.strictObject({
@@ -67,9 +103,10 @@ export const runSpecSchema = z.strictObject({
   recipe: z.strictObject({
     /** Raised when the code changes what a run computes: old records are kept but no longer shown. */
     version: z.int().positive(),
-    epochs: z.int().positive(),
-    batchSize: z.int().positive(),
-    learningRate: z.number().positive(),
+    /** These three are 0 only for an imported network. */
+    epochs: count,
+    batchSize: count,
+    learningRate: z.number().nonnegative(),
     momentum: z.number().min(0).max(1),
     /** On convolution and dense weights, and on what a quantizer or a method says of its own: PACT's clipping, MEC's gate. */
     weightDecay: z.number().nonnegative(),
@@ -81,6 +118,21 @@ export const runSpecSchema = z.strictObject({
   engine: z.enum(["tensorflow", "wasm"]),
   /** Id of the full-precision run that this run starts from. */
   teacher: z.string().regex(RUN_ID, "must be 16 hex digits, the id of a run").nullable(),
+  /** Network of the protocol `imported`: SHA-256 of its file, and true where its classifier starts anew. */
+  imported: z.strictObject({
+    sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256: 64 hex digits"),
+    newHead: z.boolean(),
+  }).optional(),
+}).superRefine(({ protocol, imported, recipe }, context) => {
+  if ((protocol === IMPORTED) !== (imported !== undefined)) {
+    context.addIssue({ code: "custom", path: ["imported"], message: `must be there exactly for protocol ${IMPORTED}` });
+  }
+  for (const name of ["epochs", "batchSize", "learningRate"] as const) {
+    if ((recipe[name] === 0) !== (imported !== undefined)) {
+      const message = imported === undefined ? "must be above 0" : "must be 0, as nothing is trained";
+      context.addIssue({ code: "custom", path: ["recipe", name], message });
+    }
+  }
 });
 
 export type RunSpec = Readonly<z.infer<typeof runSpecSchema>>;
@@ -126,4 +178,35 @@ export function parseRunSpec(value: unknown, source: string): RunSpec {
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   throw new InputError(`Cannot read the run spec in ${source} as ${issue.path.join(".") || "it"}: ${issue.message}`);
+}
+
+/** The spec of a network that was trained elsewhere, evaluated on all test images. */
+export function importedSpec(
+  { model, dataset, engine, ...imported }: Pick<RunSpec, "model" | "engine"> & NonNullable<RunSpec["imported"]> & {
+    readonly dataset: string;
+  },
+): RunSpec {
+  return {
+    schema: 1,
+    protocol: IMPORTED,
+    arm: `${IMPORTED}_${imported.sha256.slice(0, 8)}`,
+    method: { name: "fp", options: {} },
+    model,
+    dataset: { name: dataset, trainExamples: null, heldOut: 0, testExamples: null, evaluateOn: "test" },
+    quantization: null,
+    recipe: {
+      version: 1,
+      epochs: 0,
+      batchSize: 0,
+      learningRate: 0,
+      momentum: 0,
+      weightDecay: 0,
+      warmupEpochs: 0,
+      augmentation: "none",
+    },
+    seed: 0,
+    engine,
+    teacher: null,
+    imported,
+  };
 }

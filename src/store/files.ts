@@ -194,6 +194,15 @@ export function namesIn(folder: string): string[] {
   return entriesOf(folder).map(({ name }) => name).sort();
 }
 
+/** Tells whether there is a folder of that name. */
+export function folderExists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
 /** Tells if there is a file of that name. */
 export function fileExists(path: string): boolean {
   try {

@@ -110,3 +110,22 @@ Deno.test("bench makes one run at once where a GPU is expected, unless --jobs sa
   assert.doesNotMatch((await cli([...args, "--jobs", "2"], gpu)).stderr, /One run at once/);
   assert.doesNotMatch((await cli(args)).stderr, /One run at once/);
 });
+
+Deno.test("bench --epochs plans a protocol of its own, says what it shortens, and runs nothing that is not shorter", () =>
+  withFolder(async (out) => {
+    const args = ["--paper", "mec", "--protocol", "paper", "--table", "mec-bits", "--seeds", "0", "--out", out];
+    const planned = async (...more: string[]) => await cli([...args, ...more, "--dry-run", "--json"]);
+    const whole = JSON.parse((await planned()).stdout), { stdout, stderr } = await planned("--epochs", "20");
+    const short = JSON.parse(stdout);
+    assert.match(stderr, /\nShortened by --epochs 20: 20 of 200 epochs quantized and 20 of 200 in full precision, /);
+    assert.equal(short.protocol, "paper-20");
+    assert.equal(short.runs.length, whole.runs.length);
+    type Run = { id: string; spec: { protocol: string; recipe: { epochs: number } } };
+    for (const { id, spec: { protocol, recipe } } of short.runs as Run[]) {
+      assert.deepEqual([protocol, recipe.epochs], ["paper-20", 20]);
+      assert.ok((whole.runs as Run[]).every((run) => run.id !== id));
+    }
+    const refused = await planned("--epochs", "200");
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /Cannot shorten protocol paper to 200 epochs as .*: give --epochs 1 to 199, /);
+  }));

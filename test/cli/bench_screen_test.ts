@@ -71,7 +71,10 @@ Deno.test("benchScreen() holds every line within the columns, and the whole with
     assert.ok(rows === 3 || text.trimEnd().split("\n").length < rows, text);
     assert.equal(/^(\d) more table on the page$/m.exec(text)?.[1] ?? "0", String(hidden));
   }
-  assert.match(screen(records, { columns: 40 }), /^Full precision\n {2}90\.03 ± 0\.15 \(n 3\)\n {2}not comparable$/m);
+  assert.match(
+    screen(records, { columns: 40 }),
+    /^ResNet-18 W4A4 CIFAR-10\nFull precision\n {2}90\.03 ± 0\.15 \(n 3\)\n {2}not comparable$/m,
+  );
 });
 
 Deno.test("benchScreen() has one line per cause of failure, with the skipped students of a teacher", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { unknownValue } from "../../src/errors.ts";
 import {
   choice,
   commandLine,
@@ -108,6 +109,7 @@ for (const [main, name, told] of MAINTAINERS) {
     const help = await command(main, [...name, "--help"]);
     assert.deepEqual([help.code, help.stderr], [0, ""]);
     for (const text of [told, "  --help "]) assert.ok(help.stdout.includes(text), help.stdout);
+    for (const line of help.stdout.split("\n")) assert.ok(line.length <= 80, line);
     const { code, stdout, stderr } = await command(main, [...name, "--dry-run"]);
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, /^Cannot use option --dry-run as it is not known.*: choose among --.*, --help\n$/);
@@ -125,5 +127,24 @@ Deno.test("the entry point lists its commands, and names the nearest to one that
   assert.match(
     unknown.stderr,
     /^Cannot use command "becnh" as it is not known, perhaps bench was meant: choose one of bench, /,
+  );
+});
+
+Deno.test("unknownValue() names the nearest known name, and none where none is near", () => {
+  const known = ["fp", "lsq", "lsq_plus", "fpq_csd"];
+  const told = (value: string) =>
+    /, perhaps (\w+) was meant: choose/.exec(unknownValue("method", value, known).message)?.[1];
+  assert.deepEqual(["lsqplus", "lsq_pls", "fpq-csd", "LSQ", "lqs", "vgg", "x"].map(told), [
+    "lsq_plus",
+    "lsq_plus",
+    "fpq_csd",
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  assert.match(
+    unknownValue("method", "vgg", known).message,
+    /^Cannot use method "vgg" as it is not known: choose one of fp, /,
   );
 });

@@ -14,7 +14,8 @@ import { OWN_CLASSES } from "../../src/export/export_run.ts";
 import { readSafetensor } from "../../src/export/safetensors.ts";
 import { runId } from "../../src/record/spec.ts";
 import { readRecord, writeRecord } from "../../src/store/store.ts";
-import { DATASET, FP, STUDENT, withRuns } from "../support/measured_runs.ts";
+import { DATASET, FP, STUDENT, train, withRuns } from "../support/measured_runs.ts";
+import { tinySpec } from "../support/runs.ts";
 
 type Command = typeof exportNetwork;
 
@@ -99,6 +100,21 @@ Deno.test("export --integer writes a second form, and verify --table a row for e
     assert.equal(rows.length, 2);
   }));
 
+Deno.test("the card of a reconstruction says that it is one", () =>
+  withRuns(async (out) => {
+    const spec = tinySpec("fp", { arm: "mec", seed: 4 });
+    await train(out, spec, null);
+    assert.equal((await call(exportNetwork, [runOf(out, spec)])).code, 0);
+    const card = Deno.readTextFileSync(join(runOf(out, spec), "export/card.md"));
+    assert.match(card, /^> Reconstruction: only the abstract of MEC-Quant is known/m);
+    assert.match(card, /^Sources: .*MEC-Quant.*arXiv:2509\.15514v1\.$/m);
+    assert.doesNotMatch(Deno.readTextFileSync(join(out, "runs", runId(spec), "export/card.md")), /quantizer:/);
+    await call(exportNetwork, [runOf(out, STUDENT)]);
+    const plain = Deno.readTextFileSync(join(runOf(out, STUDENT), "export/card.md"));
+    assert.doesNotMatch(plain, /^>/m);
+    assert.match(plain, /quantizer: Esser et al\., ICLR 2020/);
+  }));
+
 Deno.test("network.safetensors holds the integers and scales that give back the weights of the network", () =>
   withRuns(async (out) => {
     const run = runOf(out, STUDENT);
@@ -145,7 +161,8 @@ Deno.test("export refuses a run that is none, not finished, failed, a trial or w
     await refuses(call(exportNetwork, [run]), /^Cannot export .* as its checkpoint is missing: restore /);
     await cp(join(runOf(out, STUDENT), "checkpoint.safetensors"), join(run, "checkpoint.safetensors"));
     await refuses(call(exportNetwork, [run]), /the checkpoint .* is of run [0-9a-f]{16}: restore that file, or train/);
-    writeRecord(out, { ...record, status: "diverged", reason: "the loss is NaN", metrics: null });
+    const { networkSha256: _, ...rest } = record;
+    writeRecord(out, { ...rest, status: "diverged", reason: "the loss is NaN", metrics: null });
     await refuses(
       call(exportNetwork, [run]),
       /^Cannot export .* as it ended as diverged: the loss is NaN; choose another run/,
@@ -206,7 +223,23 @@ Deno.test("verify refuses what is no network, is of other data, or is not what i
       call(verifyFiles, [file], { ...DATASET, sha256: "new" }),
       /data set tiny had SHA-256 1{64}, but here it has new: restore/,
     );
-    const nameless = changed(file, join(out, "nameless.onnx"), (model) => void (model.metadataProps = []));
+    const odd = changed(file, join(out, "odd.onnx"), ({ metadataProps }) => {
+      metadataProps.find(({ key }) => key === "spec")!.value = "{";
+    });
+    await refuses(
+      call(verifyFiles, [odd]),
+      /^Cannot verify ".*odd.onnx" as its spec or accuracy is damaged: export the run/,
+    );
+    await refuses(
+      call(verifyFiles, [file, "--mean", "1,2"]),
+      /^Cannot use --mean "1,2" as images of tiny have 3 channels/,
+    );
+    await refuses(
+      call(verifyFiles, [file, "--std", "1,0,1"]),
+      /^Cannot use --std "1,0,1" .*: give 3 numbers other than 0/,
+    );
+    await refuses(call(verifyFiles, [file, "--images", "0"]), /^Cannot use --images "0" as it must be a whole number/);
+    const nameless = changed(file, join(out, "nameless.onnx"), (model) => void (model.producerName = "other"));
     await refuses(call(verifyFiles, [nameless]), /as it names no data set: give its name with --dataset/);
     await refuses(
       call(verifyFiles, [nameless, "--dataset", "tiny", "--layers"]),

@@ -45,7 +45,8 @@ def scaled(parameter, g):
 
 # ---- LSQ (Esser et al. 2020, Eq. 1-5) --------------------------------------------------------------------------------
 def lsq(x, p, low, high, count):
-    s = scaled(p["step_size"], 1 / math.sqrt(count * max(high, 1)))
+    """count None: without the gradient scale."""
+    s = p["step_size"] if count is None else scaled(p["step_size"], 1 / math.sqrt(count * max(high, 1)))
     u = x / s
     watch(u.detach(), low, high)
     clipped = torch.clamp(u, low, high)
@@ -116,8 +117,8 @@ def dorefa_activation(x, p, bits, signed):
 
 def activation(name, x, p, bits, signed):
     full, half = 2**bits - 1, 2 ** (bits - 1) - 1
-    if name == "lsq":
-        return lsq(x, p, *signed_bounds(bits, signed), x.numel())
+    if name in ("lsq", "lsq_unscaled"):
+        return lsq(x, p, *signed_bounds(bits, signed), x.numel() if name == "lsq" else None)
     if name == "lsq_asymmetric":
         return asymmetric(x, p, full, x.numel())
     if name == "lsq_plus":
@@ -131,7 +132,7 @@ def activation_start(name, x, bits, signed):
     """Of the values that calibration sees: behind the relu, where there is one."""
     low, most = x.min(), x.max()
     full = 2**bits - 1
-    if name == "lsq":
+    if name in ("lsq", "lsq_unscaled"):
         return lsq_start(x.abs().mean(), signed_bounds(bits, signed)[1])
     if name == "lsq_asymmetric":
         return asymmetric_start(low, most, full)
@@ -145,7 +146,8 @@ def activation_start(name, x, bits, signed):
 def weight(name, w, p, bits):
     """w: [..., out], one s an output channel."""
     count = w.numel() / w.shape[-1]
-    if name in ("lsq", "lsq_plus"):
+    if name in ("lsq", "lsq_plus", "lsq_unscaled"):
+        count = None if name == "lsq_unscaled" else count
         return lsq(w, p, *signed_bounds(bits, True), count)
     if name == "lsq_asymmetric":
         return asymmetric(w, p, 2**bits - 1, count)
@@ -154,7 +156,7 @@ def weight(name, w, p, bits):
 
 def weight_start(name, w, bits):
     rows = w.reshape(-1, w.shape[-1])
-    if name == "lsq":
+    if name in ("lsq", "lsq_unscaled"):
         return lsq_start(rows.abs().mean(0), 2 ** (bits - 1) - 1)
     if name == "lsq_plus":
         mu, sigma = rows.mean(0), rows.std(0, unbiased=False)
@@ -203,9 +205,9 @@ def case(name, kind, bits, signed, seed):
     }
 
 
-def quantizers():
+def quantizers(names=("lsq", "lsq_unscaled", "lsq_asymmetric", "lsq_plus", "pact", "dorefa")):
     out = []
-    for name in ("lsq", "lsq_asymmetric", "lsq_plus", "pact", "dorefa"):
+    for name in names:
         for kind, bits, signed in [("activation", 4, False), ("activation", 2, False), ("activation", 4, True),
                                    ("activation", 2, True), ("weight", 4, True), ("weight", 2, True)]:
             for seed in range(1000):

@@ -59,7 +59,7 @@ Deno.test("measure refuses a network, and a kept epoch, of another training than
     const kept = join(runFolder(out, id), "checkpoints", "epoch-1.safetensors");
     const { tensors, position } = (await readCheckpoint(kept))!;
     const curve = position.curve.map((epoch) => ({ ...epoch, trainLoss: epoch.trainLoss + 1 }));
-    await writeCheckpoint(kept, { tensors, position: { ...position, curve } });
+    await writeCheckpoint(kept, { tensors, position: { ...position, curve } }, { keepPrevious: false });
     const epoch = await command(...args, "--epochs");
     assert.deepEqual([epoch.code, epoch.stdout], [2, ""]);
     assert.match(
@@ -87,7 +87,7 @@ Deno.test("measure refuses data other than the run was trained on", () =>
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /^Cannot measure run .* as it was trained on data of SHA-256 other and the data set is now tiny: restore the data /m,
+      /^Cannot measure run .* as it was trained on data of SHA-256 other and the data set is now 1{64}: restore the data /m,
     );
   }));
 

@@ -146,7 +146,7 @@ Deno.test("modelNamed() names the models it knows", () => {
   assert.throws(
     () => modelNamed("resnet19"),
     new InputError(
-      'Cannot use model "resnet19" as it is not known: choose one of ' +
+      'Cannot use model "resnet19" as it is not known, perhaps resnet18 was meant: choose one of ' +
         "resnet8, resnet20, resnet18, resnet50, mobilenetv1, mobilenetv2, mobilenetv2_narrow, " +
         "resnet18_imagenet, resnet50_imagenet, mobilenetv1_imagenet, mobilenetv2_imagenet",
     ),

@@ -98,7 +98,8 @@ Deno.test("networkFromTorch() names what is missing, unknown or misshapen in one
     [
       NAME,
       { ...whole, "classifier.1.weight": filled([1000, 1280], () => 0) },
-      "classifier.1.weight is [1000,1280] instead of [10,1280]: start the classifier anew with a new head",
+      "classifier.1.weight is [1000,1280] instead of [10,1280]: the data set has 10 classes, so give --new-head to start the " +
+      "classifier anew",
     ],
     ["resnet18", whole, "no PyTorch library has it: choose a model in ImageNet form"],
   ];

@@ -10,10 +10,9 @@ import {
 } from "../../src/plan/estimate.ts";
 import { trainingPasses, trainingWork } from "../../src/plan/network_size.ts";
 import { etaByRecords } from "../../src/pool/progress.ts";
-import type { PlannedRun } from "../../src/plan/plan.ts";
 import type { RunView } from "../../src/pool/progress_display.ts";
 import type { RunRecord } from "../../src/record/record.ts";
-import { runId, type RunSpec } from "../../src/record/spec.ts";
+import { type PlannedRun, runId, type RunSpec } from "../../src/record/spec.ts";
 import { fakeEpoch } from "../support/fakes/fake_trainer.ts";
 import { fpSpec, studentSpec } from "../support/fakes/specs.ts";
 

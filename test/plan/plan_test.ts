@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { describeRun, orderRuns } from "../../src/plan/plan.ts";
-import { runId } from "../../src/record/spec.ts";
+import { orderRuns } from "../../src/plan/plan.ts";
+import { describeRun, runId } from "../../src/record/spec.ts";
 import { fpSpec, studentSpec } from "../support/fakes/specs.ts";
 
 Deno.test("orderRuns() puts every teacher first and drops repeats", () => {

@@ -5,7 +5,7 @@ import { formatBits } from "../../src/catalog/bits.ts";
 import { knownModels, planCells, type PlanRequest, planRuns } from "../../src/plan/tables.ts";
 import { modelFor } from "../../src/catalog/paper.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
-import { type ProtocolName, runId, type RunSpec } from "../../src/record/spec.ts";
+import { type BaseProtocol, importedSpec, runId, type RunSpec } from "../../src/record/spec.ts";
 
 /** All of protocol paper. */
 const REQUEST: PlanRequest = {
@@ -20,7 +20,7 @@ const REQUEST: PlanRequest = {
   seeds: null,
 };
 
-function plan(papers: readonly string[], protocol: ProtocolName, overrides: Partial<PlanRequest> = {}): RunSpec[] {
+function plan(papers: readonly string[], protocol: BaseProtocol, overrides: Partial<PlanRequest> = {}): RunSpec[] {
   const wanted = PAPERS.filter(({ id }) => papers.includes(id));
   return planRuns({ ...REQUEST, papers: wanted, protocol: PROTOCOL_DEFINITIONS[protocol], ...overrides })
     .map(({ spec }) => spec);
@@ -215,6 +215,33 @@ Deno.test("planRuns() trains the arms of fp-form by FPQ's own recipe, in both fo
     ["fp_form_plain", "resnet18", { ...quantized, augmentation: "none" }, null],
   ]);
   assert.ok(plan(["fpq"], "reduced").every(({ arm }) => !arm.startsWith("fp_form")));
+});
+
+Deno.test("planRuns() puts an imported network in the place of full precision, for every seed, under a protocol of its own", () => {
+  const place = { model: "resnet18_imagenet", dataset: "cifar10", engine: "wasm" } as const;
+  const network = importedSpec({ ...place, sha256: "ab".repeat(32), newHead: true }), id = runId(network);
+  const imported = ({ model, dataset }: { model: string; dataset: string }) =>
+    model === network.model && dataset === network.dataset.name ? network : null;
+  const shown = (specs: readonly RunSpec[]) =>
+    specs.map(({ arm, model, protocol, teacher, seed }) => [arm, model, protocol, teacher, seed]);
+  const from = `paper-from-${id.slice(0, 8)}`, models = ["resnet18_imagenet", "resnet18"], seeds = [0, 1];
+  const main = { table: "table4", methods: ["fp", "lsq"], bits: [{ weights: 4, activations: 4 }], models, seeds };
+  const specs = plan(["fpq"], "paper", { ...main, imported }), own = plan(["fpq"], "paper", main);
+  const other = own.filter(({ model }) => model === "resnet18");
+  assert.deepEqual(shown(specs.filter(({ model }) => model !== "resnet18")), [
+    ["imported_abababab", "resnet18_imagenet", "imported", null, 0],
+    ["lsq", "resnet18_imagenet", from, id, 0],
+    ["lsq", "resnet18_imagenet", from, id, 1],
+  ]);
+  assert.deepEqual(specs.filter(({ model }) => model === "resnet18"), other, "another model keeps its own start");
+  const form = { table: "fp-form", models: ["resnet18_imagenet"], seeds: [0] };
+  assert.deepEqual(shown(plan(["fpq"], "paper", { ...form, imported })).slice(0, 4), [
+    ["fp_form", "resnet18_imagenet", "paper", null, 0],
+    ["fp_form_plain", "resnet18_imagenet", "paper", null, 0],
+    ["imported_abababab", "resnet18_imagenet", "imported", null, 0],
+    ["fp_form_pretrained", "resnet18_imagenet", from, id, 0],
+  ]);
+  assert.ok(plan(["fpq"], "paper", form).every(({ arm }) => arm !== "fp_form_pretrained"));
 });
 
 Deno.test("planCells() holds every planned run that is a row of a table, and no teacher that is none", () => {

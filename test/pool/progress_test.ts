@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import type { PlannedRun } from "../../src/plan/plan.ts";
 import type { PoolEvent } from "../../src/pool/pool.ts";
 import { createProgress } from "../../src/pool/progress.ts";
 import { describeView } from "../../src/pool/progress_display.ts";
 import type { RunRecord } from "../../src/record/record.ts";
-import { runId, type RunSpec } from "../../src/record/spec.ts";
+import { type PlannedRun, runId, type RunSpec } from "../../src/record/spec.ts";
 import { fpSpec, studentSpec } from "../support/fakes/specs.ts";
 
 function planned(spec: RunSpec): PlannedRun {

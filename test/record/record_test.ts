@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { DATASETS } from "../../datasets/mod.ts";
 import { joinEnvironments, parseRunRecord, type RunRecord, sealed } from "../../src/record/record.ts";
-import { canonicalJson, runId, type RunSpec } from "../../src/record/spec.ts";
+import { canonicalJson, importedSpec, runId, type RunSpec } from "../../src/record/spec.ts";
 import { doneRecord, FAKE_ENVIRONMENT, fakeEpoch } from "../support/fakes/fake_trainer.ts";
 import { fpSpec, studentSpec } from "../support/fakes/specs.ts";
 
@@ -43,6 +43,18 @@ function withSpec(changes: Partial<RunSpec["dataset"]>): Pick<RunRecord, "spec" 
   return { spec, id: runId(spec) };
 }
 
+/** An imported network, which nothing trained. */
+function taken(changes: Partial<RunRecord> = {}): RunRecord {
+  const place = { model: "resnet18_imagenet", dataset: "cifar10", engine: "wasm" } as const;
+  const spec = importedSpec({ ...place, sha256: "ab".repeat(32), newHead: false });
+  return {
+    ...doneRecord(spec, { curve: [], metrics: { top1Percent: 42.42, loss: 1 } }),
+    evaluatedExamples: 10_000,
+    importedFrom: { file: "x.safetensors", names: "torchvision", converted: [] },
+    ...changes,
+  };
+}
+
 const DIRTY = { ...FAKE_ENVIRONMENT, dirty: true };
 
 const VALID: Readonly<Record<string, RunRecord>> = {
@@ -58,6 +70,7 @@ const VALID: Readonly<Record<string, RunRecord>> = {
     ...{ curve: [1, 2].map((epoch) => fakeEpoch(epoch, { top1Percent: 100 * 2 / 3 })) },
     metrics: { top1Percent: 100 * 2 / 3, loss: 1 },
   }),
+  "an imported network": taken(),
   "a run with dirty code in an earlier process": done({ environment: DIRTY, otherEnvironments: [FAKE_ENVIRONMENT] }),
 };
 
@@ -69,7 +82,36 @@ for (const [name, record] of Object.entries(VALID)) {
   });
 }
 
+/** A record of a spec that breaks a rule. */
+function ofSpec(record: RunRecord, spec: RunSpec): RunRecord {
+  return { ...record, spec, id: runId(spec) };
+}
+
 const INVALID: Readonly<Record<string, [RunRecord, RegExp]>> = {
+  "a run of no epoch": [
+    ofSpec(done(), { ...TWO_EPOCHS, recipe: { ...TWO_EPOCHS.recipe, epochs: 0 } }),
+    /spec\.recipe\.epochs: must be above 0$/,
+  ],
+  "an imported network that was trained": [
+    ofSpec(taken(), { ...taken().spec, recipe: TWO_EPOCHS.recipe }),
+    /must be 0, as nothing is trained/,
+  ],
+  "an imported network of another protocol": [
+    ofSpec(taken(), { ...taken().spec, protocol: "smoke" }),
+    /must be there exactly for protocol imported/,
+  ],
+  "an imported network without its file": [
+    taken({ importedFrom: undefined as never }),
+    /an imported network, and no run, must have an importedFrom: import it again/,
+  ],
+  "a run with the file of an imported network": [
+    done({ importedFrom: taken().importedFrom! }),
+    /an imported network, and no run, must have an importedFrom/,
+  ],
+  "an imported network whose accuracy no number of images gives": [
+    taken({ metrics: { top1Percent: 42.424242, loss: 1 } }),
+    /top-1 must be a multiple of 100 \/ 10000: current value is 42\.424242, so import it again/,
+  ],
   "a top-1 above 100": [done(ending({ testTop1Percent: 101 })), /curve\.1\.testTop1Percent: Too big/],
   "a top-1 below 0": [done(ending({ testTop1Percent: -3 })), /curve\.1\.testTop1Percent: Too small/],
   "a training top-1 above 100": [done(ending({ trainTop1Percent: 100.5 })), /curve\.1\.trainTop1Percent: Too big/],

@@ -27,7 +27,7 @@ function networkOfSeed(seed: number): Record<string, TensorData> {
 
 async function read(
   position: Position,
-  { spec = STUDENT, record = null, tensors = NETWORK, sha256 = "00" }: {
+  { spec = STUDENT, record = null, tensors = NETWORK, sha256 = RECORD.dataSha256! }: {
     spec?: RunSpec;
     record?: RunRecord | null;
     tensors?: typeof NETWORK;

@@ -131,7 +131,7 @@ interface EvidenceInput {
 function evidenceOf(page: Paper<ArmTitle>, { claim, cell, aggregate, numbers }: EvidenceInput): ClaimEvidence {
   const to = (arm: string) => {
     const partner: Partner = arm === OWN_FP
-      ? teachers(aggregate.cells.filter(({ protocol }) => protocol === cell.protocol))
+      ? teachers(aggregate.cells)
       : likeRuns(cell, { arm, byKey: aggregate.byKey });
     const like: Partner = (run) => {
       const other = partner(run);

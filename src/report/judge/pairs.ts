@@ -1,4 +1,5 @@
 /** Which run each run is compared with. */
+import { IMPORTED } from "../../record/spec.ts";
 import type { Finished, Result } from "../read/result.ts";
 import { type Cell, keyText } from "./aggregate.ts";
 import { difference } from "./statistics/basics.ts";
@@ -55,13 +56,15 @@ export function teachers(cells: readonly Cell[]): Partner {
 }
 
 /**
- * Whether a run started from this very training of its teacher, on the same data and for its own seed.
+ * Whether a run started from this very training of its teacher, on the same data and for its own seed; an imported network is
+ * the start of every seed.
  *
  * By the digests of the networks; where one is missing, the teacher must have started first.
  */
 export function startedFrom(student: Result, teacher: Result): boolean {
   const { start } = student;
-  if (start?.id !== teacher.id || student.seed !== teacher.seed || !haveSameData(student, teacher)) return false;
+  const isOfSeed = student.seed === teacher.seed || teacher.cell.protocol === IMPORTED;
+  if (start?.id !== teacher.id || !isOfSeed || !haveSameData(student, teacher)) return false;
   if (start.network !== null && teacher.network !== null) return start.network === teacher.network;
   return student.startedAt === null || teacher.startedAt === null ||
     Date.parse(teacher.startedAt) <= Date.parse(student.startedAt);

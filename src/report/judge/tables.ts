@@ -1,4 +1,4 @@
-import type { ProtocolName, RunSpec } from "../../record/spec.ts";
+import { baseOf, type BaseProtocol, type ProtocolName, type RunSpec } from "../../record/spec.ts";
 import { type CellKey, cellOf, type Result, type RowKey } from "../read/result.ts";
 import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
 import { teachers } from "./pairs.ts";
@@ -32,17 +32,22 @@ export interface ReportSection {
 }
 
 /** Protocols as pages have them. */
-export const SECTION_ORDER: readonly ProtocolName[] = ["paper", "full", "reduced", "smoke"];
+export const SECTION_ORDER: readonly BaseProtocol[] = ["paper", "full", "reduced", "smoke"];
 
 /**
  * Lays a paper's published cells and the runs of its tables side by side, one section for each protocol.
  *
  * Published cells without a run stand in the section of their table's own protocol, which is always there; the other
- * sections hold only rows with runs, and are left out where there is none. Sections without a run come last.
+ * sections, those of changed protocols too, hold only rows with runs, and are left out where there is none. Sections without a run come last.
  */
 export function reportSections(page: Paper<ArmTitle>, { cells, byKey }: Aggregate): ReportSection[] {
-  const sections = SECTION_ORDER.map((protocol) => section(page, { protocol, cells, byKey }));
-  const homes = new Set(page.tables.map(homeOf));
+  const found = [...new Set(cells.map(({ protocol }) => protocol))].sort();
+  const protocols = SECTION_ORDER.flatMap((base) => [
+    base,
+    ...found.filter((name) => name !== base && baseOf(name) === base),
+  ]);
+  const sections = protocols.map((protocol) => section(page, { protocol, cells, byKey }));
+  const homes = new Set<ProtocolName>(page.tables.map(homeOf));
   const empty = sections.filter(({ protocol, runs }) => runs.length === 0 && homes.has(protocol));
   return [...sections.filter(({ runs }) => runs.length > 0), ...empty];
 }
@@ -112,7 +117,7 @@ function tableRows(page: Paper<ArmTitle>, table: Table<ArmTitle>, { protocol, ce
     published: publishedByKey.get(text(key)) ?? null,
     modelIsPapers: table.modelsAreUnknown ? null : models.has(key.model),
   }));
-  return scoredRows(inputs, { byKey, ownFp: teachers(cells) });
+  return scoredRows(inputs, { byKey, ownFp: teachers([...byKey.values()]) });
 }
 
 /** The protocol that the published numbers of a table are compared with. */

@@ -1,4 +1,5 @@
 import type { ArmTitle, Paper, Tolerance } from "../../catalog/paper.ts";
+import { partsOfProtocol } from "../../record/spec.ts";
 import type { ReportSection } from "./tables.ts";
 
 /** A tolerance beside our runs. */
@@ -34,10 +35,14 @@ export function toleranceResults(
 }
 
 function valuesOf(
-  { protocol, dataset, model, arm, bits, quantity }: Tolerance,
+  { protocol, dataset, model, arm, bits, quantity, fromImport }: Tolerance,
   sections: readonly ReportSection[],
 ): ToleranceResult["values"] {
-  const rows = sections.filter((section) => section.protocol === protocol)
+  const isOf = (section: ReportSection) => {
+    const { base, epochs, start } = partsOfProtocol(section.protocol);
+    return base === protocol && epochs === null && (start !== null) === (fromImport ?? false);
+  };
+  const rows = sections.filter(isOf)
     .flatMap(({ tables }) => tables.flatMap(({ rows }) => rows));
   const row = rows.find((row) =>
     row.dataset === dataset && row.model === model && row.arm.id === arm &&

@@ -1,4 +1,4 @@
-import type { ProtocolName } from "../../record/spec.ts";
+import { baseOf, type ProtocolName } from "../../record/spec.ts";
 import { type ControlDifference, controlRemarks, decide, differenceWords } from "./decision.ts";
 import { signed } from "../labels.ts";
 import type { PairedDifference } from "./statistics/paired.ts";
@@ -102,7 +102,7 @@ function remarksOn({ holm, controls, remarks, publishedDifference }: Comparison,
 
 function obstaclesTo(comparison: Comparison): string[] {
   const { protocol, arm, label, model, modelIsPapers, published, publishedDifference } = comparison;
-  if (protocol === "smoke") return ["smoke proves plumbing only"];
+  if (baseOf(protocol) === "smoke") return ["smoke proves plumbing only"];
   const obstacles: string[] = [];
   if (protocol !== "paper") obstacles.push(`protocol ${protocol} is not the paper's recipe`);
   if (modelIsPapers === null) obstacles.push("the paper's models are not known");

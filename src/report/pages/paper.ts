@@ -1,5 +1,5 @@
 import type { Measurement } from "../../record/measurement.ts";
-import type { ProtocolName } from "../../record/spec.ts";
+import { baseOf, type ProtocolName } from "../../record/spec.ts";
 import type { Aggregate } from "../judge/aggregate.ts";
 import { type Block, heading, listSection, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import type { ClaimResult } from "../judge/claims.ts";
@@ -17,6 +17,7 @@ import { armOf } from "../judge/rows.ts";
 import type { Result } from "../read/result.ts";
 import { toleranceResults } from "../judge/tolerances.ts";
 import { toleranceBlocks } from "./tolerances.ts";
+import { protocolFlags, protocolTitle } from "../../catalog/protocol.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICT_RULES } from "../judge/verdict.ts";
 
@@ -56,7 +57,7 @@ export function pageBlocks(
   { page, sections, aggregate, records, deviations, measurements, imported, claims }: PageInput,
 ): Block[] {
   const ran = sections.filter(({ runs }) => runs.length > 0);
-  const isSmokeOnly = ran.length > 0 && ran.every(({ protocol }) => protocol === "smoke");
+  const isSmokeOnly = ran.length > 0 && ran.every(({ protocol }) => baseOf(protocol) === "smoke");
   return [
     ...(isSmokeOnly ? [{ kind: "banner", text: SMOKE_BANNER } satisfies Block] : []),
     heading(1, page.title),
@@ -84,7 +85,7 @@ export function pageBlocks(
       kind: "commands",
       lines: [
         ...(ran.length > 0 ? ran : sections).map(({ protocol }) =>
-          `deno task bench --paper ${page.id} --protocol ${protocol}`
+          `deno task bench --paper ${page.id} ${protocolFlags(protocol)}`
         ),
         `deno task report --paper ${page.id}`,
       ],
@@ -102,20 +103,19 @@ function sectionBlocks(
 ): Block[] {
   const armTitleOf = (id: string) => armTitle({ arm: armOf(page, id) });
   const runs = results.map(({ id }) => records.get(id)!);
+  const isSmoke = baseOf(protocol) === "smoke";
   const shown = tables.flatMap((table): Block[] => [
     ...resultBlocks(table),
     ...statisticsBlocks(table),
-    ...(protocol === "smoke" ? [] : figureBlocks(table, { records, idPrefix: protocol })),
+    ...(isSmoke ? [] : figureBlocks(table, { records, idPrefix: protocol })),
   ]);
   return [
     heading(
       2,
       sectionTitle(protocol, runs.length),
-      protocol === "smoke"
-        ? { href: `${page.id}_smoke.html`, title: `${page.id.toUpperCase()}: smoke runs` }
-        : undefined,
+      isSmoke ? { href: `${page.id}_smoke.html`, title: `${page.id.toUpperCase()}: smoke runs` } : undefined,
     ),
-    ...(protocol === "smoke" && !isSmokeOnly ? [{ kind: "banner", text: SMOKE_SECTION_BANNER } satisfies Block] : []),
+    ...(isSmoke && !isSmokeOnly ? [{ kind: "banner", text: SMOKE_SECTION_BANNER } satisfies Block] : []),
     ...(shown.length > 0 ? shown : [paragraph("No published number and no run.")]),
     ...failureBlocks(runs, armTitleOf),
     ...(runs.length === 0
@@ -127,7 +127,7 @@ function sectionBlocks(
 }
 
 function sectionTitle(protocol: ProtocolName, runs: number): string {
-  return runs === 0 ? `Protocol ${protocol}: not run` : `Protocol ${protocol}`;
+  return runs === 0 ? `Protocol ${protocol}: not run` : `Protocol ${protocolTitle(protocol)}`;
 }
 
 function publishedDifferenceBlocks(page: Paper<ArmTitle>): Block[] {

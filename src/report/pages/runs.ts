@@ -1,6 +1,6 @@
 /** Tables over runs: those of a page, those that did not finish, their environments, and the list of all. */
 import type { RunRecord } from "../../record/record.ts";
-import { canonicalJson } from "../../record/spec.ts";
+import { baseOf, canonicalJson } from "../../record/spec.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
 import { counted, points } from "../labels.ts";
@@ -113,7 +113,8 @@ export function runIndexBlocks(
 ): Block[] {
   const keys = new Map(all.map((run) => {
     const { protocol, model, seed } = run.spec, paper = papersOf(run)[0]?.id ?? "\uffff";
-    const key = [paper, SECTION_ORDER.indexOf(protocol), titleOf(run), model, bitsTitle(cellOf(run.spec))];
+    const place = SECTION_ORDER.findIndex((base) => base === baseOf(protocol));
+    const key = [paper, place, titleOf(run), model, bitsTitle(cellOf(run.spec))];
     return [run, [...key, String(seed).padStart(9, "0"), run.id].join("\n")];
   }));
   const runs = all.toSorted((a, b) => keys.get(a)! < keys.get(b)! ? -1 : 1);

@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import { InputError } from "../../errors.ts";
 import { type Measurement, parseMeasurement } from "../../record/measurement.ts";
 import { parseRunRecord, type RunRecord } from "../../record/record.ts";
@@ -11,6 +12,11 @@ import { parseRunRecord, type RunRecord } from "../../record/record.ts";
 export function parseRecords(text: string, source: string): RunRecord[] {
   const found = lines(text, { source, remedy: "copy the record again" });
   return Array.from(found, ({ value, place }) => parseRunRecord(value, place));
+}
+
+/** Gives the folder of the measurements: beside that of the records. */
+export function measurementsFolder(records: string): string {
+  return join(dirname(records), "measurements");
 }
 
 /**

@@ -100,7 +100,8 @@ export function subjectOf(spec: RunSpec): Subject {
 
 /** Results of records; equal copies of a record count once, as papers share their FP and LSQ runs. */
 export function resultsOf(records: readonly RunRecord[]): Result[] {
-  const seeds = new Map(records.map(({ id, spec }) => [id, spec.seed]));
+  // an imported network is the start of every seed
+  const seeds = new Map(records.flatMap(({ id, spec }) => spec.imported ? [] : [[id, spec.seed]]));
   return withoutCopies(records).map((record): Result => {
     const { id, spec, status, metrics, curve, startedAt, environment: { commit, dirty, device } } = record;
     const isDone = status === "done";

@@ -41,6 +41,8 @@ Deno.test("FPQ's full precision is a claim about the form of its network, which 
     ...runs(place, [88.1, 88.5]),
     ...runs({ ...place, model: "resnet18" }, [94.6, 94.9]),
     ...runs({ ...place, arm: "fp_form_plain" }, [88.9, 89]),
+    ...runs({ ...place, arm: "fp_form_pretrained" }, [88.7]),
+    ...runs({ ...place, arm: "fp_form_pretrained", protocol: "paper-from-0123abcd" }, [95.1]),
   ];
   const results = toleranceResults(fpqPaper, reportSections(fpqPaper, aggregateOf(records)));
   assert.deepEqual(
@@ -50,6 +52,7 @@ Deno.test("FPQ's full precision is a claim about the form of its network, which 
       ["fp_form", "resnet18", 87.72, 89.72, "outside", true],
       ["fp_form_plain", "resnet18_imagenet", 87.72, 89.72, "inside", false], // a rival as good as the claim
       ["fp_form_plain", "resnet18", 87.72, 89.72, "not run", null],
+      ["fp_form_pretrained", "resnet18_imagenet", 87.72, 89.72, "outside", true], // only from an imported network
     ],
   );
 });

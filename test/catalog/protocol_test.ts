@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
+import { deviationsOf, protocolFlags, protocolTitle, shortenedProtocol } from "../../src/catalog/protocol.ts";
+import { InputError } from "../../src/errors.ts";
+import { parseRunSpec, type ProtocolName } from "../../src/record/spec.ts";
+import { reportSections } from "../../src/report/judge/tables.ts";
+import { aggregateOf, PAGE, runs, spec } from "../report/fixtures.ts";
+
+const { reduced, full, smoke } = PROTOCOL_DEFINITIONS;
+
+Deno.test("shortenedProtocol() scales both phases and their warm-up, and changes nothing else of the recipe", () => {
+  const short = shortenedProtocol(reduced, 4);
+  assert.equal(short.name, "reduced-4");
+  // 4 of 10 epochs: 8 of 20 in full precision, warm-up 0.4 of 1 and 0.2 of 0.5
+  assert.deepEqual(short.fullPrecision, { ...reduced.fullPrecision, epochs: 8, warmupEpochs: 0.4 });
+  assert.deepEqual(short.quantized, { ...reduced.quantized, epochs: 4, warmupEpochs: 0.2 });
+  assert.deepEqual(short.deviations.slice(1), reduced.deviations);
+  assert.match(
+    short.deviations[0]!,
+    /^Shortened by --epochs 4: 4 of 10 epochs quantized and 8 of 20 in full precision/,
+  );
+  // 200 / 90 of an epoch is 2.2: whole epochs are run, and never none
+  assert.equal(shortenedProtocol(full, 1).fullPrecision.epochs, 2);
+});
+
+Deno.test("shortenedProtocol() refuses what is not shorter", () => {
+  assert.throws(
+    () => shortenedProtocol(reduced, 10),
+    new InputError(
+      "Cannot shorten protocol reduced to 10 epochs as its quantized runs have 10: give --epochs 1 to 9, or leave it out",
+    ),
+  );
+  assert.throws(
+    () => shortenedProtocol(smoke, 1),
+    new InputError("Cannot shorten protocol smoke to 1 epochs as its quantized runs have 1: leave --epochs out"),
+  );
+});
+
+Deno.test("a shortened protocol is told by its name alone: deviations, title and options", () => {
+  const name = shortenedProtocol(full, 45).name;
+  assert.equal(parseRunSpec(spec({ protocol: name }), "a test").protocol, name);
+  assert.deepEqual(deviationsOf(PROTOCOL_DEFINITIONS, [name]), { [name]: shortenedProtocol(full, 45).deviations });
+  assert.deepEqual([protocolTitle(name), protocolFlags(name)], [
+    "full, shortened to 45 epochs",
+    "--protocol full --epochs 45",
+  ]);
+  for (const odd of ["full-0", "full-045", "full-x", "other", "full-from-12"]) {
+    assert.throws(() => parseRunSpec(spec({ protocol: odd as ProtocolName }), "a test"), /as protocol: must be one of/);
+  }
+});
+
+Deno.test("runs of another length stand in a section of their own and are compared with each other alone", () => {
+  const short = { protocol: "paper-20" } as const;
+  const fp = runs({ arm: "fp", bits: null }, [90, 91]), shortFp = runs({ ...short, arm: "fp", bits: null }, [70, 71]);
+  const records = [
+    ...fp,
+    ...runs({ arm: "lsq" }, [88, 89], fp),
+    ...shortFp,
+    ...runs({ ...short, arm: "lsq" }, [60, 61], shortFp),
+    ...runs({ ...short, arm: "good" }, [62, 63.5], shortFp),
+  ];
+  const sections = reportSections(PAGE, aggregateOf(records));
+  assert.deepEqual(sections.map(({ protocol, runs }) => [protocol, runs.length]), [["paper", 4], ["paper-20", 6]]);
+  const rows = sections[1]!.tables[0]!.rows;
+  assert.deepEqual(
+    rows.map((
+      { arm, mean, gapToFp, differenceToLsq },
+    ) => [arm.id, mean, gapToFp?.mean ?? null, differenceToLsq?.mean ?? null]),
+    [["fp", 70.5, null, null], ["lsq", 60.5, -10, null], ["good", 62.75, -7.75, 2.25]],
+  );
+  for (const { verdict } of rows) assert.match(verdict.reason, /^protocol paper-20 is not the paper's recipe/);
+});

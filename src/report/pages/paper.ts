@@ -1,29 +1,16 @@
 import type { Measurement } from "../../record/measurement.ts";
 import { baseOf, type ProtocolName } from "../../record/spec.ts";
 import type { Aggregate } from "../judge/aggregate.ts";
-import {
-  type Block,
-  firstRows,
-  folded,
-  heading,
-  listSection,
-  naming,
-  numbers,
-  paragraph,
-  parted,
-  type SitePage,
-  tableOf,
-  words,
-} from "./blocks.ts";
+import { type Block, heading, listSection, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import type { ClaimResult } from "../judge/claims.ts";
-import { claimBlocks, claimSummary } from "./claims.ts";
+import { claimBlocks } from "./claims.ts";
 import { figureBlocks, type RecordsById } from "./figures.ts";
 import { measurementBlocks } from "./measurements.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
 import { counted, points, signed, verdictTitle } from "../labels.ts";
-import { armTitle, COMPARED, meanText, NAMES, resultBlocks, statisticsBlocks } from "./results.ts";
+import { armTitle, meanText, NAMES, resultBlocks, statisticsBlocks } from "./results.ts";
 import { environmentBlocks, failureBlocks, runBlocks } from "./runs.ts";
 import { type ReportRow, type ReportSection, runsOf } from "../judge/tables.ts";
 import { armOf } from "../judge/rows.ts";
@@ -38,7 +25,8 @@ const SMOKE_BANNER = "Smoke protocol: this page proves that the plumbing works a
 const SMOKE_SECTION_BANNER =
   "Smoke protocol: this section proves that the plumbing works and says nothing about the paper.";
 
-const LEGEND =
+/** Stands above the tables. */
+export const LEGEND =
   "All numbers are top-1 accuracy in percent on the test images; reproduced ones are of the last epoch, mean ± sample " +
   "standard deviation over n seeds. Differences are in points and paired by seed: to our LSQ run of the same seed, and to " +
   "the full-precision run (FP) that the run started from. Intervals of differences are t intervals (95 %), which keep what " +
@@ -103,40 +91,6 @@ export function pageBlocks(
       ],
     },
   ];
-}
-
-/**
- * A paper's pages of the site: on the first the answer in one screen and the rest folded; then its smoke runs, which say
- * nothing about it, and a page a measurement.
- *
- * @param blocks All of the paper's.
- */
-export function paperPages({ page, sections, claims }: PageInput, blocks: readonly Block[]): SitePage[] {
-  const { rest, pages } = parted(blocks);
-  const plot = rest.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
-  const others = rest.filter((block) => block !== plot && !(block.kind === "paragraph" && block.text === LEGEND));
-  const start = others.findIndex((block) => block.kind === "heading" && block.level === 2);
-  const screen: Block[] = [
-    ...others.slice(0, start),
-    ...claimSummary(claims),
-    ...publishedBlocks(sections),
-    ...(plot ? [plot] : []),
-    { kind: "links", items: pages.map(({ href, title }) => ({ href, text: title })) },
-    ...folded([heading(2, "How to read the tables"), paragraph(LEGEND), ...others.slice(start)]),
-  ];
-  return [{ href: paperHref(page.id), title: page.title, blocks: screen }, ...pages];
-}
-
-/** The cells with a published number and runs of ours, or that there are none. */
-function publishedBlocks(sections: readonly ReportSection[]): Block[] {
-  const known = sections.filter(({ protocol }) => protocol !== "smoke")
-    .flatMap(({ tables }) => tables.flatMap(({ rows }) => rows))
-    .filter(({ published }) => published?.top1Percent != null);
-  const ran = known.filter(({ n }) => n > 0), cells = counted(known.length, "published cell");
-  const verdict = words<ReportRow>("Verdict", ({ verdict: { name } }) => ({ text: verdictTitle(name), verdict: name }));
-  if (ran.length > 0) return [firstRows("Cells, published against ours", ran, [...COMPARED, verdict])];
-  if (known.length === 0) return [];
-  return [paragraph(`No run is of one of the ${cells}: model or protocol are not the paper's.`)];
 }
 
 interface SectionContext extends Pick<PageInput, "page" | "records" | "deviations"> {

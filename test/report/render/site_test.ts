@@ -99,7 +99,7 @@ Deno.test("the first screen compares published cells with ours, or says that non
   assert.deepEqual(captions(pageOf("demo.html")), ["Cells, published against ours; the first 4 of 6, all are below"]);
   const none = renderedSite(RECORDS.filter(({ spec }) => spec.protocol === "reduced")).get("demo.html")!;
   assert.deepEqual(captions(none), []);
-  assert.match(none, /<p>No run is of one of the 8 published cells: /);
+  assert.match(none, /<p>8 published cells, and no run of one on its own model and protocol/);
 });
 
 Deno.test("every page has one first heading, names, scopes, captions and unique ids", () => {

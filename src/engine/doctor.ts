@@ -5,6 +5,7 @@ import { messageOf } from "../errors.ts";
 import { type Case, layerCases } from "./doctor/cases.ts";
 import { everydayCases } from "./doctor/everyday_cases.ts";
 import { integerCases } from "./doctor/integer_cases.ts";
+import { measureSpeed, type SpeedCheck } from "./doctor/speed.ts";
 import type { Values } from "./doctor/reference.ts";
 import type { CompileOptions, Engine, EngineName, TensorTree } from "./types.ts";
 
@@ -17,12 +18,6 @@ export interface KernelCheck {
   readonly relativeError: number | null;
   /** The fault, a sentence. */
   readonly problem?: string;
-}
-
-/** Speed of one operation. */
-export interface SpeedCheck {
-  readonly what: string;
-  readonly gigaflopsPerSecond: number;
 }
 
 /** Results of all checks; plain JSON. */
@@ -43,8 +38,17 @@ export interface DoctorReport {
 /** Relative errors allowed: float32 sums of some hundred terms, and of operands with 10 bits of mantissa. */
 const TOLERANCES = { float32: 2e-5, tf32: 4e-3 } as const;
 
-/** Forms in which an engine runs the cases, where it has several: onednn has loops, and passes for large tensors. */
-const FORMS: Readonly<Partial<Record<EngineName, readonly CompileOptions[]>>> = { onednn: [{}, { large: 1 }] };
+/** A form in which an engine runs the cases. */
+interface Form {
+  readonly options: CompileOptions;
+  /** Bytes and masks hold no NaN: it may spread over the result, and pass through a relu's gradient as in PyTorch. */
+  readonly inBytes?: true;
+}
+
+/** Engines with several forms: onednn has loops, and passes for large tensors. */
+const FORMS: Readonly<Partial<Record<EngineName, readonly Form[]>>> = {
+  onednn: [{ options: {} }, { options: { large: 1 }, inBytes: true }],
+};
 
 /** Options of `diagnose`. */
 export interface DoctorOptions {
@@ -65,8 +69,10 @@ export async function diagnose(engine: Engine, options: DoctorOptions = {}): Pro
   const tolerance = TOLERANCES[engine.versions["tf32"] === "on" ? "tf32" : "float32"];
   const checks: KernelCheck[] = [];
   for (const given of options.cases ?? [...layerCases(), ...everydayCases(), ...integerCases()]) {
-    for (const options of FORMS[engine.name] ?? [{}]) {
-      checks.push(...await examine(engine, given, { tolerance: given.exact ? 0 : tolerance, options }));
+    for (const { options, inBytes } of FORMS[engine.name] ?? [{ options: {} } as Form]) {
+      const orders = [...given.orders ?? [], "ReluGrad", "Relu6Grad"];
+      const asked = inBytes ? { ...given, spreads: true as const, orders } : given;
+      checks.push(...await examine(engine, asked, { tolerance: given.exact ? 0 : tolerance, options }));
     }
   }
   const failed = checks.filter((check) => !check.ok);
@@ -79,7 +85,7 @@ export async function diagnose(engine: Engine, options: DoctorOptions = {}): Pro
     tolerance,
     ok: failed.length === 0,
     checks,
-    speed: options.speed ?? true ? await measure(engine).catch(() => []) : [],
+    speed: options.speed ?? true ? await measureSpeed(engine).catch(() => []) : [],
     advice: adviceFor(engine, failed),
   };
 }
@@ -216,45 +222,6 @@ function relativeErrorOf(actual: Float32Array, { values }: Values): number {
     scale = Math.max(scale, Math.abs(value));
   });
   return error === 0 ? 0 : error / Math.max(scale, Number.MIN_VALUE);
-}
-
-/** Convolution of 64 images 16 x 16 x 32 by 32 filters 3 x 3, forward and with both gradients. */
-async function measure(engine: Engine): Promise<SpeedCheck[]> {
-  const x = tf.ones([64, 16, 16, 32]), filter = tf.ones([3, 3, 32, 32]), flops = 2 * 64 * 16 * 16 * 32 * 32 * 9;
-  const f = (x: Tensor, filter: Tensor) => tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, "same");
-  const forward = (inputs: TensorTree) => {
-    const { x, filter } = inputs as Record<string, Tensor>;
-    return { y: f(x!, filter!) };
-  };
-  const training = (inputs: TensorTree) => {
-    const { x, filter } = inputs as Record<string, Tensor>,
-      { value, grads } = tf.valueAndGrads(f)([x!, filter!], x as tf.Tensor4D);
-    return { y: value, dx: grads[0]!, dfilter: grads[1]! };
-  };
-  const seconds = [await fastest(engine, forward, { x, filter }), await fastest(engine, training, { x, filter })];
-  tf.dispose([x, filter]);
-  return [
-    { what: "convolution, forward", gigaflopsPerSecond: flops / seconds[0]! / 1e9 },
-    { what: "convolution, forward and gradients", gigaflopsPerSecond: 3 * flops / seconds[1]! / 1e9 },
-  ];
-}
-
-/** Seconds of the fastest of a few runs. */
-async function fastest(
-  engine: Engine,
-  program: (inputs: TensorTree) => TensorTree,
-  inputs: Record<string, Tensor>,
-): Promise<number> {
-  const compiled = engine.compile(program);
-  let best = Infinity;
-  for (let round = 0; round < 8; round++) {
-    const start = performance.now(), outputs = compiled(inputs) as Record<string, Tensor>;
-    await Object.values(outputs).at(-1)!.data(); // on a GPU a call returns before it is done
-    best = Math.min(best, (performance.now() - start) / 1000);
-    tf.dispose(outputs);
-  }
-  compiled.dispose();
-  return best;
 }
 
 function adviceFor(engine: Engine, failed: readonly KernelCheck[]): string[] {

@@ -104,10 +104,10 @@ Deno.test({
   name: "REQUANT_ONEDNN naming another library than oneDNN, and a task that forbids AVX2, exit with 2 and one sentence",
   ignore: !ENGINES.includes("onednn"),
   async fn() {
-    const main = fileURLToPath(new URL("../../src/engine/main.ts", import.meta.url));
+    const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
     const doctor = async (variables: Record<string, string>) => {
       const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--quiet", "--no-check", main, "doctor", "--engine", "onednn"],
+        args: ["run", "-A", "--quiet", "--no-check", main, "engine", "doctor", "--engine", "onednn"],
         env: variables,
         stdout: "null",
         stderr: "piped",

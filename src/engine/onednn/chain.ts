@@ -116,7 +116,7 @@ export function widen(node: Node, builder: Builder): Run {
   const poison = builder.values(node.inputs["poison"]!), values = builder.values(to);
   return () => {
     run();
-    values[0]! += poison[0]!;
+    if (poison[0] !== 0) values.fill(NaN); // bytes do not say where it was
   };
 }
 

@@ -4,6 +4,7 @@ import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import type { WasmKernel } from "../wasm/heap.ts";
 import { cropFlip } from "../wasm/kernels/crop_flip.ts";
 import { logDetInverse } from "../wasm/kernels/log_det.ts";
+import { maxPoolAxis, maxPoolAxisGrad } from "../wasm/kernels/max_pool.ts";
 import { relu6Grad, reluGrad } from "../wasm/kernels/rectifiers.ts";
 import { roundClip, roundClipGrad } from "../wasm/kernels/round_clip.ts";
 import { uniformPerturbation } from "../wasm/kernels/uniform_perturbation.ts";
@@ -42,6 +43,8 @@ const LOOPS: Readonly<Record<string, WasmKernel>> = {
   UniformPerturbation: uniformPerturbation,
   CropFlip: cropFlip,
   LogDetInverse: logDetInverse,
+  MaxPoolAxis: maxPoolAxis,
+  MaxPoolAxisGrad: maxPoolAxisGrad,
 };
 
 /** Kernels that tfjs's CPU backend lacks. */

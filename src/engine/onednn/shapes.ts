@@ -1,6 +1,7 @@
 /** Shapes and dtypes of what kernels give. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { DataType, NamedAttrMap } from "@tensorflow/tfjs-core";
+import { type AxisPooling, pooledLength } from "../ops.ts";
 import type { Use } from "./graph.ts";
 
 interface Output {
@@ -105,6 +106,13 @@ export function shapesOf(kernel: string, uses: Uses, attrs: NamedAttrMap): Outpu
       const { shape } = uses["a"]!;
       return [{ shape: [shape[0]!], dtype: "float32" }, { shape: [...shape], dtype: "float32" }];
     }
+    case "MaxPoolAxis": {
+      const pooling = attrs as unknown as AxisPooling, { axis } = pooling;
+      const y: Output = { shape: x!.shape.with(axis, pooledLength(x!.shape[axis]!, pooling)), dtype: "float32" };
+      return [y, y];
+    }
+    case "MaxPoolAxisGrad":
+      return [{ shape: dy!.shape.with(attrs["axis"] as number, attrs["length"] as number), dtype: "float32" }];
     case "Conv2D":
     case "DepthwiseConv2dNative": {
       const info = convolutionInfo(x!.shape, uses["filter"]!.shape, { kernel, attrs });

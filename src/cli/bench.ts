@@ -84,7 +84,7 @@ function benchLine(papers: readonly Paper[]) {
       .default(null),
     engineOption(),
     jobsOption().excludes(["queue"], ofWorkers),
-    option("--out <DIR>", "folder of runs and reports").default("runs"),
+    option("--out <DIR>", "folder of the runs").default("runs"),
     option("--dry-run", "print the plan and its time, run nothing"),
     option("--print", "print Markdown, on a terminal too"),
     option("--json", "print one JSON document"),

@@ -1,15 +1,14 @@
 import { InputError } from "../errors.ts";
-import type { EngineChoice } from "../engine/types.ts";
 import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
-import { type BucketAddress, parseStoreUrl } from "../queue/store_url.ts";
-import { parseQueueUrl, type QueueAddress } from "../queue/url.ts";
+import { parseStoreUrl } from "../queue/store_url.ts";
+import { parseQueueUrl } from "../queue/url.ts";
 import { type BaseProtocol, PROTOCOLS } from "../record/spec.ts";
 import { type Bits, formatBits } from "../catalog/bits.ts";
 import type { Paper } from "../catalog/paper.ts";
 import type { Suite } from "../catalog/suite.ts";
 import { datasetTitle, modelTitle } from "../catalog/titles.ts";
 import { counted } from "../report/labels.ts";
-import type { BenchServices } from "./bench_runs.ts";
+import type { BenchOptions, BenchServices } from "./bench_options.ts";
 import {
   choice,
   commandLine,
@@ -18,49 +17,12 @@ import {
   helpAlone,
   jobsOption,
   limitOptions,
-  type LimitValues,
   listOf,
   option,
   runCommand,
   wholeNumber,
 } from "./command_line.ts";
 import type { Console } from "./console.ts";
-
-/** Options of `deno task bench`; null: not given. */
-export interface BenchOptions extends LimitValues {
-  /** Required, but for `list` and `helpAll`. */
-  readonly paper?: string;
-  readonly table: string | null;
-  readonly protocol: BaseProtocol;
-  /** Epochs of quantized runs in place of the protocol's, which is shortened as a whole; null: its own. */
-  readonly epochs: number | null;
-  readonly methods: readonly string[] | null;
-  readonly models: readonly string[] | null;
-  readonly bits: readonly Bits[] | null;
-  readonly seeds: readonly number[] | null;
-  /** In place of every quantized arm's own; null: their own. */
-  readonly quantizer: string | null;
-  readonly engine: EngineChoice;
-  /** Null: one process per core. */
-  readonly jobs: number | null;
-  /** Tries of a run that crashed; null: the default of the pool or the queue. */
-  readonly retries: number | null;
-  readonly failFast?: true;
-  readonly keepEpochs?: true;
-  /** Null: this machine alone. */
-  readonly queue: QueueAddress | null;
-  /** Null: the folder is shared. */
-  readonly store: BucketAddress | null;
-  /** Folder of full-precision runs to take instead of training them; null: none. */
-  readonly teachers: string | null;
-  readonly out: string;
-  readonly dryRun?: true;
-  readonly json?: true;
-  readonly print?: true;
-  readonly report: boolean;
-  readonly list?: true;
-  readonly helpAll?: true;
-}
 
 const ALL_PAPERS = "all";
 /** Columns of `--list`. */

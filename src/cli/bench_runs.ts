@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import type { EngineChoice, EngineName } from "../engine/types.ts";
+import type { EngineName } from "../engine/types.ts";
 import { jobsThatFit } from "../plan/estimate.ts";
 import { askedOnce, requireFit } from "../plan/fit.ts";
 import { type PlanState, statePlan } from "../plan/plan.ts";
@@ -8,33 +8,19 @@ import { planResources } from "../plan/resources.ts";
 import { planCells, planRuns } from "../plan/tables.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
-import { IMPORTED, partsOfProtocol, type PlannedRun, type ProtocolName, type RunSpec } from "../record/spec.ts";
-import type { ReportFile, ReportInput } from "../report/mod.ts";
+import { IMPORTED, partsOfProtocol, type PlannedRun, type ProtocolName } from "../record/spec.ts";
+import type { ReportFile } from "../report/mod.ts";
 import { writeFileAtomic } from "../store/files.ts";
 import { checkOut } from "../store/store.ts";
 import { findTeachers, importedNetworks, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
 import { deviationsOf, protocolNamed, shortenedProtocol } from "../catalog/protocol.ts";
-import type { BenchOptions } from "./bench.ts";
+import type { BenchOptions, BenchServices } from "./bench_options.ts";
 import { benchScreen } from "./bench_screen.ts";
 import { limitsOf } from "./command_line.ts";
-import { type Estimator, type GridServices, learnEstimates, leaveGrid, requireSpace, runGrid } from "./grid.ts";
+import { type Estimator, learnEstimates, leaveGrid, requireSpace, runGrid } from "./grid.ts";
 import { describeTeacher, planDocument, planText } from "./plan_text.ts";
-
-/** Services of this machine that the command needs. */
-export interface BenchServices extends GridServices {
-  readonly papers: readonly Paper[];
-  readonly resolveEngine: (choice: EngineChoice) => Promise<EngineName>;
-  readonly renderReports: (input: ReportInput) => Promise<readonly ReportFile[]>;
-  readonly cores: number;
-  /** Whether engine tensorflow will compute on a GPU, which one process takes as a whole. */
-  readonly gpuExpected?: () => Promise<boolean>;
-  /** Memory of this machine. */
-  readonly memoryMiB: number;
-  /** Size of a checkpoint of a run, at most. */
-  readonly checkpointMiB: (spec: RunSpec) => Promise<number>;
-}
 
 /** Options of a command line that can be run. */
 type ChosenOptions = BenchOptions & {

@@ -14,7 +14,7 @@ import { datasetTitle, modelTitle } from "../catalog/titles.ts";
 import { counted, points, signed, verdictTitle } from "../report/labels.ts";
 import { resultsOf } from "../report/read/result.ts";
 import { terminalText } from "../terminal_text.ts";
-import type { BenchOptions } from "./bench.ts";
+import type { BenchOptions } from "./bench_options.ts";
 import type { Console } from "./console.ts";
 
 /** Everything that the last screen of a grid shows. */

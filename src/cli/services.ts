@@ -16,7 +16,7 @@ import { listenForInterrupts } from "../pool/interrupts.ts";
 import { machineMemoryMiB } from "../pool/limits.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
-import type { BenchServices } from "./bench_runs.ts";
+import type { BenchServices } from "./bench_options.ts";
 import type { Console } from "./console.ts";
 
 /** Gives the services of this machine, but for its console. */

@@ -1,6 +1,6 @@
 /** The bench command as a function, for tests. */
 import { bench } from "../../src/cli/bench.ts";
-import type { BenchServices } from "../../src/cli/bench_runs.ts";
+import type { BenchServices } from "../../src/cli/bench_options.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import { InputError } from "../../src/errors.ts";
 import type { ReportInput } from "../../src/report/mod.ts";

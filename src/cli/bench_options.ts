@@ -1,0 +1,60 @@
+/** Options and services of `deno task bench`. */
+import type { Bits } from "../catalog/bits.ts";
+import type { Paper } from "../catalog/paper.ts";
+import type { EngineChoice, EngineName } from "../engine/types.ts";
+import type { BucketAddress } from "../queue/store_url.ts";
+import type { QueueAddress } from "../queue/url.ts";
+import type { BaseProtocol, RunSpec } from "../record/spec.ts";
+import type { ReportFile, ReportInput } from "../report/mod.ts";
+import type { LimitValues } from "./command_line.ts";
+import type { GridServices } from "./grid.ts";
+
+/** Options of `deno task bench`; null: not given. */
+export interface BenchOptions extends LimitValues {
+  /** Required, but for `list` and `helpAll`. */
+  readonly paper?: string;
+  readonly table: string | null;
+  readonly protocol: BaseProtocol;
+  /** Epochs of quantized runs in place of the protocol's, which is shortened as a whole; null: its own. */
+  readonly epochs: number | null;
+  readonly methods: readonly string[] | null;
+  readonly models: readonly string[] | null;
+  readonly bits: readonly Bits[] | null;
+  readonly seeds: readonly number[] | null;
+  /** In place of every quantized arm's own; null: their own. */
+  readonly quantizer: string | null;
+  readonly engine: EngineChoice;
+  /** Null: one process per core. */
+  readonly jobs: number | null;
+  /** Tries of a run that crashed; null: the default of the pool or the queue. */
+  readonly retries: number | null;
+  readonly failFast?: true;
+  readonly keepEpochs?: true;
+  /** Null: this machine alone. */
+  readonly queue: QueueAddress | null;
+  /** Null: the folder is shared. */
+  readonly store: BucketAddress | null;
+  /** Folder of full-precision runs to take instead of training them; null: none. */
+  readonly teachers: string | null;
+  readonly out: string;
+  readonly dryRun?: true;
+  readonly json?: true;
+  readonly print?: true;
+  readonly report: boolean;
+  readonly list?: true;
+  readonly helpAll?: true;
+}
+
+/** Services of this machine that the command needs. */
+export interface BenchServices extends GridServices {
+  readonly papers: readonly Paper[];
+  readonly resolveEngine: (choice: EngineChoice) => Promise<EngineName>;
+  readonly renderReports: (input: ReportInput) => Promise<readonly ReportFile[]>;
+  readonly cores: number;
+  /** Whether engine tensorflow will compute on a GPU, which one process takes as a whole. */
+  readonly gpuExpected?: () => Promise<boolean>;
+  /** Memory of this machine. */
+  readonly memoryMiB: number;
+  /** Size of a checkpoint of a run, at most. */
+  readonly checkpointMiB: (spec: RunSpec) => Promise<number>;
+}

@@ -1,4 +1,4 @@
-/** Runs the sides in turn: requant, eager, compile, brevitas, requant, ... one process a core each time. */
+/** Runs the sides in turn: requant, onednn, eager, ..., requant, ... one process per core each time. */
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../src/errors.ts";
 import type { PeerCase, Sample, Side, SideName } from "./measurement.ts";
@@ -43,7 +43,9 @@ export async function measureCase(options: CaseOptions): Promise<PeerCase> {
       return null;
     }
   };
-  if (options.fillCache && sides.includes("compile")) await attempt("compile", "before the rounds");
+  for (const side of sides.filter((name) => name === "compile" || name === "autocast")) {
+    if (options.fillCache) await attempt(side, "before the rounds");
+  }
   for (let round = 1; round <= rounds; round++) {
     for (const side of sides) {
       const result = await attempt(side, `round ${round} of ${rounds}`);
@@ -85,13 +87,17 @@ export interface ProcessOptions {
   readonly variables: Readonly<Record<string, string>>;
 }
 
+/** Engines of our sides. */
+const OUR_ENGINES: Readonly<Partial<Record<SideName, string>>> = { requant: "tensorflow", onednn: "onednn" };
+
 /** Starts the real processes. */
 export function runProcesses({ python, processors, cores, gpu, variables }: ProcessOptions): RunSide {
   const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
   const env = Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([name]) => !UNSET.test(name)));
   return (side, work) => {
-    const command = side === "requant"
-      ? [Deno.execPath(), "run", "-A", "--quiet", path("requant/main.ts"), work]
+    const engine = OUR_ENGINES[side];
+    const command = engine !== undefined
+      ? [Deno.execPath(), "run", "-A", "--quiet", path("requant/main.ts"), work, engine]
       : [python, path("step.py"), work, side, gpu ? "cuda" : "cpu"];
     return Promise.all(Array.from({ length: cores }, (_, i) => {
       const pinned = processors ? ["taskset", "-c", String(processors[i]), ...command] : command;

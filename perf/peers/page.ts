@@ -17,8 +17,10 @@ import { type Arm, ARMS, BASE_ARM, METHOD_ARMS } from "./steps.ts";
 
 const SIDE_TITLES: Readonly<Record<SideName, string>> = {
   requant: "Requant",
+  onednn: "Requant, engine onednn",
   eager: "PyTorch eager, channels_last",
   compile: "torch.compile, channels_last",
+  autocast: "torch.compile, bfloat16 autocast",
   brevitas: "Brevitas, channels_last",
 };
 

@@ -1,10 +1,10 @@
 """One training step in PyTorch, measured: what perf/peers/requant/main.ts is compared with.
 
-    python step.py WORK.safetensors eager|compile|brevitas cpu|cuda
+    python step.py WORK.safetensors eager|compile|autocast|brevitas cpu|cuda
 
 Reads weights, batch and recipe from the file that perf/peers/work.ts wrote; prints one line of JSON. Written as a
 PyTorch user would: channels_last, fused SGD, and what networks.py and methods.py have; `compile` adds torch.compile
-around the forward passes and the loss, and so around their gradients; `brevitas` takes the layers of brevitas_layers.py.
+around the forward passes and the loss, and so around their gradients; `autocast` does so in bfloat16; `brevitas` takes the layers of brevitas_layers.py.
 """
 import importlib.metadata
 import json
@@ -131,13 +131,15 @@ def main(path, mode, device):
     labels = tensors["labels"].long()
     make_teacher = lambda: build(tensors, work, quantized=False).requires_grad_(False)
     normalised = lambda view: view.float() * factor + offset
-    objective = OBJECTIVES[work["method"]](net, work, make_teacher, lambda: normalised(views[0]), mode == "compile")
+    compiled = mode in ("compile", "autocast")
+    objective = OBJECTIVES[work["method"]](net, work, make_teacher, lambda: normalised(views[0]), compiled)
 
     def loss_and_hits(views, labels):
-        loss, logits = objective.loss([normalised(view) for view in views], labels)
+        with torch.autocast(device, torch.bfloat16, enabled=mode == "autocast"):
+            loss, logits = objective.loss([normalised(view) for view in views], labels)
         return loss, (logits.argmax(1) == labels).sum()
 
-    run = torch.compile(loss_and_hits, dynamic=False) if mode == "compile" else loss_and_hits
+    run = torch.compile(loss_and_hits, dynamic=False) if compiled else loss_and_hits
 
     def step(timed=True):
         objective.before(timed)

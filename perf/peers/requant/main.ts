@@ -1,6 +1,6 @@
-/** Our side of `deno task dev:peer`, one process: `main.ts WORK` measures the training step of a work file, JSON on stdout. */
+/** Our side of `deno task dev:peer`, one process: `main.ts WORK ENGINE` measures the training step of a work file, JSON on stdout. */
 import process from "node:process";
-import { openEngine } from "../../../src/engine/mod.ts";
+import { type EngineChoice, openEngine } from "../../../src/engine/mod.ts";
 import { peakBytes, processSeconds } from "../processes.ts";
 import type { Sample } from "../measurement.ts";
 import { median } from "../result.ts";
@@ -11,7 +11,7 @@ import { stepperOf } from "./stepper.ts";
 
 const LOSSES = 3;
 
-const engine = await openEngine("tensorflow", { threads: 1 });
+const engine = await openEngine(Deno.args[1] as EngineChoice, { threads: 1 });
 const { training, ...start } = await readWork(Deno.args[0]!);
 const { arm, rule: { warmupSteps, leastSteps, mostSteps, seconds } } = start.work;
 const stepper = stepperOf(engine, { ...start, training });
@@ -32,7 +32,9 @@ const sample: Sample = {
   // of the process, not of a GPU; before the parts, which take more
   peakBytes: engine.device === "gpu" ? null : peakBytes(),
   versions: { ...engine.versions },
-  ...(METHOD_ARMS.includes(arm) ? { parts: measureParts(engine, { start, stepper, repeats: leastSteps }) } : {}),
+  ...(METHOD_ARMS.includes(arm) && engine.name === "tensorflow"
+    ? { parts: measureParts(engine, { start, stepper, repeats: leastSteps }) }
+    : {}),
 };
 process.stdout.write(`${JSON.stringify(sample)}\n`);
 process.exit(0);

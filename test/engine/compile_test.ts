@@ -5,6 +5,9 @@ import { openEngine } from "../../src/engine/mod.ts";
 import { roundClip } from "../../src/engine/ops.ts";
 import type { Engine, EngineName } from "../../src/engine/types.ts";
 import { ENGINES } from "../support/engines.ts";
+import { useXlaFlags } from "../support/xla.ts";
+
+useXlaFlags();
 
 type Named = Record<string, Tensor>;
 

@@ -14,6 +14,7 @@ import { type StepInputs, type StepOutputs, trainingStep } from "../../src/train
 import { stepInputs } from "../../src/train/step_inputs.ts";
 import { toTensors } from "../../src/train/tensors.ts";
 import { ENGINES } from "../support/engines.ts";
+import { useXlaFlags } from "../support/xla.ts";
 import { relativeDistance } from "../support/golden.ts";
 import { tinyDataset, tinySpec } from "../support/runs.ts";
 
@@ -78,16 +79,7 @@ function leaves({ training, metrics }: StepOutputs): [string, Tensor][] {
 }
 
 if (ENGINES.includes("tensorflow")) {
-  const flags = Deno.env.get("XLA_FLAGS");
-  // compiles several times as fast; the process reads it once
-  Deno.test.beforeAll(() =>
-    Deno.env.set(
-      "XLA_FLAGS",
-      // on a CPU, where no run uses XLA, its minimum and maximum would lose NaN
-      "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_enable_fast_min_max=false",
-    )
-  );
-  Deno.test.afterAll(() => flags === undefined ? Deno.env.delete("XLA_FLAGS") : Deno.env.set("XLA_FLAGS", flags));
+  useXlaFlags();
 
   Deno.test("every kernel gives by XLA what the reference gives", async () => {
     const engine = await openEngine("tensorflow");

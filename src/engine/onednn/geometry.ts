@@ -24,7 +24,7 @@ export function withGeometry(graph: Graph): Graph {
     const geometry = geometryOf(kernel, { image: image.shape, filter: filter.shape, attrs });
     if (kind === "input") {
       const only = read.get(image.value) ?? [], slice = only.length === 1 ? only[0] : null;
-      if (slice?.kernel !== "Slice" || slice.attrs["begin"] === undefined) {
+      if (slice?.kernel !== "Slice" || (slice.attrs["begin"] as number[] | undefined)?.length !== 4) {
         return { ...node, attrs: attributes({ geometry }) };
       }
       const begin = slice.attrs["begin"] as number[], result = slice.outputs[0]!;

@@ -134,8 +134,10 @@ export function shapesOf(kernel: string, uses: Uses, attrs: NamedAttrMap): Outpu
       return [{ shape: x!.shape.map((size, i) => size + pads[i]![0] + pads[i]![1]), dtype: dtypeOf(x!) }];
     }
     case "Slice": {
-      const begin = attrs["begin"] as number[], size = attrs["size"] as number[];
-      return [{ shape: size.map((s, i) => s < 0 ? x!.shape[i]! - begin[i]! : s), dtype: dtypeOf(x!) }];
+      // one number or fewer than there are axes stand for all
+      const given = { shape: [...x!.shape] } as tf.Tensor;
+      const [, shape] = tf.slice_util.parseSliceParams(given, attrs["begin"] as number[], attrs["size"] as number[]);
+      return [{ shape: shape!, dtype: dtypeOf(x!) }];
     }
   }
   return null;

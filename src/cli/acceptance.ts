@@ -18,7 +18,7 @@ import { fixedRuns } from "./fixed_runs.ts";
 
 const SEED = 0;
 
-/** What must hold, in percent and points of top-1 accuracy on the test images, after the last epoch. */
+/** Targets that must hold, in percent and points of top-1 accuracy on the test images, after the last epoch. */
 export const TARGETS = {
   fullPrecisionAtLeast: 88,
   loses: [

@@ -51,7 +51,7 @@ export interface BenchServices extends GridServices {
   readonly resolveEngine: (choice: EngineChoice) => Promise<EngineName>;
   readonly renderReports: (input: ReportInput) => Promise<readonly ReportFile[]>;
   readonly cores: number;
-  /** Whether engine tensorflow will compute on a GPU, which one process takes as a whole. */
+  /** Checks if engine tensorflow will compute on a GPU, which one process takes as a whole. */
   readonly gpuExpected?: () => Promise<boolean>;
   /** Memory of this machine. */
   readonly memoryMiB: number;

@@ -56,7 +56,7 @@ function optionDescription({ description, defaultValue, defaultValueDescription 
   return standard === undefined ? description : `${description}; default: ${standard}`;
 }
 
-/** What is to do with the values that a command line gave. */
+/** Action to take with the values that a command line gave. */
 type Act<Values> = (values: Values) => number | void | Promise<number | void>;
 
 /**

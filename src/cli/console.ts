@@ -16,9 +16,9 @@ export interface Console extends Output {
   readonly screen: { readonly columns: number; readonly rows: number } | null;
   /** Writes on stdout without `terminalText`: for colours of our own. */
   readonly paint: (text: string) => void;
-  /** Whether the terminal shows colours, and whoever uses it wants them. */
+  /** True if the terminal shows colours, and whoever uses it wants them. */
   readonly colours: boolean;
-  /** Whether stderr is a terminal that can move its cursor, and how wide it is. */
+  /** True if stderr is a terminal that can move its cursor; `columns` is its width. */
   readonly terminal: boolean;
   readonly columns: number;
 }

@@ -191,7 +191,11 @@ function taskOf(
   return { definition, options, run, epochs: kept, there: null };
 }
 
-/** Whether a measurement is of this training of a run and has all that is asked for; `epochs` null: no epochs are. */
+/**
+ * Checks if a measurement is of this training of a run and has all that is asked for.
+ *
+ * `epochs` null: no epochs are asked for.
+ */
 function isMeasured(
   before: Measurement,
   run: RunRecord,

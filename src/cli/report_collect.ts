@@ -23,7 +23,7 @@ function fileOf({ spec }: Pick<RunRecord, "spec">): string {
   return spec.dataset.evaluateOn === "heldOut" ? "held_out.jsonl" : `${spec.protocol}.jsonl`;
 }
 
-/** What was added to the records. */
+/** Additions to the records. */
 export interface Collected {
   /** Those that were not there as they are now. */
   readonly runs: number;
@@ -86,12 +86,12 @@ async function requireOwnNetwork(out: string, record: RunRecord): Promise<void> 
   });
 }
 
-/** Whether a record stays in its place, as the other of its run is not done and it is. */
+/** Checks if the earlier record of a run stays in its place: it is done, and the new one is not. */
 function staysBefore(record: RunRecord, before: RunRecord): boolean {
   return before.status === "done" && record.status !== "done";
 }
 
-/** What becomes of a record of which the run has another one. */
+/** Describes what becomes of a record whose run has another one already. */
 function toldOf(record: RunRecord, before: RunRecord): string {
   const name = `${record.id} (${describeRun(record.spec)})`;
   return staysBefore(record, before)

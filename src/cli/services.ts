@@ -39,7 +39,7 @@ export function benchServices(papers: readonly Paper[] = PAPERS): Omit<BenchServ
   };
 }
 
-/** How many images a data set has; null: not known before it is loaded, or no such data set. */
+/** Counts the images of a data set; null: not known before it is loaded, or no such data set. */
 export function datasetSizes(dataset: string): DatasetSizes | null {
   const family = DATASET_FAMILIES.find(({ prefix }) => dataset.startsWith(prefix));
   const found = family?.named(dataset) ?? DATASETS.find(({ name }) => name === dataset);

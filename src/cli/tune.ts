@@ -1,9 +1,11 @@
 /**
- * How the free hyper-parameters of protocol reduced are chosen: each by trial runs at W2A2 on held-out training images, with
- * a seed that no table reports, one after the other, before the first reported run. Every trial is a committed record.
+ * Choice of the free hyper-parameters of protocol reduced, each by trial runs at W2A2 on held-out training images.
  *
- * ResNet-20 on CIFAR-10, full precision for 10 epochs and from it 2 epochs a trial, otherwise protocol reduced. The value
- * with the highest held-out accuracy after the last epoch is taken; of equal ones the first.
+ * They are chosen one after the other, before the first reported run, with a seed that no table reports. Every trial is a
+ * committed record.
+ *
+ * The model is ResNet-20 on CIFAR-10. Full precision takes 10 epochs; each trial starts from it and takes 2. The rest is
+ * protocol reduced. The value with the highest held-out accuracy after the last epoch is taken; of equal ones the first.
  */
 import type { EngineName } from "../engine/types.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -30,7 +32,7 @@ const TRIALS: Protocol = {
   quantized: { ...PROTOCOL_DEFINITIONS.reduced.quantized, epochs: 2, warmupEpochs: 0.25 },
 };
 
-/** What every trial starts from. */
+/** Arm that every trial starts from. */
 const TEACHER: Arm = { ...FP, id: `${FP.id}_tuning` };
 
 /** A hyper-parameter, the arm that it is chosen with, and its candidates. */

@@ -112,7 +112,7 @@ async function workWith(options: WorkerOptions, services: WorkerServices): Promi
       prepare: ({ spec: { dataset: { name } } }) => {
         const there = datasets.get(name) ?? services.prepareDataset(name, say);
         datasets.set(name, there);
-        // What failed is tried again for the next run.
+        // A data set that failed is tried again for the next run.
         return there.catch((error) => {
           datasets.delete(name);
           throw error;

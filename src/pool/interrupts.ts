@@ -1,4 +1,4 @@
-/** What a person asks of a running grid. */
+/** Requests of a person to a running grid. */
 export interface Interrupts {
   /** Aborted by the first Ctrl-C: checkpoint and stop. */
   readonly stop: AbortSignal;

@@ -1,4 +1,4 @@
-/** How progress looks: bars on a terminal, plain lines elsewhere. */
+/** Display of progress: bars on a terminal, plain lines elsewhere. */
 import { Writable } from "node:stream";
 import cliProgress from "cli-progress";
 import { formatSeconds } from "../plan/estimate.ts";

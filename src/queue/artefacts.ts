@@ -1,4 +1,4 @@
-/** How runs get from one machine to another. */
+/** Transfer of runs from one machine to another. */
 import { readBytesIfThere, writeFileAtomic } from "../store/files.ts";
 import { runFile } from "../store/store.ts";
 import { type Bucket, openBucket } from "./bucket.ts";

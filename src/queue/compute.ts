@@ -1,4 +1,4 @@
-/** What a worker does with the job of a run: computes it, gives it back, or leaves it to other workers. */
+/** Handling of a run's job by a worker: computes it, gives it back, or leaves it to other workers. */
 import { DelayedError, type Job, WaitingError } from "bullmq";
 import { InputError, messageOf } from "../errors.ts";
 import { endingOf, failedRecord, type Failure, type Started, startedNow } from "../pool/attempt.ts";
@@ -149,7 +149,7 @@ export function createComputer(options: ComputerOptions): Computer {
       state.watch.close();
     });
     await pushing;
-    // What is in no store is not done: the run goes back to the queue.
+    // A result that is in no store is not done: the run goes back to the queue.
     return await orGiveUp(() => push().then(() => end));
   }
 

@@ -78,12 +78,12 @@ function decode(text: string): string {
   }
 }
 
-/** Whether only processes of this machine reach the address. */
+/** Checks if only processes of this machine reach the address. */
 export function isLoopback({ host }: QueueAddress): boolean {
   return host === "localhost" || host === "::1" || /^127\./.test(host);
 }
 
-/** What to tell people about an address before it is used; null: nothing. */
+/** Returns the warning to show about an address before it is used; null: none. */
 export function addressWarning(address: QueueAddress): string | null {
   if (address.password !== null || isLoopback(address)) return null;
   return `Warning: ${address.shown} is used without a password, so whoever reaches it can read and change the queue: ` +

@@ -63,7 +63,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const flow = new FlowProducer({ connection });
   const artefacts = options.artefacts ?? SHARED_FOLDER;
   const active = new Map<string, ActiveRun>();
-  // Of one queue's workers BullMQ lets one have a run: the lock is for schedulers beside the queue.
+  // BullMQ lets only one worker of a queue have a run: the lock is for schedulers beside the queue.
   const locks = openLocks(out, {
     queue: options.queue,
     ...(options.lockTimes === undefined ? {} : { times: options.lockTimes }),

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { InputError } from "../errors.ts";
 import { canonicalJson, contentSha256, runId, type RunSpec, runSpecSchema } from "./spec.ts";
 
-/** How a run ended. */
+/** Statuses of a run that has ended. */
 export const RUN_STATUSES = ["done", "diverged", "failed", "timeout"] as const;
 export type RunStatus = typeof RUN_STATUSES[number];
 

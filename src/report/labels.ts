@@ -1,4 +1,4 @@
-/** How values are written in a report. */
+/** Formatting of values in a report. */
 
 /** `not_run` as people write it: `not run`. */
 export function verdictTitle(name: string): string {

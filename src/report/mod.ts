@@ -29,19 +29,19 @@ export { type ImportedRun, parseImport } from "./read/imported.ts";
 export { parseMeasurements, parseRecords } from "./read/records.ts";
 export { runsOf } from "./judge/tables.ts";
 
-/** What a report is made from. */
+/** Everything that a report is made from. */
 export interface ReportInput {
   /** The papers to render, one page each. */
   readonly pages: readonly Paper<ArmTitle>[];
   /** All runs; those that belong to no table of a page are left out of it. */
   readonly records: readonly RunRecord[];
-  /** What each protocol changes of the paper's recipe, by protocol name. */
+  /** Changes of each protocol to the paper's recipe, by protocol name. */
   readonly deviations: Readonly<Record<string, readonly string[]>>;
-  /** What was measured of the runs' networks; left out: nothing. */
+  /** Measurements of the runs' networks; left out: none. */
   readonly measurements?: readonly Measurement[];
   /** The table over all papers; left out: none. */
   readonly core?: CoreTable;
-  /** What the evidence says, written by hand in Markdown; left out: nothing. */
+  /** Conclusions from the evidence, written by hand in Markdown; left out: none. */
   readonly findings?: string | null;
   /** Results of other tools, shown in rows of their own; left out: none. */
   readonly imported?: readonly ImportedRun[];

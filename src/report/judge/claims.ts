@@ -31,18 +31,18 @@ export interface ClaimEvidence {
   readonly model: string;
   readonly weightBits: number | null;
   readonly activationBits: number | null;
-  /** Whether protocol and model are the paper's, so that sizes compare and not only directions. */
+  /** True if protocol and model are the paper's: then sizes compare, and not only directions. */
   readonly isPapers: boolean;
   /** Arm less baseline, paired by seed; null: no common seed with both numbers. */
   readonly difference: PairedDifference | null;
   readonly direction: Decision["direction"];
-  /** Whether sizes compare and one run of ours cannot reach the published one. */
+  /** True if sizes compare and one run of ours cannot reach the published one. */
   readonly isSmaller: boolean;
   /** Why it is undecided, or that the size is smaller than published; null: nothing to say. */
   readonly note: string | null;
-  /** Of claims about accuracy: the same less each control of the arm that is not the baseline. */
+  /** For claims about accuracy: arm less each of its controls that is not the baseline, paired by seed. */
   readonly controls: readonly ControlDifference[];
-  /** What is lost or less than fully traceable on either side, in words. */
+  /** Everything lost, or less than fully traceable, on either side, in words. */
   readonly remarks: readonly string[];
 }
 

@@ -1,4 +1,8 @@
-/** What paired differences say about a stated one, and what a reader must know beside it: the arithmetic of a verdict, in words. */
+/**
+ * Arithmetic of a verdict, in words.
+ *
+ * Compares paired differences with a stated one, and lists what a reader must know beside it.
+ */
 import type { ArmTitle } from "../../catalog/paper.ts";
 import { revisionOf } from "../../catalog/revisions.ts";
 import { counted, points, signed } from "../labels.ts";
@@ -9,20 +13,20 @@ import { predictionInterval, seedsNeeded, seedsNeededToPredict } from "./statist
 /** Fewer seeds decide nothing. */
 export const MINIMUM_SEEDS = 3;
 
-/** What is stated of a difference. */
+/** Statement about a difference. */
 export interface Stated {
   /** 1: above 0; -1: below. */
   readonly sign: 1 | -1;
-  /** How far on the other side of 0 still counts as stated, >= 0. */
+  /** Distance on the other side of 0 that still counts as stated, >= 0. */
   readonly margin: number;
   /** Its size, > 0; null: not stated. */
   readonly size: number | null;
 }
 
-/** What our differences say. */
+/** Conclusion from our differences. */
 export interface Decision {
   readonly direction: "holds" | "fails" | "undecided";
-  /** Whether one run of ours cannot be as large as stated. */
+  /** True if one run of ours cannot be as large as stated. */
   readonly isSmaller: boolean;
   /** Where one run of ours may reach, with the difference's own sign; null: fewer than 3 seeds, or no spread. */
   readonly reach: number | null;
@@ -63,9 +67,11 @@ interface Outlook {
 }
 
 /**
- * How many seeds would decide if mean and spread stay: until the interval leaves 0, on either side, or the prediction
- * interval stays below the stated size, whichever is sooner. Said of a new set: seeds added until one decides find a gain
- * where there is none far more often than in 5 % of cases.
+ * Estimates how many seeds would decide if mean and spread stay.
+ *
+ * Either the interval leaves 0, on either side, or the prediction interval stays below the stated size. The sooner one
+ * counts. The number is for a new set. Adding seeds until one decides finds a gain where there is none too often: in far
+ * more than 5 % of cases.
  */
 function seedsToDecide({ n, sd, mean, size }: Outlook): string {
   const totals = [
@@ -114,7 +120,7 @@ function isGain(difference: PairedDifference): boolean {
 }
 
 /**
- * What is lost or less than traceable on either side of a comparison: a seed that diverged is not missing by chance.
+ * Lists what is lost or less than traceable on either side of a comparison. A seed that diverged is not missing by chance.
  *
  * @param other Whom the cell is compared with, by name; null: nobody, or what is compared is no cell.
  */
@@ -156,7 +162,11 @@ function runsRemarks({ done, notDone }: Runs): string[] {
   ];
 }
 
-/** What makes runs less than fully traceable or alike: `doubtsOf`, and several commits, which a long grid has by nature. */
+/**
+ * Lists what makes runs less than fully traceable or alike: `doubtsOf`, and several commits.
+ *
+ * A long grid has several commits by nature.
+ */
 export function flagsOf(runs: readonly Result[]): string[] {
   const commits = new Set(runs.flatMap(({ origin }) => origin?.commit ?? [])).size;
   return [...doubtsOf(runs), ...(commits > 1 ? [`runs of ${commits} commits`] : [])];

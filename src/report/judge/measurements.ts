@@ -16,7 +16,7 @@ export interface Quantity {
 
 /** A line of a figure. */
 export interface Series {
-  /** What it shows, such as `noise on features`. */
+  /** Quantity that it shows, such as `noise on features`. */
   readonly title: string;
   readonly xTitle: string;
   readonly yTitle: string;

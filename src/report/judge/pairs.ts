@@ -27,7 +27,7 @@ export function likeRuns(
   };
 }
 
-/** Whether the start is of the run's own seed; a start whose run is missing is believed only by its digest. */
+/** Checks if the start is of the run's own seed. A start whose run is missing is believed only by its digest. */
 function isOwnStart({ seed, start }: Result): boolean {
   return start === null || start.seed === seed || (start.seed === null && start.network !== null);
 }
@@ -56,10 +56,10 @@ export function teachers(cells: readonly Cell[]): Partner {
 }
 
 /**
- * Whether a run started from this very training of its teacher, on the same data and for its own seed; an imported network is
- * the start of every seed.
+ * Checks if a run started from this very training of its teacher, on the same data, for its own seed. An imported network
+ * is the start of every seed.
  *
- * By the digests of the networks; where one is missing, the teacher must have started first.
+ * Compares the digests of the networks. Where one is missing, the teacher must have started first.
  */
 export function startedFrom(student: Result, teacher: Result): boolean {
   const { start } = student;

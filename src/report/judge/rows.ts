@@ -11,7 +11,7 @@ import type { TaskScores } from "./statistics/suite.ts";
 import type { ArmTitle, Paper, PublishedCell, Table } from "../../catalog/paper.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
-/** What the other arms are compared with. */
+/** Arm that the other arms are compared with. */
 export const BASELINE = "lsq";
 
 /** One row of a table: one arm on one model at one width. */
@@ -39,7 +39,7 @@ export interface ReportRow {
   readonly lsqOnSameSeeds: number | null;
   /** `tTestP` of `differenceToLsq` after Holm's correction over the table's rows; null: not tested. */
   readonly holmP: number | null;
-  /** How many rows the correction is over. */
+  /** Number of rows that the correction is over. */
   readonly holmRows: number;
   /** To each control of the arm, if there are any. */
   readonly differencesToControls: readonly ControlDifference[];
@@ -48,11 +48,11 @@ export interface ReportRow {
   readonly verdict: Verdict;
   /** Numbers of the page's anomalies, from 1. */
   readonly anomalies: readonly number[];
-  /** What makes the runs of the row less than fully traceable, in words; empty: nothing. */
+  /** Reasons why the runs of the row are less than fully traceable, in words; empty: none. */
   readonly flags: readonly string[];
 }
 
-/** What a row is made from. */
+/** Everything that a row is made from. */
 export interface RowInput {
   readonly page: Paper<ArmTitle>;
   readonly table: Table<ArmTitle>;
@@ -70,7 +70,7 @@ export interface ScoredRow {
   readonly scores: TaskScores | null;
 }
 
-/** Whether a row is compared with LSQ. */
+/** Checks if a row is compared with LSQ. */
 export function isCompared({ arm, weightBits }: RowKey): boolean {
   return arm !== BASELINE && weightBits !== null;
 }
@@ -96,7 +96,7 @@ type Differences = Pick<ReportRow, "differenceToLsq" | "lsqOnSameSeeds" | "diffe
 /** A row's differences, with what is not of the row: paired scores, and what weakens the comparisons. */
 interface Compared extends Differences {
   readonly scores: TaskScores | null;
-  /** Of the comparison with LSQ. */
+  /** Remarks on the comparison with LSQ. */
   readonly remarks: readonly string[];
   /** Pairs of two devices, also with the controls. */
   readonly devices: readonly string[];

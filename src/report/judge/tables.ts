@@ -129,7 +129,7 @@ function rowKey({ dataset, model, arm, weightBits, activationBits }: RowKey): Ro
   return { dataset, model, arm, weightBits, activationBits };
 }
 
-/** Of the stratified bootstrap: the same records give the same intervals. */
+/** Seed of the stratified bootstrap: the same records give the same intervals. */
 const BOOTSTRAP_SEED = 0;
 
 function suites(page: Paper<ArmTitle>, scored: readonly ScoredRow[]): ArmSuite[] {

@@ -14,14 +14,14 @@ export interface Verdict {
   readonly reason: string;
 }
 
-/** What a verdict is made from. */
+/** Everything that a verdict is made from. */
 export interface Comparison {
   readonly protocol: ProtocolName;
   readonly arm: string;
   readonly label: ArmTitle["label"];
   /** Title of the model. */
   readonly model: string;
-  /** Whether the paper's table has this model; null: its models are not known. */
+  /** True if the paper's table has this model; null: its models are not known. */
   readonly modelIsPapers: boolean | null;
   /** The published cell; null: the paper has none for this row. */
   readonly published: PublishedCell | null;
@@ -36,7 +36,7 @@ export interface Comparison {
   readonly holm: { readonly p: number; readonly rows: number } | null;
   /** To the arm's controls. */
   readonly controls: readonly ControlDifference[];
-  /** What is lost or less than fully traceable on either side, in words. */
+  /** Everything lost, or less than fully traceable, on either side, in words. */
   readonly remarks: readonly string[];
 }
 
@@ -88,7 +88,7 @@ export function judge(comparison: Comparison): Verdict {
   return { ...verdict, reason: [verdict.reason, ...remarksOn(comparison, verdict.name)].join("; ") };
 }
 
-/** What a reader must know beside the verdict. */
+/** Lists what a reader must know beside the verdict. */
 function remarksOn({ holm, controls, remarks, publishedDifference }: Comparison, name: VerdictName): string[] {
   const isGain = name === "reproduced" && publishedDifference! > 0;
   return [

@@ -8,7 +8,7 @@ export interface RichCell {
   readonly verdict?: VerdictName;
   /** Where it leads, relative to the root of the site. */
   readonly href?: string;
-  /** How a verdict is shown where symbols can be: `both`, if not said otherwise. */
+  /** Form of a verdict where symbols can be shown; default: `both`. */
   readonly display?: "both" | "symbol" | "text";
 }
 
@@ -19,7 +19,7 @@ export type TableCell = string | RichCell;
 export interface Column {
   readonly title: string;
   readonly align: "left" | "right";
-  /** Whether its cells name their row. */
+  /** True: its cells name their row. */
   readonly names?: boolean;
 }
 
@@ -29,9 +29,9 @@ export interface TableBlock {
   readonly caption: string;
   readonly columns: readonly Column[];
   readonly rows: readonly (readonly TableCell[])[];
-  /** Whether the rows have an order of their own, which a reader would not change. */
+  /** True: the rows have an order of their own, which a reader would not change. */
   readonly ordered?: boolean;
-  /** Whether it is for those who look closer: where a page can fold, it is folded. */
+  /** True: it is for those who look closer. Where a page can fold, it is folded. */
   readonly aside?: boolean;
 }
 

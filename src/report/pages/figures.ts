@@ -163,7 +163,7 @@ export interface PanelFigure {
   readonly id: string;
   readonly caption: string;
   readonly axes: Extract<Drawing, { kind: "panels" }>["axes"];
-  /** How the table says where a column is: `Epoch 3`. */
+  /** Title of the table's column for a place on the x axis: `Epoch 3`. */
   readonly place: (x: number) => string;
   readonly write: (y: number) => string;
 }

@@ -1,4 +1,4 @@
-/** What was measured of the networks: flatness, noise, spectra. A table a measurement, and its lines as figures. */
+/** Measurements of the networks: flatness, noise, spectra. One table per measurement, and its lines as figures. */
 import type { Measurement } from "../../record/measurement.ts";
 import {
   type Block,

@@ -1,4 +1,4 @@
-/** What changed between two sets of records: the cells whose numbers or verdict moved. */
+/** Changes between two sets of records: the cells whose numbers or verdict moved. */
 import type { Aggregate } from "../judge/aggregate.ts";
 import { type Block, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
@@ -23,7 +23,7 @@ interface Moment {
 
 interface Move {
   readonly page: Paper<ArmTitle>;
-  /** Of the row in the later records, or of the one that is gone. */
+  /** Row in the later records, or the earlier row if it is gone. */
   readonly row: ReportRow;
   readonly before: ReportRow | null;
   readonly now: ReportRow | null;

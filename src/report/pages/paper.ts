@@ -44,7 +44,7 @@ export interface PageInput {
   readonly aggregate: Aggregate;
   readonly records: RecordsById;
   readonly deviations: Readonly<Record<string, readonly string[]>>;
-  /** Of all runs; those of the page's tables are shown. */
+  /** Measurements of all runs; those of the page's tables are shown. */
   readonly measurements: readonly Measurement[];
   /** The page's claims with their evidence. */
   readonly claims: readonly ClaimResult[];

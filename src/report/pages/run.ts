@@ -27,10 +27,10 @@ export function runHref(id: string): string {
   return `runs/${id}.html`;
 }
 
-/** What a run's page needs of the others. */
+/** Everything that a run's page needs from the other pages. */
 export interface RunPageContext {
   readonly armTitle: string;
-  /** Whether the site has a page of the run that this one started from. */
+  /** True if the site has a page of the run that this one started from. */
   readonly teacherHasPage: boolean;
   /** Titles and pages of the papers whose tables the run fills. */
   readonly papers: readonly { readonly text: string; readonly href: string }[];
@@ -74,7 +74,7 @@ function outcome({ id, spec, status, reason, metrics }: RunRecord): string {
   return `Run ${id} of protocol ${spec.protocol} on ${datasetTitle(spec.dataset.name)}: ${result}.`;
 }
 
-/** Of a run that did not end well, the last lines that its process wrote. */
+/** Shows the last lines that the process of a run wrote, if the run did not end well. */
 function logTail({ log }: RunRecord): Block[] {
   return log === undefined || log.length === 0
     ? []
@@ -163,7 +163,7 @@ const EPOCH_FIELDS: readonly Field<Epoch>[] = [
   numbers("Test top-1", ({ testTop1Percent }) => points(testTop1Percent)),
 ];
 
-/** Of long curves every k-th epoch, and always the last. */
+/** Makes the table of a curve: every k-th epoch of a long one, and always the last. */
 function curveTable(curve: readonly Epoch[]): FigureBlock["data"] {
   return tableOf("", spread(curve.length, MAXIMUM_EPOCHS).map((number) => curve[number - 1]!), {
     fields: [

@@ -1,4 +1,4 @@
-/** What judging sees of a run, whoever made it. */
+/** Everything that judging sees of a run, whoever made it. */
 import type { Epoch, RunRecord } from "../../record/record.ts";
 import { canonicalJson, type ProtocolName, type RunSpec } from "../../record/spec.ts";
 
@@ -44,7 +44,7 @@ export interface Start {
 export interface Result extends Subject {
   /** Id of the run, or the line of the file that it was read from. */
   readonly id: string;
-  /** Of the last epoch, in percent; null: the run did not finish. */
+  /** Accuracy after the last epoch, in percent; null: the run did not finish. */
   readonly top1: number | null;
   /** Null: initial values. */
   readonly start: Start | null;
@@ -56,14 +56,14 @@ export interface Result extends Subject {
   readonly network: string | null;
   /** Null: not known, or not finished. */
   readonly curve: readonly Epoch[] | null;
-  /** What computed it; null: another tool, which does not say. */
+  /** Code and device that computed it; null: another tool, which does not say. */
   readonly origin: { readonly commit: string | null; readonly dirty: boolean | null; readonly device: string } | null;
 }
 
 /** A result that counts in means. */
 export type Finished = Result & { readonly top1: number };
 
-/** Whether a run has a result to average. */
+/** Checks if a run has a result to average. */
 export function isFinished(result: Result): result is Finished {
   return result.top1 !== null;
 }

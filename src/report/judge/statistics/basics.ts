@@ -1,4 +1,4 @@
-/** What every other file of this folder starts from; means, spreads and quantiles are d3's, distributions jStat's. */
+/** Basis of every other file of this folder. Means, spreads and quantiles are d3's, distributions jStat's. */
 // @ts-types="npm:@types/d3-array@3.2.1"
 import { deviation, mean as meanOf, quantileSorted } from "d3-array";
 import jStat from "jstat";
@@ -53,7 +53,7 @@ interface Distributions {
 
 const { normal, studentt } = jStat as Distributions;
 
-/** Of N(0, 1); `probability` in (0, 1). */
+/** Returns the quantile of N(0, 1); `probability` in (0, 1). */
 export function normalQuantile(probability: number): number {
   return normal.inv(probability, 0, 1);
 }
@@ -65,7 +65,7 @@ export function normalCdf(value: number): number {
 
 const quantiles = new Map<string, number>();
 
-/** Of Student's t with `freedom` >= 1 degrees of freedom; `probability` in (0, 1). */
+/** Returns the quantile of Student's t with `freedom` >= 1 degrees of freedom; `probability` in (0, 1). */
 export function tQuantile(probability: number, freedom: number): number {
   const key = `${probability} ${freedom}`;
   let value = quantiles.get(key);

@@ -1,4 +1,4 @@
-/** What is computed over seeds. All functions are pure; what is drawn is drawn from a seeded stream. */
+/** Statistics over seeds. All functions are pure; random draws come from a seeded stream. */
 import { type Interval, mean, standardDeviation } from "./basics.ts";
 import { bcaInterval } from "./bootstrap.ts";
 import { tInterval, tTestP } from "./student.ts";
@@ -27,7 +27,7 @@ export interface PairedDifference {
   readonly pairs: readonly SeedDifference[];
 }
 
-/** Of every bootstrap: the same records give the same interval. */
+/** Seed of every bootstrap: the same records give the same interval. */
 const BOOTSTRAP_SEED = 0;
 
 /** All that a report says of paired differences. @throws {RangeError} If there is none. */

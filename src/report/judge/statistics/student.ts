@@ -1,7 +1,7 @@
 /** Intervals and tests of a mean by Student's t: exact for normally distributed differences, at any n >= 2. */
 import { CONFIDENCE, type Interval, tQuantile, tTwoSided } from "./basics.ts";
 
-/** What is known of a sample. */
+/** Summary of a sample. */
 export interface Sample {
   /** At least 2. */
   readonly n: number;
@@ -50,7 +50,7 @@ export function seedsNeededToPredict(sd: number, margin: number): number | null 
   return smallest((n) => tFactor(n) * sd * Math.sqrt(1 + 1 / n) <= margin);
 }
 
-/** Of a condition that holds from some n on: doubled until it holds, then halved. */
+/** Finds the first n of a condition that holds from some n on. Doubles n until it holds, then halves the range. */
 function smallest(holds: (n: number) => boolean): number | null {
   if (!holds(MAXIMUM_SEEDS)) return null;
   let low = 1, high = 2;

@@ -20,7 +20,7 @@ export interface SuiteSummary {
   readonly tasks: number;
   /** Runs of the arm. */
   readonly runs: number;
-  /** Of all paired differences. */
+  /** Mean of all paired differences. */
   readonly meanDifference: number;
   /** Interquartile mean of all paired differences. */
   readonly iqm: number;
@@ -30,7 +30,7 @@ export interface SuiteSummary {
 }
 
 const RESAMPLES = 2000;
-/** Of more than 500 runs: their measures vary less, and their resamples cost more. */
+/** Resamples for more than 500 runs: their measures vary less, and their resamples cost more. */
 const RESAMPLES_OF_MANY = 1000, MANY_RUNS = 500;
 /** Share that the interquartile mean cuts from each end. */
 const CUT = 0.25;

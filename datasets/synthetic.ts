@@ -6,7 +6,7 @@ import { type Stream, stream } from "../src/random/stream.ts";
 const CLASSES = 10, SIZE = 32, CHANNELS = 3, TRAIN_COUNT = 2000, TEST_COUNT = 500;
 /** Waves that make a class's pattern, and the largest number of periods of one across the image. */
 const WAVES = 3, MAX_PERIODS = 3;
-/** How far an image's pattern is moved, in pixels, to either side. */
+/** Largest shift of an image's pattern, in pixels, to either side. */
 const MAX_SHIFT = 2;
 /** Amplitudes in byte values: of one wave, and the standard deviation of the noise. */
 const WAVE_BYTES = 25, NOISE_BYTES = 20;

@@ -21,7 +21,7 @@ const SMALLEST_SIDE = 8, LARGEST_SIDE = 512, LOG_EVERY_IMAGES = 5000, BAD_SHOWN 
 /** Part of the origin of cached bytes: raised when files are decoded in another way. */
 const DECODING = "square, triangle: 1";
 
-/** What tests put in the place of the machine's. */
+/** Values of the machine that tests replace. */
 export interface Surroundings {
   /** Bytes that decoded images may take. */
   readonly limitBytes: number;

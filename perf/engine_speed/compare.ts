@@ -16,18 +16,18 @@ import { processSeconds } from "../peers/processes.ts";
 import { median } from "../peers/result.ts";
 import { kernelsOfTfjs, PLAIN, registerPlainBackend } from "./plain_kernels.ts";
 
-/** How much is measured. */
+/** Options of the measurement. */
 export interface SpeedOptions {
   readonly dataset: Dataset;
   readonly model: string;
-  /** Of LSQ's weights and inputs; null: full precision. */
+  /** Bits of LSQ's weights and inputs; null: full precision. */
   readonly bits: number | null;
   readonly batch: number;
   /** Steps of each side, after one that does not count. */
   readonly rounds: number;
 }
 
-/** What was measured; seconds are processor time. */
+/** Results of the measurement; seconds are processor time. */
 export interface Speed {
   readonly model: string;
   readonly batch: number;
@@ -35,7 +35,9 @@ export interface Speed {
   readonly secondsPerStep: { readonly ours: number; readonly plain: number };
   /** Plain ops over ours: the median of the rounds' ratios, the lowest and the highest. */
   readonly ratio: { readonly median: number; readonly lowest: number; readonly highest: number };
-  /** Of the first step: the same on both sides but for float error, which flips some roundings at random weights. */
+  /**
+   * Losses of the first step. Both sides have the same but for float error, which flips some roundings at random weights.
+   */
   readonly losses: { readonly ours: number; readonly plain: number };
   /** Between the updates of the first step: the norm of the difference over that of plain ops. */
   readonly updateDistance: number;

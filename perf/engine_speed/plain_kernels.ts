@@ -1,5 +1,5 @@
 /**
- * What the suite's own kernels would be without it: tfjs's ops on its wasm backend, for `deno task dev:engine-speed`.
+ * Substitutes for the suite's own kernels: tfjs's ops on its wasm backend, for `deno task dev:engine-speed`.
  *
  * A second name for the same backend gets tfjs's kernels as npm brings them, and for each kernel that only the suite has a
  * chain of tfjs's ops with the gradients worked out by hand: no slower than what tfjs derives by itself.

@@ -13,7 +13,10 @@ export interface CaseOptions extends Pick<Work, "model" | "arm" | "batch" | "lea
   /** Sides that are measured, in their order. */
   readonly sides: readonly SideName[];
   readonly rounds: number;
-  /** Whether the compiled side runs once before the rounds, to fill its cache on disk: what compiling takes is in its memory. */
+  /**
+   * True: the compiled side runs once before the rounds, to fill its cache on disk. The memory that compiling takes counts
+   * as the side's memory.
+   */
   readonly fillCache: boolean;
   /** Sides that cannot run, with the reason. */
   readonly absent: Readonly<Partial<Record<SideName, string>>>;
@@ -69,13 +72,13 @@ export function gpuVariables(tf32: boolean): Readonly<Record<string, string>> {
   return { NVIDIA_TF32_OVERRIDE: tf32 ? "1" : "0" };
 }
 
-/** What would change one side's memory allocation: taken out of the environment. */
+/** Variables that would change one side's memory allocation; they are removed from the environment. */
 const UNSET = /^(MALLOC_|GLIBC_TUNABLES$|LD_PRELOAD$)/;
 
-/** How long a process may take: torch.compile alone can need minutes. */
+/** Time that a process may take: torch.compile alone can need minutes. */
 const LIMIT_SECONDS = 900;
 
-/** How the processes of `runProcesses` are started. */
+/** Options for starting the processes of `runProcesses`. */
 export interface ProcessOptions {
   /** A Python with PyTorch. */
   readonly python: string;

@@ -1,4 +1,4 @@
-/** What a peer measurement is, as plain data. */
+/** Types of a peer measurement, as plain data. */
 import type { Arm, Rule } from "./steps.ts";
 
 /** The sides in the order in which a round runs them; the first is compared with the others. */
@@ -15,19 +15,19 @@ export interface Parts {
   readonly passes: number;
 }
 
-/** What one process of a side measured. On a GPU all is by the clock, and memory is not known. */
+/** Measurement by one process of a side. On a GPU all times are by the clock, and memory is not known. */
 export interface Sample {
   /** Median over the steps: by the clock, and of processor time. */
   readonly seconds: number;
   readonly cpuSeconds: number;
-  /** How many steps the medians are of. */
+  /** Number of steps that the medians are taken over. */
   readonly steps: number;
-  /** Of the first three steps. */
+  /** Losses of the first three steps. */
   readonly losses: readonly number[];
   /** Largest resident memory of the process in its life; null: not known on this system. */
   readonly peakBytes: number | null;
   readonly versions: Readonly<Record<string, string>>;
-  /** Of Requant's side, of steps that are an LSQ step with more in it. */
+  /** Times of a step's parts: only on Requant's side, for steps that are an LSQ step with more in it. */
   readonly parts?: Parts;
 }
 

@@ -82,7 +82,7 @@ function times(ratio: number | null): string {
   return ratio === null ? "" : `${ratio.toFixed(2)}x`;
 }
 
-/** Of one round there is no spread to tell. */
+/** Formats a ratio with its range; one round has no spread to report. */
 function withRange(ratio: number | null, range: Range | null, rounds: number): string {
   if (ratio === null || range === null) return "";
   return rounds === 1 ? times(ratio) : `${times(ratio)}, ${range[0].toFixed(2)} to ${range[1].toFixed(2)}`;

@@ -1,4 +1,4 @@
-/** What the system says of processes and processors; Linux only, elsewhere null. */
+/** System information on processes and processors; Linux only, elsewhere null. */
 import process from "node:process";
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../../src/data/cache.ts";
@@ -45,7 +45,7 @@ export interface Ticks {
   readonly total: number;
 }
 
-/** Of every processor, by its number. */
+/** Reads the ticks of every processor, by its number. */
 export function processorTicks(text: string | null = readText("/proc/stat")): Ticks[] {
   return [...(text ?? "").matchAll(/^cpu\d+ (.+)$/gm)].map((match) => {
     // user nice system idle iowait irq softirq steal; guest time is in user already
@@ -120,7 +120,7 @@ export async function obstacles(python: string): Promise<Partial<Record<SideName
   };
 }
 
-/** Whether processes can be tied to a core. */
+/** Checks whether processes can be tied to a core. */
 export function canPin(): Promise<boolean> {
   return succeeds("taskset", ["-V"]);
 }

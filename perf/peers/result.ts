@@ -1,8 +1,8 @@
-/** What follows from a peer measurement. */
+/** Results that follow from a peer measurement. */
 import { type PeerCase, type PeerMeasurement, type Sample, type Side, type SideName, SIDES } from "./measurement.ts";
 import { type Arm, ARMS } from "./steps.ts";
 
-/** How far, relatively, the losses of the first steps may differ for a figure to count. */
+/** Largest relative difference of the first steps' losses at which a figure counts. */
 export const LOSS_TOLERANCE = 1e-3;
 
 /**
@@ -24,7 +24,7 @@ export interface LossDifference {
   readonly pair: readonly [number, number];
 }
 
-/** Whether a side's losses agree with Requant's. */
+/** Agreement of a side's losses with Requant's. */
 export interface Agreement extends LossDifference {
   /** Between eager and torch.compile; null: one of them was not run. */
   readonly ownDifference: number | null;
@@ -49,11 +49,11 @@ export function lossDifference(reference: Side, other: Side): LossDifference {
 export interface LossCase {
   readonly ours: Side;
   readonly sides: readonly Side[];
-  /** Whether its step rounds, so that there are flips. */
+  /** True if the case's step rounds, so that there are flips. */
   readonly isQuantized: boolean;
 }
 
-/** How a side's losses agree with `ours`. */
+/** Determines how a side's losses agree with those of `ours`. */
 export function agreement(side: Side, { ours, sides, isQuantized }: LossCase): Agreement {
   const found = lossDifference(ours, side), { difference } = found;
   const forms = ["eager", "compile"].flatMap((name) =>
@@ -71,7 +71,7 @@ export const CORE_SHARE = 0.9;
 /** Lowest and highest. */
 export type Range = readonly [number, number];
 
-/** What follows for one side of a case. */
+/** Results for one side of a case. */
 export interface PeerRow {
   readonly model: string;
   readonly arm: Arm;
@@ -88,7 +88,10 @@ export interface PeerRow {
   /** Lowest and highest of the rounds. */
   readonly speedRatioRange: Range | null;
   readonly cpuSpeedRatioRange: Range | null;
-  /** Whether every process of both sides had its core to itself, so that the ratio by the clock counts; always on a GPU. */
+  /**
+   * True if every process of both sides had its core to itself, so that the ratio by the clock counts. Always true on a
+   * GPU.
+   */
   readonly clockCounts: boolean | null;
   readonly peakMib: number | null;
   /** Requant over this side. */
@@ -97,7 +100,7 @@ export interface PeerRow {
   readonly lossDifference: number | null;
   /** The same between PyTorch's eager and compiled form; null: not both were run. */
   readonly ownDifference: number | null;
-  /** Whether the losses agree, see losses.ts; null: not run. */
+  /** True if the losses agree, see `agreement`; null: not run. */
   readonly counts: boolean | null;
   /** The two losses that differ most, Requant's first. */
   readonly worstLosses: readonly [number, number] | null;
@@ -129,7 +132,10 @@ function medianShare(side: Side): number {
   return median(side.rounds.map(cpuShare));
 }
 
-/** Of any process of any round: one that others were in the way of is in the range by the clock. */
+/**
+ * Returns the lowest share of any process in any round. A process that others were in the way of is in the range by the
+ * clock.
+ */
 function leastShare(side: Side): number {
   return Math.min(...side.rounds.flat().map((sample) => cpuShare([sample])));
 }

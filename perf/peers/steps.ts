@@ -1,8 +1,8 @@
 /** The steps that are measured: which models, which methods, for how long. */
 
 /**
- * What is trained, at W4A4 with 8 bits in the first and the last layer; the options are those of the papers' arms. The
- * extra pass is what the method runs forward, at inference, beside the LSQ step's own pass.
+ * Arms that are trained, at W4A4 with 8 bits in the first and the last layer. Their options are those of the papers' arms.
+ * The extra pass is the one that the method runs forward, at inference, beside the LSQ step's own pass.
  */
 export const ARMS = {
   fp: { title: "full precision", method: { name: "fp", options: {} }, quantizer: null, extraPass: null },
@@ -37,7 +37,7 @@ export interface PeerModel {
   readonly batch: number;
   readonly learningRate: number;
   readonly arms: readonly Arm[];
-  /** Of the arms, those that Brevitas is measured in too. */
+  /** Subset of `arms` in which Brevitas is measured too. */
   readonly brevitas: readonly Arm[];
 }
 
@@ -57,7 +57,7 @@ export const GPU_MODELS: readonly PeerModel[] = [
   { model: "resnet18", batch: 256, learningRate: 0.002, arms: [BASE_ARM, "fpq_w4a4"], brevitas: [] },
 ];
 
-/** How long a side is measured; the same for all. */
+/** Rule on how long a side is measured; the same for all. */
 export interface Rule {
   /** Steps before the clock counts; the losses of the first ones are compared. */
   readonly warmupSteps: number;

@@ -27,7 +27,7 @@ const SEED = 0, CLASSES = 10;
 /** Where in a run all steps are: after every warm-up, so that each method costs what it costs for most of a run. */
 const POSITION: StepPosition = { seed: SEED, step: 5000, stepsPerEpoch: 1000, epochs: 10 };
 
-/** What the file says beside its tensors; `step.py` reads it too. */
+/** Data that the file holds beside its tensors; `step.py` reads it too. */
 export interface Work {
   readonly model: string;
   readonly arm: Arm;

@@ -14,7 +14,7 @@ import { readRecord, writeRecord } from "../../src/store/store.ts";
 import { FP, LSQ } from "../../benchmarks/arms.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 
-/** What is simulated. */
+/** Options of the simulation. */
 export interface Load {
   readonly address: QueueAddress;
   /** An empty folder for the records. */
@@ -24,12 +24,12 @@ export interface Load {
   readonly slots: number;
   readonly teachers: number;
   readonly studentsEach: number;
-  /** How long a run takes. */
+  /** Duration of a run. */
   readonly runMs: number;
   readonly say: (line: string) => void;
 }
 
-/** What came of it. */
+/** Results of the simulation. */
 export interface LoadResult {
   readonly runs: number;
   readonly submitSeconds: number;

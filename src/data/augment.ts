@@ -1,7 +1,7 @@
 /** Zeros on every side of an image before it is cropped back to its size. */
 export const CROP_PADDING = 4;
 
-/** What is done to one image. */
+/** Augmentation of one image. */
 export interface Augmentation {
   /** Rows and columns of the padded image before the crop, in [0, 2 CROP_PADDING]; CROP_PADDING changes nothing. */
   readonly top: number;

@@ -27,7 +27,7 @@ export interface BatchOptions {
    */
   readonly strongViews?: readonly number[];
   /**
-   * Whether images are left as they are where `Batch.crops` says how they are cropped and mirrored, for who does that later.
+   * True: images are not cropped and mirrored where `Batch.crops` says how; whoever gets the batch does that later.
    * @default false
    */
   readonly leaveCrops?: boolean;
@@ -42,7 +42,7 @@ export interface BatchOptions {
 export interface Batch {
   /** Each [batchSize, height, width, channels], bytes as int32 since tfjs has no uint8. */
   readonly views: Int32Array[];
-  /** What is left to do to each view, `crops` of `cropFlip` in engine/ops.ts, [batchSize, 3]; null: nothing. */
+  /** Crops and mirrors still to do in each view, `crops` of `cropFlip` in engine/ops.ts, [batchSize, 3]; null: none. */
   readonly crops: (Int32Array | null)[];
   /** [batchSize]. */
   readonly labels: Int32Array;
@@ -63,7 +63,10 @@ export function stepsPerEpoch(count: number, batchSize: number): number {
   return Math.floor(count / batchSize);
 }
 
-/** What is done to an image in one view of an epoch: from the stream (seed, epoch, image, view), so of no order. */
+/**
+ * Draws what is done to an image in one view of an epoch. It comes from the stream (seed, epoch, image, view), so it does
+ * not depend on any order.
+ */
 export function augmentationOf(
   image: number,
   options: { seed: number; epoch: number; view: number },
@@ -84,7 +87,7 @@ function epochOrder({ indices, seed, epoch, orderPurpose = "order" }: BatchOptio
   return order;
 }
 
-/** Whether a view's crops are left to whoever gets the batch; a strong view goes on from the cropped image. */
+/** Checks whether a view's crops are left to whoever gets the batch. A strong view is made from the cropped image. */
 function leavesCrops({ leaveCrops = false, augmentation, strongViews }: BatchOptions, view: number): boolean {
   return leaveCrops && augmentation === "crop_flip" && !strongViews?.includes(view);
 }
@@ -164,7 +167,7 @@ export interface EvaluationBatch {
   readonly images: Int32Array;
   /** [batchSize]. */
   readonly labels: Int32Array;
-  /** How many come from the split; the rest, in the last batch, are zeros. */
+  /** Number of images from the split; the rest, in the last batch, are zeros. */
   readonly valid: number;
 }
 

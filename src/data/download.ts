@@ -1,6 +1,6 @@
 import { messageOf } from "../errors.ts";
 
-/** How long a download waits, and who tells of it. */
+/** Options of `download`: how long it waits, and where it reports. */
 export interface DownloadOptions {
   readonly fetch: typeof fetch;
   /**
@@ -56,7 +56,7 @@ export async function* download(url: string, options: DownloadOptions): AsyncGen
   }
 }
 
-/** What is under a `fetch failed`. */
+/** Returns the message of the root cause, such as the one under a `fetch failed`. */
 function rootMessage(error: unknown): string {
   return error instanceof Error && error.cause !== undefined ? rootMessage(error.cause) : messageOf(error);
 }

@@ -23,13 +23,13 @@ export const PART_FILES: Readonly<Record<Part, string>> = {
 
 /** SHA-256 of decoded bytes. */
 export interface Checksums {
-  /** Of all parts, one after the other in the order of `PARTS`. */
+  /** Checksum of all parts, one after the other in the order of `PARTS`. */
   readonly sha256: string;
-  /** Of each part: says which one is damaged. */
+  /** Checksum of each part: shows which one is damaged. */
   readonly partSha256: Readonly<Record<Part, string>>;
 }
 
-/** What is known of a data set before it is read; checksums or channel statistics that are left out are measured. */
+/** Facts known about a data set before it is read. Missing checksums or channel statistics are measured. */
 export interface Manifest extends Partial<Checksums>, Partial<ChannelStatistics> {
   readonly name: string;
   readonly title: string;
@@ -38,7 +38,7 @@ export interface Manifest extends Partial<Checksums>, Partial<ChannelStatistics>
   readonly imageShape: readonly [number, number, number];
   readonly trainCount: number;
   readonly testCount: number;
-  /** What to put into the folder REQUANT_DATA, for people. */
+  /** Files to put into the folder REQUANT_DATA, for people. */
   readonly officialFiles: string;
 }
 
@@ -58,7 +58,7 @@ export function labelsOf(bytes: Uint8Array<ArrayBuffer>, manifest: Pick<Manifest
   return new Uint16Array(even.buffer, even.byteOffset, even.length / 2);
 }
 
-/** How many images a data set of a manifest has. */
+/** Returns how many images a data set of a manifest has. */
 export function sizesOf({ trainCount, testCount }: Pick<Manifest, "trainCount" | "testCount">): DatasetSizes {
   return { train: trainCount, test: testCount };
 }

@@ -25,7 +25,7 @@ function lookUp({ bytes, shape: [, , channels] }: Image, target: Uint8Array, tab
   }
 }
 
-/** How often each value occurs in each channel, [channels * 256]. */
+/** Counts how often each value occurs in each channel, [channels * 256]. */
 function histograms({ bytes, shape: [, , channels] }: Image): Uint32Array {
   const counts = new Uint32Array(256 * channels);
   for (let c = 0; c < channels; c++) {

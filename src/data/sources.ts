@@ -5,7 +5,7 @@ import { asDataset, checksumsOf, type DecodedParts, findFault, type Manifest, PA
 import { readRecord, readStored, requireWritable, writeStored } from "./stored.ts";
 import type { DataOptions, Dataset } from "./types.ts";
 
-/** What sources need of the world; tests put others in their place. */
+/** Outside services that sources need; tests replace them. */
 export interface World {
   readonly env: (name: string) => string | undefined;
   readonly fetch: typeof fetch;
@@ -38,7 +38,7 @@ async function npmPack(name: string, folder: string): Promise<string> {
   return join(folder, text(stdout).split("\n").at(-1)!);
 }
 
-/** What npm says of a failure: the line on the network, else a code and its meaning; without its marks. */
+/** Extracts npm's reason for a failure: the line on the network, else a code and its meaning; without npm's marks. */
 function npmFailure(text: string): string {
   const lines = text.split("\n").map((line) => line.replace(/^npm (error|ERR!) ?/, "").trim()).filter(Boolean);
   const network = lines.find((line) => line.startsWith("network "));
@@ -47,7 +47,7 @@ function npmFailure(text: string): string {
 
 const WORLD: World = { env: (name) => Deno.env.get(name), fetch: (...request) => fetch(...request), npmPack };
 
-/** What a source is told. */
+/** Context that a source is given. */
 export interface SourceContext extends World {
   readonly manifest: Manifest;
   readonly log: (message: string) => void;
@@ -80,7 +80,7 @@ export async function ownFolder(world: Pick<World, "env">): Promise<string> {
   throw new InputError(`Cannot use REQUANT_DATA as it must name a folder: current value is "${folder}"`);
 }
 
-/** What `read` makes of a file. @throws {Error} If it cannot: the file is named. */
+/** Returns what `read` makes of a file. @throws {Error} If it cannot: the file is named. */
 export async function ofFile<Content>(file: string, read: () => Content | Promise<Content>): Promise<Content> {
   try {
     return await read();

@@ -2,7 +2,7 @@ import { InputError } from "../errors.ts";
 import { stream } from "../random/stream.ts";
 import type { Split } from "./types.ts";
 
-/** How a training set is divided. */
+/** Options for dividing a training set. */
 export interface SplitOptions {
   /** Images held out of training for choosing hyper-parameters. */
   readonly heldOut: number;

@@ -13,7 +13,7 @@ import {
   PARTS,
 } from "./manifest.ts";
 
-/** What a killed process left may be removed when it is this old. */
+/** Age beyond which the leftovers of a killed process may be removed. */
 const ABANDONED_AFTER_MILLISECONDS = 24 * 3600 * 1000;
 
 const sha256 = z.hash("sha256");
@@ -41,7 +41,7 @@ function remedyFor(folder: string, { name }: Pick<Manifest, "name">, error?: unk
 }
 
 /**
- * What was recorded when a data set was first decoded.
+ * Reads what was recorded when a data set was first decoded.
  * @returns Null if there is no such folder.
  * @throws {InputError} If the record is missing or cannot be read.
  */
@@ -89,7 +89,7 @@ export async function readStored(folder: string, manifest: Manifest): Promise<De
 }
 
 /**
- * Whether a data set can be put there: asked before it is fetched, which may take minutes. Leaves nothing.
+ * Checks that a data set can be put there, before it is fetched, which may take minutes. Leaves nothing behind.
  * @throws {InputError} If it cannot.
  */
 export async function requireWritable(folder: string): Promise<void> {

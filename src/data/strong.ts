@@ -113,14 +113,17 @@ export const OPERATIONS: readonly Operation[] = [
   },
 ];
 
-/** What is done to one image. */
+/** Strong augmentation of one image. */
 export interface StrongAugmentation {
   /** In order: an operation of the pool by name, and its amount. */
   readonly operations: readonly { readonly name: string; readonly amount: number }[];
   readonly cutout: CutoutBox;
 }
 
-/** What is done to an image in one view of an epoch: from the stream (seed, epoch, image, view), so of no order. */
+/**
+ * Draws what is done to an image in one strong view of an epoch. It comes from the stream (seed, epoch, image, view), so it
+ * does not depend on any order.
+ */
 export function strongAugmentationOf(
   image: number,
   options: { seed: number; epoch: number; view: number; imageShape: ImageShape },

@@ -38,7 +38,7 @@ export interface DataOptions {
   readonly fresh?: boolean;
 }
 
-/** How many images a data set has. */
+/** Numbers of images in a data set. */
 export interface DatasetSizes {
   readonly train: number;
   readonly test: number;
@@ -48,7 +48,7 @@ export interface DatasetSizes {
 export interface DatasetDefinition {
   readonly name: string;
   readonly title: string;
-  /** What a plan counts with before anything is fetched; null: not known then. */
+  /** Sizes that a plan counts with before anything is fetched; null: not known then. */
   readonly sizes: () => DatasetSizes | null;
   /** @throws {InputError} If it can be had from no source, or its bytes are not the ones of the manifest. */
   readonly load: (options: DataOptions) => Promise<Dataset>;
@@ -56,7 +56,7 @@ export interface DatasetDefinition {
 
 /** Data sets of the user's own, named by a pattern: one folder under `datasets/` and a line in `datasets/mod.ts`. */
 export interface DatasetFamily {
-  /** How their names begin, such as `folder:`. */
+  /** Beginning of their names, such as `folder:`. */
   readonly prefix: string;
   /** For people: `folder:NAME@SIDE`. */
   readonly pattern: string;

@@ -16,7 +16,7 @@ export interface InstallProgress {
   readonly totalBytes?: number;
 }
 
-/** What is installed. */
+/** Options of an installation. */
 export interface InstallOptions {
   /** With CUDA (Linux on x86-64): some gigabytes. */
   readonly gpu?: boolean;

@@ -21,16 +21,16 @@ export interface Libtensorflow {
   readonly source: string;
 }
 
-/** How a search is done. */
+/** Options of a search. */
 export interface SearchOptions {
   /**
-   * How long Python may take to say where its TensorFlow is.
+   * Seconds that Python may take to say where its TensorFlow is.
    * @default 5
    */
   readonly pythonSeconds?: number;
 }
 
-/** What a search came to. */
+/** Result of a search. */
 export interface Search {
   readonly found: Libtensorflow | null;
   /** Why each library that was met on the way is not taken, a sentence each. */
@@ -94,7 +94,7 @@ export function cudaFolder(library: string): string | null {
   }
 }
 
-/** Whether runs will compute on a GPU: the library has CUDA and NVIDIA's driver is loaded. Nothing is opened. */
+/** Checks whether runs will compute on a GPU: the library has CUDA and NVIDIA's driver is loaded. Opens nothing. */
 export async function gpuExpected(): Promise<boolean> {
   const { found } = await searchLibtensorflow();
   return found !== null && cudaFolder(found.library) !== null && await isFile("/proc/driver/nvidia/version");
@@ -132,7 +132,7 @@ async function resolveNamed(named: string): Promise<string> {
   );
 }
 
-/** What a Python knows of its TensorFlow without importing it, as JSON: [folder, version], or null. */
+/** Script that prints what a Python knows of its TensorFlow without importing it: JSON [folder, version], or null. */
 const QUESTION = `
 import importlib.util, importlib.metadata, json
 spec = importlib.util.find_spec("tensorflow")

@@ -49,7 +49,7 @@ export function roundClip(x: Tensor, bounds: RoundBounds): Tensor {
   return run("RoundClip", { x }, { low: bounds.low, high: bounds.high })[0]!;
 }
 
-/** What `batchNormTraining` returns; only `y` carries a gradient. */
+/** Results of `batchNormTraining`; only `y` carries a gradient. */
 export interface BatchNormResult {
   /** [n, h, w, c], normalised. */
   readonly y: Tensor;

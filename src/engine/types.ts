@@ -26,7 +26,7 @@ export interface Compiled<In extends TensorTree, Out extends TensorTree> {
   dispose(): void;
 }
 
-/** How a program is compiled. */
+/** Options for compiling a program. */
 export interface CompileOptions {
   /**
    * Compile with XLA (tensorflow only).
@@ -39,13 +39,13 @@ export interface CompileOptions {
    */
   readonly large?: number;
   /**
-   * How many input signatures (structure, shapes and dtypes) are kept recorded; the least recently used goes first.
+   * Number of input signatures (structure, shapes and dtypes) kept recorded; the least recently used is dropped first.
    * @default 8
    */
   readonly signatures?: number;
 }
 
-/** What runs tensor programs. */
+/** Engine that runs tensor programs. */
 export interface Engine {
   readonly name: EngineName;
   /** For people: what it is and where it came from, such as `libtensorflow 2.21.0 (/path), CPU, 1 thread`. */

@@ -26,7 +26,7 @@ interface NormedLayer {
   readonly norm: Norm;
 }
 
-/** What tells the forms apart. */
+/** Properties in which the forms differ. */
 interface Variant {
   readonly name: string;
   readonly stemStride: number;

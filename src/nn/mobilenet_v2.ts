@@ -87,11 +87,11 @@ function applyBlock(context: Context, block: InvertedResidual, x: Tensor): Tenso
   return block.residual ? tf.add(x, y) : y;
 }
 
-/** What tells the forms apart. */
+/** Properties in which the forms differ. */
 interface Variant {
   readonly name: string;
   readonly width: number;
-  /** Of the stem and of stage 2. */
+  /** Stride of the stem and of stage 2. */
   readonly earlyStride: number;
 }
 

@@ -1,7 +1,7 @@
 import { philox4x32InPlace } from "./philox.ts";
 
 /**
- * What random numbers are for: streams of different purposes are independent.
+ * Purposes of random numbers: streams of different purposes are independent.
  *
  * The place in this list is part of the key: add at the end, never move or remove.
  */
@@ -26,11 +26,11 @@ export type Purpose = typeof PURPOSES[number];
 
 /** Names a stream; equal addresses give equal numbers on every machine. */
 export interface StreamAddress {
-  /** Of the run, in [0, 2^53). */
+  /** Seed of the run, in [0, 2^53). */
   readonly seed: number;
   readonly purpose: Purpose;
   /**
-   * What within the purpose: an image, a step or a layer; in [0, 2^32).
+   * Number within the purpose, of an image, a step or a layer; in [0, 2^32).
    * @default 0
    */
   readonly a?: number;

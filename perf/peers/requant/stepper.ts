@@ -7,7 +7,7 @@ import { trainingStep, type TrainingTensors } from "../../../src/train/step.ts";
 import type { Leaves } from "../../../src/tree.ts";
 import { methodInputs, stepOptions, type Work } from "../work.ts";
 
-/** What steps start from. */
+/** State that steps start from. */
 export interface Start {
   readonly work: Work;
   /** Taken over by the stepper, which disposes it. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { InputError } from "../../errors.ts";
 import { isDiskFull } from "./wheel.ts";
 
-/** What is downloaded. */
+/** Description of a download. */
 export interface Download {
   /** pip requirements, such as `tensorflow-cpu==2.21.0`. */
   readonly requirements: readonly string[];

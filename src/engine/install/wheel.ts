@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { Unzip, UnzipInflate } from "fflate";
 import { InputError, messageOf } from "../../errors.ts";
 
-/** How much of a file is read at once, in bytes. */
+/** Bytes of a file that are read at once. */
 const PIECE = 1 << 20;
 
 /** Called with the bytes handled so far, and with all there are. */
@@ -44,7 +44,7 @@ export async function requireChecksum(path: string, expected: string): Promise<v
   );
 }
 
-/** What is unpacked, and where to. */
+/** Files to unpack, and their destination. */
 export interface Unpacking {
   /** The path to write a member to, relative to `folder`; null leaves it packed. */
   readonly target: (name: string) => string | null;
@@ -110,7 +110,7 @@ async function firstBytes(path: string, count: number): Promise<string> {
   return String.fromCharCode(...buffer);
 }
 
-/** Whether an error says that the disk, or the user's share of it, is full. */
+/** Checks whether an error says that the disk, or the user's share of it, is full. */
 export function isDiskFull(error: unknown): boolean {
   return /os error (28|122)\b|ENOSPC|EDQUOT|No space left|Disk quota exceeded/i.test(messageOf(error));
 }

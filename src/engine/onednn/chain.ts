@@ -78,7 +78,7 @@ export function chain(node: Node, builder: Builder): Run {
   };
 }
 
-/** What oneDNN makes a number of NaN. */
+/** Operations in which oneDNN makes a number of NaN. */
 const LOSE_NAN: ReadonlySet<Algorithm> = new Set(["relu", "clip", "max", "min"]);
 
 /** In larger tensors NaN is looked for at the first pixel alone: batch norm spreads it over a whole channel. */

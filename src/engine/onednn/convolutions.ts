@@ -136,7 +136,7 @@ export function inputGradient(node: Node, builder: Builder): Run {
   };
 }
 
-/** Whether the input's gradient is a convolution of the same padding. */
+/** Checks whether the input's gradient is a convolution of the same padding. */
 export function canTurn({ strides, before, after }: Geometry, [h, w]: readonly number[]): boolean {
   const pads = [...before, ...after], wanted = [(h! - 1) / 2, (w! - 1) / 2, (h! - 1) / 2, (w! - 1) / 2];
   return strides[0] === 1 && strides[1] === 1 && pads.every((pad, i) => pad === wanted[i]);
@@ -210,7 +210,7 @@ export function filterGradient(node: Node, builder: Builder): Run {
   };
 }
 
-/** Whether sums of products of whole bytes are exact on this processor: without VNNI they are not. */
+/** Checks whether sums of products of whole bytes are exact on this processor: without VNNI they are not. */
 export function bytesAreExact(library: OneDnn): boolean {
   const size = 64, x = makeUse([1, 1, 1, size], "u8", { input: 0 });
   const fixed = (shape: number[], values: Float32Array) => makeUse(shape, "float32", { constant: values });

@@ -114,13 +114,16 @@ function withDots(graph: Graph, { large }: RewriteOptions): Graph {
 
 const ALGORITHMS: Readonly<Record<string, Algorithm>> = { Add: "add", Multiply: "mul", Sub: "sub", RealDiv: "div" };
 
-/** Whether an operand fits into a chain on a tensor of this shape: as large, one number, or one for each channel. */
+/**
+ * Checks whether an operand fits into a chain on a tensor of this shape. It must be as large, one number, or one number for
+ * each channel.
+ */
 function fits({ value, shape }: Use, whole: readonly number[]): boolean {
   const channels = whole.at(-1)!;
   return value.size === 1 || value.size === sizeOf(whole) || (value.size === channels && shape.at(-1) === channels);
 }
 
-/** What a node does to one of its inputs, as chain operations; the first choice of that input comes first. */
+/** Lists what a node does to one of its inputs, as chain operations. The first choice of that input comes first. */
 function chainForms(
   { kernel, inputs, attrs }: Node,
 ): { from: Use; operations: (name: (use: Use) => string) => ChainOperation[] }[] {
@@ -187,7 +190,7 @@ function withChains(graph: Graph, { large }: RewriteOptions): Graph {
 /** Post-ops that a primitive takes. */
 const MOST_OPERATIONS = 16;
 
-/** Whether `before`'s result is read by one node alone, which may change it as it is written. */
+/** Checks whether `before`'s result is read by one node alone, which may change it as it is written. */
 function canGrow(before: Node | undefined, read: Map<Value, (Node | null)[]>, to: Use): boolean {
   if (!before || before.outputs.length !== 1 || read.get(before.outputs[0]!.value)?.length !== 1) return false;
   const operations = (before.attrs["operations"] ?? []) as unknown as ChainOperation[];

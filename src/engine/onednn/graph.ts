@@ -27,7 +27,7 @@ export interface Node {
   /** tfjs's kernel name, or one of `fuse.ts`. */
   readonly kernel: string;
   readonly inputs: Readonly<Record<string, Use>>;
-  /** Whether the kernel takes its inputs as a list. */
+  /** True if the kernel takes its inputs as a list. */
   readonly list?: boolean;
   readonly attrs: NamedAttrMap;
   readonly outputs: readonly Use[];

@@ -34,11 +34,11 @@ interface Levels {
   readonly levels: Use;
   readonly bounds: Bounds;
   readonly scales: readonly Use[];
-  /** Whether a zero point was subtracted: only a run shows whether it is whole. */
+  /** True if a zero point was subtracted: only a run shows whether it is whole. */
   readonly shifted: boolean;
 }
 
-/** Whether a scale or zero point is one number, or one for each output channel of the filter. */
+/** Checks whether a scale or zero point is one number, or one for each output channel of the filter. */
 function fitsChannels({ value, shape }: Use, filter: Use): boolean {
   const channels = filter.shape.at(-1)!;
   return value.size === 1 || (value.size === channels && shape.at(-1) === channels);
@@ -73,7 +73,7 @@ export function withIntegers(graph: Graph, { bytesAreExact, large }: RewriteOpti
   const made = makers(graph.nodes), read = readers(graph), nodes: Node[] = [];
   /** The integers of a rounded tensor, and how they are bounded. */
   const rounded = new Map<Value, { use: Use; poison: Use; bounds: Bounds }>();
-  /** What lies inside which bounds, by the tensor that is clipped. */
+  /** Masks of what lies inside which bounds, by the tensor that is clipped. */
   const masks = new Map<Value, { mask: Use; bounds: Bounds }[]>();
 
   function quantize(node: Node): boolean {

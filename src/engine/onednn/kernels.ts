@@ -59,7 +59,7 @@ export const QUICKER_KERNELS: readonly string[] = Object.keys(PRIMITIVES).filter
   /^(Depthwise)?Conv2[dD]/.test(name)
 );
 
-/** How nodes are built on a backend. */
+/** Returns the function that builds nodes on a backend. */
 export function buildWith(backend: OneDnnBackend): Build {
   return (node, builder) =>
     PRIMITIVES[node.kernel]?.(node, builder) ?? looped(node, builder) ?? fromWasm(node, builder) ??

@@ -24,7 +24,7 @@ export interface Geometry {
   readonly after: readonly [number, number];
 }
 
-/** What a primitive is changed by. */
+/** Attributes that change a primitive. */
 export interface Attributes {
   readonly posts?: readonly PostOperation[];
   /** Scales of the weights: one for each output channel. */

@@ -24,7 +24,7 @@ export function installedLibrary(): string {
   return join(installFolder(), LIBRARY_FILE);
 }
 
-/** Whether the engine can be used on this kind of machine. */
+/** Checks whether the engine can be used on this kind of machine. */
 export function isSupported({ os, arch }: { os: string; arch: string } = Deno.build): boolean {
   return os === "linux" && arch === "x86_64";
 }

@@ -18,7 +18,7 @@ export interface Floats extends Place {
   readonly values: Float32Array<ArrayBuffer>;
 }
 
-/** What a node is built with. */
+/** Tools that a node is built with. */
 export interface Builder {
   readonly library: OneDnn;
   values(use: Use): Values;

@@ -1,10 +1,10 @@
-/** What rewrites of a graph need to know of it. */
+/** Facts about a graph that its rewrites need. */
 import type { NamedAttrMap } from "@tensorflow/tfjs-core";
 import type { Graph, Node, Value } from "./graph.ts";
 
-/** How graphs are rewritten. */
+/** Options for rewriting graphs. */
 export interface RewriteOptions {
-  /** Whether sums of products of whole bytes are exact on this processor. */
+  /** True if sums of products of whole bytes are exact on this processor. */
   readonly bytesAreExact: boolean;
   /** Tensors from so many elements on are worth a pass of oneDNN; smaller ones a loop. */
   readonly large: number;

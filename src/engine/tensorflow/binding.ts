@@ -1,7 +1,7 @@
 import { type GraphOutput, Recorder } from "./recorder.ts";
 import { ATTR, DTYPE, type OpAttribute, type Runtime } from "./runtime.ts";
 
-/** What tfjs-node's backend wants to know of an output. */
+/** Description of an output that tfjs-node's backend needs. */
 export interface TensorMetadata {
   readonly id: number;
   readonly shape: number[];
@@ -175,7 +175,7 @@ export class Binding {
     return { id: this.#put(output), shape: recorder.shapeOf(output), dtype: recorder.dtypeOf(output) };
   }
 
-  /** Whether ops are being recorded for XLA, which wants static shapes. */
+  /** True if ops are being recorded for XLA, which needs static shapes. */
   get recordingForXla(): boolean {
     return this.#recorder?.xla ?? false;
   }

@@ -21,7 +21,7 @@ export function cropFlip(backend: NodeBackend, x: TensorInfo, crops: TensorInfo)
   const range = (size: number, value = (i: number) => i) =>
     chain.ints(Array.from({ length: size }, (_, i) => value(i)), [1, size]);
   const moved = (place: number) => two("Sub", column(place), chain.ints([CROP_PADDING], []));
-  /** Whether a place is in [0, size). */
+  /** Computes whether a place is in [0, size). */
   const within = (value: number, size: number) => {
     const clipped = two("Maximum", two("Minimum", value, chain.ints([size - 1], [])), chain.ints([0], []));
     return chain.op("Equal", [INT], [value, clipped]);

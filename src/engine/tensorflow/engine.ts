@@ -34,7 +34,7 @@ function loadBackend(binding: Binding): NodeBackend {
   return new NodeJSKernelBackend(binding, "@tensorflow/tfjs-node-gpu");
 }
 
-/** How the engine is opened. */
+/** Options of `openTensorFlowEngine`. */
 export interface TensorFlowOptions {
   /** Path of libtensorflow_cc. */
   readonly library: string;

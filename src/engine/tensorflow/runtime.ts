@@ -45,7 +45,7 @@ export class Runtime {
   readonly context: Deno.PointerValue;
   readonly version: string;
   readonly gpu: boolean;
-  /** Whether a GPU may multiply in TF32. */
+  /** True if a GPU may multiply in TF32. */
   readonly tf32: boolean;
   readonly #names = new Map<string, Uint8Array<ArrayBuffer>>();
 

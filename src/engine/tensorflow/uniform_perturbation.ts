@@ -8,7 +8,7 @@ const LONG: OpAttribute = type("T", DTYPE.uint64);
 const INDEX_INT: OpAttribute = type("Index", DTYPE.int32);
 const SHAPE_INT: OpAttribute = type("Tshape", DTYPE.int32);
 
-/** What is perturbed and by what. */
+/** Inputs of the kernel: the tensor that is perturbed, and what perturbs it. */
 interface Inputs {
   readonly x: TensorInfo;
   readonly state: TensorInfo;

@@ -63,10 +63,7 @@ interface Task extends Wanted {
   readonly there: Measurement | null;
 }
 
-/**
- * `deno task measure`: measures the networks of finished runs, one by one.
- * @returns The exit code: 0 all is measured, 2 bad input.
- */
+/** `deno task measure`: measures networks of finished runs. @returns The exit code: 0 all is measured, 2 bad input. */
 export async function measure(args: readonly string[], services: MeasureServices): Promise<number> {
   const names = MEASUREMENTS.map(({ name }) => name).join(", ");
   const line = commandLine("measure", "Measures the networks of finished runs: one file each, which changes no run", [

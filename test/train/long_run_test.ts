@@ -13,7 +13,20 @@ import { tinyDataset, tinySpec } from "../support/runs.ts";
 const STEPS = { onednn: 5000, tensorflow: 5000, wasm: 500 }, GROWTH = 1.05;
 const SETTLED = { onednn: 1000, tensorflow: 1000, wasm: 250 };
 
+const ALONE = "REQUANT_TEST_ALONE";
+
+/** Runs the test of engine tensorflow in a process of its own. */
+async function runAlone(): Promise<void> {
+  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", "--quiet", "--no-check", "--no-lock", "--filter", "[tensorflow]", import.meta.filename!],
+    env: { [ALONE]: "1", NO_COLOR: "1" },
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stdout));
+}
+
 testOnEngines("trainRun() keeps tensors and memory as they are over thousands of steps", async (engine) => {
+  // memory is the whole process's, and other tests of this one leave theirs behind
+  if (engine.name === "tensorflow" && !Deno.env.has(ALONE)) return await runAlone();
   const steps = STEPS[engine.name], settled = SETTLED[engine.name];
   const base = tinySpec("fp"), stepsPerEpoch = 16;
   const spec = {
@@ -32,7 +45,7 @@ testOnEngines("trainRun() keeps tensors and memory as they are over thousands of
       folder,
       teacherCheckpoint: null,
       onProgress: ({ step }) => {
-        if (step !== settled && step !== steps) return;
+        if (step < settled || step % (settled / 5) !== 0) return;
         tensors.set(step, tf.memory().numTensors);
         const { rss, heapTotal, external } = Deno.memoryUsage();
         memory.set(step, rss - heapTotal - external);
@@ -41,7 +54,9 @@ testOnEngines("trainRun() keeps tensors and memory as they are over thousands of
     assert.equal(outcome.status, "done");
     assert.equal(tensors.get(steps), tensors.get(settled));
     assert.equal(tf.memory().numTensors, before);
-    const growth = memory.get(steps)! / memory.get(settled)!;
+    // arrays that wait for the garbage collector count too: so the least of a quarter of the readings
+    const readings = [...memory.values()], quarter = Math.ceil(readings.length / 4);
+    const growth = Math.min(...readings.slice(-quarter)) / Math.min(...readings.slice(0, quarter));
     if (engine.name === "tensorflow") assert.ok(growth < GROWTH, `native memory grew ${growth.toFixed(3)} times`);
   } finally {
     await Deno.remove(folder, { recursive: true });

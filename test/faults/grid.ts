@@ -7,10 +7,10 @@ import { runId, type RunSpec } from "../../src/record/spec.ts";
 import { readRecord } from "../../src/store/store.ts";
 import { fpSpec, studentSpec } from "../support/fakes/specs.ts";
 
-/** Whether the long form is asked for: `deno task dev:soak`. */
+/** True: the long form, `deno task dev:soak`. */
 export const SOAK = Deno.env.get("REQUANT_SOAK") === "1";
 
-/** How often a fault is made: `short` in CI, `long` by `deno task dev:soak`. */
+/** Counts of a fault: `short` in CI, `long` by `deno task dev:soak`. */
 export function times(short: number, long: number): number {
   return SOAK ? long : short;
 }
@@ -53,7 +53,7 @@ export async function runGrid(out: string): Promise<void> {
   assert.equal(code, 0, stderr);
 }
 
-/** What a record says, save timings and machine; a fake run's first step tells where it was resumed, not what it computed. */
+/** Content of a record without timings and machine. A fake run's first step says where it was resumed. */
 function numbers(record: RunRecord | null): unknown {
   if (record === null) return null;
   const { id, spec, status, reason, metrics, curve, dataSha256 } = record;

@@ -170,7 +170,7 @@ s3Test(
   },
 );
 
-/** What a bucket says of a server that answers so. */
+/** Message of a bucket about a server's answer. */
 async function refusalOf(answer: () => Response, use: (bucket: Bucket) => Promise<unknown>): Promise<string> {
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, answer);
   const endpoint = `http://127.0.0.1:${server.addr.port}`;

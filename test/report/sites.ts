@@ -40,7 +40,7 @@ const IMPORT = "paper,table,dataset,model,method,w_bits,a_bits,seed,top1_percent
     `demo,t1,cifar10,resnet18,good,2,2,${seed},${87.5 + seed},MQ 1,paper,two GPUs\n`
   ).join("");
 
-/** What was found, written by hand. */
+/** Findings, written by hand. */
 const FINDINGS = "# Findings\n\nGood gains, see [its page](demo.md) and [elsewhere](https://example.org).\n\n" +
   "## More\n\n- **Bold** `code` <script>alert(1)</script>\n";
 

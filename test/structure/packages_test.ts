@@ -1,4 +1,4 @@
-/** What a user's first command installs: the lockfile of the product, which Deno installs as a whole. */
+/** Packages that a user's first command installs: Deno installs the product's lockfile as a whole. */
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
 

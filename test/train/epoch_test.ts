@@ -9,7 +9,7 @@ import { tinySpec } from "../support/runs.ts";
 const CHANCE = { trainLoss: 2.31, trainTop1Percent: 9.9, metrics: {} }, LEARNED = { ...CHANCE, trainLoss: 1.2 };
 type Point = Pick<Epoch, "trainLoss" | "trainTop1Percent" | "metrics">;
 
-/** Whether a run with these epochs, and a teacher of this accuracy, has collapsed. */
+/** Asks if a run with these epochs, and a teacher of this accuracy, has collapsed. */
 function collapsed(
   curve: readonly Point[],
   { stepsPerEpoch = 390, warmupEpochs = 0, teacher }: {

@@ -14,7 +14,7 @@ const TEACHER = fpSpec({ recipe: { ...fpSpec().recipe, epochs: 2 } }), STUDENT =
 const MODEL = modelNamed("resnet8").build({ classes: 10, imageChannels: 3 });
 const NETWORK = networkOfSeed(0), OTHER = networkOfSeed(1), DATASET = tinyDataset();
 const RECORD: RunRecord = { ...recordOf({ bits: null }), id: runId(TEACHER), spec: TEACHER };
-/** Of older code: the run alone. */
+/** Position of older code: it names the run alone. */
 const OLD: Position = { runId: RECORD.id, step: 4, sums: {}, curve: RECORD.curve, trainSeconds: 1 };
 const FINISHED = { ...OLD, steps: 4 };
 

@@ -41,8 +41,13 @@ export interface Checkpoint<At = Position> {
 }
 
 /** The tensors of a checkpoint that are its network: parameters and running statistics, not the optimizer's memory. */
-export function networkOf(tensors: NamedTensors): NamedTensors {
+function networkOf(tensors: NamedTensors): NamedTensors {
   return Object.fromEntries(Object.entries(tensors).filter(([name]) => /^(params|state)\//.test(name)));
+}
+
+/** The tensors of a finished checkpoint that its evaluation may need: all but momentum, as a method may evaluate an average. */
+export function evaluationTensors(tensors: NamedTensors): NamedTensors {
+  return Object.fromEntries(Object.entries(tensors).filter(([name]) => !name.startsWith("velocity/")));
 }
 
 /** SHA-256 of a checkpoint's network: of name, shape and float32 bytes of each of its tensors, by name. */

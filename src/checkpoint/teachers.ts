@@ -1,4 +1,4 @@
-/** Full-precision runs that are kept to start from, in a folder laid out as an `--out` folder: a grid need not train them again. */
+/** Finished networks that are kept in a folder laid out as an `--out` folder, to start from or to export. */
 import { InputError } from "../errors.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
@@ -13,19 +13,19 @@ import {
   writeRecord,
 } from "../store/store.ts";
 import { openLocks } from "../store/locks.ts";
-import { type Checkpoint, networkOf, writeCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, evaluationTensors, writeCheckpoint } from "./checkpoint.ts";
 import { openNetwork } from "./open_network.ts";
 
-/** A full-precision run that is done, and its network. */
+/** A run that is done, and its network. */
 export interface Teacher {
   readonly record: RunRecord;
   readonly checkpoint: Checkpoint;
 }
 
-/** @returns Null: the folder has no such run that is done. */
+/** @returns Null: the run is not done. */
 async function readTeacher(folder: string, id: string): Promise<Teacher | null> {
   const record = readRecord(folder, id);
-  if (record === null || record.status !== "done" || record.spec.teacher !== null) return null;
+  if (record === null || record.status !== "done") return null;
   const checkpoint = await openNetwork(checkpointFile(folder, id), {
     id,
     record,
@@ -47,7 +47,7 @@ export async function findTeachers(
   if (present.size === 0) {
     throw new InputError(
       `Cannot take teachers from ${folder} as it holds no runs: name an --out folder, or one that ` +
-        "`deno task runs teachers` wrote",
+        "`deno task runs networks` wrote",
     );
   }
   const found = new Map<string, Teacher>();
@@ -78,10 +78,10 @@ export function importedNetworks(
 }
 
 /**
- * All teachers of a folder.
+ * Networks of all finished runs of a folder.
  * @throws {InputError} If it has none, or one cannot be read.
  */
-export async function allTeachers(folder: string): Promise<Teacher[]> {
+export async function allNetworks(folder: string): Promise<Teacher[]> {
   const found: Teacher[] = [];
   for (const id of runIds(folder)) {
     const teacher = await readTeacher(folder, id);
@@ -89,15 +89,14 @@ export async function allTeachers(folder: string): Promise<Teacher[]> {
   }
   if (found.length === 0) {
     throw new InputError(
-      `Cannot copy teachers from ${folder} as it has no full-precision run that is done: give --out`,
+      `Cannot copy networks from ${folder} as it has no run that is done: give --out`,
     );
   }
   return found;
 }
 
 /**
- * Copies teachers into a folder; one that is there, or that a scheduler is at, is left as it is. Only the network is
- * written, without momentum and other memory: a third to a half of the size.
+ * Copies teachers into a folder; one that is there, or that a scheduler is at, is left as it is. Momentum is not copied.
  *
  * @returns Those that were copied.
  * @throws {InputError} If the system refuses.
@@ -113,7 +112,7 @@ export async function placeTeachers(out: string, teachers: Iterable<Teacher>): P
         openRun(out, record.spec);
         await writeCheckpoint(checkpointFile(out, record.id), {
           ...checkpoint,
-          tensors: networkOf(checkpoint.tensors),
+          tensors: evaluationTensors(checkpoint.tensors),
         });
         writeRecord(out, record);
         placed.push(record);

@@ -1,5 +1,6 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { PAPERS } from "../../benchmarks/mod.ts";
+import { bitsTitle } from "../catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../catalog/titles.ts";
 import type { Dataset } from "../data/types.ts";
 import type { Engine, EngineChoice } from "../engine/types.ts";
@@ -103,18 +104,27 @@ export function finishedRun(folder: string, purpose = "export"): RunRecord {
   return record;
 }
 
-/** Sources of a run's method: the papers that have its arm, unless all have it. */
-function originOf({ arm, model, dataset, quantization }: RunSpec): Origin {
+/** Titles and sources of a run: the papers that have its arm, unless all have it. */
+function originOf({ arm, model, dataset, quantization, seed }: RunSpec): Origin {
   const armIn = ({ tables }: typeof PAPERS[number]) => tables.flatMap(({ arms }) => arms).find(({ id }) => id === arm);
   const having = PAPERS.filter((paper) => armIn(paper) !== undefined),
     own = having.length < PAPERS.length ? having : [];
-  const unlike = own.find((paper) => armIn(paper)!.label !== null);
+  const unlike = own.find((paper) => armIn(paper)!.label !== null), known = having[0] && armIn(having[0]);
+  const method = [known?.title ?? arm, ...(unlike ? [`(${armIn(unlike)!.label})`] : [])].join(" ");
+  const parts = [
+    modelTitle(model),
+    datasetTitle(dataset.name),
+    ...(quantization ? [bitsTitle(quantization)] : []),
+    method,
+  ];
   return {
+    title: `${parts.join(", ")}, seed ${seed}`,
+    method,
+    dataset: datasetTitle(dataset.name),
     sources: [
       ...own.map(({ citation, arxiv }) => `${citation}, ${arxiv}`),
       ...(quantization ? [`quantizer: ${quantizerNamed(quantization.quantizer).source}`] : []),
     ],
     caveat: unlike?.caveat ?? null,
-    titles: { model: modelTitle(model), dataset: datasetTitle(dataset.name) },
   };
 }

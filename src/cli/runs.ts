@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { InputError } from "../errors.ts";
 import { describeTeacher } from "./plan_text.ts";
-import { allTeachers, placeTeachers } from "../checkpoint/teachers.ts";
+import { allNetworks, placeTeachers } from "../checkpoint/teachers.ts";
 import { formatSeconds } from "../plan/estimate.ts";
 import { describeRun } from "../record/spec.ts";
 import { listenForInterrupts } from "../pool/interrupts.ts";
@@ -46,9 +46,9 @@ export async function runs(args: readonly string[], { stop, ...output }: RunsSer
       await tail(existingFolder(out), id, { lines, follow, stop: interrupts.stop, output });
       interrupts.dispose();
     });
-  command("teachers", "copy record and network of finished full-precision runs, for `bench --teachers`")
+  command("networks", "copy record and network of finished runs, for `bench --teachers` and `export`")
     .addOption(option("--to <DIR>", "the folder").demanded())
-    .action(({ out, to }) => copyTeachers(existingFolder(out), to, output));
+    .action(({ out, to }) => copyNetworks(existingFolder(out), to, output));
   const cleaning = command(
     "clean",
     "show what could be deleted; with --delete, delete it; running runs are left alone",
@@ -96,11 +96,11 @@ async function tail(
   }
 }
 
-async function copyTeachers(out: string, to: string, { stdout }: Output): Promise<void> {
-  const teachers = await allTeachers(out);
-  const placed = await placeTeachers(resolve(to), teachers);
+async function copyNetworks(out: string, to: string, { stdout }: Output): Promise<void> {
+  const networks = await allNetworks(out);
+  const placed = await placeTeachers(resolve(to), networks);
   for (const record of placed) stdout(`Copied ${record.id}, ${describeTeacher(record)}\n`);
-  stdout(`${placed.length} copied to ${to}, ${teachers.length - placed.length} there before\n`);
+  stdout(`${placed.length} copied to ${to}, ${networks.length - placed.length} there before\n`);
 }
 
 type CleanOptions = Partial<Record<Cleanable | "delete", true>>;

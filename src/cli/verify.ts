@@ -127,7 +127,7 @@ async function verifyOne(
     problems.length === 0 ? "Verified\n" : problems.map((problem) => `Not verified: ${problem}\n`).join(""),
   );
   const cpu = cpus()[0]?.model.trim() || "an unknown CPU";
-  const row = own && { file, found, recordedTop1: own.top1, spec: own.spec, cpu };
+  const row = own && { file, found, recordedTop1: own.top1, cpu };
   return { problems, row };
 }
 

@@ -1,15 +1,19 @@
 /** The model card of an exported network: YAML for machines, then a page for people. */
 import { parse, stringify } from "yaml";
+import { bitsTitle } from "../catalog/bits.ts";
 import type { RunRecord } from "../record/record.ts";
 
-/** Sources of a method. */
+/** Titles and sources of a method, for people. */
 export interface Origin {
-  /** Titles and sources, such as `Esser et al., ICLR 2020, arXiv:1902.08153`. */
+  /** Such as `ResNet-20, CIFAR-10, W2A2, LSQ, seed 0`. */
+  readonly title: string;
+  /** Such as `LSQ` or `MEC (reconstruction)`. */
+  readonly method: string;
+  readonly dataset: string;
+  /** Such as `Esser et al., ICLR 2020, arXiv:1902.08153`; empty for full precision. */
   readonly sources: readonly string[];
   /** One sentence where the method is not the paper's own, such as that it is a reconstruction; null: it is. */
   readonly caveat: string | null;
-  /** Title of the model and of the data set, for people. */
-  readonly titles: { readonly model: string; readonly dataset: string };
 }
 
 /** A file beside the card. */
@@ -28,19 +32,19 @@ export function modelCard({ id, spec, metrics, networkSha256 }: RunRecord, { fil
   files: readonly CardFile[];
   origin: Origin;
 }): string {
-  const { quantization, dataset } = spec, top1 = metrics!["top1Percent"]!;
-  const bits = quantization ? `W${quantization.weightBits}A${quantization.activationBits}` : "full precision";
-  const name = `${origin.titles.model}, ${bits}, ${spec.arm}, seed ${spec.seed}`;
+  const { quantization, dataset } = spec,
+    top1 = metrics!["top1Percent"]!,
+    options = Object.entries(spec.method.options);
   const yaml = stringify({
     license: "mit",
     pipeline_tag: "image-classification",
     tags: ["onnx", "quantization", "quantization-aware-training"],
     datasets: [dataset.name],
     "model-index": [{
-      name,
+      name: origin.title,
       results: [{
         task: { type: "image-classification", name: "Image Classification" },
-        dataset: { type: dataset.name, name: origin.titles.dataset, split: "test" },
+        dataset: { type: dataset.name, name: origin.dataset, split: "test" },
         metrics: [{
           type: "accuracy",
           name: "Top-1 accuracy, percent, after the last epoch",
@@ -60,11 +64,15 @@ export function modelCard({ id, spec, metrics, networkSha256 }: RunRecord, { fil
   const rows: readonly (readonly [string, string])[] = [
     [
       "Top-1 accuracy",
-      `${top1.toFixed(2)} % on the ${testImages(spec.dataset.testExamples)} of ${origin.titles.dataset}`,
+      `${top1.toFixed(2)} % on the ${testImages(spec.dataset.testExamples)} of ${origin.dataset}`,
     ],
-    ["Bits", quantization ? `${bits}; first and last layer ${quantization.firstLastBits}` : "float32"],
-    ["Quantizer", quantization?.quantizer ?? "none"],
-    ["Method", `${spec.method.name} ${JSON.stringify(spec.method.options)}`],
+    ...(quantization
+      ? [["Bits", `${bitsTitle(quantization)}; first and last layer ${quantization.firstLastBits}`], [
+        "Quantizer",
+        quantization.quantizer,
+      ]] as const
+      : []),
+    ["Method", [origin.method, ...options.map(([option, value]) => `${option} = ${value}`)].join(", ")],
     ["Seed", String(spec.seed)],
     ["Protocol", `${spec.protocol}: ${spec.recipe.epochs} epochs`],
     ["Run", `\`${id}\``],
@@ -75,15 +83,14 @@ export function modelCard({ id, spec, metrics, networkSha256 }: RunRecord, { fil
     yaml.trimEnd(),
     "---",
     "",
-    `# ${name}`,
+    `# ${origin.title}`,
     "",
     ...(origin.caveat === null ? [] : [`> ${origin.caveat}`, ""]),
     "| | |",
     "| --- | --- |",
     ...rows.map(([left, right]) => `| ${left} | ${right} |`),
     "",
-    `Sources: ${origin.sources.join("; ")}.`,
-    "",
+    ...(origin.sources.length === 0 ? [] : [`Sources: ${origin.sources.join("; ")}.`, ""]),
     "Input `images`: bytes [n, channels, height, width]; the network normalises them itself. Output `logits`: [n, classes].",
     "The licence is the suite's, MIT; the data set has terms of its own. Check this file with `deno task verify network.onnx`.",
     "",

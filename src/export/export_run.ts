@@ -74,6 +74,7 @@ export async function exportRun(
     const metadata = (form: Form) => ({
       form,
       run: id,
+      title: origin.title,
       spec: JSON.stringify(spec),
       top1Percent: String(record.metrics!["top1Percent"]),
       loss: String(record.metrics!["loss"]),
@@ -86,7 +87,11 @@ export async function exportRun(
     const own = { [OWN_CLASSES]: { shape: [classes.length], values: classes } };
     const files: [name: string, about: string, bytes: Uint8Array<ArrayBuffer>][] = [
       [FILES.onnx, `${FORMS[form]}, ${opset}`, quantizeDequantizeFile(network, { metadata: metadata(form), packed })],
-      [FILES.safetensors, "integers and scales", safetensorsFile({ ...tensorsOf(network), ...own }, metadata(form))],
+      [
+        FILES.safetensors,
+        quantization ? "integers and scales" : "weights and folded batch norms",
+        safetensorsFile({ ...tensorsOf(network), ...own }, metadata(form)),
+      ],
     ];
     if (integer) {
       files.push([

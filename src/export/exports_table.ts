@@ -1,7 +1,4 @@
 /** The page with all verified files: accuracy, size and latency of each form of a network. */
-import { bitsTitle } from "../catalog/bits.ts";
-import { datasetTitle, modelTitle } from "../catalog/titles.ts";
-import type { RunSpec } from "../record/spec.ts";
 import type { OnnxFile } from "./onnx_file.ts";
 import { type Form, FORMS } from "./export_run.ts";
 import type { Verification } from "./verify.ts";
@@ -11,7 +8,6 @@ export interface VerifiedFile {
   readonly file: OnnxFile;
   readonly found: Verification;
   readonly recordedTop1: number;
-  readonly spec: RunSpec;
   /** Name of the CPU that computed. */
   readonly cpu: string;
 }
@@ -44,9 +40,8 @@ function formOf({ file }: VerifiedFile): Form {
   return file.metadata["form"] as Form;
 }
 
-function titleOf({ spec: { model, dataset, arm, quantization, seed } }: VerifiedFile): string {
-  const bits = { weightBits: quantization?.weightBits ?? null, activationBits: quantization?.activationBits ?? null };
-  return `${modelTitle(model)}, ${datasetTitle(dataset.name)}, ${bitsTitle(bits)}, ${arm}, seed ${seed}`;
+function titleOf({ file }: VerifiedFile): string {
+  return file.metadata["title"] ?? `Run ${file.metadata["run"]}`;
 }
 
 function orderOf(file: VerifiedFile): string {

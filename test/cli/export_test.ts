@@ -6,6 +6,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import * as tf from "@tensorflow/tfjs-core";
 import { type ModelProto, ModelProtoSchema, NodeProtoSchema } from "onnx-buf";
 import { exportNetwork } from "../../src/cli/export.ts";
+import { runs } from "../../src/cli/runs.ts";
 import { verifyFiles } from "../../src/cli/verify.ts";
 import type { Dataset } from "../../src/data/types.ts";
 import { openEngine } from "../../src/engine/mod.ts";
@@ -106,6 +107,7 @@ Deno.test("the card of a reconstruction says that it is one", () =>
     await train(out, spec, null);
     assert.equal((await call(exportNetwork, [runOf(out, spec)])).code, 0);
     const card = Deno.readTextFileSync(join(runOf(out, spec), "export/card.md"));
+    assert.match(card, /^# ResNet-8, tiny, MEC \(reconstruction\), seed 4$/m);
     assert.match(card, /^> Reconstruction: only the abstract of MEC-Quant is known/m);
     assert.match(card, /^Sources: .*MEC-Quant.*arXiv:2509\.15514v1\.$/m);
     assert.doesNotMatch(Deno.readTextFileSync(join(out, "runs", runId(spec), "export/card.md")), /quantizer:/);
@@ -113,6 +115,22 @@ Deno.test("the card of a reconstruction says that it is one", () =>
     const plain = Deno.readTextFileSync(join(runOf(out, STUDENT), "export/card.md"));
     assert.doesNotMatch(plain, /^>/m);
     assert.match(plain, /quantizer: Esser et al\., ICLR 2020/);
+  }));
+
+Deno.test("a network that `runs networks` copied gives the same files as its run", () =>
+  withRuns(async (out) => {
+    const copies = join(out, "copies"), copied = ["--out", out, "--to", copies];
+    let stdout = "";
+    const output = { stdout: (text: string) => void (stdout += text), stderr: () => {} };
+    assert.equal(await runs(["networks", ...copied], output), 0);
+    assert.match(stdout, /2 copied to .*copies, 0 there before\n$/);
+    for (const spec of [FP, STUDENT]) {
+      const [run, copy] = [runOf(out, spec), runOf(copies, spec)];
+      for (const folder of [run, copy]) assert.equal((await call(exportNetwork, [folder])).code, 0);
+      for (const { name } of Deno.readDirSync(join(run, "export"))) {
+        assert.deepEqual(Deno.readFileSync(join(copy, "export", name)), Deno.readFileSync(join(run, "export", name)));
+      }
+    }
   }));
 
 Deno.test("network.safetensors holds the integers and scales that give back the weights of the network", () =>

@@ -113,13 +113,13 @@ Deno.test(
 const BAD_INPUTS: readonly (readonly [args: string, message: RegExp])[] = [
   [
     "ls",
-    /^Cannot use command "ls" as it is not known(?:, perhaps list was meant)?: choose one of list, show, tail, teachers, clean, or --help\n$/,
+    /^Cannot use command "ls" as it is not known(?:, perhaps list was meant)?: choose one of list, show, tail, networks, clean, or --help\n$/,
   ],
   [
     "toString",
-    /^Cannot use command "toString" as it is not known(?:, perhaps list was meant)?: choose one of list, show, tail, teachers, clean, or --help\n$/,
+    /^Cannot use command "toString" as it is not known(?:, perhaps list was meant)?: choose one of list, show, tail, networks, clean, or --help\n$/,
   ],
-  ...["list", "clean", "clean --failed --delete", "show f00d", "teachers --to x"].map((command) =>
+  ...["list", "clean", "clean --failed --delete", "show f00d", "networks --to x"].map((command) =>
     [
       `${command} --out OUT/nope`,
       /^Cannot look for runs in .*nope as there is no such folder: give the --out folder of a `deno task bench`\n$/,
@@ -152,7 +152,7 @@ for (const [args, message] of BAD_INPUTS) {
 Deno.test("runs alone and --help name every command, and each command has a help of its own", async () => {
   const { code, stdout } = await cli("--help");
   assert.equal(code, 0);
-  for (const word of ["list", "show", "tail", "teachers", "clean"]) {
+  for (const word of ["list", "show", "tail", "networks", "clean"]) {
     assert.match(stdout, new RegExp(`^  ${word} `, "m"));
   }
   const clean = await cli("clean", "--help");

@@ -2,7 +2,7 @@
  * A paper as plain data: its tables, the arms in them, and its published numbers. Planning makes runs of it, reporting
  * compares them with it. Papers are filled in under `benchmarks/<paper>/`.
  */
-import { baseOf, type BaseProtocol, type ProtocolName, type RunSpec } from "../record/spec.ts";
+import { baseOf, type BaseProtocol, type ProtocolLabel, type ProtocolName, type RunSpec } from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
 import type { Protocol, TunedOption } from "./protocol.ts";
 
@@ -85,7 +85,7 @@ export interface RowKey {
 /** True if runs of this row fill a cell of the table. Any model may. */
 export function isInTable(
   table: Table<ArmTitle>,
-  { protocol, dataset, arm, weightBits, activationBits }: Omit<RowKey, "model"> & { readonly protocol: ProtocolName },
+  { protocol, dataset, arm, weightBits, activationBits }: Omit<RowKey, "model"> & { readonly protocol: ProtocolLabel },
 ): boolean {
   if (table.protocols?.includes(baseOf(protocol) as BaseProtocol) === false) return false;
   if (dataset !== table.dataset || !table.arms.some(({ id }) => id === arm)) return false;

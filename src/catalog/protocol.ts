@@ -1,5 +1,13 @@
 import { InputError } from "../errors.ts";
-import { type BaseProtocol, IMPORTED, partsOfProtocol, type ProtocolName, type RunSpec } from "../record/spec.ts";
+import {
+  type BaseProtocol,
+  IMPORTED,
+  partsOfProtocol,
+  type ProtocolLabel,
+  type ProtocolName,
+  protocolOf,
+  type RunSpec,
+} from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
 
 /** Options that `deno task dev:tune` chooses: FPQ's weight of CSD, CR's of the consistency, MEC's of the coding length. */
@@ -76,19 +84,25 @@ export function protocolNamed(protocols: Readonly<Record<BaseProtocol, Protocol>
   };
 }
 
-/** Deviations by the name of each protocol that is given. */
+/** Deviations by the label of each protocol that is given. */
 export function deviationsOf(
   protocols: Readonly<Record<BaseProtocol, Protocol>>,
-  names: Iterable<ProtocolName>,
+  labels: Iterable<ProtocolLabel>,
 ): Record<string, readonly string[]> {
-  return Object.fromEntries(Array.from(names, (name) => [name, protocolNamed(protocols, name).deviations]));
+  return Object.fromEntries(Array.from(labels, (label) => {
+    return [label, protocolNamed(protocols, protocolOf(label)).deviations];
+  }));
 }
 
-/** A protocol's name for people: `paper, shortened to 20 epochs`. */
-export function protocolTitle(name: ProtocolName): string {
-  const { base, epochs, start } = partsOfProtocol(name);
-  const length = epochs === null ? "" : `, shortened to ${epochs} epochs`;
-  return base + length + (start === null ? "" : `, from imported network ${start}`);
+/** A protocol for people: `paper, shortened to 20 epochs, on engine onednn`. */
+export function protocolTitle(label: ProtocolLabel): string {
+  const { base, epochs, start, engine } = partsOfProtocol(label);
+  return [
+    base,
+    ...(epochs === null ? [] : [`shortened to ${epochs} epochs`]),
+    ...(start === null ? [] : [`from imported network ${start}`]),
+    ...(engine === null ? [] : [`on engine ${engine}`]),
+  ].join(", ");
 }
 
 /** The protocol's name for runs that start from the imported network `id`. */
@@ -97,8 +111,12 @@ export function startedProtocol(name: ProtocolName, id: string): ProtocolName {
 }
 
 /** Options of `deno task bench` that give the protocol. */
-export function protocolFlags(name: ProtocolName): string {
-  const { base, epochs, start } = partsOfProtocol(name);
-  const length = epochs === null ? "" : ` --epochs ${epochs}`;
-  return `--protocol ${base}${length}${start === null ? "" : " --teachers DIR"}`;
+export function protocolFlags(label: ProtocolLabel): string {
+  const { base, epochs, start, engine } = partsOfProtocol(label);
+  return [
+    `--protocol ${base}`,
+    ...(epochs === null ? [] : [`--epochs ${epochs}`]),
+    ...(start === null ? [] : ["--teachers DIR"]),
+    ...(engine === null ? [] : [`--engine ${engine}`]),
+  ].join(" ");
 }

@@ -8,14 +8,14 @@ import { planResources } from "../plan/resources.ts";
 import { planCells, planRuns } from "../plan/tables.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
-import { IMPORTED, partsOfProtocol, type PlannedRun, type ProtocolName } from "../record/spec.ts";
+import { IMPORTED, partsOfProtocol, type PlannedRun, type ProtocolLabel, protocolLabel } from "../record/spec.ts";
 import type { ReportFile } from "../report/mod.ts";
 import { writeFileAtomic } from "../store/files.ts";
 import { checkOut } from "../store/store.ts";
 import { findTeachers, importedNetworks, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
-import { deviationsOf, protocolNamed, shortenedProtocol } from "../catalog/protocol.ts";
+import { deviationsOf, shortenedProtocol } from "../catalog/protocol.ts";
 import type { BenchOptions, BenchServices } from "./bench_options.ts";
 import { benchScreen } from "./bench_screen.ts";
 import { limitsOf } from "./command_line.ts";
@@ -47,7 +47,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const request = { ...options, suite, protocol, engine, ...(imported === null ? {} : { imported }) };
   const runs = planRuns(request), shown = [...protocolsOf(runs)].at(-1) ?? protocol.name;
   if (partsOfProtocol(shown).start !== null) {
-    services.stderr(`${protocolNamed(suite.protocols, shown).deviations[0]}\n`);
+    services.stderr(`${deviationsOf(suite.protocols, [shown])[shown]![0]}\n`);
   }
   const child = dryRun || queue !== null ? [] : await services.command({ out, engine }); // before anything is written
   const artefacts = await fetchRecords(runs, { out, store });
@@ -109,8 +109,8 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
 }
 
 /** The protocols of a plan: its own, and that of runs from an imported network. */
-function protocolsOf(runs: readonly PlannedRun[]): Set<ProtocolName> {
-  return new Set(runs.map(({ spec }) => spec.protocol).filter((name) => name !== IMPORTED));
+function protocolsOf(runs: readonly PlannedRun[]): Set<ProtocolLabel> {
+  return new Set(runs.map(({ spec }) => protocolLabel(spec)).filter((label) => label !== IMPORTED));
 }
 
 /** Copies the records that a bucket has into the folder. */

@@ -5,7 +5,7 @@ import type { ArmTitle, Paper } from "../catalog/paper.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { RunRecord } from "../record/record.ts";
 import { redact } from "../queue/url.ts";
-import { baseOf, describeRun, type ProtocolName } from "../record/spec.ts";
+import { baseOf, describeRun, type ProtocolLabel } from "../record/spec.ts";
 import { aggregate, keyText } from "../report/judge/aggregate.ts";
 import { type ReportRow, reportSections } from "../report/judge/tables.ts";
 import { bitsTitle } from "../catalog/bits.ts";
@@ -22,7 +22,7 @@ export interface ScreenInput {
   readonly pages: readonly Paper<ArmTitle>[];
   /** Options, the protocol as it was changed, and the words that gave them. */
   readonly options: Pick<BenchOptions, "paper" | "out"> & {
-    readonly protocol: ProtocolName;
+    readonly protocol: ProtocolLabel;
     readonly args: readonly string[];
   };
   readonly outcome: PoolOutcome;
@@ -124,7 +124,7 @@ function link(path: string, colours: boolean): string {
 /** One block per table, model and bits, with full precision above its quantized rows. */
 function tableBlocks(
   page: Paper<ArmTitle>,
-  { records, protocol, columns }: { records: readonly RunRecord[]; protocol: ProtocolName; columns: number },
+  { records, protocol, columns }: { records: readonly RunRecord[]; protocol: ProtocolLabel; columns: number },
 ): Piece[][][] {
   const tables = reportSections(page, aggregate(resultsOf(records))).find((section) => section.protocol === protocol)
     ?.tables ?? [];

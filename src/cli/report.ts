@@ -9,7 +9,7 @@ import { measurementsFolder, parseMeasurements, parseRecords } from "../report/r
 import { folderExists, namesIn, readTextIfThere, writeError } from "../store/files.ts";
 import { git } from "../store/git.ts";
 import type { RunRecord } from "../record/record.ts";
-import { baseOf, IMPORTED, PROTOCOLS } from "../record/spec.ts";
+import { baseOf, IMPORTED, protocolLabel, PROTOCOLS } from "../record/spec.ts";
 import { deviationsOf } from "../catalog/protocol.ts";
 import { choice, commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
@@ -117,7 +117,9 @@ async function reportWith(options: ReportOptions, reported: Reported, output: Ou
   tellLost(records, new Set(pages.flatMap((page) => runsOf(page, records))), output);
   const ids = pages.map(({ id }) => id);
   const measurements = readLines(measurementsFolder(folder), parseMeasurements);
-  const changed = records.map(({ spec }) => spec.protocol).filter((name) => name !== baseOf(name) && name !== IMPORTED);
+  const changed = records.map(({ spec }) => protocolLabel(spec)).filter((name) =>
+    name !== baseOf(name) && name !== IMPORTED
+  );
   const files = renderReports({
     pages,
     records,

@@ -18,23 +18,50 @@ export type ProtocolName =
   | `${BaseProtocol}-from-${string}`
   | `${BaseProtocol}-${number}-from-${string}`;
 
+/** A protocol as reports name it: runs that multiply otherwise than in float32 have cells of their own, `reduced-on-onednn`. */
+export type ProtocolLabel = ProtocolName | `${ProtocolName}-on-${string}`;
+
 /** Protocol of a network that was trained elsewhere. */
 export const IMPORTED = "imported";
 
 const PROTOCOL_NAME = new RegExp(`^(${PROTOCOLS.join("|")})(?:-([1-9]\\d{0,5}))?(?:-from-([0-9a-f]{8}))?$`);
+const ON = "-on-";
 
-/** Parts of a protocol's name; null: not changed so. */
-export function partsOfProtocol(
-  name: ProtocolName,
-): { readonly base: BaseProtocol | "imported"; readonly epochs: number | null; readonly start: string | null } {
-  if (name === IMPORTED) return { base: name, epochs: null, start: null };
-  const [, base, epochs, start] = PROTOCOL_NAME.exec(name)!;
-  return { base: base as BaseProtocol, epochs: epochs === undefined ? null : Number(epochs), start: start ?? null };
+/** Parts of a protocol's label; null: not changed so. */
+export interface ProtocolParts {
+  readonly base: BaseProtocol | "imported";
+  readonly epochs: number | null;
+  readonly start: string | null;
+  readonly engine: string | null;
+}
+
+/** The parts of a protocol's label. */
+export function partsOfProtocol(label: ProtocolLabel): ProtocolParts {
+  const [name, engine = null] = label.split(ON);
+  if (name === IMPORTED) return { base: name, epochs: null, start: null, engine };
+  const [, base, epochs, start = null] = PROTOCOL_NAME.exec(name!)!;
+  return { base: base as BaseProtocol, epochs: epochs === undefined ? null : Number(epochs), start, engine };
+}
+
+/** The protocol of a label, whatever the engine. */
+export function protocolOf(label: ProtocolLabel): ProtocolName {
+  return label.split(ON)[0] as ProtocolName;
 }
 
 /** The protocol that a changed one was made from. */
-export function baseOf(name: ProtocolName): BaseProtocol | "imported" {
-  return partsOfProtocol(name).base;
+export function baseOf(label: ProtocolLabel): BaseProtocol | "imported" {
+  return partsOfProtocol(label).base;
+}
+
+/** True if nothing of that protocol was changed; the engine may be any. */
+export function isWhole(label: ProtocolLabel, protocol: BaseProtocol): boolean {
+  const { base, epochs, start } = partsOfProtocol(label);
+  return base === protocol && epochs === null && start === null;
+}
+
+/** Labels the protocol of a run. Engines `tensorflow` and `wasm` multiply in float32, `onednn` in integers. */
+export function protocolLabel({ protocol, engine }: Pick<RunSpec, "protocol" | "engine">): ProtocolLabel {
+  return engine === "onednn" && protocol !== IMPORTED ? `${protocol}${ON}${engine}` : protocol;
 }
 
 const protocolSchema = z.custom<ProtocolName>(

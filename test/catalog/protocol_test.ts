@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { deviationsOf, protocolFlags, protocolTitle, shortenedProtocol } from "../../src/catalog/protocol.ts";
 import { InputError } from "../../src/errors.ts";
-import { parseRunSpec, type ProtocolName } from "../../src/record/spec.ts";
+import { parseRunSpec, protocolLabel, type ProtocolName } from "../../src/record/spec.ts";
 import { reportSections } from "../../src/report/judge/tables.ts";
 import { aggregateOf, PAGE, runs, spec } from "../report/fixtures.ts";
 
@@ -44,7 +44,7 @@ Deno.test("a shortened protocol is told by its name alone: deviations, title and
     "full, shortened to 45 epochs",
     "--protocol full --epochs 45",
   ]);
-  for (const odd of ["full-0", "full-045", "full-x", "other", "full-from-12"]) {
+  for (const odd of ["full-0", "full-045", "full-x", "other", "full-from-12", "full-on-onednn"]) {
     assert.throws(() => parseRunSpec(spec({ protocol: odd as ProtocolName }), "a test"), /as protocol: must be one of/);
   }
 });
@@ -69,4 +69,33 @@ Deno.test("runs of another length stand in a section of their own and are compar
     [["fp", 70.5, null, null], ["lsq", 60.5, -10, null], ["good", 62.75, -7.75, 2.25]],
   );
   for (const { verdict } of rows) assert.match(verdict.reason, /^protocol paper-20 is not the paper's recipe/);
+});
+
+Deno.test("runs on engine onednn stand in a section of their own, and protocol paper on it is the paper's recipe", () => {
+  const engine = "onednn" as const;
+  const fp = runs({ arm: "fp", bits: null }, [90, 91]), ownFp = runs({ engine, arm: "fp", bits: null }, [90.2, 91.1]);
+  const records = [
+    ...fp,
+    ...runs({ arm: "lsq" }, [88, 89], fp),
+    ...ownFp,
+    ...runs({ engine, arm: "lsq" }, [88.5, 89.5], ownFp),
+    ...runs({ engine, arm: "good" }, [90, 91.5], ownFp),
+  ];
+  const label = protocolLabel(spec({ engine, protocol: "paper" }));
+  assert.deepEqual([protocolTitle(label), protocolFlags(label)], [
+    "paper, on engine onednn",
+    "--protocol paper --engine onednn",
+  ]);
+  for (const engine of ["tensorflow", "wasm"] as const) {
+    assert.equal(protocolLabel(spec({ engine, protocol: "paper" })), "paper");
+  }
+  const sections = reportSections(PAGE, aggregateOf(records));
+  assert.deepEqual(sections.map(({ protocol, runs }) => [protocol, runs.length]), [["paper", 4], [label, 6]]);
+  const rows = sections[1]!.tables[0]!.rows;
+  assert.deepEqual(rows.map(({ arm, differenceToLsq }) => [arm.id, differenceToLsq?.mean ?? null]), [
+    ["fp", null],
+    ["lsq", null],
+    ["good", 1.75],
+  ]);
+  for (const { verdict } of rows) assert.doesNotMatch(verdict.reason, /is not the paper's recipe/);
 });

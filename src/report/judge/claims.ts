@@ -1,7 +1,7 @@
 /** The claims of a paper, tested on runs. */
 import type { Measurement } from "../../record/measurement.ts";
 import { InputError } from "../../errors.ts";
-import { canonicalJson, type ProtocolName } from "../../record/spec.ts";
+import { type BaseProtocol, canonicalJson, isWhole, type ProtocolLabel } from "../../record/spec.ts";
 import type { Finished } from "../read/result.ts";
 import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
 import {
@@ -27,7 +27,7 @@ export const OWN_FP = "own_fp";
 
 /** Runs of one protocol, model and width that speak for or against a claim. */
 export interface ClaimEvidence {
-  readonly protocol: ProtocolName;
+  readonly protocol: ProtocolLabel;
   readonly model: string;
   readonly weightBits: number | null;
   readonly activationBits: number | null;
@@ -55,7 +55,7 @@ export interface ClaimResult {
   readonly evidence: readonly ClaimEvidence[];
 }
 
-const PROTOCOL_ORDER: readonly ProtocolName[] = ["paper", "full", "reduced"];
+const PROTOCOL_ORDER: readonly BaseProtocol[] = ["paper", "full", "reduced"];
 
 /**
  * Tests every claim of a page.
@@ -81,7 +81,7 @@ export function claimResults(
   return (page.claims ?? []).map((claim) => {
     const numbers = runNumbers(claim, measurements);
     const evidence = PROTOCOL_ORDER.flatMap((protocol) =>
-      (byArm.get(claim.arm) ?? []).filter((cell) => cell.protocol === protocol && isOf(claim, cell))
+      (byArm.get(claim.arm) ?? []).filter((cell) => isWhole(cell.protocol, protocol) && isOf(claim, cell))
         .map((cell) => evidenceOf(page, { claim, cell, aggregate, numbers }))
     );
     return { claim, evidence, verdict: verdictOf(page, claim, { evidence }) };
@@ -91,7 +91,7 @@ export function claimResults(
 /** Other protocols have a model of their own, which may stand for the paper's. */
 function isOf(claim: Claim, { protocol, dataset, model, weightBits, activationBits, done }: Cell): boolean {
   return done.length > 0 && dataset === claim.dataset &&
-    (protocol !== "paper" || claim.models.length === 0 || claim.models.includes(model)) &&
+    (!isWhole(protocol, "paper") || claim.models.length === 0 || claim.models.includes(model)) &&
     claim.bits.some(({ weights, activations }) => weights === weightBits && activations === activationBits);
 }
 
@@ -139,7 +139,7 @@ function evidenceOf(page: Paper<ArmTitle>, { claim, cell, aggregate, numbers }: 
     };
     return differenceTo(cell.done, like, (run) => numbers(run)?.value ?? null);
   };
-  const isPapers = cell.protocol === "paper" && claim.models.includes(cell.model);
+  const isPapers = isWhole(cell.protocol, "paper") && claim.models.includes(cell.model);
   const difference = to(claim.baseline), other = aggregate.byKey.get(keyText({ ...cell, arm: claim.baseline }));
   const controls = claim.quantity.kind === "top1"
     ? (armOf(page, claim.arm).controls ?? []).filter((id) => id !== claim.baseline)

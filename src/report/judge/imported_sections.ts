@@ -1,6 +1,6 @@
 /** Results of other tools under the rules that ours are judged by: each tool is a laboratory of its own. */
 import { InputError } from "../../errors.ts";
-import type { ProtocolName } from "../../record/spec.ts";
+import type { ProtocolLabel } from "../../record/spec.ts";
 import { aggregate } from "./aggregate.ts";
 import { reportSections, type ReportTable } from "./tables.ts";
 import type { ArmTitle, Paper, Table } from "../../catalog/paper.ts";
@@ -9,7 +9,7 @@ import { importedResults, type ImportedRun } from "../read/imported.ts";
 /** One tool's cells of one table under one protocol. */
 export interface ImportedSection {
   readonly tool: string;
-  readonly protocol: ProtocolName;
+  readonly protocol: ProtocolLabel;
   /** Rows with a run of the tool; differences are to the tool's own LSQ and full precision of the same seed. */
   readonly table: ReportTable;
   readonly notes: readonly string[];

@@ -1,5 +1,5 @@
 /** One row of a table: the runs of a cell beside what was published of it, compared and judged. */
-import type { ProtocolName } from "../../record/spec.ts";
+import type { ProtocolLabel } from "../../record/spec.ts";
 import type { CellKey, Finished, RowKey } from "../read/result.ts";
 import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
 import { comparisonRemarks, type ControlDifference, deviceRemarks, flagsOf, MINIMUM_SEEDS } from "./decision.ts";
@@ -22,7 +22,7 @@ export interface ReportRow {
   readonly arm: ArmTitle;
   readonly weightBits: number | null;
   readonly activationBits: number | null;
-  readonly protocol: ProtocolName;
+  readonly protocol: ProtocolLabel;
   /** Null: the paper has no such cell. */
   readonly published: PublishedCell | null;
   /** Published arm less published LSQ, in points; null: not known, or not a comparison. */

@@ -1,4 +1,4 @@
-import { baseOf, type BaseProtocol, type ProtocolName, type RunSpec } from "../../record/spec.ts";
+import { baseOf, type BaseProtocol, type ProtocolLabel, type RunSpec } from "../../record/spec.ts";
 import { type CellKey, cellOf, type Result, type RowKey } from "../read/result.ts";
 import { type Aggregate, type Cell, keyText } from "./aggregate.ts";
 import { teachers } from "./pairs.ts";
@@ -25,7 +25,7 @@ export interface ReportTable {
 
 /** Everything of one protocol on a page. */
 export interface ReportSection {
-  readonly protocol: ProtocolName;
+  readonly protocol: ProtocolLabel;
   readonly tables: readonly ReportTable[];
   /** All runs of the tables, each once, in the order of the rows. */
   readonly runs: readonly Result[];
@@ -47,13 +47,13 @@ export function reportSections(page: Paper<ArmTitle>, { cells, byKey }: Aggregat
     ...found.filter((name) => name !== base && baseOf(name) === base),
   ]);
   const sections = protocols.map((protocol) => section(page, { protocol, cells, byKey }));
-  const homes = new Set<ProtocolName>(page.tables.map(homeOf));
+  const homes = new Set<ProtocolLabel>(page.tables.map(homeOf));
   const empty = sections.filter(({ protocol, runs }) => runs.length === 0 && homes.has(protocol));
   return [...sections.filter(({ runs }) => runs.length > 0), ...empty];
 }
 
 interface Ground {
-  readonly protocol: ProtocolName;
+  readonly protocol: ProtocolLabel;
   readonly cells: readonly Cell[];
   readonly byKey: Aggregate["byKey"];
 }
@@ -121,7 +121,7 @@ function tableRows(page: Paper<ArmTitle>, table: Table<ArmTitle>, { protocol, ce
 }
 
 /** The protocol that the published numbers of a table are compared with. */
-function homeOf({ protocols }: Table<ArmTitle>): ProtocolName {
+function homeOf({ protocols }: Table<ArmTitle>): ProtocolLabel {
   return protocols?.[0] ?? "paper";
 }
 

@@ -1,4 +1,4 @@
-import { baseOf, type ProtocolName } from "../../record/spec.ts";
+import { baseOf, isWhole, type ProtocolLabel } from "../../record/spec.ts";
 import { type ControlDifference, controlRemarks, decide, differenceWords } from "./decision.ts";
 import { signed } from "../labels.ts";
 import type { PairedDifference } from "./statistics/paired.ts";
@@ -16,7 +16,7 @@ export interface Verdict {
 
 /** Everything that a verdict is made from. */
 export interface Comparison {
-  readonly protocol: ProtocolName;
+  readonly protocol: ProtocolLabel;
   readonly arm: string;
   readonly label: ArmTitle["label"];
   /** Title of the model. */
@@ -104,7 +104,7 @@ function obstaclesTo(comparison: Comparison): string[] {
   const { protocol, arm, label, model, modelIsPapers, published, publishedDifference } = comparison;
   if (baseOf(protocol) === "smoke") return ["smoke proves plumbing only"];
   const obstacles: string[] = [];
-  if (protocol !== "paper") obstacles.push(`protocol ${protocol} is not the paper's recipe`);
+  if (!isWhole(protocol, "paper")) obstacles.push(`protocol ${protocol} is not the paper's recipe`);
   if (modelIsPapers === null) obstacles.push("the paper's models are not known");
   if (modelIsPapers === false) obstacles.push(`${model} is not a model of the paper's table`);
   if (label !== null) {

@@ -1,5 +1,5 @@
 import type { Measurement } from "../../record/measurement.ts";
-import { baseOf, type ProtocolName } from "../../record/spec.ts";
+import { baseOf, type ProtocolLabel } from "../../record/spec.ts";
 import type { Aggregate } from "../judge/aggregate.ts";
 import { type Block, heading, listSection, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import type { ClaimResult } from "../judge/claims.ts";
@@ -126,7 +126,7 @@ function sectionBlocks(
   ];
 }
 
-function sectionTitle(protocol: ProtocolName, runs: number): string {
+function sectionTitle(protocol: ProtocolLabel, runs: number): string {
   return runs === 0 ? `Protocol ${protocol}: not run` : `Protocol ${protocolTitle(protocol)}`;
 }
 

@@ -1,6 +1,6 @@
 /** Everything that judging sees of a run, whoever made it. */
 import type { Epoch, RunRecord } from "../../record/record.ts";
-import { canonicalJson, type ProtocolName, type RunSpec } from "../../record/spec.ts";
+import { canonicalJson, type ProtocolLabel, protocolLabel, type RunSpec } from "../../record/spec.ts";
 
 /** A row of a table, whatever its protocol. Null bits: full precision. */
 export interface RowKey {
@@ -13,7 +13,7 @@ export interface RowKey {
 
 /** Everything that makes runs belong together, but for the seeds. */
 export interface CellKey extends RowKey {
-  readonly protocol: ProtocolName;
+  readonly protocol: ProtocolLabel;
 }
 
 /** The part of a run that is known before it starts. */
@@ -69,9 +69,10 @@ export function isFinished(result: Result): result is Finished {
 }
 
 /** The cell that a run belongs to. */
-export function cellOf({ protocol, dataset, model, arm, quantization }: RunSpec): CellKey {
+export function cellOf(spec: RunSpec): CellKey {
+  const { dataset, model, arm, quantization } = spec;
   return {
-    protocol,
+    protocol: protocolLabel(spec),
     dataset: dataset.name,
     model,
     arm,

@@ -5,7 +5,9 @@ import { figureBlocks, type RecordsById } from "./figures.ts";
 import { bitsTitle, formatBits } from "../../catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
 import { decide, MINIMUM_SEEDS } from "../judge/decision.ts";
-import { counted, signed } from "../labels.ts";
+import { sum } from "../judge/statistics/basics.ts";
+import { detectableDifference, POWER } from "../judge/statistics/student.ts";
+import { counted, points, signed } from "../labels.ts";
 import { armTitle, differenceText, reproducedText, SAME_SEEDS, sameSeedsText, statisticsBlocks } from "./results.ts";
 import { type ReportRow, reportSections, type ReportTable } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
@@ -37,7 +39,7 @@ export function coreBlocks({ core, table, outdated, records }: Core): Block[] {
         "reproduces no published number. MEC is a reconstruction and CR-like a stand-in: neither is the paper's own method.",
     },
     ...core.bits.map((bits) => partTable(core, bits, { rows: table.rows, outdated })),
-    { kind: "list", items: core.notes },
+    { kind: "list", items: [...detection({ core, table }), ...core.notes] },
     ...statisticsBlocks(table),
     ...figureBlocks(table, { records, idPrefix: core.protocol }),
   ];
@@ -160,6 +162,37 @@ export function answers({ core, table }: Pick<Core, "core" | "table">, methods: 
       ...others.map(({ arm, text }) => `${text}, a ${controls.has(arm.id) ? "control" : "baseline"}, surely gains`),
     ];
     return [`Protocol ${core.protocol}, ${modelTitle(core.model)}, ${formatBits(bits)}: ${parts.join("; ")}.`];
+  });
+}
+
+/** Sizes of the sets of seeds whose power is stated. */
+const SET_SIZES = [3, 5, 10] as const;
+
+/**
+ * Says for each width how small a difference to LSQ the table can show, by the spread of the paired differences of its
+ * baselines and methods, pooled. Controls are left out, as is a width without a spread.
+ */
+export function detection({ core, table }: Pick<Core, "core" | "table">): string[] {
+  const controls = new Set(core.arms.flatMap(({ controls = [] }) => controls));
+  return core.bits.flatMap((bits) => {
+    const spreads = table.rows.flatMap(({ arm, weightBits, activationBits, differenceToLsq: difference }) =>
+      weightBits === bits.weights && activationBits === bits.activations && !controls.has(arm.id) && difference?.sd
+        ? [{ freedom: difference.n - 1, sd: difference.sd }]
+        : []
+    );
+    if (spreads.length === 0) return [];
+    const freedom = sum(spreads, (item) => item.freedom);
+    const sd = Math.sqrt(sum(spreads, (item) => item.freedom * item.sd ** 2) / freedom);
+    const sizes = SET_SIZES.map((n) => `${n} seeds ${points(detectableDifference(sd, n))}`);
+    return [
+      `${formatBits(bits)}: a paired difference to LSQ has a standard deviation of ${
+        points(sd)
+      } points from seed to seed ` +
+      `(pooled over ${
+        counted(spreads.length, "method")
+      }). The smallest true difference that a 95 % interval shows in ` +
+      `${100 * POWER} % of all cases: ${sizes.join(", ")}`,
+    ];
   });
 }
 

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { type Stream, stream } from "../../../src/random/stream.ts";
 import { type Interval, mean, standardDeviation } from "../../../src/report/judge/statistics/basics.ts";
 import { bcaInterval, bootstrapMeans, quantileOf } from "../../../src/report/judge/statistics/bootstrap.ts";
-import { tFactor, tInterval } from "../../../src/report/judge/statistics/student.ts";
+import { detectableDifference, POWER, tFactor, tInterval } from "../../../src/report/judge/statistics/student.ts";
 
 const SAMPLES = 4000;
 
@@ -100,5 +100,16 @@ Deno.test("a small gain is told as of the published size as often as the documen
       return isGain && top >= 1.4;
     });
     assert.ok(Math.abs(share - documented) <= 1.5, `${seeds} seeds: ${share} % instead of ${documented} %`);
+  }
+});
+
+Deno.test("a detectable difference shows in four of five sets of seeds", () => {
+  for (const seeds of [3, 5, 10]) {
+    const shift = detectableDifference(1, seeds);
+    const share = shareOf(seeds, (draws) => {
+      const { low, high } = INTERVALS["t"]!(Array.from({ length: seeds }, () => shift + draws.normal()));
+      return low > 0 || high < 0;
+    });
+    assert.ok(Math.abs(share - 100 * POWER) <= 2, `${seeds} seeds: ${share} %`); // 3 standard errors
   }
 });

@@ -7,7 +7,12 @@ import {
   signFlipP,
 } from "../../../src/report/judge/statistics/paired.ts";
 import { bcaInterval, bootstrapMeans } from "../../../src/report/judge/statistics/bootstrap.ts";
-import { seedsNeeded, seedsNeededToPredict, tFactor } from "../../../src/report/judge/statistics/student.ts";
+import {
+  detectableDifference,
+  seedsNeeded,
+  seedsNeededToPredict,
+  tFactor,
+} from "../../../src/report/judge/statistics/student.ts";
 import {
   interquartileMean,
   probabilityOfImprovement,
@@ -113,6 +118,15 @@ Deno.test("holm() multiplies the smallest by m and never falls; untested cells a
   assert.deepEqual(holm([0.04, null, 0.01, 0.05]), [0.08, null, 0.03, 0.08]);
   assert.deepEqual(holm([0.5, 0.9]), [1, 1]);
   assert.deepEqual(holm([null]), [null]);
+});
+
+Deno.test("detectableDifference() is what a paired t test finds with a power of 80 %", () => {
+  // G*Power 3.1: effect sizes of 1.0, 0.8 and 0.5 need 10, 15 and 34 pairs
+  for (const [effect, pairs] of [[1, 10], [0.8, 15], [0.5, 34]] as const) {
+    assert.ok(detectableDifference(1, pairs) <= effect);
+    assert.ok(detectableDifference(1, pairs - 1) > effect);
+  }
+  assert.equal(detectableDifference(0.5, 5), 0.5 * detectableDifference(1, 5));
 });
 
 Deno.test("seedsNeeded() is the first n whose t interval is short enough", () => {

@@ -49,9 +49,10 @@ interface Distributions {
     inv(probability: number, freedom: number): number;
     cdf(value: number, freedom: number): number;
   };
+  readonly noncentralt: { cdf(value: number, freedom: number, noncentrality: number): number };
 }
 
-const { normal, studentt } = jStat as Distributions;
+const { normal, studentt, noncentralt } = jStat as Distributions;
 
 /** Returns the quantile of N(0, 1); `probability` in (0, 1). */
 export function normalQuantile(probability: number): number {
@@ -76,4 +77,9 @@ export function tQuantile(probability: number, freedom: number): number {
 /** P(|T| >= |value|) for Student's T with `freedom` degrees of freedom: the two-sided p-value; within 1e-7. */
 export function tTwoSided(value: number, freedom: number): number {
   return Math.min(1, 2 * studentt.cdf(-Math.abs(value), freedom));
+}
+
+/** P(|T| >= value) for a noncentral T with `freedom` degrees of freedom: the power of a two-sided t test. */
+export function noncentralTwoSided(value: number, freedom: number, noncentrality: number): number {
+  return 1 - noncentralt.cdf(value, freedom, noncentrality) + noncentralt.cdf(-value, freedom, noncentrality);
 }

@@ -1,5 +1,5 @@
 /** Intervals and tests of a mean by Student's t: exact for normally distributed differences, at any n >= 2. */
-import { CONFIDENCE, type Interval, tQuantile, tTwoSided } from "./basics.ts";
+import { CONFIDENCE, type Interval, noncentralTwoSided, tQuantile, tTwoSided } from "./basics.ts";
 
 /** Summary of a sample. */
 export interface Sample {
@@ -48,6 +48,28 @@ export function seedsNeeded(sd: number, margin: number): number | null {
 /** As `seedsNeeded`, for the prediction interval: t_(n-1) sd sqrt(1 + 1 / n) <= margin; null: never. */
 export function seedsNeededToPredict(sd: number, margin: number): number | null {
   return smallest((n) => tFactor(n) * sd * Math.sqrt(1 + 1 / n) <= margin);
+}
+
+/** Share of all sets of seeds in which a detectable difference shows. */
+export const POWER = 0.8;
+
+/**
+ * The smallest true difference whose t interval excludes 0 in 80 % of all sets of n seeds, by the noncentral t distribution
+ * with noncentrality d sqrt(n) / sd.
+ *
+ * @param sd Standard deviation of one difference, > 0.
+ * @param n Seeds, at least 2.
+ */
+export function detectableDifference(sd: number, n: number): number {
+  const factor = tFactor(n), power = (effect: number) => noncentralTwoSided(factor, n - 1, effect * Math.sqrt(n));
+  let low = 0, high = 1;
+  while (power(high) < POWER) high *= 2;
+  while (high - low > 1e-6 * high) {
+    const middle = (low + high) / 2;
+    if (power(middle) < POWER) low = middle;
+    else high = middle;
+  }
+  return high * sd;
 }
 
 /** Finds the first n of a condition that holds from some n on. Doubles n until it holds, then halves the range. */

@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { InputError, messageOf } from "../errors.ts";
-import type { Environment, Epoch } from "../record/record.ts";
+import type { Environment } from "../record/environment.ts";
+import type { Epoch } from "../record/record.ts";
 import { LostRunError, type Spent } from "../record/trainer.ts";
 import { writeFileAtomic } from "../store/files.ts";
 import { decode, encode, metadataAt, type NamedTensors } from "./safetensors.ts";

@@ -1,5 +1,6 @@
 import { InputError } from "../errors.ts";
-import type { Environment, RunRecord } from "../record/record.ts";
+import type { Environment } from "../record/environment.ts";
+import type { RunRecord } from "../record/record.ts";
 import { canonicalJson, type RunSpec } from "../record/spec.ts";
 
 /** Time and memory that a run is expected to take. */

@@ -2,7 +2,7 @@
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Engine } from "../engine/types.ts";
-import type { Environment } from "../record/record.ts";
+import type { Environment } from "../record/environment.ts";
 import { type Checkout, checkoutOf } from "../store/git.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

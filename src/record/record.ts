@@ -1,34 +1,39 @@
 /** The record of a run, and every rule that makes one valid: they hold wherever a record is read or written. */
 import { z } from "zod";
 import { InputError } from "../errors.ts";
+import { type Environment, environmentSchema } from "./environment.ts";
 import { canonicalJson, contentSha256, runId, type RunSpec, runSpecSchema } from "./spec.ts";
 
 /** Statuses of a run that has ended. */
 export const RUN_STATUSES = ["done", "diverged", "failed", "timeout"] as const;
+/** One of them. */
 export type RunStatus = typeof RUN_STATUSES[number];
 
 /** Schema of new records. Records of schema 1, before December 2026, lack what is marked "schema 2". */
 export const RECORD_SCHEMA = 2;
 
-/** Program and machine that computed a run: enough to judge if two records may be compared. */
-export const environmentSchema = z.strictObject({
-  /** Commit of Requant, or null outside a git checkout. */
-  commit: z.string().nullable(),
-  /** True where the checkout differed from its commit. */
-  dirty: z.boolean().nullable(),
-  engine: z.string(),
-  versions: z.record(z.string(), z.string()),
-  device: z.string(),
-  threads: z.int().positive(),
-  os: z.string(),
-  cpu: z.string(),
-});
-export type Environment = Readonly<z.infer<typeof environmentSchema>>;
-
 const percent = z.number().min(0).max(100);
 
-/** One epoch of a run; `metrics` are the method's own (such as the consistency loss), by name. */
-export const epochSchema = z.strictObject({
+/** One epoch of a run. */
+export interface Epoch {
+  /** Number of the epoch, from 1. */
+  readonly epoch: number;
+  /** Learning rate of its last step. */
+  readonly learningRate: number;
+  /** Mean training loss. */
+  readonly trainLoss: number;
+  /** Accuracy on the training images, as the steps saw them. */
+  readonly trainTop1Percent: number;
+  /** Mean cross-entropy on the images that the run is evaluated on. */
+  readonly testLoss: number;
+  /** Accuracy on them. */
+  readonly testTop1Percent: number;
+  /** Metrics of the method's own (such as the consistency loss), by name. */
+  readonly metrics: Record<string, number>;
+}
+
+/** Rules of an epoch. */
+export const epochSchema: z.ZodType<Epoch> = z.strictObject({
   epoch: z.int().positive(),
   learningRate: z.number().nonnegative(),
   trainLoss: z.number(),
@@ -37,53 +42,88 @@ export const epochSchema = z.strictObject({
   testTop1Percent: percent,
   metrics: z.record(z.string(), z.number()),
 });
-export type Epoch = Readonly<z.infer<typeof epochSchema>>;
 
-/** A SHA-256 in hex digits. */
-export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256: 64 hex digits");
+/** Rule of a SHA-256 in hex digits. */
+export const sha256Schema: z.ZodType<string> = z.string().regex(
+  /^[0-9a-f]{64}$/,
+  "must be a SHA-256: 64 hex digits",
+);
 
 /** One run, ended: one line of `reports/records/*.jsonl`. */
-export const runRecordSchema = z.strictObject({
+export interface RunRecord {
+  /** Version of this form. */
+  readonly schema: 1 | typeof RECORD_SCHEMA;
+  /** `runId` of the spec. */
+  readonly id: string;
+  /** Everything that determines the numbers. */
+  readonly spec: RunSpec;
+  /** How the run ended. */
+  readonly status: RunStatus;
+  /** Reason why the run did not end as `done`. */
+  readonly reason: string | null;
+  /** Last lines of the log of a run that did not end as `done`. */
+  readonly log?: string[] | undefined;
+  /** Results of the last epoch, by name; `top1Percent` and `loss` when done, else null. The test set selects nothing. */
+  readonly metrics: Record<string, number> | null;
+  /** All epochs, in order. */
+  readonly curve: Epoch[];
+  /** Start of the last process, where a run was stopped and resumed. */
+  readonly startedAt: string;
+  /** Time of all processes, each up to the checkpoint that the next resumed from; in older records, of the last alone. */
+  readonly wallSeconds: number;
+  /** Time of all their threads, likewise. */
+  readonly cpuSeconds: number;
+  /** Training images per second of training time, evaluation left out. */
+  readonly imagesPerSecond: number;
+  /** Largest memory of the last process. */
+  readonly peakMemoryMiB: number;
+  /** Environment of the last process; dirty if that of any process or of the teacher was. */
+  readonly environment: Environment;
+  /** Environments that differ from `environment`: of earlier processes of the run and of its teacher's. Schema 2. */
+  readonly otherEnvironments?: Environment[] | undefined;
+  /** Digest of the decoded bytes of the data set. */
+  readonly dataSha256: string | null;
+  /** Number of images that each epoch was evaluated on. Schema 2. */
+  readonly evaluatedExamples?: number | undefined;
+  /** Digest of the network after the last epoch, if done; absent in records before November 2026. */
+  readonly networkSha256?: string | undefined;
+  /** Digest of the network of the teacher run that this run started from; absent likewise, and without a teacher. */
+  readonly teacherSha256?: string | undefined;
+  /** File of an imported network, the library whose names it has, and the number types that were converted. */
+  readonly importedFrom?:
+    | { readonly file: string; readonly names: string; readonly converted: string[] }
+    | undefined;
+  /** SHA-256 of the canonical JSON of all the rest. Schema 2. */
+  readonly checksum?: string | undefined;
+}
+
+/** Rules of a record. */
+export const runRecordSchema: z.ZodType<RunRecord> = z.strictObject({
   schema: z.union([z.literal(1), z.literal(RECORD_SCHEMA)]),
   id: z.string(),
   spec: runSpecSchema,
   status: z.enum(RUN_STATUSES),
-  /** Reason why the run did not end as `done`. */
   reason: z.string().nullable(),
-  /** Last lines of the log of a run that did not end as `done`. */
   log: z.array(z.string()).optional(),
-  /** Results of the last epoch, by name; `top1Percent` and `loss` when done, else null. The test set selects nothing. */
   metrics: z.record(z.string(), z.number()).nullable(),
   curve: z.array(epochSchema),
-  /** Start of the last process, where a run was stopped and resumed. */
   startedAt: z.iso.datetime(),
-  /** Both of all processes, each up to the checkpoint that the next resumed from; in older records, of the last alone. */
   wallSeconds: z.number().nonnegative(),
   cpuSeconds: z.number().nonnegative(),
-  /** Training images per second of training time, evaluation left out. */
   imagesPerSecond: z.number().nonnegative(),
   peakMemoryMiB: z.number().nonnegative(),
-  /** Environment of the last process; dirty if that of any process or of the teacher was. */
   environment: environmentSchema,
-  /** Environments that differ from `environment`: of earlier processes of the run and of its teacher's. Schema 2. */
   otherEnvironments: z.array(environmentSchema).optional(),
-  /** Digest of the decoded bytes of the data set. */
   dataSha256: sha256Schema.nullable(),
-  /** Number of images that each epoch was evaluated on. Schema 2. */
   evaluatedExamples: z.int().positive().optional(),
-  /** Digest of the network after the last epoch, if done; absent in records before November 2026. */
   networkSha256: sha256Schema.optional(),
-  /** Digest of the network of the teacher run that this run started from; absent likewise, and without a teacher. */
   teacherSha256: sha256Schema.optional(),
-  /** File of an imported network, the library whose names it has, and the number types that were converted. */
   importedFrom: z.strictObject({ file: z.string(), names: z.string(), converted: z.array(z.string()) }).optional(),
-  /** SHA-256 of the canonical JSON of all the rest. Schema 2. */
   checksum: sha256Schema.optional(),
 }).superRefine((record, context) => {
   const message = faultOf(record);
   if (message !== null) context.addIssue({ code: "custom", message });
 });
-export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
 
 /** Tells if a run need not run again: it is done, or it diverged, which the same spec would do again. */
 export function isFinal({ status }: RunRecord): boolean {
@@ -197,24 +237,6 @@ function checksumOf({ checksum: _, ...content }: RunRecord): string {
 /** Adds the checksum that a new record must have; a record of schema 1 stays as it is. */
 export function sealed(record: RunRecord): RunRecord {
   return record.schema === RECORD_SCHEMA ? { ...record, checksum: checksumOf(record) } : record;
-}
-
-/** Keeps each environment once, in order. */
-export function distinctEnvironments(environments: readonly Environment[]): Environment[] {
-  return [...new Map(environments.map((environment) => [canonicalJson(environment), environment])).values()];
-}
-
-/**
- * Joins the environments behind a run: the last process's, marked dirty if any was, and the others, each once.
- * @param others Environments of earlier processes and of the teacher's record.
- */
-export function joinEnvironments(
-  last: Environment,
-  others: readonly Environment[],
-): Pick<RunRecord, "environment" | "otherEnvironments"> {
-  const otherEnvironments = distinctEnvironments([last, ...others]).slice(1);
-  const dirty = others.some((environment) => environment.dirty) ? true : last.dirty;
-  return { environment: { ...last, dirty }, ...(otherEnvironments.length === 0 ? {} : { otherEnvironments }) };
 }
 
 /**

@@ -4,6 +4,7 @@ import { InputError } from "../errors.ts";
 
 /** The protocols: how much of a paper's recipe is run. */
 export const PROTOCOLS = ["smoke", "reduced", "full", "paper"] as const;
+/** One of them. */
 export type BaseProtocol = typeof PROTOCOLS[number];
 
 /**
@@ -87,15 +88,102 @@ export function isRunId(text: string): boolean {
   return RUN_ID.test(text);
 }
 
+/** Network that was trained elsewhere, of the protocol `imported`. */
+export interface ImportedNetwork {
+  /** SHA-256 of its file. */
+  readonly sha256: string;
+  /** True: its classifier starts anew. */
+  readonly newHead: boolean;
+}
+
+/** Images of a run. */
+export interface RunDataset {
+  /** Name of a data set in `datasets/mod.ts`, or of a family's member such as `folder:flowers@64`. */
+  readonly name: string;
+  /** Number of training images used, after `heldOut` were taken away; null: all. */
+  readonly trainExamples: number | null;
+  /** Number of training images held out for choosing hyper-parameters. */
+  readonly heldOut: number;
+  /** Number of test images evaluated; null: all. */
+  readonly testExamples: number | null;
+  /** Share of the training images whose label is used, each class equally often; left out: all. */
+  readonly labelledFraction?: number | undefined;
+  /** Images the run is evaluated on: `heldOut` for choosing hyper-parameters, `test` for a table. */
+  readonly evaluateOn: "test" | "heldOut";
+}
+
+/** Quantizer of a run, and its bits. */
+export interface RunQuantization {
+  /** Name in `QUANTIZERS`. */
+  readonly quantizer: string;
+  /** Raised when the code changes what this quantizer computes, as `recipe.version` is for all runs; left out: 1. */
+  readonly quantizerRevision?: number | undefined;
+  /** Bits of a weight, 1 to 8. */
+  readonly weightBits: number;
+  /** Bits of a layer's input, 1 to 8. */
+  readonly activationBits: number;
+  /** Bits of the first and the last layer, weights and activations. */
+  readonly firstLastBits: number;
+  /** Training images that calibration looks at. */
+  readonly calibrationExamples: number;
+}
+
+/** Recipe of a training; epochs, batch size and learning rate are 0 only for an imported network. */
+export interface RunRecipe {
+  /** Raised when the code changes what a run computes: old records are kept but no longer shown. */
+  readonly version: number;
+  /** Passes over the training images. */
+  readonly epochs: number;
+  /** Images in a step. */
+  readonly batchSize: number;
+  /** Peak learning rate, after the warm-up. */
+  readonly learningRate: number;
+  /** Momentum of stochastic gradient descent. */
+  readonly momentum: number;
+  /** On convolution and dense weights, and on what a quantizer or a method says of its own: PACT's clipping, MEC's gate. */
+  readonly weightDecay: number;
+  /** Linear from 0; then cosine to 0 at the end of the last epoch. */
+  readonly warmupEpochs: number;
+  /** Change of the training images. */
+  readonly augmentation: "none" | "crop_flip";
+}
+
 /**
  * Everything that determines a run's numbers, as plain JSON. Same spec, same id, never run twice.
  *
  * It says what is computed, not who asks: it names no paper, so tables of several papers share their FP and LSQ runs.
  */
-export const runSpecSchema = z.strictObject({
+export interface RunSpec {
+  /** Version of this form. */
+  readonly schema: 1;
+  /** How much of the recipe is run. */
+  readonly protocol: ProtocolName;
+  /** Row of a table: one label for one method with its options, such as `lsq` or `fpq`. */
+  readonly arm: string;
+  /** Name in `METHODS`, and the options that differ from its defaults or repeat them. */
+  readonly method: { readonly name: string; readonly options: Record<string, number | string | boolean> };
+  /** Name in `MODELS`. */
+  readonly model: string;
+  /** Images that it is trained and evaluated on. */
+  readonly dataset: RunDataset;
+  /** Null: full precision. */
+  readonly quantization: RunQuantization | null;
+  /** Training around the method. */
+  readonly recipe: RunRecipe;
+  /** Seed of everything that is drawn. */
+  readonly seed: number;
+  /** Engine that computes it: a flipped rounding parts two. */
+  readonly engine: "onednn" | "tensorflow" | "wasm";
+  /** Id of the full-precision run that this run starts from. */
+  readonly teacher: string | null;
+  /** Network of the protocol `imported`; left out: none. */
+  readonly imported?: ImportedNetwork | undefined;
+}
+
+/** Rules of a spec. */
+export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
   schema: z.literal(1),
   protocol: protocolSchema,
-  /** Row of a table: one label for one method with its options, such as `lsq` or `fpq`. */
   arm: nameSchema,
   method: z.strictObject({
     name: nameSchema,
@@ -104,48 +192,33 @@ export const runSpecSchema = z.strictObject({
   model: nameSchema,
   dataset: z.strictObject({
     name: datasetNameSchema,
-    /** Number of training images used, after `heldOut` were taken away; null: all. */
     trainExamples: count.nullable(),
-    /** Number of training images held out for choosing hyper-parameters. */
     heldOut: count,
-    /** Number of test images evaluated; null: all. */
     testExamples: count.nullable(),
-    /** Share of the training images whose label is used, each class equally often; left out: all. */
     labelledFraction: z.number().gt(0).lt(1).optional(),
-    /** Images the run is evaluated on: `heldOut` for choosing hyper-parameters, `test` for a table. */
     evaluateOn: z.enum(["test", "heldOut"]),
   }),
-  /** Null: full precision. */
   quantization: z.strictObject({
     quantizer: nameSchema,
-    /** Raised when the code changes what this quantizer computes, as `recipe.version` is for all runs; left out: 1. */
     quantizerRevision: z.int().min(2).optional(),
     weightBits: z.int().min(1).max(8),
     activationBits: z.int().min(1).max(8),
-    /** Bits of the first and the last layer, weights and activations. */
     firstLastBits: z.int().min(1).max(8),
-    /** Training images that calibration looks at. */
     calibrationExamples: z.int().positive(),
   }).nullable(),
   recipe: z.strictObject({
-    /** Raised when the code changes what a run computes: old records are kept but no longer shown. */
     version: z.int().positive(),
-    /** These three are 0 only for an imported network. */
     epochs: count,
     batchSize: count,
     learningRate: z.number().nonnegative(),
     momentum: z.number().min(0).max(1),
-    /** On convolution and dense weights, and on what a quantizer or a method says of its own: PACT's clipping, MEC's gate. */
     weightDecay: z.number().nonnegative(),
-    /** Linear from 0; then cosine to 0 at the end of the last epoch. */
     warmupEpochs: z.number().nonnegative(),
     augmentation: z.enum(["none", "crop_flip"]),
   }),
   seed: count,
   engine: z.enum(["onednn", "tensorflow", "wasm"]),
-  /** Id of the full-precision run that this run starts from. */
   teacher: z.string().regex(RUN_ID, "must be 16 hex digits, the id of a run").nullable(),
-  /** Network of the protocol `imported`: SHA-256 of its file, and true where its classifier starts anew. */
   imported: z.strictObject({
     sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256: 64 hex digits"),
     newHead: z.boolean(),
@@ -162,11 +235,11 @@ export const runSpecSchema = z.strictObject({
   }
 });
 
-export type RunSpec = Readonly<z.infer<typeof runSpecSchema>>;
-
 /** A spec and its id. */
 export interface PlannedRun {
+  /** `runId` of the spec. */
   readonly id: string;
+  /** Everything that determines its numbers. */
   readonly spec: RunSpec;
 }
 

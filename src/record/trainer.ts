@@ -1,6 +1,7 @@
 import type { Dataset } from "../data/types.ts";
 import type { Engine } from "../engine/types.ts";
-import type { Environment, Epoch, RunRecord } from "./record.ts";
+import type { Environment } from "./environment.ts";
+import type { Epoch, RunRecord } from "./record.ts";
 import type { RunSpec } from "./spec.ts";
 
 /** Progress of a run, for people. */

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { keepEpoch, networkSha256, oddTensorOf, type Position, writeCheckpoint } from "../checkpoint/checkpoint.ts";
 import { openOwnCheckpoint } from "../checkpoint/open_network.ts";
-import { distinctEnvironments } from "../record/record.ts";
+import { distinctEnvironments } from "../record/environment.ts";
 import { together, type TrainOutcome, type TrainRequest } from "../record/trainer.ts";
 import { advanced, closeEpoch, collapse, oddNumberOf, outcomeOf, progressOf } from "./epoch.ts";
 import { Evaluator } from "./evaluation.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { captureEnvironment, environmentWithoutEngine, HOST_FACTS } from "../../src/pool/environment.ts";
-import { environmentSchema } from "../../src/record/record.ts";
+import { environmentSchema } from "../../src/record/environment.ts";
 import { FAKE_ENGINE } from "../support/fakes/fake_trainer.ts";
 import { withFolder } from "../support/fakes/specs.ts";
 

@@ -3,7 +3,8 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Dataset } from "../../../src/data/types.ts";
 import type { Engine } from "../../../src/engine/types.ts";
-import type { Environment, Epoch, RunRecord } from "../../../src/record/record.ts";
+import type { Environment } from "../../../src/record/environment.ts";
+import type { Epoch, RunRecord } from "../../../src/record/record.ts";
 import { runId, type RunSpec } from "../../../src/record/spec.ts";
 import type { TrainOutcome, TrainRequest } from "../../../src/record/trainer.ts";
 

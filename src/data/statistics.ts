@@ -1,6 +1,8 @@
 /** Mean and standard deviation per channel of values divided by 255. */
 export interface ChannelStatistics {
+  /** Mean of each channel. */
   readonly mean: readonly number[];
+  /** Standard deviation of each channel. */
   readonly std: readonly number[];
 }
 

@@ -7,19 +7,25 @@ export interface Split {
   readonly images: Uint8Array;
   /** [count], class indices. */
   readonly labels: Labels;
+  /** Number of images. */
   readonly count: number;
 }
 
 /** A decoded image classification data set. */
 export interface Dataset {
+  /** Name in a run spec. */
   readonly name: string;
+  /** Number of classes. */
   readonly classes: number;
   /** [height, width, channels]. */
   readonly imageShape: readonly [number, number, number];
-  /** Mean and standard deviation per channel of the training images, of values divided by 255. */
+  /** Mean per channel of the training images, of values divided by 255. */
   readonly mean: readonly number[];
+  /** Standard deviation, likewise. */
   readonly std: readonly number[];
+  /** Images to train on. */
   readonly train: Split;
+  /** Images to evaluate on. */
   readonly test: Split;
   /** SHA-256 of the decoded bytes, equal whatever the source: train images, train labels, test images, test labels. */
   readonly sha256: string;
@@ -40,17 +46,21 @@ export interface DataOptions {
 
 /** Numbers of images in a data set. */
 export interface DatasetSizes {
+  /** Training images. */
   readonly train: number;
+  /** Test images. */
   readonly test: number;
 }
 
 /** One data set: a folder under `datasets/` and a line in `datasets/mod.ts`. */
 export interface DatasetDefinition {
+  /** Name in a run spec. */
   readonly name: string;
+  /** Name for people. */
   readonly title: string;
   /** Sizes that a plan counts with before anything is fetched; null: not known then. */
   readonly sizes: () => DatasetSizes | null;
-  /** @throws {InputError} If it can be had from no source, or its bytes are not the ones of the manifest. */
+  /** Fetches and decodes it. @throws {InputError} If it can be had from no source, or its bytes are not the ones of the manifest. */
   readonly load: (options: DataOptions) => Promise<Dataset>;
 }
 
@@ -60,7 +70,8 @@ export interface DatasetFamily {
   readonly prefix: string;
   /** For people: `folder:NAME@SIDE`. */
   readonly pattern: string;
+  /** Name for people. */
   readonly title: string;
-  /** @throws {InputError} If the name does not fit the pattern. */
+  /** Finds a member. @throws {InputError} If the name does not fit the pattern. */
   readonly named: (name: string) => DatasetDefinition;
 }

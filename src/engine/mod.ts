@@ -1,10 +1,26 @@
-/** Opens the engine that a run computes with. */
+/**
+ * Engines: what computes tensors. `Engine` is their interface.
+ *
+ * @example Compile a program and run it
+ * ```ts
+ * import { openEngine, type Tensor } from "@requant/requant/engine";
+ * import { mul, sum, tensor } from "npm:@tensorflow/tfjs-core@4.22.0";
+ * import assert from "node:assert/strict";
+ *
+ * const engine = await openEngine("wasm"); // or "auto": the fastest of this machine
+ * const squares = engine.compile(({ x }: { x: Tensor }) => ({ y: sum(mul(x, x)) }));
+ * const { y } = squares({ x: tensor([1, 2, 3]) });
+ * assert.equal((await y.data())[0], 14);
+ * ```
+ * @module
+ */
 import { InputError } from "../errors.ts";
 import { type Libtensorflow, searchLibtensorflow } from "./locate.ts";
 import { locateOneDnn, type OneDnnLibrary } from "./onednn/locate.ts";
 import type { Engine, EngineChoice, EngineName } from "./types.ts";
 
-export type { Compiled, CompileOptions, Engine, EngineChoice, EngineName, Program, TensorTree } from "./types.ts";
+export type { Leaves, Tree } from "../tree.ts";
+export * from "./types.ts";
 
 /** An engine, and the library that it needs. */
 type Chosen =

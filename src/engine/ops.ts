@@ -5,7 +5,8 @@
  * these runs on all of them. Gradients are registered once, below. Images are NHWC; all is float32 unless said otherwise.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { GradConfig, NamedAttrMap, NamedTensorMap, Tensor } from "@tensorflow/tfjs-core";
+import type { GradConfig, NamedAttrMap, NamedTensorMap } from "@tensorflow/tfjs-core";
+import type { Tensor } from "./types.ts";
 
 /** Kernels that an engine must have besides tfjs's everyday ones (`engine doctor` runs each of them). */
 export const KERNELS = [
@@ -35,7 +36,9 @@ function run(kernel: string, inputs: Record<string, Tensor>, attrs: Record<strin
 
 /** The integers that a rounding clips to: `low` <= 0 <= `high`. */
 export interface RoundBounds {
+  /** Lowest integer, at most 0. */
   readonly low: number;
+  /** Highest integer, at least 0. */
   readonly high: number;
 }
 

@@ -1,11 +1,15 @@
-import type { Tensor } from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import type { Tree } from "../tree.ts";
+
+/** A tensor of TensorFlow.js. */
+export type Tensor = tf.Tensor;
 
 /** The engines that exist; each is one folder beside this file. */
 export type EngineName = "onednn" | "tensorflow" | "wasm";
 
 /** Engines that a user may ask for; `auto` takes tensorflow where it is found, else wasm. */
 export const ENGINE_CHOICES = ["auto", "onednn", "tensorflow", "wasm"] as const;
+/** One of them. */
 export type EngineChoice = typeof ENGINE_CHOICES[number];
 
 /** A tree of tensors. */
@@ -47,13 +51,17 @@ export interface CompileOptions {
 
 /** Engine that runs tensor programs. */
 export interface Engine {
+  /** Name in a run spec. */
   readonly name: EngineName;
   /** For people: what it is and where it came from, such as `libtensorflow 2.21.0 (/path), CPU, 1 thread`. */
   readonly description: string;
   /** Versions of what computes, by name: they go into every record. */
   readonly versions: Readonly<Record<string, string>>;
+  /** Kind of device that computes. */
   readonly device: "cpu" | "gpu";
+  /** Number of threads. */
   readonly threads: number;
+  /** Gives the fast form of a program. */
   compile<In extends TensorTree, Out extends TensorTree>(
     program: Program<In, Out>,
     options?: CompileOptions,

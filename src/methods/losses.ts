@@ -1,6 +1,6 @@
 /** Losses that several methods share; logits are [batch, classes], results are scalars, means over the batch. */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Tensor } from "../engine/types.ts";
 import { normaliseRows } from "./coding_length.ts";
 
 /** -mean_i sum_c y_ic log softmax(logits)_ic */

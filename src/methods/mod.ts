@@ -1,4 +1,22 @@
-/** The methods: one file of this folder and one line here. */
+/**
+ * Methods: the objectives that a network is trained by. One file of this folder and one line here.
+ *
+ * A method of your own is a `MethodDefinition`: a zod schema of its options, and a pure loss.
+ *
+ * @example Make a method with an option, and read the defaults of the others
+ * ```ts
+ * import { createMethod, METHODS } from "@requant/requant/methods";
+ * import assert from "node:assert/strict";
+ *
+ * const sam = createMethod({ name: "sam", options: { rho: 0.1 } });
+ * assert.equal(sam.quantized, true);
+ * assert.equal(typeof sam.ascend, "function"); // a step takes two passes
+ * const kd = METHODS.find(({ name }) => name === "kd")!;
+ * assert.deepEqual(Object.keys(kd.options.parse({})), ["temperature", "weight"]);
+ * assert.throws(() => createMethod({ name: "sam", options: { rho: -1 } }), /rho/);
+ * ```
+ * @module
+ */
 import { InputError, unknownValue } from "../errors.ts";
 import { cr } from "./cr.ts";
 import { fp } from "./fp.ts";
@@ -11,10 +29,17 @@ import { qatTwoView } from "./qat_two_view.ts";
 import { sam } from "./sam.ts";
 import type { Method, MethodDefinition } from "./types.ts";
 
+export type { Tensor } from "../engine/types.ts";
+export type { Hooks, Model, ModelQuantization, Output } from "../nn/types.ts";
+export type { Leaves } from "../tree.ts";
+export { cosineDistance, crossEntropy, klDivergence, squaredDistance } from "./losses.ts";
+export type * from "./types.ts";
+
+/** All methods that a run spec can name. */
 export const METHODS: readonly MethodDefinition[] = [fp, qat, qatTwoView, qatEma, kd, sam, fpq, cr, mec];
 
 /**
- * The method of a run spec.
+ * Makes the method of a run spec.
  * @throws {InputError} If the name is not known or an option does not fit.
  */
 export function createMethod({ name, options }: { name: string; options: Record<string, unknown> }): Method {

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Tensor } from "../engine/types.ts";
 import type { z } from "zod";
 import type { Hooks, Model, ModelQuantization, Output } from "../nn/types.ts";
 import type { Leaves } from "../tree.ts";
@@ -11,33 +11,43 @@ export type NetworkTensors = {
 
 /** Place of a step in its run. */
 export interface StepPosition {
+  /** Seed of the run. */
   readonly seed: number;
   /** From 0, over the whole run. */
   readonly step: number;
+  /** Steps in an epoch. */
   readonly stepsPerEpoch: number;
+  /** Epochs of the run. */
   readonly epochs: number;
 }
 
 /** Options of a forward pass. */
 export interface ForwardOptions {
+  /** Tensors that the model computes with. */
   readonly network: NetworkTensors;
+  /** Normalised, [batch, h, w, c]. */
   readonly images: Tensor;
   /** Batch statistics (and their running averages updated), or the running ones. */
   readonly training: boolean;
   /** True: with the network's quantizers. */
   readonly quantized: boolean;
+  /** Places to look in; left out: none. */
   readonly hooks?: Hooks;
 }
 
 /** A forward pass and the running statistics it leaves. */
 export interface ForwardResult extends Output {
+  /** New running statistics, by path; empty at inference. */
   readonly updates: Readonly<Record<string, Tensor>>;
 }
 
 /** Inputs of a method's loss in one training step; everything is a tensor of the program. */
 export interface LossInputs {
+  /** Network that is trained. */
   readonly model: Model;
+  /** Null: full precision. */
   readonly quantization: ModelQuantization | null;
+  /** Tensors that are trained. */
   readonly student: NetworkTensors;
   /** The full-precision run of the same seed; null unless the method asks for it. */
   readonly teacher: NetworkTensors | null;
@@ -51,6 +61,7 @@ export interface LossInputs {
   readonly unlabelled?: readonly Tensor[];
   /** One-hot, [batch, classes]. */
   readonly labels: Tensor;
+  /** Runs the model. */
   forward(options: ForwardOptions): ForwardResult;
 }
 
@@ -73,8 +84,11 @@ export const OWN_PARAMETERS = "method/";
 
 /** A training method: an objective, and what it needs around it. */
 export interface Method {
+  /** Name in a run spec. */
   readonly name: string;
+  /** True: the network is trained with its quantizers. */
   readonly quantized: boolean;
+  /** Independent augmentations of each image. */
   readonly views: 1 | 2;
   /** Places of the views that get RandAugment and cutout after crop and mirror; left out: none. */
   readonly strongViews?: readonly number[];
@@ -88,6 +102,7 @@ export interface Method {
   readonly initialMemory?: (model: Model, student: NetworkTensors) => Record<string, Tensor>;
   /** Plain values of one step, by name: names, shapes and kinds are the same at every step. */
   readonly stepInputs?: (at: StepPosition, model: Model) => Readonly<Record<string, Float32Array | Int32Array>>;
+  /** Objective of a step: a pure function of tensors. */
   readonly loss: (inputs: LossInputs) => LossResult;
   /** New memory after the optimizer's update; what is left out stays. */
   readonly afterUpdate?: (
@@ -102,11 +117,19 @@ export interface Method {
   readonly evaluated?: (student: NetworkTensors, memory: Leaves<Tensor>) => NetworkTensors;
 }
 
+/**
+ * Schema of a method's options, made with zod.
+ * @internal
+ */
+export type OptionsSchema = z.ZodType<Record<string, unknown>>;
+
 /** A method by name: one file of this folder and one line of `mod.ts`. */
 export interface MethodDefinition {
+  /** Name in a run spec. */
   readonly name: string;
   /** The options and their defaults. */
-  readonly options: z.ZodType<Record<string, unknown>>;
+  readonly options: OptionsSchema;
+  /** Makes the method from options that `options` has parsed. */
   // deno-lint-ignore no-explicit-any -- what `options` parses to; each file states its own type
   create(options: any): Method;
 }

@@ -2,7 +2,9 @@ import type { Layer, Norm } from "./types.ts";
 
 /** Collects the layers and norms of a model while its blocks are laid out. */
 export class ModelBuilder {
+  /** Layers so far, in the order of the forward pass. */
   readonly layers: Layer[] = [];
+  /** Norms so far. */
   readonly norms: Norm[] = [];
 
   /** Adds a layer: by default an inner 1 x 1 convolution of stride 1 that reads maps as large as the image. */
@@ -26,6 +28,7 @@ export class ModelBuilder {
     return layer;
   }
 
+  /** Adds a batch normalisation. */
   norm(path: string, channels: number): Norm {
     const norm = { path, channels };
     this.norms.push(norm);

@@ -4,13 +4,17 @@ import type { Layer, Model } from "./types.ts";
 
 /** A tensor as plain data, before an engine has it. */
 export interface TensorData {
+  /** Lengths of its axes. */
   readonly shape: readonly number[];
+  /** Values in row-major order. */
   readonly values: Float32Array;
 }
 
 /** Start values of a network, by path. */
 export interface NetworkData {
+  /** Learned, by path. */
   readonly params: Readonly<Record<string, TensorData>>;
+  /** Running statistics, by path. */
   readonly state: Readonly<Record<string, TensorData>>;
 }
 

@@ -1,6 +1,6 @@
 /** Layers as pure functions of a context and a tensor; the quantization seam is `quantizedLayer`. */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Tensor } from "../engine/types.ts";
 import { batchNormTraining, convolution, relu, relu6 } from "../engine/ops.ts";
 import { InputError } from "../errors.ts";
 import type { Leaves } from "../tree.ts";
@@ -10,6 +10,7 @@ import type { Context, Layer, LayerQuantization, Norm } from "./types.ts";
 export const NORM_EPSILON = 1e-5;
 export const NORM_MOMENTUM = 0.1;
 
+/** Activation between two layers. */
 export type Activation = "relu" | "relu6";
 
 /** Paths of what belongs to a layer or norm. */

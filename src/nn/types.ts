@@ -1,4 +1,4 @@
-import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Tensor } from "../engine/types.ts";
 import type { ActivationQuantizer, ScaledTensor, WeightQuantizer } from "../quant/types.ts";
 import type { Leaves } from "../tree.ts";
 
@@ -6,13 +6,17 @@ import type { Leaves } from "../tree.ts";
 export interface Layer {
   /** Path of its parameters: `stage1/block0/conv1`. */
   readonly path: string;
+  /** Operation of the layer. */
   readonly kind: "convolution" | "depthwise" | "dense";
   /** Place in `model.layers`. */
   readonly index: number;
+  /** Channels of its input. */
   readonly inChannels: number;
+  /** Channels of its output. */
   readonly outChannels: number;
   /** Side of the square kernel; 1 for dense. */
   readonly kernelSize: number;
+  /** Step of the kernel. */
   readonly stride: number;
   /** Image pixels along one side for each pixel of the layer's input: 4 behind two strides of 2. */
   readonly reduction: number;
@@ -24,13 +28,17 @@ export interface Layer {
 
 /** Batch normalisation of `channels` channels. */
 export interface Norm {
+  /** Path of its parameters: `stage1/block0/norm1`. */
   readonly path: string;
+  /** Number of channels. */
   readonly channels: number;
 }
 
 /** The quantizers of one layer. */
 export interface LayerQuantization {
+  /** Quantizer of the weight. */
   readonly weight: WeightQuantizer;
+  /** Quantizer of the input. */
   readonly input: ActivationQuantizer;
 }
 
@@ -62,6 +70,7 @@ export interface Context {
   readonly training: boolean;
   /** Null: full precision. */
   readonly quantization: ModelQuantization | null;
+  /** Places to look in; empty: none. */
   readonly hooks: Hooks;
   /** Filled by the pass: new running statistics, by path. Only in training. */
   readonly updates: Record<string, Tensor>;
@@ -77,17 +86,23 @@ export interface Output {
 
 /** A network: a pure function over named trees. One file of this folder and one line of `mod.ts`. */
 export interface Model {
+  /** Name in a run spec. */
   readonly name: string;
+  /** Number of classes. */
   readonly classes: number;
   /** In the order of the forward pass. */
   readonly layers: readonly Layer[];
+  /** In the order of the forward pass. */
   readonly norms: readonly Norm[];
+  /** Runs the network on images, [batch, h, w, c]. */
   forward(context: Context, images: Tensor): Output;
 }
 
 /** Options of a model. */
 export interface ModelOptions {
+  /** Number of classes. */
   readonly classes: number;
+  /** 1: grey, 3: colour. */
   readonly imageChannels: number;
 }
 
@@ -101,10 +116,12 @@ export interface ForeignNames {
 
 /** A model by name: what `mod.ts` lists. */
 export interface ModelDefinition {
+  /** Name in a run spec. */
   readonly name: string;
   /** The form that was taken, for people. */
   readonly form: string;
   /** Names under which a PyTorch library keeps its tensors; absent where no library has the same network. */
   readonly foreign?: ForeignNames;
+  /** Lays out the network. */
   build(options: ModelOptions): Model;
 }

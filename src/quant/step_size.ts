@@ -1,6 +1,6 @@
 /** Shared by every quantizer with a learned step size. */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Tensor } from "../engine/types.ts";
 
 /** Name of a learned step size among a quantizer's parameters. */
 export const STEP_SIZE = "step_size";
@@ -8,7 +8,7 @@ export const STEP_SIZE = "step_size";
 /** Step sizes are at least this: the optimizer sees to it after every update. */
 export const SMALLEST_STEP_SIZE = 1e-6;
 
-/** @throws {RangeError} If bits is not an integer in [1, 8]. */
+/** Checks the bits of a quantizer. @throws {RangeError} If bits is not an integer in [1, 8]. */
 export function requireBits(quantizer: string, bits: number): void {
   if (!Number.isInteger(bits) || bits < 1 || bits > 8) {
     throw new RangeError(

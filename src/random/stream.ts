@@ -22,12 +22,14 @@ export const PURPOSES = [
   "bootstrap",
 ] as const;
 
+/** One of them. */
 export type Purpose = typeof PURPOSES[number];
 
 /** Names a stream; equal addresses give equal numbers on every machine. */
 export interface StreamAddress {
   /** Seed of the run, in [0, 2^53). */
   readonly seed: number;
+  /** Use of the numbers. */
   readonly purpose: Purpose;
   /**
    * Number within the purpose, of an image, a step or a layer; in [0, 2^32).
@@ -73,7 +75,7 @@ export class Stream {
   #next = 0;
   #spareNormal: number | null = null;
 
-  /** @throws {RangeError} If the seed, `a` or `b` is not an integer of its range. */
+  /** Opens the stream at its start. @throws {RangeError} If the seed, `a` or `b` is not an integer of its range. */
   constructor(address: StreamAddress) {
     this.#key = keyOf(address.seed, address.purpose);
     this.#a = address.a ?? 0;

@@ -52,7 +52,7 @@ export const sha256Schema: z.ZodType<string> = z.string().regex(
 /** One run, ended: one line of `reports/records/*.jsonl`. */
 export interface RunRecord {
   /** Version of this form. */
-  readonly schema: 1 | typeof RECORD_SCHEMA;
+  readonly schema: 1 | 2;
   /** `runId` of the spec. */
   readonly id: string;
   /** Everything that determines the numbers. */

@@ -3,7 +3,7 @@ import { type ChainOperation, memoryType, postsOf } from "./chain.ts";
 import { convolutionInfo } from "./shapes.ts";
 import { makeUse, type Node, type Use } from "./graph.ts";
 import { ARGUMENT, type Handle, type MemoryType } from "./c_interface.ts";
-import { type Geometry, type OneDnn } from "./library.ts";
+import type { Geometry, OneDnn } from "./library.ts";
 import type { Run } from "./loops.ts";
 import { type Builder, planOf } from "./plan.ts";
 import { attributes } from "./rewrite.ts";

@@ -1,7 +1,37 @@
+/**
+ * Records of runs and measurements, read and checked. A record names everything that determines its numbers.
+ *
+ * @example Read records, and list the finished runs of one arm
+ * ```ts
+ * import { parseRecords } from "@requant/requant/records";
+ * import assert from "node:assert/strict";
+ *
+ * const path = "reports/records/smoke.jsonl"; // of a checkout, or as `deno task report --collect` writes it
+ * const records = parseRecords(await Deno.readTextFile(path), path);
+ * const lsq = records.filter(({ spec, status }) => spec.arm === "lsq" && status === "done");
+ * for (const { spec, metrics } of lsq) assert.ok(metrics!["top1Percent"]! > 0, `${spec.model}, seed ${spec.seed}`);
+ * ```
+ * @module
+ */
 import { dirname, join } from "node:path";
 import { InputError } from "../../errors.ts";
 import { type Measurement, parseMeasurement } from "../../record/measurement.ts";
 import { parseRunRecord, type RunRecord } from "../../record/record.ts";
+
+export type { Environment } from "../../record/environment.ts";
+export type { MeasuredValues, Measurement, MeasurementOptions } from "../../record/measurement.ts";
+export { type Epoch, RUN_STATUSES, type RunRecord, type RunStatus } from "../../record/record.ts";
+export {
+  type BaseProtocol,
+  type ImportedNetwork,
+  type ProtocolName,
+  PROTOCOLS,
+  type RunDataset,
+  runId,
+  type RunQuantization,
+  type RunRecipe,
+  type RunSpec,
+} from "../../record/spec.ts";
 
 /**
  * Reads records, one JSON document a line; empty lines are skipped.

@@ -8,7 +8,9 @@ export { bisectRight, sum } from "d3-array";
 
 /** Bounds of an interval of a mean, in its unit. */
 export interface Interval {
+  /** Lower bound. */
   readonly low: number;
+  /** Upper bound. */
   readonly high: number;
 }
 

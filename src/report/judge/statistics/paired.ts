@@ -5,23 +5,29 @@ import { tInterval, tTestP } from "./student.ts";
 
 /** One seed that two arms share. */
 export interface SeedDifference {
+  /** Seed of both runs. */
   readonly seed: number;
+  /** Value of the arm less that of the other. */
   readonly difference: number;
 }
 
 /** Differences of two arms over the seeds that both have. */
 export interface PairedDifference {
+  /** Number of pairs. */
   readonly n: number;
+  /** Mean difference. */
   readonly mean: number;
   /** Null for n = 1. */
   readonly sd: number | null;
   /** The t 95 % interval of the mean, by which verdicts are made; null for n = 1. */
   readonly interval: Interval | null;
-  /** The BCa bootstrap 95 % interval, for comparison; null where there is none, and `bootstrapNote` says why. */
+  /** The BCa bootstrap 95 % interval, for comparison; null where there is none. */
   readonly bootstrap: Interval | null;
+  /** Reason why there is no bootstrap interval. */
   readonly bootstrapNote: string | null;
-  /** Two-sided p-values of "no difference": Student's t, null without spread; exact sign flips, null for more than 20. */
+  /** Two-sided p-value of "no difference" by Student's t; null without spread. */
   readonly tTestP: number | null;
+  /** The same by exact sign flips; null for more than 20 pairs. */
   readonly signFlipP: number | null;
   /** In the order of the runs. */
   readonly pairs: readonly SeedDifference[];

@@ -5,6 +5,7 @@ import { CONFIDENCE, type Interval, noncentralTwoSided, tQuantile, tTwoSided } f
 export interface Sample {
   /** At least 2. */
   readonly n: number;
+  /** Mean of the values. */
   readonly mean: number;
   /** Sample standard deviation. */
   readonly sd: number;

@@ -7,7 +7,9 @@ import { CONFIDENCE, difference, type Interval, mean, quantile } from "./basics.
 
 /** The runs of one task, one value a seed, seed by seed the same in both arms; at least one. */
 export interface TaskScores {
+  /** Runs of the arm. */
   readonly arm: readonly number[];
+  /** Runs of the baseline, in the same order of seeds. */
   readonly baseline: readonly number[];
 }
 
@@ -17,6 +19,7 @@ export interface TaskScores {
  * (rliable asks for normalised scores). Intervals are null where a task has fewer than 2 runs.
  */
 export interface SuiteSummary {
+  /** Number of tasks. */
   readonly tasks: number;
   /** Runs of the arm. */
   readonly runs: number;
@@ -24,8 +27,11 @@ export interface SuiteSummary {
   readonly meanDifference: number;
   /** Interquartile mean of all paired differences. */
   readonly iqm: number;
+  /** Bootstrap 95 % interval of it. */
   readonly iqmInterval: Interval | null;
+  /** Probability that a run of the arm is above one of the baseline, averaged over tasks. */
   readonly probabilityOfImprovement: number;
+  /** Bootstrap 95 % interval of it. */
   readonly probabilityInterval: Interval | null;
 }
 

@@ -23,6 +23,7 @@ import {
   wholeNumber,
 } from "./command_line.ts";
 import type { Console } from "./console.ts";
+import { watchOption } from "./watch.ts";
 
 const ALL_PAPERS = "all";
 /** Columns of `--list`. */
@@ -47,9 +48,9 @@ function benchLine(papers: readonly Paper[]) {
     engineOption(),
     jobsOption().excludes(["queue"], ofWorkers),
     option("--out <DIR>", "folder of the runs").default("runs"),
+    watchOption().excludes(["dryRun"], "leave one out, as a dry run has nothing to watch"),
     option("--dry-run", "print the plan and its time, run nothing"),
     option("--print", "print Markdown, on a terminal too"),
-    option("--json", "print one JSON document"),
     option("--list", "print what the options above can name"),
     option("--help-all", "print these and rarer options"),
   ];
@@ -78,6 +79,7 @@ function benchLine(papers: readonly Paper[]) {
     option("--keep-epochs", "keep a checkpoint of each epoch, for `deno task measure --epochs`")
       .excludes(["queue"], withoutQueue),
     option("--no-report", "write no tables"),
+    option("--json", "print one JSON document"),
   ];
   const line = commandLine("bench", "Trains the methods of a paper and compares them with its published numbers", [
     "Exit codes: 0 all runs done, 1 some runs failed or were stopped, 2 bad input",

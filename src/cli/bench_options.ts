@@ -8,9 +8,10 @@ import type { BaseProtocol, RunSpec } from "../record/spec.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
 import type { LimitValues } from "./command_line.ts";
 import type { GridServices } from "./grid.ts";
+import type { WatchValues } from "./watch.ts";
 
 /** Options of `deno task bench`; null: not given. */
-export interface BenchOptions extends LimitValues {
+export interface BenchOptions extends LimitValues, WatchValues {
   /** Required, but for `list` and `helpAll`. */
   readonly paper?: string;
   readonly table: string | null;

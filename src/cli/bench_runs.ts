@@ -9,6 +9,7 @@ import { planCells, planRuns } from "../plan/tables.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
 import { IMPORTED, partsOfProtocol, type PlannedRun, type ProtocolLabel, protocolLabel } from "../record/spec.ts";
+import type { RunRecord } from "../record/record.ts";
 import type { ReportFile } from "../report/mod.ts";
 import { writeFileAtomic } from "../store/files.ts";
 import { checkOut } from "../store/store.ts";
@@ -21,6 +22,7 @@ import { benchScreen } from "./bench_screen.ts";
 import { limitsOf } from "./command_line.ts";
 import { type Estimator, learnEstimates, leaveGrid, requireSpace, runGrid } from "./grid.ts";
 import { describeTeacher, planDocument, planText } from "./plan_text.ts";
+import { startWatch } from "./watch.ts";
 
 /** Options of a command line that can be run. */
 type ChosenOptions = BenchOptions & {
@@ -76,19 +78,25 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
     return 0;
   }
   checkOut(out);
-  const grid = { out, estimate, services }, { failFast = false, keepEpochs, retries } = options;
+  const pagesOf = (records: readonly RunRecord[]) => reportedPapers(options.papers, { records, suite });
+  const deviations = deviationsOf(suite.protocols, protocolsOf(runs));
+  const watch = plan.todo.length === 0 ? null : await startWatch(options.watch, {
+    title: `${options.papers.map(({ id }) => id.toUpperCase()).join(", ")}: protocol ${shown}`,
+    out,
+    runs: plan.runs,
+    finished: plan.finished,
+    report: (records) => services.renderReports({ pages: pagesOf(records), records, deviations }),
+  }, services);
+  const grid = { out, estimate, services, watch }, { failFast = false, keepEpochs, retries } = options;
   const command = keepEpochs ? [...child, "--keep-epochs"] : child;
-  const outcome = queue === null || plan.todo.length === 0
-    ? await runGrid(plan, { ...grid, command, jobs, limits, retries: retries ?? 0, failFast })
-    : await leaveGrid(plan, { ...grid, engine, queue, store, artefacts, retries });
+  const running = queue === null || plan.todo.length === 0
+    ? runGrid(plan, { ...grid, command, jobs, limits, retries: retries ?? 0, failFast })
+    : leaveGrid(plan, { ...grid, engine, queue, store, artefacts, retries });
+  const outcome = await running.finally(() => watch?.close());
   const stopped = outcome.unfinished.length > 0;
-  const pages = reportedPapers(options.papers, { records: outcome.records, suite });
+  const pages = pagesOf(outcome.records);
   const files = options.report && !stopped
-    ? await services.renderReports({
-      pages,
-      records: outcome.records,
-      deviations: deviationsOf(suite.protocols, protocolsOf(runs)),
-    })
+    ? await services.renderReports({ pages, records: outcome.records, deviations })
     : [];
   const reports = files.map(({ path, text }) => ({ path: join(out, "reports", path), text }));
   for (const { path, text } of reports) writeFileAtomic(path, text);

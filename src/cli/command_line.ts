@@ -117,6 +117,7 @@ function checkOptions(args: readonly string[], { options }: Command): void {
       throw new InputError(`Cannot use ${word} as ${flag} takes no value: leave "=${attached}" out`);
     }
     const value = attached ?? args[i + 1] ?? "";
+    if (found.optional && attached === undefined && (value === "" || value.startsWith("--"))) continue;
     if (value === "" || (attached === undefined && value.startsWith("--"))) {
       throw new InputError(`Cannot use ${flag} without a value: give ${optionTerm(found)}`);
     }

@@ -14,6 +14,7 @@ import { addressWarning, type QueueAddress } from "../queue/url.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { readableRecords } from "../store/store.ts";
+import type { Watch } from "../watch/server.ts";
 import type { Console } from "./console.ts";
 import { timeText } from "./plan_text.ts";
 
@@ -41,6 +42,8 @@ interface Grid {
   readonly out: string;
   readonly estimate: Estimator;
   readonly services: GridServices;
+  /** Page that shows the runs; left out: none. */
+  readonly watch?: Watch | null;
 }
 
 /** Learns what runs take on this machine's processor: from the committed records, and before them the folder's own. */
@@ -66,7 +69,10 @@ interface LocalGrid extends Grid {
 }
 
 /** Runs what is left of a plan on this machine. @throws {InputError} If data or folder cannot be used. */
-export async function runGrid(plan: PlanState, { services, estimate, ...pool }: LocalGrid): Promise<PoolOutcome> {
+export async function runGrid(
+  plan: PlanState,
+  { services, estimate, watch = null, ...pool }: LocalGrid,
+): Promise<PoolOutcome> {
   const { out, jobs, limits } = pool, { todo, finished } = plan;
   if (todo.length === 0) return { records: [...finished.values()], unfinished: [] };
   for (const name of new Set(todo.map(({ spec }) => spec.dataset.name))) {
@@ -77,7 +83,7 @@ export async function runGrid(plan: PlanState, { services, estimate, ...pool }: 
   services.stderr(`${todo.length} runs to do, ${finished.size} done before, in ${out}: ${time}\n`);
   const onStop = "Stopping: the runs write their checkpoints; Ctrl-C again stops them at once";
   const full = new AbortController(); // the runs that follow would fail too, hours later
-  return await withProgress(plan, { services, onStop, estimate, jobs }, (progress, { stop, kill }) => {
+  return await withProgress(plan, { services, onStop, estimate, jobs, watch }, (progress, { stop, kill }) => {
     function onEvent(event: PoolEvent): void {
       if (event.type === "ended" && isDiskFull(event.record)) full.abort();
       progress.onEvent(event);
@@ -107,7 +113,7 @@ interface QueuedGrid extends Grid {
 
 /** Leaves a plan to the workers of a queue. @throws {InputError} If its server cannot be reached. */
 export async function leaveGrid(plan: PlanState, grid: QueuedGrid): Promise<PoolOutcome> {
-  const { out, engine, queue: address, store, artefacts, retries, estimate, services } = grid;
+  const { out, engine, queue: address, store, artefacts, retries, estimate, services, watch = null } = grid;
   const { checkRedis, followPlan, queueName } = await import("../queue/mod.ts");
   const warning = addressWarning(address);
   if (warning !== null) services.stderr(`${warning}\n`);
@@ -118,7 +124,7 @@ export async function leaveGrid(plan: PlanState, grid: QueuedGrid): Promise<Pool
       `on ${store === null ? `folder ${out}` : store.shown}, queue ${queue}\n`,
   );
   const onStop = "Stopping: the workers go on with what is in the queue; the same command follows them again";
-  return await withProgress(plan, { services, onStop, estimate }, ({ onEvent, say }, interrupts) => {
+  return await withProgress(plan, { services, onStop, estimate, watch }, ({ onEvent, say }, interrupts) => {
     const optional = { ...(retries === null ? {} : { retries }), ...(artefacts === undefined ? {} : { artefacts }) };
     return followPlan(plan, { address, queue, out, interrupts, onEvent, say, ...optional });
   });
@@ -126,7 +132,10 @@ export async function leaveGrid(plan: PlanState, grid: QueuedGrid): Promise<Pool
 
 async function withProgress(
   { todo }: PlanState,
-  { services, onStop, estimate, jobs }: Pick<Grid, "services" | "estimate"> & { onStop: string; jobs?: number },
+  { services, onStop, estimate, jobs, watch }: Pick<Grid, "services" | "estimate" | "watch"> & {
+    onStop: string;
+    jobs?: number;
+  },
   run: (progress: Progress, interrupts: Interrupts) => Promise<PoolOutcome>,
 ): Promise<PoolOutcome> {
   const { terminal, columns, draw, stderr } = services;
@@ -138,10 +147,15 @@ async function withProgress(
     estimateSeconds: ({ spec }) => estimate(spec)?.seconds ?? null,
     ...(jobs === undefined ? {} : { jobs }),
   });
+  function onEvent(event: PoolEvent): void {
+    progress.onEvent(event);
+    watch?.onEvent(event);
+  }
+  watch?.follow(progress.total);
   const sayStop = (): void => progress.say(onStop);
   interrupts.stop.addEventListener("abort", sayStop);
   try {
-    return await run(progress, interrupts);
+    return await run({ ...progress, onEvent }, interrupts);
   } finally {
     interrupts.stop.removeEventListener("abort", sayStop);
     progress.close();

@@ -18,6 +18,7 @@ import {
 } from "./command_line.ts";
 import type { Output } from "./console.ts";
 import type { GridServices } from "./grid.ts";
+import { startWatch, watchOption, type WatchValues } from "./watch.ts";
 
 /** Services of this machine that the command needs; nothing here loads tensor code. */
 interface WorkerServices extends Output, Pick<GridServices, "prepareDataset" | "command" | "listenForInterrupts"> {
@@ -27,7 +28,7 @@ interface WorkerServices extends Output, Pick<GridServices, "prepareDataset" | "
 }
 
 /** Options of `deno task worker`; null: not given. */
-interface WorkerOptions extends LimitValues {
+interface WorkerOptions extends LimitValues, WatchValues {
   readonly queue: QueueAddress;
   readonly out: string;
   /** Null: the folder is shared. */
@@ -64,7 +65,7 @@ export async function worker(args: readonly string[], services: Output & Partial
       .default(null, "the folder is shared"),
   ).addOption(jobsOption("runs at once, 1 on a GPU"));
   for (const flag of limitOptions()) line.addOption(flag);
-  line.addOption(engineOption());
+  line.addOption(engineOption()).addOption(watchOption());
   if (helpAlone(line, args, services)) return 0;
   return await runCommand<WorkerOptions>(line, args, {
     output: services,
@@ -89,6 +90,8 @@ async function workWith(options: WorkerOptions, services: WorkerServices): Promi
   const command = await services.command({ out, engine }); // before anything is written
   const artefacts = await openArtefacts(out, store);
   const queue = await queueName(out, engine, store);
+  const title = `Worker of ${address.shown}, engine ${engine}`;
+  const watch = await startWatch(options.watch, { title, out, runs: [], finished: new Map() }, services);
   say(`Waiting for runs of engine ${engine} from ${address.shown}, ${jobs} at once, in ${out}, queue ${queue}`);
   // One download at a time, and one for all runs.
   const datasets = new Map<string, Promise<void>>();
@@ -108,6 +111,7 @@ async function workWith(options: WorkerOptions, services: WorkerServices): Promi
       limits,
       artefacts,
       say,
+      ...(watch === null ? {} : { onEvent: watch.onEvent }),
       check: ({ spec }) => void datasetNamed(spec.dataset.name),
       prepare: ({ spec: { dataset: { name } } }) => {
         const there = datasets.get(name) ?? services.prepareDataset(name, say);
@@ -123,5 +127,6 @@ async function workWith(options: WorkerOptions, services: WorkerServices): Promi
   } finally {
     interrupts.stop.removeEventListener("abort", onStop);
     interrupts.dispose();
+    await watch?.close();
   }
 }

@@ -25,6 +25,8 @@ export interface ProgressOptions {
 /** Report on a pool. */
 export interface Progress {
   readonly onEvent: (event: PoolEvent) => void;
+  /** Tells how far all runs are. */
+  readonly total: () => TotalView;
   /** Writes a line of its own, above the bars. */
   say(line: string): void;
   close(): void;
@@ -101,7 +103,7 @@ export function createProgress(todo: readonly PlannedRun[], options: ProgressOpt
     }
     display.update(running, total());
   }
-  return { onEvent, say: (line) => display.say(line), close: () => display.close() };
+  return { onEvent, total, say: (line) => display.say(line), close: () => display.close() };
 }
 
 /** Describes who has a run, in a few words. */

@@ -4,6 +4,7 @@ import { InputError, messageOf } from "../errors.ts";
 import { endingOf, failedRecord, type Failure, type Started, startedNow } from "../pool/attempt.ts";
 import { type LimitWatch, NO_LIMITS, type RunLimits, watchLimits } from "../pool/limits.ts";
 import { type ChildEnd, type ChildMessage, type RunningChild, startChild } from "../pool/process.ts";
+import type { PoolEvent } from "../pool/pool.ts";
 import { describeEnd } from "../pool/progress.ts";
 import { isFinal, type RunRecord } from "../record/record.ts";
 import { describeRun, type PlannedRun } from "../record/spec.ts";
@@ -34,6 +35,7 @@ export interface ComputerOptions {
   readonly prepare?: (run: PlannedRun) => Promise<void>;
   readonly limits?: RunLimits;
   readonly say: (line: string) => void;
+  readonly onEvent?: (event: PoolEvent) => void;
   readonly times: QueueTimes;
   readonly artefacts: Artefacts;
   readonly locks: Locks;
@@ -55,7 +57,7 @@ export interface Computer {
 
 /** Makes the part of a worker that computes runs, one process each. */
 export function createComputer(options: ComputerOptions): Computer {
-  const { out, say, times, artefacts, locks, active, stopping } = options;
+  const { out, say, onEvent = () => {}, times, artefacts, locks, active, stopping } = options;
 
   async function giveBack(job: Job, token: string): Promise<never> {
     await job.moveToWait(token);
@@ -117,10 +119,13 @@ export function createComputer(options: ComputerOptions): Computer {
         if (record !== null) return told(run, record);
       } else {
         say(`${describeRun(run.spec)}: failed, tried again: ${failure.reason}`);
+        onEvent({ type: "retried", run, reason: failure.reason });
+        onEvent({ type: "ended", run, record: null });
         throw new Error(failure.reason);
       }
     }
     say(`${describeRun(run.spec)}: ${describeEnd(null)}, back in the queue`);
+    onEvent({ type: "ended", run, record: null });
     // Where another worker has the run by now, the server refuses this, and nothing changes.
     return await giveBack(job, token);
   }
@@ -171,6 +176,7 @@ export function createComputer(options: ComputerOptions): Computer {
 
   function told(run: PlannedRun, record: RunRecord): string {
     say(`${describeRun(run.spec)}: ${describeEnd(record)}`);
+    onEvent({ type: "ended", run, record });
     return record.status;
   }
 
@@ -186,15 +192,20 @@ export function createComputer(options: ComputerOptions): Computer {
   }
 
   function start(run: PlannedRun, job: Job): ActiveRun {
-    const onMessage = throttled((message) => {
+    const passOn = throttled((message) => {
       job.updateProgress(message).catch(() => {});
     }, times.progressMs);
+    function onMessage(message: ChildMessage): void {
+      onEvent({ type: "message", run, message });
+      passOn(message);
+    }
     const child = startChild(run, { out, command: options.command, lock: locks.nonceOf(run.id), onMessage });
     locks.note(run.id, child.pid);
     const watch = watchLimits(child, options.limits ?? NO_LIMITS);
     const state = { child, watch, renewedAtMs: performance.now(), lost: new AbortController() };
     active.set(job.id!, state);
     say(`${describeRun(run.spec)}: started`);
+    onEvent({ type: "started", run });
     return state;
   }
 

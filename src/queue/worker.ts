@@ -4,7 +4,7 @@ import { DelayedError, FlowProducer, type Job, Queue, UnrecoverableError, Worker
 import { InputError } from "../errors.ts";
 import type { Interrupts } from "../pool/interrupts.ts";
 import type { RunLimits } from "../pool/limits.ts";
-import { within } from "../pool/pool.ts";
+import { type PoolEvent, within } from "../pool/pool.ts";
 import type { PlannedRun } from "../record/spec.ts";
 import { type LockTimes, openLocks } from "../store/locks.ts";
 import { readRecord } from "../store/store.ts";
@@ -37,6 +37,7 @@ export interface WorkerOptions {
   readonly prepare?: (run: PlannedRun) => Promise<void>;
   /** Prints a line for people; it never holds a password. */
   readonly say?: (line: string) => void;
+  readonly onEvent?: (event: PoolEvent) => void;
   readonly times?: Partial<QueueTimes>;
   /** @default none */
   readonly limits?: RunLimits;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import axe from "../../support/npm/axe_core.ts";
 import { type Browser, type BrowserContext, chromium, type Page } from "../../support/npm/playwright_core.ts";
+import { CHROMIUM, CHROMIUM_REMEDY } from "../../support/chromium.ts";
 import { RECORDS } from "../fixtures.ts";
 import { BROKEN, renderedSite, writeSite } from "../sites.ts";
 
@@ -22,21 +23,6 @@ const KINDS = [
 /** Where screenshots are left to be looked at; unset: nowhere. */
 const ARTIFACTS = Deno.env.get("REQUANT_ARTIFACTS");
 
-function chromiumPath(): string | null {
-  for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
-    for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
-      const path = join(folder, name);
-      try {
-        if (Deno.statSync(path).isFile) return path;
-      } catch {
-        // not in this folder
-      }
-    }
-  }
-  return null;
-}
-
-const CHROMIUM = chromiumPath();
 // a function of the page, which knows the DOM that these types do not
 // deno-lint-ignore no-explicit-any
 const OVERFLOW = (node: any) => (globalThis as any).getComputedStyle(node).overflowX as string;
@@ -190,8 +176,7 @@ browserStep("print leaves out controls and shows the whole of a wide table", asy
 });
 
 Deno.test({
-  name: "the site works in a browser" +
-    (CHROMIUM === null ? " (chromium is not installed: apt-get install chromium)" : ""),
+  name: `the site works in a browser${CHROMIUM_REMEDY}`,
   ignore: CHROMIUM === null,
   fn: async (test) => {
     const folder = Deno.makeTempDirSync();

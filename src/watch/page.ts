@@ -2,7 +2,7 @@
 import type { TotalView } from "../pool/progress_display.ts";
 import { describeTotal } from "../pool/progress_display.ts";
 import { describeRun, type RunSpec } from "../record/spec.ts";
-import { modelTitle } from "../catalog/titles.ts";
+import { datasetTitle, modelTitle } from "../catalog/titles.ts";
 import type { Panel } from "../report/pages/blocks.ts";
 import { panelFigure } from "../report/pages/figures.ts";
 import { blocksHtml } from "../report/render/html/block_html.ts";
@@ -147,7 +147,7 @@ function failuresHtml({ runs }: PageView): string {
 /** Draws a figure for each data set and model, a panel for each arm at its bits, a line for each seed. */
 function curvesHtml({ runs }: PageView): string {
   const begun = [...runs.values()].filter(({ curve }) => curve.length > 0);
-  const groups = Map.groupBy(begun, ({ run: { spec } }) => `${modelTitle(spec.model)}, ${spec.dataset.name}`);
+  const groups = Map.groupBy(begun, ({ run: { spec } }) => `${modelTitle(spec.model)}, ${datasetTitle(spec.dataset.name)}`);
   const figures = [...groups].flatMap(([name, group], index) =>
     panelFigure(panelsOf(group), {
       id: `curves-${index}`,

@@ -11,9 +11,9 @@ import { fakeCommand, traceOf, withFolder } from "../support/fakes/specs.ts";
 import { cli } from "../support/bench_cli.ts";
 
 const KNOWN_OPTIONS =
-  "--paper, --protocol, --table, --methods, --models, --bits, --seeds, --engine, --jobs, --out, --dry-run, --print, --json, " +
+  "--paper, --protocol, --table, --methods, --models, --bits, --seeds, --engine, --jobs, --out, --watch, --dry-run, --print, " +
   "--list, --help-all, --epochs, --quantizer, --teachers, --queue, --store, --timeout, --memory, --retries, --fail-fast, " +
-  "--keep-epochs, --no-report, --help";
+  "--keep-epochs, --no-report, --json, --help";
 
 const TABLES_OF_FPQ = PAPERS.find(({ id }) => id === "fpq")!.tables.map(({ id }) => id).join(", ");
 /** Of the table that smoke runs. */
@@ -80,6 +80,11 @@ const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
   [
     "--paper mec --methds lsq",
     `Cannot use option --methds as it is not known, perhaps --methods was meant: choose among ${KNOWN_OPTIONS}`,
+  ],
+  ["--paper mec --watch node7", 'Cannot use --watch "node7" as it must be PORT or HOST:PORT: give such as 8642'],
+  [
+    "--paper mec --watch --dry-run",
+    "Cannot use --watch together with --dry-run: leave one out, as a dry run has nothing to watch",
   ],
   [
     "--paper mec --out /dev/null/x",

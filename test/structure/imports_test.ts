@@ -56,6 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/plan",
     "src/pool",
   ],
+  "src/watch": ["src/errors.ts", "src/record", "src/catalog", "src/store", "src/pool", "src/report"],
   "src/report/labels.ts": ["src/catalog"],
   "src/report/read": ["src/errors.ts", "src/record"],
   "src/report/judge": [...JUDGE, "src/report/read"],

@@ -133,7 +133,6 @@ browserTest(
         await requireReadable(page, "watch_smoke");
         await page.getByRole("link", { name: "Report on the finished runs" }).click();
         assert.equal(await page.locator("h1").innerText(), "Requant: what was reproduced");
-
         await browser.close(); // which ends nothing
       } catch (error) {
         bench.kill("SIGKILL");

@@ -147,7 +147,10 @@ function failuresHtml({ runs }: PageView): string {
 /** Draws a figure for each data set and model, a panel for each arm at its bits, a line for each seed. */
 function curvesHtml({ runs }: PageView): string {
   const begun = [...runs.values()].filter(({ curve }) => curve.length > 0);
-  const groups = Map.groupBy(begun, ({ run: { spec } }) => `${modelTitle(spec.model)}, ${datasetTitle(spec.dataset.name)}`);
+  const groups = Map.groupBy(
+    begun,
+    ({ run: { spec } }) => `${modelTitle(spec.model)}, ${datasetTitle(spec.dataset.name)}`,
+  );
   const figures = [...groups].flatMap(([name, group], index) =>
     panelFigure(panelsOf(group), {
       id: `curves-${index}`,

@@ -5,7 +5,8 @@ import { formatBits } from "../../src/catalog/bits.ts";
 import { knownModels, planCells, type PlanRequest, planRuns } from "../../src/plan/tables.ts";
 import { modelFor } from "../../src/catalog/paper.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
-import { type BaseProtocol, importedSpec, runId, type RunSpec } from "../../src/record/spec.ts";
+import { importedSpec } from "../../src/record/imported_spec.ts";
+import { type BaseProtocol, runId, type RunSpec } from "../../src/record/spec.ts";
 
 /** All of protocol paper. */
 const REQUEST: PlanRequest = {

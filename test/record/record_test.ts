@@ -4,7 +4,8 @@ import { join, resolve } from "node:path";
 import { DATASETS } from "../../datasets/mod.ts";
 import { joinEnvironments } from "../../src/record/environment.ts";
 import { parseRunRecord, type RunRecord, sealed } from "../../src/record/record.ts";
-import { canonicalJson, importedSpec, runId, type RunSpec } from "../../src/record/spec.ts";
+import { importedSpec } from "../../src/record/imported_spec.ts";
+import { canonicalJson, runId, type RunSpec } from "../../src/record/spec.ts";
 import { doneRecord, FAKE_ENVIRONMENT, fakeEpoch } from "../support/fakes/fake_trainer.ts";
 import { fpSpec, studentSpec } from "../support/fakes/specs.ts";
 

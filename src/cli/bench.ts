@@ -19,6 +19,7 @@ import {
   limitOptions,
   listOf,
   option,
+  precisionOption,
   runCommand,
   wholeNumber,
 } from "./command_line.ts";
@@ -68,6 +69,7 @@ function benchLine(papers: readonly Paper[]) {
       .default(null),
     option("--store <URL>", "with --queue: S3 bucket used instead of a shared --out folder", parseStoreUrl)
       .default(null),
+    precisionOption(),
     ...limitOptions().map((flag) => flag.excludes(["queue"], ofWorkers)),
     option(
       "--retries <N>",

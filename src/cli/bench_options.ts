@@ -1,7 +1,7 @@
 /** Options and services of `deno task bench`. */
 import type { Bits } from "../catalog/bits.ts";
 import type { Paper } from "../catalog/paper.ts";
-import type { EngineChoice, EngineName } from "../engine/types.ts";
+import type { EngineChoice, EngineName, PrecisionChoice } from "../engine/types.ts";
 import type { BucketAddress } from "../queue/store_url.ts";
 import type { QueueAddress } from "../queue/url.ts";
 import type { BaseProtocol, RunSpec } from "../record/spec.ts";
@@ -25,6 +25,7 @@ export interface BenchOptions extends LimitValues, WatchValues {
   /** In place of every quantized arm's own; null: their own. */
   readonly quantizer: string | null;
   readonly engine: EngineChoice;
+  readonly precision: PrecisionChoice;
   /** Null: one process per core. */
   readonly jobs: number | null;
   /** Tries of a run that crashed; null: the default of the pool or the queue. */

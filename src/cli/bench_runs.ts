@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
-import type { EngineName } from "../engine/types.ts";
+import type { EngineName, Precision } from "../engine/types.ts";
+import { InputError } from "../errors.ts";
 import { jobsThatFit } from "../plan/estimate.ts";
 import { askedOnce, requireFit } from "../plan/fit.ts";
 import { type PlanState, statePlan } from "../plan/plan.ts";
@@ -38,7 +39,12 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const protocol = options.epochs === null ? whole : shortenedProtocol(whole, options.epochs);
   const out = resolve(options.out);
   const engine = await services.resolveEngine(options.engine);
+  const onGpu = engine === "tensorflow" && (await services.gpuExpected?.() ?? false);
+  const precision = precisionOf(options, onGpu);
   services.stderr(`${engineLine(engine)}\n`);
+  if (precision === "tf32") {
+    services.stderr("TF32: forward exact, gradients rounded; --precision float32 turns it off\n");
+  }
   if (protocol !== whole) services.stderr(`${protocol.deviations[0]}\n`);
   if (options.quantizer !== null) {
     const { quantizerNamed } = await import("../quant/mod.ts"); // tensor code, only where it is asked for
@@ -46,7 +52,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   }
   const suite = { ...SUITE, papers: services.papers };
   const imported = options.teachers === null ? null : importedNetworks(resolve(options.teachers));
-  const request = { ...options, suite, protocol, engine, ...(imported === null ? {} : { imported }) };
+  const request = { ...options, suite, protocol, engine, precision, ...(imported === null ? {} : { imported }) };
   const runs = planRuns(request), shown = [...protocolsOf(runs)].at(-1) ?? protocol.name;
   if (partsOfProtocol(shown).start !== null) {
     services.stderr(`${deviationsOf(suite.protocols, [shown])[shown]![0]}\n`);
@@ -66,7 +72,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   requireFit(plan.todo, sizesOf);
   if (teachers !== null) tellTeachers(plan, teachers, { options, services });
   const estimate = await learnEstimates(plan, { out, engine, sizesOf, services });
-  const alone = options.jobs === null && engine === "tensorflow" && await services.gpuExpected?.();
+  const alone = options.jobs === null && onGpu;
   if (alone) services.stderr("One run at once, as a run takes the GPU as a whole\n");
   const jobs = alone ? 1 : jobsOf(plan, { options, estimate, services });
   if (dryRun) {
@@ -149,6 +155,19 @@ function tellTeachers(
       (teachers.size > 1 ? "are" : "is");
   const rest = missing < wanted ? `; ${missing} to train` : `, so ${wanted === 1 ? "it is" : "they are"} trained`;
   services.stderr(`${found} in ${options.teachers}${rest}\n`);
+}
+
+/**
+ * The precision of new runs.
+ * @throws {InputError} If TF32 is asked for where this machine computes, and it has no GPU.
+ */
+function precisionOf({ precision, queue }: Pick<BenchOptions, "precision" | "queue">, onGpu: boolean): Precision {
+  const isForbidden = Deno.env.get("NVIDIA_TF32_OVERRIDE") === "0";
+  if (precision === "auto") return onGpu && queue === null && !isForbidden ? "tf32" : "float32";
+  if (precision === "tf32" && !onGpu && queue === null) {
+    throw new InputError("Cannot compute in TF32 as no GPU was found: leave --precision out");
+  }
+  return precision;
 }
 
 /** @throws {InputError} If the runs that would be at once do not fit in this machine's memory. */

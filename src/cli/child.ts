@@ -23,7 +23,7 @@ if (values.library !== undefined) Deno.env.set("REQUANT_LIBTENSORFLOW", values.l
 
 const exitCode = await runChild(values, {
   train: (request) => trainRun({ ...request, keepEpochs: values["keep-epochs"] }),
-  openEngine: (name) => openEngine(name),
+  openEngine: (name, precision) => openEngine(name, { precision }),
   loadDataset: (name, log) => loadDataset(name, { log }),
   write: (line) => void writeSync(1, line),
   log: (line) => void writeSync(2, line + "\n"),

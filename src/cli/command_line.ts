@@ -1,6 +1,6 @@
 /** Command lines by `commander`, with our sentences for what they refuse. */
 import { Command, CommanderError, Option } from "commander";
-import { ENGINE_CHOICES, type EngineChoice } from "../engine/types.ts";
+import { ENGINE_CHOICES, type EngineChoice, type PrecisionChoice, PRECISIONS } from "../engine/types.ts";
 import { InputError, unknownValue } from "../errors.ts";
 import type { RunLimits } from "../pool/limits.ts";
 import { redact } from "../queue/url.ts";
@@ -212,6 +212,14 @@ export function jobsOption(help = "runs at once"): Flag {
 /** `--engine`, of every command that computes. */
 export function engineOption(): Flag {
   return choice("--engine <NAME>", "what computes", ENGINE_CHOICES).default("auto" satisfies EngineChoice);
+}
+
+/** `--precision` of the commands that train. */
+export function precisionOption(): Flag {
+  return choice("--precision <NAME>", "how a GPU multiplies in convolutions: tf32 is exact forward", [
+    "auto",
+    ...PRECISIONS,
+  ]).default("auto" satisfies PrecisionChoice, "auto: tf32 on a GPU");
 }
 
 /** Values of `limitOptions`. */

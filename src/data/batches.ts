@@ -38,16 +38,20 @@ export interface BatchOptions {
   readonly orderPurpose?: "order" | "unlabelled_order";
 }
 
-/** Images and labels of one training step. */
-export interface Batch {
-  /** Each [batchSize, height, width, channels], bytes as int32 since tfjs has no uint8. */
-  readonly views: Int32Array[];
+/** Places and labels of one training step's images. */
+export interface DrawnBatch {
   /** Crops and mirrors still to do in each view, `crops` of `cropFlip` in engine/ops.ts, [batchSize, 3]; null: none. */
   readonly crops: (Int32Array | null)[];
   /** [batchSize]. */
   readonly labels: Int32Array;
   /** [batchSize], places in `split`. */
   readonly indices: Int32Array;
+}
+
+/** Images and labels of one training step. */
+export interface Batch extends DrawnBatch {
+  /** Each [batchSize, height, width, channels], bytes as int32 since tfjs has no uint8. */
+  readonly views: Int32Array[];
 }
 
 /**
@@ -122,15 +126,14 @@ function writeView(
 }
 
 /**
- * The batch of one step: any step can be had without those before it.
+ * Draws the batch of one step, without its images: any step can be had without those before it.
  *
- * The order of an epoch is a permutation from the stream (seed, epoch); crops and mirrors are `augmentationOf`, what a strong
- * view gets beside them is `strongAugmentationOf`.
+ * The order of an epoch is a permutation from the stream (seed, epoch); crops and mirrors are `augmentationOf`.
  *
  * @throws {RangeError} If the epoch has no such step.
  */
-export function batchAt(options: BatchOptions): Batch {
-  const { split, imageShape, step, batchSize } = options;
+export function drawBatch(options: BatchOptions): DrawnBatch {
+  const { split, step, batchSize } = options;
   const steps = stepsPerEpoch(options.indices.length, batchSize);
   if (!Number.isInteger(step) || step < 0 || step >= steps) {
     throw new RangeError(`Cannot make a batch as the step must be in [0, ${steps}): current value is ${step}`);
@@ -140,25 +143,41 @@ export function batchAt(options: BatchOptions): Batch {
     order.subarray(step * batchSize, (step + 1) * batchSize),
     (place) => options.indices[place]!,
   );
-  const size = imageShape[0] * imageShape[1] * imageShape[2];
-  const views = Array.from({ length: options.views }, (_, view) => {
-    const images = new Int32Array(batchSize * size);
-    indices.forEach((image, place) => writeView(images, { ...options, image, place, view }));
-    return images;
-  });
-  const crops = views.map((_, view) => leavesCrops(options, view) ? cropsOf(indices, { ...options, view }) : null);
-  return { views, crops, labels: indices.map((image) => split.labels[image]!), indices };
+  const crops = Array.from(
+    { length: options.views },
+    (_, view) => leavesCrops(options, view) ? cropsOf(indices, { ...options, view }) : null,
+  );
+  return { crops, labels: indices.map((image) => split.labels[image]!), indices };
+}
+
+/** The images of one view of a drawn batch; a strong view gets `strongAugmentationOf` beside crop and mirror. */
+export function viewOf(options: BatchOptions, indices: Int32Array, view: number): Int32Array {
+  const size = options.imageShape.reduce((product, dim) => product * dim, 1);
+  const images = new Int32Array(indices.length * size);
+  indices.forEach((image, place) => writeView(images, { ...options, image, place, view }));
+  return images;
+}
+
+/** The batch of one step, drawn and with its images. */
+export function batchAt(options: BatchOptions): Batch {
+  const drawn = drawBatch(options);
+  return { ...drawn, views: drawn.crops.map((_, view) => viewOf(options, drawn.indices, view)) };
 }
 
 /**
- * The batch of one step of a whole run, however often the run goes through `indices`: passes follow one another, each of
+ * The place of one step of a whole run, however often the run goes through `indices`: passes follow one another, each of
  * floor(images / batchSize) steps and in an order of its own. A pass takes the place of the epoch in all streams.
  *
  * @param options step: from 0, over the whole run.
  */
-export function endlessBatchAt(options: Omit<BatchOptions, "epoch">): Batch {
+export function inPass(options: Omit<BatchOptions, "epoch">): BatchOptions {
   const steps = stepsPerEpoch(options.indices.length, options.batchSize);
-  return batchAt({ ...options, epoch: Math.floor(options.step / steps), step: options.step % steps });
+  return { ...options, epoch: Math.floor(options.step / steps), step: options.step % steps };
+}
+
+/** The batch of one step of a whole run: see `inPass`. */
+export function endlessBatchAt(options: Omit<BatchOptions, "epoch">): Batch {
+  return batchAt(inPass(options));
 }
 
 /** Images to evaluate on. */

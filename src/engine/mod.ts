@@ -17,7 +17,7 @@
 import { InputError } from "../errors.ts";
 import { type Libtensorflow, searchLibtensorflow } from "./locate.ts";
 import { locateOneDnn, type OneDnnLibrary } from "./onednn/locate.ts";
-import type { Engine, EngineChoice, EngineName } from "./types.ts";
+import type { Engine, EngineChoice, EngineName, Precision } from "./types.ts";
 
 export type { Leaves, Tree } from "../tree.ts";
 export * from "./types.ts";
@@ -69,7 +69,10 @@ async function choose(choice: EngineChoice): Promise<Chosen> {
  * Opens an engine and makes it the current one.
  * @throws {InputError} If it is not there or cannot be opened.
  */
-export async function openEngine(choice: EngineChoice, options: { threads?: number } = {}): Promise<Engine> {
+export async function openEngine(
+  choice: EngineChoice,
+  options: { threads?: number; precision?: Precision } = {},
+): Promise<Engine> {
   const chosen = await choose(choice);
   switch (chosen.name) {
     case "wasm": {
@@ -82,7 +85,7 @@ export async function openEngine(choice: EngineChoice, options: { threads?: numb
     }
     case "tensorflow": {
       const { openTensorFlowEngine } = await import("./tensorflow/engine.ts");
-      return openTensorFlowEngine({ ...chosen.found, threads: options.threads ?? 1 });
+      return openTensorFlowEngine({ ...chosen.found, ...options });
     }
   }
 }

@@ -12,6 +12,17 @@ export const ENGINE_CHOICES = ["auto", "onednn", "tensorflow", "wasm"] as const;
 /** One of them. */
 export type EngineChoice = typeof ENGINE_CHOICES[number];
 
+/**
+ * How a GPU multiplies. `tf32`: convolutions round their operands to 11 bits, except the forward ones of quantized layers,
+ * which multiply integers and are exact, or stay float32.
+ */
+export const PRECISIONS = ["float32", "tf32"] as const;
+/** One of them. */
+export type Precision = typeof PRECISIONS[number];
+
+/** Precisions that a user may ask for; `auto` takes tf32 where engine tensorflow finds a GPU, else float32. */
+export type PrecisionChoice = "auto" | Precision;
+
 /** A tree of tensors. */
 export type TensorTree = Tree<Tensor>;
 
@@ -38,6 +49,13 @@ export interface CompileOptions {
    */
   readonly xla?: boolean;
   /**
+   * How convolutions are multiplied (tensorflow only).
+   * @default the engine's
+   */
+  readonly precision?: Precision;
+  /** Called, while a program is recorded for TF32, with each quantized layer that stays float32 (tensorflow only). */
+  readonly float32?: (layer: string) => void;
+  /**
    * Tensors from so many elements on get a pass of oneDNN, smaller ones a loop (onednn only).
    * @default 8192
    */
@@ -47,6 +65,53 @@ export interface CompileOptions {
    * @default 8
    */
   readonly signatures?: number;
+}
+
+/** A step that is repeated: `carried` goes from each step to the next, `fixed` to all, and each takes its own of `each`. */
+export type StepProgram<
+  Carried extends TensorTree,
+  Fixed extends TensorTree,
+  Each extends TensorTree,
+  Out extends TensorTree,
+> = (inputs: { carried: Carried; fixed: Fixed; each: Each }) => { carried: Carried; outputs: Out };
+
+/** The fast form of a repeated step: computes `steps` of them, one after another, in another thread. */
+export interface Repeated<
+  Carried extends TensorTree,
+  Fixed extends TensorTree,
+  Each extends TensorTree,
+  Out extends TensorTree,
+> {
+  /**
+   * @param inputs `each`: leaves [most, ...], of which the first `steps` are read.
+   * @returns What the last step gives to the next, and the outputs [most] of all, 0 where there was no step.
+   */
+  (
+    inputs: { carried: Carried; fixed: Fixed; each: Each },
+    steps: number,
+  ): Promise<{ carried: Carried; outputs: Out }>;
+  /** Frees what was compiled. */
+  dispose(): void;
+}
+
+/** Options for repeating a step. */
+export interface RepeatOptions extends Pick<CompileOptions, "xla" | "precision" | "float32"> {
+  /** Number of steps that a call can take. */
+  readonly most: number;
+}
+
+/** Loops that run on the device. */
+export interface Loops {
+  /**
+   * The fast form of many steps in one call. Outputs are float32 scalars. Bytes do not depend on how steps are shared
+   * among calls.
+   */
+  repeat<Carried extends TensorTree, Fixed extends TensorTree, Each extends TensorTree, Out extends TensorTree>(
+    step: StepProgram<Carried, Fixed, Each, Out>,
+    options: RepeatOptions,
+  ): Repeated<Carried, Fixed, Each, Out>;
+  /** A tensor of bytes, kept on the device as such; programs meet it as int32, and read it by `tf.gather` alone. */
+  bytes(values: Uint8Array, shape: readonly number[]): Tensor;
 }
 
 /** Engine that runs tensor programs. */
@@ -59,8 +124,12 @@ export interface Engine {
   readonly versions: Readonly<Record<string, string>>;
   /** Kind of device that computes. */
   readonly device: "cpu" | "gpu";
+  /** Left out: float32. */
+  readonly precision?: Precision;
   /** Number of threads. */
   readonly threads: number;
+  /** Left out: the engine runs one step a call. */
+  readonly loops?: Loops;
   /** Gives the fast form of a program. */
   compile<In extends TensorTree, Out extends TensorTree>(
     program: Program<In, Out>,

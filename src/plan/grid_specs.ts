@@ -1,4 +1,4 @@
-import type { EngineName } from "../engine/types.ts";
+import type { EngineName, Precision } from "../engine/types.ts";
 import { revisionField } from "../catalog/revisions.ts";
 import { runId, type RunSpec } from "../record/spec.ts";
 import type { Bits } from "../catalog/bits.ts";
@@ -13,6 +13,8 @@ export interface Grid extends Pick<Table, "dataset" | "models" | "bits" | "arms"
   readonly seeds: readonly number[];
   readonly protocol: Protocol;
   readonly engine: EngineName;
+  /** @default float32 */
+  readonly precision?: Precision;
   /** Imported networks, and the full-precision arm whose place they take. Left out: none. */
   readonly taken?: {
     readonly arm: string | null;
@@ -82,6 +84,7 @@ function fullPrecisionSpec(arm: Arm, { grid, model, seed }: Place): RunSpec {
     recipe: { ...protocol.fullPrecision, ...changes.recipe, ...arm.recipe },
     seed,
     engine,
+    ...(grid.precision === "tf32" ? { precision: grid.precision } : {}),
     teacher: null,
   };
 }

@@ -1,4 +1,4 @@
-import type { EngineName } from "../engine/types.ts";
+import type { EngineName, Precision } from "../engine/types.ts";
 import { InputError, unknownValue } from "../errors.ts";
 import { orderRuns } from "./plan.ts";
 import { baseOf, type BaseProtocol, canonicalJson, type PlannedRun, runId, type RunSpec } from "../record/spec.ts";
@@ -17,6 +17,8 @@ export interface PlanRequest {
   readonly table: string | null;
   readonly protocol: Protocol;
   readonly engine: EngineName;
+  /** @default float32 */
+  readonly precision?: Precision;
   /** Arm ids. */
   readonly methods: readonly string[] | null;
   readonly models: readonly string[] | null;
@@ -165,7 +167,7 @@ function bitsOf(table: Table, { bits, protocol }: PlanRequest): readonly Bits[] 
 }
 
 function tableRuns(paper: Paper, table: Table, request: PlanRequest): PlacedSpec[] {
-  const { protocol, engine, imported, suite } = request;
+  const { protocol, engine, precision = "float32", imported, suite } = request;
   const specs = gridSpecs({
     ...table,
     models: request.models ?? protocol.models ?? table.models,
@@ -174,6 +176,7 @@ function tableRuns(paper: Paper, table: Table, request: PlanRequest): PlacedSpec
     seeds: request.seeds ?? protocol.seeds,
     protocol,
     engine,
+    precision,
     taken: { arm: suite.baseline.start?.id ?? null, network: imported ?? (() => null) },
   });
   return specs.map((item) => ({ ...item, paper, table }));

@@ -1,7 +1,7 @@
 /** The inside of a run's process: reads the spec, trains, and leaves a record or a checkpoint. */
 import process from "node:process";
 import type { Dataset } from "../data/types.ts";
-import type { Engine, EngineName } from "../engine/types.ts";
+import type { Engine, EngineName, Precision } from "../engine/types.ts";
 import { InputError, messageOf } from "../errors.ts";
 import { joinEnvironments } from "../record/environment.ts";
 import { epochSchema, RECORD_SCHEMA, type RunRecord } from "../record/record.ts";
@@ -101,7 +101,7 @@ export async function runChild(
 /** Services of a run from outside. */
 export interface RunServices {
   readonly train: Trainer;
-  readonly openEngine: (name: EngineName) => Promise<Engine>;
+  readonly openEngine: (name: EngineName, precision: Precision) => Promise<Engine>;
   readonly loadDataset: (name: string) => Promise<Dataset>;
   readonly emit: (message: ChildMessage) => void;
   /** Logs what happens, for people, in log.txt. */
@@ -127,7 +127,7 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
   beforeWrite();
   const folder = openRun(out, spec);
   log(`${startedAt.toISOString()} ${describeRun(spec)}, run ${id}`);
-  const engine = await services.openEngine(spec.engine);
+  const engine = await services.openEngine(spec.engine, spec.precision ?? "float32");
   log(`Engine: ${engine.description}`);
   const { problem } = hostFacts(), environment = captureEnvironment(engine);
   if (problem !== null) log(`The commit of this checkout is unknown: ${problem}`);

@@ -34,6 +34,8 @@ export interface ProtocolParts {
   readonly epochs: number | null;
   readonly start: string | null;
   readonly engine: string | null;
+  /** How a GPU multiplies in convolutions; left out: float32, as all runs did before December 2026. */
+  readonly precision?: "tf32" | undefined;
 }
 
 /** The parts of a protocol's label. */
@@ -218,12 +220,20 @@ export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
   }),
   seed: count,
   engine: z.enum(["onednn", "tensorflow", "wasm"]),
+  precision: z.literal("tf32").optional(),
   teacher: z.string().regex(RUN_ID, "must be 16 hex digits, the id of a run").nullable(),
   imported: z.strictObject({
     sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256: 64 hex digits"),
     newHead: z.boolean(),
   }).optional(),
-}).superRefine(({ protocol, imported, recipe }, context) => {
+}).superRefine(({ protocol, imported, recipe, engine, precision }, context) => {
+  if (precision !== undefined && engine !== "tensorflow") {
+    context.addIssue({
+      code: "custom",
+      path: ["precision"],
+      message: "must be left out, as only engine tensorflow has it",
+    });
+  }
   if ((protocol === IMPORTED) !== (imported !== undefined)) {
     context.addIssue({ code: "custom", path: ["imported"], message: `must be there exactly for protocol ${IMPORTED}` });
   }

@@ -61,11 +61,17 @@ export interface TrainRequest {
   readonly environment?: Environment;
   /** Called before each write to the folder. @throws {LostRunError} If another scheduler has the run by now. */
   readonly beforeWrite?: () => void;
+  /** Called after every call of the engine. */
   readonly onProgress?: (progress: TrainProgress) => void;
   readonly onEpoch?: (epoch: Epoch) => void;
   /** Receives notes for people, such as a damaged checkpoint: one line each. */
   readonly onNote?: (line: string) => void;
-  /** Called after every step; true: write a checkpoint and stop. */
+  /**
+   * Steps that one call of the engine computes, where it can compute many; bytes do not depend on it.
+   * @default on a GPU as many as take a quarter of a second, up to 50; else one
+   */
+  readonly stepsPerCall?: number;
+  /** Called after every call of the engine; true: write a checkpoint and stop. */
   readonly shouldStop?: () => boolean;
   /** @default 250 */
   readonly checkpointEverySteps?: number;

@@ -8,28 +8,33 @@ import { together, type TrainOutcome, type TrainRequest } from "../record/traine
 import { advanced, closeEpoch, collapse, oddNumberOf, outcomeOf, progressOf } from "./epoch.ts";
 import { Evaluator } from "./evaluation.ts";
 import { type Setup, setUp, startTensors } from "./setup.ts";
-import { type StepInputs, type StepOutputs, trainingStep } from "./step.ts";
-import { stepInputs } from "./step_inputs.ts";
-import { toTensors, trainingData, trainingTensors } from "./tensors.ts";
+import { type Advance, makeStepper } from "./stepper.ts";
+import { trainingData, trainingTensors } from "./tensors.ts";
 
 /** A step cannot be interrupted: between steps, signals are let in this often. */
 const LISTEN_EVERY_MS = 200;
 
 /** Trains, resuming from the folder's checkpoint if there is one. */
 export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
-  const { spec, dataset, engine } = request, setup = await setUp(request);
-  const { model, method, quantization, origin, stepsPerEpoch, steps } = setup;
+  const { dataset, engine } = request, setup = await setUp(request);
+  const { model, quantization, origin, stepsPerEpoch, steps } = setup;
   const checkpointPath = `${request.folder}/checkpoint.safetensors`, every = request.checkpointEverySteps ?? 250;
   const resumed = await openOwnCheckpoint(checkpointPath, origin, request.onNote);
   let training = resumed ? trainingTensors(resumed.tensors) : startTensors(engine, setup);
   const beginning = { step: 0, sums: {}, curve: [], trainSeconds: 0 };
   let position: Position = { ...(resumed?.position ?? beginning), ...origin, steps };
-  const teacher = teacherTensors(setup);
+  /** Quantized layers that stay float32 where others are computed in TF32. */
+  const float32 = new Set<string>();
   const evaluator = new Evaluator(engine, model, { quantization, scale: dataset });
-  const step = engine.compile(trainingStep({ ...spec.recipe, model, quantization, method, scale: dataset }));
+  const next = (from: number, size: number) => (Math.floor(from / size) + 1) * size;
+  const stepper = makeStepper(engine, setup, {
+    stepsPerCall: request.stepsPerCall,
+    float32: (layer) => float32.add(layer),
+    until: (from) => Math.min(next(from, every), next(from, stepsPerEpoch)),
+  });
   const diverged = (reason: string) => outcomeOf(setup, position, { status: "diverged", reason });
-  /** Metrics of steps that were started, oldest first. */
-  const unread: StepOutputs["metrics"][] = [];
+  /** Calls that were made, oldest first. */
+  const unread: Advance[] = [];
   try {
     // older code wrote checkpoints that are not finite
     const bad = resumed && oddTensorOf(resumed.tensors);
@@ -40,20 +45,26 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
     /** Start of the time not yet charged to a step: evaluating, saving and listening are never charged. */
     let began = performance.now(), heard = began;
     for (let started = position.step; started < steps;) {
-      const inputs = stepInputs(setup, started++, { training, teacher });
-      const outputs = step(inputs);
-      const { training: before, teacher: _, ...own } = inputs;
-      tf.dispose([before, own] as unknown as Tensor[]);
-      training = outputs.training;
-      unread.push(outputs.metrics);
+      const advance = await stepper.advance(training, started);
+      if (float32.size > 0) {
+        request.onNote?.(`Layers that TF32 would round, computed in float32: ${[...float32].join(", ")}`);
+      }
+      float32.clear();
+      training = advance.training;
+      started += advance.count;
+      unread.push(advance);
       const endOfEpoch = started % stepsPerEpoch === 0;
       const stop = started < steps && (request.shouldStop?.() ?? false);
       const save = endOfEpoch || stop || started % every === 0;
-      // reading waits for the device: one step is left unread, so that a GPU has work while the next batch is made
-      while (unread.length > (save ? 0 : 1)) {
-        const metrics = read(unread.shift()!), loss = metrics["loss"]!, now = performance.now();
-        position = advanced(position, metrics, (now - began) / 1000);
+      while (unread.length > (save ? 0 : stepper.unread)) {
+        const read = metricsOf(unread.shift()!), now = performance.now(), seconds = (now - began) / 1000 / read.length;
         began = now;
+        let loss = 0;
+        for (const metrics of read) {
+          position = advanced(position, metrics, seconds);
+          loss = metrics["loss"]!;
+          if (!Number.isFinite(loss)) break;
+        }
         request.onProgress?.(progressOf(setup, position, loss));
         if (!Number.isFinite(loss)) {
           return diverged(`the training loss is ${loss} at step ${position.step} of ${steps}`);
@@ -90,23 +101,17 @@ export async function trainRun(request: TrainRequest): Promise<TrainOutcome> {
       teacherSha256: origin.teacherSha256 ?? null,
     };
   } finally {
-    tf.dispose([training, teacher, unread] as unknown as Tensor[]);
-    step.dispose();
+    tf.dispose([training, unread.map(({ metrics }) => metrics)] as unknown as Tensor[]);
+    stepper.dispose();
     evaluator.dispose();
   }
 }
 
-/** The teacher's network for methods that use it in their steps; else empty. */
-function teacherTensors({ method, teacher }: Setup): StepInputs["teacher"] {
-  if (!method.usesTeacher || teacher === null) return { params: {}, state: {} };
-  return { params: toTensors(teacher.params), state: toTensors(teacher.state) };
-}
-
-/** The values of a step's metrics; the tensors are freed. */
-function read(metrics: StepOutputs["metrics"]): Record<string, number> {
-  const values = Object.fromEntries(Object.entries(metrics).map(([name, scalar]) => [name, scalar.dataSync()[0]!]));
+/** The values of each step's metrics; the tensors are freed. */
+function metricsOf({ count, metrics }: Advance): Record<string, number>[] {
+  const values = Object.entries(metrics).map(([name, tensor]) => [name, tensor.dataSync()] as const);
   tf.dispose(metrics);
-  return values;
+  return Array.from({ length: count }, (_, i) => Object.fromEntries(values.map(([name, all]) => [name, all[i]!])));
 }
 
 /** The position for a checkpoint: with time and environment of this process added to those of earlier ones. */

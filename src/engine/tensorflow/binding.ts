@@ -1,5 +1,7 @@
-import { type GraphOutput, Recorder } from "./recorder.ts";
+import type { RoundBounds } from "../ops.ts";
+import { type GraphFunction, type GraphOutput, Recorder, type RecordingOptions } from "./recorder.ts";
 import { ATTR, DTYPE, type OpAttribute, type Runtime } from "./runtime.ts";
+import { inTf32 } from "./tf32.ts";
 
 /** Description of an output that tfjs-node's backend needs. */
 export interface TensorMetadata {
@@ -39,6 +41,7 @@ export class Binding {
   readonly #entries = new Map<number, Entry>();
   #nextId = 1;
   #recorder: Recorder | null = null;
+  readonly #functions = new Map<string, GraphFunction>();
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -79,6 +82,20 @@ export class Binding {
     this.#runtime.check("a new tensor");
     this.#runtime.c.TF_DeleteTensor(tensor);
     return this.#put({ handle });
+  }
+
+  /** A tensor of bytes on the GPU, or the CPU where there is none; to tfjs, which knows no bytes, it is one of int32. */
+  createBytes(shape: number[], values: Uint8Array): TensorMetadata {
+    const { c, context, status, device } = this.#runtime, id = this.createTensor(shape, DTYPE.uint8, values);
+    const handle = c.TFE_TensorHandleCopyToDevice(
+      this.#handle(id, "a copy"),
+      context,
+      this.#runtime.name(device),
+      status,
+    );
+    this.#runtime.check("copying bytes to the device");
+    this.deleteTensor(id);
+    return { id: this.#put({ handle }), shape, dtype: DTYPE.uint8 };
   }
 
   deleteTensor(id: number): void {
@@ -122,28 +139,66 @@ export class Binding {
     attributes: readonly OpAttribute[],
     options: { inputs: readonly number[]; outputs: number; known?: readonly { shape: number[]; dtype: number }[] },
   ): TensorMetadata[] {
-    const { c, status, context } = this.#runtime;
-    const handles = options.inputs.map((id) => {
-      const entry = this.#get(id);
-      if (isGraphOutput(entry)) throw new Error(`Cannot run ${op} as an input belongs to a recording that has ended`);
-      return entry.handle;
-    });
-    const what = () => `${op}(${handles.map((handle) => `[${this.#shapeOf(handle)}]`).join(", ")})`;
+    const call = this.#call(op, attributes, options);
+    try {
+      this.#runtime.c.TFE_Execute(call.node, call.results, Int32Array.of(options.outputs), this.#runtime.status);
+    } finally {
+      this.#runtime.c.TFE_DeleteOp(call.node);
+    }
+    this.#runtime.check(call.what);
+    return this.#outputs(call.results, options.known);
+  }
+
+  /** Runs a recorded function in another thread, while this one goes on. */
+  async runInBackground(
+    op: string,
+    options: { inputs: readonly number[]; known: readonly { shape: number[]; dtype: number }[] },
+  ): Promise<TensorMetadata[]> {
+    const { c } = this.#runtime, outputs = options.known.length, call = this.#call(op, [], { ...options, outputs });
+    const status = c.TF_NewStatus(), count = Int32Array.of(outputs);
+    try {
+      await c.executeInBackground(call.node, call.results, count, status);
+      this.#runtime.check(call.what, status);
+    } finally {
+      c.TFE_DeleteOp(call.node);
+      c.TF_DeleteStatus(status);
+    }
+    // both arrays are read here, so neither was freed while the other thread wrote to it
+    return this.#outputs(call.results.subarray(0, count[0]), options.known);
+  }
+
+  #handle(id: number, op: string): Deno.PointerValue {
+    const entry = this.#get(id);
+    if (isGraphOutput(entry)) throw new Error(`Cannot run ${op} as an input belongs to a recording that has ended`);
+    return entry.handle;
+  }
+
+  /** An op with its inputs, to be executed; the caller deletes it. */
+  #call(
+    op: string,
+    attributes: readonly OpAttribute[],
+    options: { inputs: readonly number[]; outputs: number },
+  ) {
+    const { c, status, context } = this.#runtime, handles = options.inputs.map((id) => this.#handle(id, op));
     const node = c.TFE_NewOp(context, this.#runtime.name(op), status);
     this.#runtime.check(op);
-    const results = new BigUint64Array(options.outputs);
     try {
       this.#runtime.setAttributes(node, attributes, "TFE_OpSetAttr");
       for (const handle of handles) c.TFE_OpAddInput(node, handle, status);
-      c.TFE_Execute(node, results, Int32Array.of(options.outputs), status);
-    } finally {
+    } catch (error) {
       c.TFE_DeleteOp(node);
+      throw error;
     }
-    this.#runtime.check(what);
+    const what = () => `${op}(${handles.map((handle) => `[${this.#shapeOf(handle)}]`).join(", ")})`;
+    return { node, what, results: new BigUint64Array(options.outputs) };
+  }
+
+  #outputs(results: BigUint64Array, known?: readonly { shape: number[]; dtype: number }[]): TensorMetadata[] {
     return Array.from(results, (address, i) => {
-      const handle = Deno.UnsafePointer.create(address), known = options.known?.[i];
-      const shape = known ? known.shape : this.#shapeOf(handle);
-      return { id: this.#put({ handle }), shape, dtype: known ? known.dtype : c.TFE_TensorHandleDataType(handle) };
+      const handle = Deno.UnsafePointer.create(address),
+        { shape, dtype } = known?.[i] ??
+          { shape: this.#shapeOf(handle), dtype: this.#runtime.c.TFE_TensorHandleDataType(handle) };
+      return { id: this.#put({ handle }), shape, dtype };
     });
   }
 
@@ -158,9 +213,15 @@ export class Binding {
     options: { inputs: readonly number[]; outputs: number },
   ): TensorMetadata[] {
     const recorder = this.#recorder!, inputs = options.inputs.map((id) => this.#recorded(id));
-    return recorder.record(op, attributes, { inputs, outputs: options.outputs }).map((output) =>
-      this.#describe(output)
-    );
+    const exact = recorder.options.tf32 ? inTf32(recorder, { op, attributes, inputs }) : null;
+    const outputs = exact ? [exact] : recorder.record(op, attributes, { inputs, outputs: options.outputs });
+    return outputs.map((output) => this.#describe(output));
+  }
+
+  /** Notes that a tensor which is being recorded holds integers within these bounds. */
+  noteRounded(id: number, bounds: RoundBounds): void {
+    const entry = this.#get(id);
+    if (isGraphOutput(entry)) this.#recorder?.rounded.set(entry, bounds);
   }
 
   #recorded(id: number): GraphOutput {
@@ -177,7 +238,7 @@ export class Binding {
 
   /** True if ops are being recorded for XLA, which needs static shapes. */
   get recordingForXla(): boolean {
-    return this.#recorder?.xla ?? false;
+    return this.#recorder?.options.xla ?? false;
   }
 
   /** @throws {Error} If a recording is under way. */
@@ -189,20 +250,36 @@ export class Binding {
     }
   }
 
-  startRecording(xla: boolean): void {
-    this.#recorder = new Recorder(this.#runtime, xla);
+  startRecording(options: RecordingOptions): void {
+    this.#recorder = new Recorder(this.#runtime, options);
   }
 
-  placeholder(shape: readonly number[], dtype: number): TensorMetadata {
-    return this.#describe(this.#recorder!.placeholder(shape, dtype));
+  placeholder(shape: readonly number[], dtype: number, path: string): TensorMetadata {
+    return this.#describe(this.#recorder!.placeholder(shape, dtype, path));
   }
 
-  /** Ends a recording as the function `name`. */
-  define(name: string, signature: { inputs: readonly number[]; outputs: readonly number[] }): void {
-    this.#recorder!.define(name, {
+  /** Adds a loop to the recording; `condition` and `body` are names of functions that were defined. */
+  loop(inputs: readonly number[], { condition, body }: { condition: string; body: string }): TensorMetadata[] {
+    const functions = { condition: this.#functions.get(condition)!, body: this.#functions.get(body)! };
+    const recorder = this.#recorder!, values = inputs.map((id) => this.#recorded(id));
+    // a loop keeps the shapes of its values, though the graph does not say so
+    return recorder.loop(values, functions).map((output, i) => ({
+      id: this.#put(output),
+      shape: recorder.shapeOf(values[i]!),
+      dtype: recorder.dtypeOf(output),
+    }));
+  }
+
+  /** Ends a recording as the function `name`; `isPart`: one that another recording calls. */
+  define(
+    name: string,
+    signature: { inputs: readonly number[]; outputs: readonly number[]; isPart?: boolean },
+  ): void {
+    const defined = this.#recorder!.define(name, {
       inputs: signature.inputs.map((id) => this.#recorded(id)),
       outputs: signature.outputs.map((id) => this.#recorded(id)),
-    });
+    }, signature.isPart ?? false);
+    this.#functions.set(name, defined);
   }
 
   stopRecording(): void {
@@ -212,6 +289,8 @@ export class Binding {
 
   /** Forgets a function. */
   undefine(name: string): void {
+    this.#runtime.c.TF_DeleteFunction(this.#functions.get(name)!.handle);
+    this.#functions.delete(name);
     this.#runtime.c.TFE_ContextRemoveFunction(this.#runtime.context, this.#runtime.name(name), this.#runtime.status);
     this.#runtime.check(`removing ${name}`);
   }

@@ -6,6 +6,8 @@ import { ATTR, DTYPE, type OpAttribute } from "./runtime.ts";
 /** The parts of tfjs-node's NodeJSKernelBackend that are used here. */
 export interface NodeBackend {
   readonly binding: Binding;
+  /** Tensors by their `dataId`; `dtype` is TensorFlow's. */
+  readonly tensorMap: { get(dataId: object): { readonly dtype: number } };
   executeSingleOutput(op: string, attributes: readonly OpAttribute[], inputs: readonly TensorInfo[]): Tensor;
   executeMultipleOutputs(
     op: string,

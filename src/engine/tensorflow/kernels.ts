@@ -1,5 +1,13 @@
 /** The suite's own kernels (see `../ops.ts`) as TensorFlow ops. */
-import { type KernelFunc, registerKernel, type Tensor, type TensorInfo, tidy } from "@tensorflow/tfjs-core";
+import {
+  getKernel,
+  type KernelFunc,
+  registerKernel,
+  type Tensor,
+  type TensorInfo,
+  tidy,
+  unregisterKernel,
+} from "@tensorflow/tfjs-core";
 import type { AxisPooling } from "../ops.ts";
 import { Chain, FLOAT, type NodeBackend, type } from "./chain.ts";
 import { ATTR, DTYPE, type OpAttribute } from "./runtime.ts";
@@ -43,7 +51,9 @@ export function registerKernels(backend: NodeBackend, empty: () => Tensor): void
   const kernels: Record<string, KernelFunc> = {
     RoundClip({ inputs: { x }, attrs }) {
       const low = attrs!.low as number, high = attrs!.high as number, attributes = fakeQuantAttributes(low, high);
-      return attributes ? one("FakeQuantWithMinMaxArgs", attributes, [x!]) : roundClip(backend, x!, [low, high]);
+      const y = attributes ? one("FakeQuantWithMinMaxArgs", attributes, [x!]) : roundClip(backend, x!, [low, high]);
+      backend.binding.noteRounded(backend.getInputTensorIds([y])[0]!, { low, high });
+      return y;
     },
     RoundClipGrad({ inputs: { dy, x }, attrs }) {
       const low = attrs!.low as number, high = attrs!.high as number, attributes = fakeQuantAttributes(low, high);
@@ -77,6 +87,9 @@ export function registerKernels(backend: NodeBackend, empty: () => Tensor): void
     LogDetInverse({ inputs: { a } }) {
       return logDetInverse(backend, a!);
     },
+    GatherV2({ inputs: { x, indices }, attrs }) {
+      return gather(backend, { x: x!, indices: indices! }, attrs as unknown as Gathering);
+    },
     CropFlip({ inputs: { x, crops } }) {
       return cropFlip(backend, x!, crops!);
     },
@@ -92,8 +105,34 @@ export function registerKernels(backend: NodeBackend, empty: () => Tensor): void
     },
   };
   for (const [kernelName, kernelFunc] of Object.entries(kernels)) {
+    if (getKernel(kernelName, "tensorflow")) unregisterKernel(kernelName, "tensorflow");
     registerKernel({ kernelName, backendName: "tensorflow", kernelFunc });
   }
+}
+
+/** Attributes of tfjs's `GatherV2`. */
+interface Gathering {
+  readonly axis: number;
+  readonly batchDims: number;
+}
+
+/** tfjs-node's own kernel reads the indices, so it cannot be recorded. Bytes come out as int32. */
+function gather(
+  backend: NodeBackend,
+  { x, indices }: { x: TensorInfo; indices: TensorInfo },
+  { axis, batchDims }: Gathering,
+): Tensor {
+  const chain = new Chain(backend), { dtype } = backend.tensorMap.get(x.dataId);
+  const attributes = [type("Tparams", dtype), type("Tindices", DTYPE.int32), type("Taxis", DTYPE.int32)];
+  const y = chain.op("GatherV2", [...attributes, { name: "batch_dims", type: ATTR.int, value: batchDims }], [
+    chain.input(x),
+    chain.input(indices),
+    chain.ints([axis], []),
+  ]);
+  const shape = [...x.shape.slice(0, axis), ...indices.shape.slice(batchDims), ...x.shape.slice(axis + 1)];
+  if (dtype !== DTYPE.uint8) return chain.keep([{ id: y, shape }], dtype)[0]!;
+  const wide = chain.op("Cast", [type("SrcT", dtype), type("DstT", DTYPE.int32)], [y]);
+  return chain.keep([{ id: wide, shape }], DTYPE.int32)[0]!;
 }
 
 /** floor(clip(x) + 1/2), for the ranges that FakeQuant lacks (those of 1 bit among them). */

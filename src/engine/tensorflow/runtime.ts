@@ -1,4 +1,5 @@
 import { InputError } from "../../errors.ts";
+import type { Precision } from "../types.ts";
 import { cString, int64, openSymbols, type TensorFlowSymbols, textAt } from "./ffi.ts";
 
 /** TF_DataType values that tfjs knows. */
@@ -28,11 +29,6 @@ export const ATTR = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5, r
 /** Which version of libtensorflow the suite is written for. */
 export const SUPPORTED_VERSION = /^2\.21\./;
 
-/** TF32 is off unless NVIDIA's own variable asks for it: results should not depend on the kind of GPU. */
-function tf32Asked(): boolean {
-  return Deno.env.get("NVIDIA_TF32_OVERRIDE") === "1";
-}
-
 /** A protocol buffer varint: 7 bits a byte, the lowest first, the top bit set on all but the last. */
 function varint(value: number): number[] {
   return value < 128 ? [value] : [value % 128 + 128, ...varint(Math.floor(value / 128))];
@@ -45,12 +41,14 @@ export class Runtime {
   readonly context: Deno.PointerValue;
   readonly version: string;
   readonly gpu: boolean;
+  /** Name of the GPU, or of the CPU where there is none. */
+  readonly device: string;
   /** True if a GPU may multiply in TF32. */
   readonly tf32: boolean;
   readonly #names = new Map<string, Uint8Array<ArrayBuffer>>();
 
   /** @throws {InputError} If the library cannot be opened or is of another version. */
-  constructor(library: string, threads: number) {
+  constructor(library: string, { threads, precision }: { readonly threads: number; readonly precision: Precision }) {
     try {
       this.c = openSymbols(library);
     } catch (error) {
@@ -68,10 +66,12 @@ export class Runtime {
     }
     this.status = this.c.TF_NewStatus();
     this.context = this.#newContext(threads);
-    this.gpu = this.#hasGpu();
+    const devices = this.#devices(), gpu = devices.find(({ type }) => type === "GPU");
+    this.gpu = gpu !== undefined;
+    this.device = (gpu ?? devices.find(({ type }) => type === "CPU")!).name;
     // on a CPU it is left alone, as nothing is gained there
-    if (this.gpu) this.c._ZN3tsl32enable_tensor_float_32_executionEb?.(tf32Asked());
-    this.tf32 = this.gpu && tf32Asked();
+    this.tf32 = this.gpu && precision === "tf32";
+    if (this.gpu) this.c._ZN3tsl32enable_tensor_float_32_executionEb?.(this.tf32);
   }
 
   #newContext(threads: number): Deno.PointerValue {
@@ -86,23 +86,23 @@ export class Runtime {
     return context;
   }
 
-  #hasGpu(): boolean {
-    const list = this.c.TFE_ContextListDevices(this.context, this.status);
+  #devices(): { type: string; name: string }[] {
+    const { c, status } = this, list = c.TFE_ContextListDevices(this.context, status);
     this.check("device list");
-    let found = false;
-    for (let i = 0; i < this.c.TF_DeviceListCount(list); i++) {
-      found ||= textAt(this.c.TF_DeviceListType(list, i, this.status)) === "GPU";
-    }
-    this.c.TF_DeleteDeviceList(list);
+    const found = Array.from({ length: c.TF_DeviceListCount(list) }, (_, i) => ({
+      type: textAt(c.TF_DeviceListType(list, i, status)),
+      name: textAt(c.TF_DeviceListName(list, i, status)),
+    }));
+    c.TF_DeleteDeviceList(list);
     return found;
   }
 
-  /** Throws if the last call failed; `what` names it (an op with its input shapes). */
-  check(what: string | (() => string)): void {
-    if (this.c.TF_GetCode(this.status) === 0) return;
-    const message = textAt(this.c.TF_Message(this.status));
+  /** Throws if the last call that reported to `status` failed; `what` names it (an op with its input shapes). */
+  check(what: string | (() => string), status: Deno.PointerValue = this.status): void {
+    if (this.c.TF_GetCode(status) === 0) return;
+    const message = textAt(this.c.TF_Message(status));
     // a call that succeeds does not always say so: the failure must not be met again by the next check
-    this.c.TF_SetStatus(this.status, 0, cString(""));
+    this.c.TF_SetStatus(status, 0, cString(""));
     throw new Error(`TensorFlow failed in ${typeof what === "string" ? what : what()}: ${message}`);
   }
 
@@ -116,7 +116,7 @@ export class Runtime {
   /** A TF_Tensor with these values; the caller deletes it. */
   newTensor(shape: readonly number[], dtype: number, values: ArrayLike<number>): Deno.PointerValue {
     const typed = dtype === DTYPE.bool || dtype === DTYPE.uint8
-      ? Uint8Array.from(values)
+      ? (values instanceof Uint8Array ? values : Uint8Array.from(values))
       : dtype === DTYPE.int32
       ? (values instanceof Int32Array ? values : Int32Array.from(values))
       : (values instanceof Float32Array ? values : Float32Array.from(values));

@@ -84,7 +84,7 @@ export function cellOf(spec: RunSpec): CellKey {
 /** The subject of a spec. */
 export function subjectOf(spec: RunSpec): Subject {
   const { seed, teacher: _teacher, ...terms } = spec;
-  const { recipe, dataset, engine, model, quantization } = spec;
+  const { recipe, dataset, engine, precision, model, quantization } = spec;
   return {
     cell: cellOf(spec),
     seed,
@@ -95,7 +95,7 @@ export function subjectOf(spec: RunSpec): Subject {
       revision: quantization?.quantizerRevision ?? 1,
     },
     terms,
-    ground: canonicalJson({ recipe, dataset, engine, model }),
+    ground: canonicalJson({ recipe, dataset, engine, model, ...(precision ? { precision } : {}) }),
   };
 }
 

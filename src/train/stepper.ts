@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { CompileOptions, Engine, Loops } from "../engine/types.ts";
-import { type Leaves, mapTree, type Tree } from "../tree.ts";
+import { type Leaves, mapTree } from "../tree.ts";
 import type { Setup } from "./setup.ts";
 import { type StepInputs, trainingStep, type TrainingTensors } from "./step.ts";
 import { sizeOf, stepInputs, type StepValues, stepValues } from "./step_inputs.ts";

@@ -111,6 +111,23 @@ Deno.test("bench makes one run at once where a GPU is expected, unless --jobs sa
   assert.doesNotMatch((await cli(args)).stderr, /One run at once/);
 });
 
+Deno.test("bench plans TF32 on a GPU unless --precision says otherwise, in specs of their own", async () => {
+  const gpu = { resolveEngine: () => Promise.resolve("tensorflow" as const), gpuExpected: () => Promise.resolve(true) };
+  const cpu = { ...gpu, gpuExpected: () => Promise.resolve(false) };
+  const args = ["--paper", "mec", "--protocol", "smoke", "--dry-run", "--json"];
+  type Planned = { id: string; spec: { precision?: string } };
+  const planned = async (services: typeof gpu, ...more: string[]) =>
+    JSON.parse((await cli([...args, ...more], services)).stdout).runs as Planned[];
+  const [tf32, float32, onCpu] = [await planned(gpu), await planned(gpu, "--precision", "float32"), await planned(cpu)];
+  assert.ok(tf32.length > 0 && tf32.every(({ spec }) => spec.precision === "tf32"));
+  assert.ok(float32.every(({ spec }) => !("precision" in spec)));
+  assert.deepEqual(float32, onCpu);
+  assert.ok(tf32.every(({ id }) => float32.every((run) => run.id !== id)));
+  const { code, stderr } = await cli([...args, "--precision", "tf32"], cpu);
+  assert.equal(code, 2);
+  assert.match(stderr, /Cannot compute in TF32 as no GPU was found: leave --precision out/);
+});
+
 Deno.test("bench --epochs plans a protocol of its own, says what it shortens, and runs nothing that is not shorter", () =>
   withFolder(async (out) => {
     const args = ["--paper", "mec", "--protocol", "paper", "--table", "mec-bits", "--seeds", "0", "--out", out];

@@ -45,7 +45,7 @@ const CASES: Readonly<Record<string, RunSpec>> = {
 };
 
 if (ENGINES.includes("tensorflow")) {
-  const test = (name: string, body: (engine: Engine) => Promise<void>) =>
+  const test = (name: string, body: (engine: Engine) => void | Promise<void>) =>
     Deno.test(name, async () => await body(await openEngine("tensorflow")));
 
   for (const [name, spec] of Object.entries(CASES)) {
@@ -111,7 +111,7 @@ if (ENGINES.includes("tensorflow")) {
     assert.deepEqual(results[1], results[0]);
   });
 
-  test("batches that the device takes from all images are those that the host makes, byte for byte", async (engine) => {
+  test("batches that the device takes from all images are those that the host makes, byte for byte", (engine) => {
     for (const spec of Object.values(CASES)) {
       const model = modelNamed(spec.model).build({ classes: 10, imageChannels: 3 }), method = createMethod(spec.method);
       const all = Uint32Array.from({ length: DATASET.train.count }, (_, i) => i);

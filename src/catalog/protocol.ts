@@ -101,7 +101,7 @@ export function protocolTitle(label: ProtocolLabel): string {
     base,
     ...(epochs === null ? [] : [`shortened to ${epochs} epochs`]),
     ...(start === null ? [] : [`from imported network ${start}`]),
-    ...(engine === null ? [] : [`on engine ${engine}`]),
+    ...(engine === null ? [] : [engine === "tf32" ? "in TF32" : `on engine ${engine}`]),
   ].join(", ");
 }
 
@@ -117,6 +117,6 @@ export function protocolFlags(label: ProtocolLabel): string {
     `--protocol ${base}`,
     ...(epochs === null ? [] : [`--epochs ${epochs}`]),
     ...(start === null ? [] : ["--teachers DIR"]),
-    ...(engine === null ? [] : [`--engine ${engine}`]),
+    ...(engine === null ? [] : [engine === "tf32" ? "--precision tf32" : `--engine ${engine}`]),
   ].join(" ");
 }

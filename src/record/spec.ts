@@ -33,6 +33,7 @@ export interface ProtocolParts {
   readonly base: BaseProtocol | "imported";
   readonly epochs: number | null;
   readonly start: string | null;
+  /** Engine, or precision, that multiplies otherwise than in float32. */
   readonly engine: string | null;
   /** How a GPU multiplies in convolutions; left out: float32, as all runs did before December 2026. */
   readonly precision?: "tf32" | undefined;
@@ -62,9 +63,12 @@ export function isWhole(label: ProtocolLabel, protocol: BaseProtocol): boolean {
   return base === protocol && epochs === null && start === null;
 }
 
-/** Labels the protocol of a run. Engines `tensorflow` and `wasm` multiply in float32, `onednn` in integers. */
-export function protocolLabel({ protocol, engine }: Pick<RunSpec, "protocol" | "engine">): ProtocolLabel {
-  return engine === "onednn" && protocol !== IMPORTED ? `${protocol}${ON}${engine}` : protocol;
+/** Labels the protocol of a run. Engine `onednn` multiplies in integers, `tensorflow` in TF32 where asked, else in float32. */
+export function protocolLabel(
+  { protocol, engine, precision }: Pick<RunSpec, "protocol" | "engine" | "precision">,
+): ProtocolLabel {
+  const other = precision ?? (engine === "onednn" ? engine : null);
+  return other !== null && protocol !== IMPORTED ? `${protocol}${ON}${other}` : protocol;
 }
 
 const protocolSchema = z.custom<ProtocolName>(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { deviationsOf, protocolFlags, protocolTitle, shortenedProtocol } from "../../src/catalog/protocol.ts";
 import { InputError } from "../../src/errors.ts";
-import { parseRunSpec, protocolLabel, type ProtocolName } from "../../src/record/spec.ts";
+import { parseRunSpec, protocolLabel, type ProtocolName, runId } from "../../src/record/spec.ts";
 import { reportSections } from "../../src/report/judge/tables.ts";
 import { aggregateOf, PAGE, runs, spec } from "../report/fixtures.ts";
 
@@ -98,4 +98,26 @@ Deno.test("runs on engine onednn stand in a section of their own, and protocol p
     ["good", 1.75],
   ]);
   for (const { verdict } of rows) assert.doesNotMatch(verdict.reason, /is not the paper's recipe/);
+});
+
+Deno.test("runs in TF32 stand in a section of their own; engines without it refuse it in a spec", () => {
+  const own = { ...spec({ engine: "tensorflow", protocol: "paper" }), precision: "tf32" as const };
+  const label = protocolLabel(own);
+  assert.deepEqual([label, protocolTitle(label), protocolFlags(label)], [
+    "paper-on-tf32",
+    "paper, in TF32",
+    "--protocol paper --precision tf32",
+  ]);
+  const engine = "tensorflow" as const, float32 = runs({ engine, arm: "lsq" }, [88, 89]);
+  const tf32 = float32.map((run) => {
+    const spec = { ...run.spec, precision: "tf32" as const };
+    return { ...run, spec, id: runId(spec) };
+  });
+  const cells = aggregateOf([...float32, ...tf32]).cells.filter(({ arm }) => arm === "lsq");
+  assert.deepEqual(cells.map(({ protocol, done }) => [protocol, done.length]), [["paper", 2], [label, 2]]);
+  assert.notEqual(cells[0]!.ground, cells[1]!.ground);
+  assert.throws(
+    () => parseRunSpec({ ...own, engine: "wasm" }, "a test"),
+    /as precision: must be left out, as only engine/,
+  );
 });

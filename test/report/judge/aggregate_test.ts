@@ -84,15 +84,6 @@ Deno.test("aggregate() refuses two engines in a cell and says which value differ
   });
 });
 
-Deno.test("aggregate() refuses float32 and TF32 in a cell", () => {
-  const engine = "tensorflow" as const, float32 = record({ engine }), other = record({ seed: 1, engine });
-  const spec = { ...other.spec, precision: "tf32" as const }, tf32 = { ...other, spec, id: runId(spec) };
-  assert.throws(() => aggregateOf([float32, tf32]), {
-    name: "InputError",
-    message: /precision is .* in run \w+ and "tf32"/,
-  });
-});
-
 Deno.test("aggregate() shows only the newest recipe version of each protocol", () => {
   const { cells, outdated } = aggregateOf([
     record({ version: 1, arm: "fpq" }),

@@ -1,7 +1,7 @@
 /**
  * The doctor's cases of tfjs's everyday kernels: elementwise, reductions and moves.
  *
- * Not `GatherV2`: tfjs-node's kernel reads its indices, so it cannot be recorded; the suite has no use for it.
+ * Not `GatherV2`: only the loops of engine tensorflow use it, which have tests of their own.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";

@@ -35,8 +35,6 @@ export interface ProtocolParts {
   readonly start: string | null;
   /** Engine, or precision, that multiplies otherwise than in float32. */
   readonly engine: string | null;
-  /** How a GPU multiplies in convolutions; left out: float32, as all runs did before December 2026. */
-  readonly precision?: "tf32" | undefined;
 }
 
 /** The parts of a protocol's label. */
@@ -180,6 +178,8 @@ export interface RunSpec {
   readonly seed: number;
   /** Engine that computes it: a flipped rounding parts two. */
   readonly engine: "onednn" | "tensorflow" | "wasm";
+  /** How a GPU multiplies in convolutions; left out: float32, as all runs did before December 2026. */
+  readonly precision?: "tf32" | undefined;
   /** Id of the full-precision run that this run starts from. */
   readonly teacher: string | null;
   /** Network of the protocol `imported`; left out: none. */

@@ -13,6 +13,7 @@ import { baseOf, IMPORTED, protocolLabel, PROTOCOLS } from "../record/spec.ts";
 import { deviationsOf } from "../catalog/protocol.ts";
 import { choice, commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
+import { renderReports } from "./services.ts";
 
 /** Papers that are reported. */
 type Reported = Pick<ReportInput, "pages" | "deviations" | "core">;
@@ -107,7 +108,7 @@ async function reportWith(options: ReportOptions, reported: Reported, output: Ou
   }
   const records = readRecords(folder, { isGiven: options.records !== undefined });
   const pages = reportedPapers(own, { records, suite: SUITE });
-  const { movedCells, parseImport, renderReports, runsOf } = await import("../report/mod.ts"); // tables, figures, HTML
+  const { movedCells, parseImport, runsOf } = await import("../report/mod.ts"); // tables, figures, HTML
   if (diff !== undefined) {
     const wanted = pages.filter(({ id }) => isWantedPaper(id, options));
     stdout(movedCells(wanted, { since: diff, before: recordsAt(diff, folder), now: records }));
@@ -120,7 +121,7 @@ async function reportWith(options: ReportOptions, reported: Reported, output: Ou
   const changed = records.map(({ spec }) => protocolLabel(spec)).filter((name) =>
     name !== baseOf(name) && name !== IMPORTED
   );
-  const files = renderReports({
+  const files = (await renderReports({
     pages,
     records,
     deviations: { ...deviations, ...deviationsOf(SUITE.protocols, changed) },
@@ -128,7 +129,7 @@ async function reportWith(options: ReportOptions, reported: Reported, output: Ou
     measurements,
     findings: readTextIfThere(join(dirname(folder), FINDINGS)),
     imported,
-  }).filter(
+  })).filter(
     ({ path }) =>
       (options.out !== undefined || !path.startsWith("site/")) &&
       ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),

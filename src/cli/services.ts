@@ -127,6 +127,10 @@ export async function loadDataset(name: string, log: (line: string) => void): Pr
 
 /** Loaded when there is something to report: a start of the command stays fast. */
 export async function renderReports(input: ReportInput): Promise<readonly ReportFile[]> {
-  const report = await import("../report/mod.ts");
-  return report.renderReports(input);
+  const [report, { trainingCost }] = await Promise.all([
+    import("../report/mod.ts"),
+    import("../plan/network_size.ts"),
+  ]);
+  const costOf = (spec: RunSpec) => trainingCost(spec, (dataset) => datasetSizes(dataset)?.train ?? null);
+  return report.renderReports({ costOf, ...input });
 }

@@ -1,9 +1,11 @@
+import { InputError } from "../errors.ts";
 import { createMethod } from "../methods/mod.ts";
 import { weightShape } from "../nn/initialise.ts";
 import { modelNamed } from "../nn/mod.ts";
 import { multiplyAccumulates } from "../nn/multiply_accumulates.ts";
 import type { Model } from "../nn/types.ts";
 import type { RunSpec } from "../record/spec.ts";
+import { imagesPerEpoch, type TrainSize } from "./estimate.ts";
 
 const BYTES_PER_VALUE = 4;
 /** Parameters, their momentum, and as much again for a method that keeps an average of the network. */
@@ -35,6 +37,20 @@ export function trainingPasses({ method }: Pick<RunSpec, "method">): number {
   const student = (1 + BACKWARD) * (ascend ? 2 : 1);
   const secondView = views === 1 ? 0 : initialMemory ? 1 : student;
   return (student + secondView + (usesTeacher ? 1 : 0)) * (1 + unlabelledRatio);
+}
+
+/**
+ * Counts the images that a run trains on, each as often as it sees it, and the passes that each is worth; null: not known,
+ * or the options of its method are no longer.
+ */
+export function trainingCost(spec: RunSpec, trainSize: TrainSize): { images: number; passes: number } | null {
+  const images = imagesPerEpoch(spec, trainSize);
+  try {
+    return images === null ? null : { images: images * spec.recipe.epochs, passes: trainingPasses(spec) };
+  } catch (error) {
+    if (error instanceof InputError) return null;
+    throw error;
+  }
 }
 
 /** CIFAR's. Estimates compare runs on one data set, whose own size would change the ratio of two networks little. */

@@ -13,6 +13,7 @@ import { coreBlocks, coreTable } from "./pages/core.ts";
 import { type Moments, movedCellBlocks } from "./pages/moved_cells.ts";
 import { standaloneSvg } from "./render/figures/figure_svg.ts";
 import { toCsv } from "./render/csv.ts";
+import type { CostOf } from "./pages/labelled_figures.ts";
 import type { ImportedRun } from "./read/imported.ts";
 import { importedSections, requirePapers } from "./judge/imported_sections.ts";
 import { dataFiles, fileOf, type ReportFile } from "./render/data.ts";
@@ -43,6 +44,8 @@ export interface ReportInput {
   readonly core?: CoreTable;
   /** Conclusions from the evidence, written by hand in Markdown; left out: none. */
   readonly findings?: string | null;
+  /** Finds the cost of training a run; left out: not known. */
+  readonly costOf?: CostOf;
   /** Results of other tools, shown in rows of their own; left out: none. */
   readonly imported?: readonly ImportedRun[];
 }
@@ -54,20 +57,21 @@ export interface ReportInput {
  * @throws {InputError} If the records of one cell do not belong together (see `aggregate`), or an imported run fits no table.
  */
 export function renderReports(
-  { pages, records, deviations, core, measurements = [], findings = null, imported: others = [] }: ReportInput,
+  { pages, records, deviations, core, measurements = [], findings = null, imported: others = [], ...rest }: ReportInput,
 ): ReportFile[] {
   const all = aggregate(resultsOf(records)), byId = new Map(records.map((record) => [record.id, record]));
+  const { costOf = () => null } = rest, context = { records: byId, costOf };
   requirePapers(pages, others);
   const papers = pages.map((page) => {
     const sections = reportSections(page, all);
     const imported = importedSections(page, others);
     const claims = claimResults(page, { aggregate: all, measurements });
     const data = dataFiles(page, { sections, imported, claims });
-    const input = { page, sections, aggregate: all, records: byId, deviations, imported, measurements, claims };
+    const input = { page, sections, aggregate: all, ...context, deviations, imported, measurements, claims };
     const blocks = [...pageBlocks(input), ...dataLinks(data)];
     return { page, sections, claims, data, blocks, pages: paperPages(input, blocks) };
   });
-  const whole = core ? { core, table: coreTable(core, all), outdated: all.outdated, records: byId } : null;
+  const whole = core ? { core, table: coreTable(core, all), outdated: all.outdated, ...context } : null;
   const over = whole && { title: whole.core.title, blocks: coreBlocks(whole) };
   const differences = over?.blocks.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
   const extras: SitePage[] = [

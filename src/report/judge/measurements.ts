@@ -21,6 +21,8 @@ export interface Series {
   readonly xTitle: string;
   readonly yTitle: string;
   readonly points: readonly { readonly x: number; readonly y: number; readonly error: number | null }[];
+  /** Width of a bar, where the points are the middles of a histogram's bars; left out: they are a line. */
+  readonly barWidth?: number;
 }
 
 function quantity(title: string, value: number, error: number | null = null): Quantity {
@@ -49,6 +51,16 @@ function listOf(values: Measurement["options"] | MeasuredValues, name: string): 
 function points(x: readonly number[], values: MeasuredValues, name: string): Series["points"] {
   const error = values[`${name}Error`];
   return listOf(values, name).map((y, i) => ({ x: x[i]!, y, error: Array.isArray(error) ? error[i]! : null }));
+}
+
+/** As many as the levels of 4 bits: the narrow channels are those of the first bar. */
+const SHARE_BARS = 16;
+
+/** Percent of the shares, in ]0, 1], in each of so many equal parts, upper ends included. */
+function histogram(shares: readonly number[], bars: number): Series["points"] {
+  const counts = new Array<number>(bars).fill(0);
+  for (const share of shares) counts[Math.max(0, Math.ceil(share * bars) - 1)]!++;
+  return counts.map((count, i) => ({ x: (i + 0.5) / bars, y: 100 * count / shares.length, error: null }));
 }
 
 function ofLargest({ options, values }: Measurement, name: string): { value: number; error: number | null } {
@@ -177,12 +189,14 @@ const KINDS: Readonly<Record<string, Kind>> = {
         quantity("Other layers, least share", Math.min(...others)),
       ];
     },
-    series: ({ values }) =>
-      (["first", "others"] as const).map((name) => ({
+    // full precision has no levels
+    series: ({ values, spec }) =>
+      (spec.quantization === null ? [] : ["first", "others"] as const).map((name) => ({
         title: name === "first" ? "first layer" : "other layers",
-        xTitle: "Channel, from the smallest share",
-        yTitle: "Share of the levels",
-        points: [...listOf(values, name)].sort((a, b) => a - b).map((y, i) => ({ x: i + 1, y, error: null })),
+        xTitle: "Share of its levels that a channel takes",
+        yTitle: "Percent of the channels",
+        points: histogram(listOf(values, name), SHARE_BARS),
+        barWidth: 1 / SHARE_BARS,
       })),
   },
 };

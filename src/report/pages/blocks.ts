@@ -35,17 +35,25 @@ export interface TableBlock {
   readonly aside?: boolean;
 }
 
-/** One row of a figure of intervals: a value of ours with its interval, and the published one. Units are those of the axis. */
+/** Kind of method, told by colour and shape in every figure. */
+export type Role = "baseline" | "control" | "method" | "rebuilt";
+
+/** One row of a figure of intervals: a value of ours with its interval, and published ones. Units are those of the axis. */
 export interface IntervalRow {
   /** Rows of one group stand under its name. */
   readonly group: string;
   readonly label: string;
-  readonly value: number | null;
+  readonly role: Role;
+  readonly value: number;
   readonly low: number | null;
   readonly high: number | null;
+  /** Number of seeds. */
+  readonly n: number;
   /** Single seeds. */
   readonly seeds: readonly number[];
-  readonly published: number | null;
+  readonly published: readonly number[];
+  /** Printed at the end of the row: the value, and its spread where there is room. */
+  readonly texts: { readonly value: string; readonly spread: string };
 }
 
 /** A point of a line. */
@@ -60,21 +68,55 @@ export interface Panel {
   readonly lines: readonly (readonly Point[])[];
 }
 
+/** A place on an axis that has a name instead of a number. */
+export interface NamedPlace {
+  readonly at: number;
+  readonly name: string;
+}
+
+/** Axes of a figure of panels. `whole`: x has no values between whole numbers; `logarithmic`: the scale of y, all y > 0. */
+export interface PanelAxes {
+  readonly x: string;
+  readonly y: string;
+  readonly whole?: boolean;
+  readonly logarithmic?: boolean;
+  readonly names?: readonly NamedPlace[];
+  /** True: y is the range without outliers, whose lines leave the frame. */
+  readonly isUsual?: boolean;
+  /** Width of a bar: each panel is a histogram of its mean. */
+  readonly barWidth?: number;
+}
+
+/** A line or a point with its name beside it. */
+export interface LabelledSeries {
+  readonly label: string;
+  readonly role: Role;
+  readonly points: readonly Point[];
+}
+
 /** The contents of a picture, by its form. */
 export type Drawing =
   | {
     readonly kind: "intervals";
     readonly rows: readonly IntervalRow[];
-    /** `zero`: where a line stands for "no difference"; null: nowhere. */
-    readonly axis: { readonly label: string; readonly zero: number | null };
+    /** `zero`: where a line stands for "no difference"; null: nowhere. `heads`: over the columns of texts. */
+    readonly axis: { readonly label: string; readonly zero: number | null; readonly heads: IntervalRow["texts"] };
   }
   | {
     readonly kind: "panels";
     readonly panels: readonly Panel[];
     /** Its mean stands behind every panel; null: none. */
     readonly baseline: Panel | null;
-    /** `whole`: x has no values between whole numbers; `logarithmic`: the scale of y, every y then being > 0. */
-    readonly axes: { readonly x: string; readonly whole?: boolean; readonly logarithmic?: boolean };
+    readonly axes: PanelAxes;
+  }
+  /** A row a panel: all of x, and beside it the last places enlarged. A line stands at y = 0. */
+  | { readonly kind: "enlarged"; readonly panels: readonly Panel[]; readonly axes: { readonly x: string } }
+  | {
+    readonly kind: "labelled";
+    readonly series: readonly LabelledSeries[];
+    readonly axes: { readonly x: string; readonly y: string; readonly names?: readonly NamedPlace[] };
+    /** A dashed line across, with its name; null: none. */
+    readonly reference: { readonly label: string; readonly y: number } | null;
   }
   | { readonly kind: "curve"; readonly test: readonly number[]; readonly train: readonly number[] };
 
@@ -84,6 +126,8 @@ export interface FigureBlock {
   /** Unique on its page. */
   readonly id: string;
   readonly caption: string;
+  /** How to read it; left out: nothing to add. */
+  readonly note?: string;
   /** In words, for readers who cannot see it. */
   readonly description: string;
   readonly drawing: Drawing;
@@ -105,7 +149,9 @@ export type Block =
   /** A section that stands folded under its heading. */
   | { readonly kind: "fold"; readonly title: string; readonly blocks: readonly Block[] }
   | TableBlock
-  | FigureBlock;
+  | FigureBlock
+  /** Figures that have a page of their own, where a format has pages; others leave them out. */
+  | { readonly kind: "figures"; readonly page: PageLink; readonly figures: readonly FigureBlock[] };
 
 /** A page of the site; `href` is relative to its root. */
 export interface SitePage {
@@ -127,6 +173,10 @@ export function parted(blocks: readonly Block[]): { rest: Block[]; pages: SitePa
   const rest: Block[] = [], pages: (SitePage & { blocks: Block[] })[] = [];
   let level = 0, target = rest;
   for (const block of blocks) {
+    if (block.kind === "figures") {
+      pages.push({ ...block.page, blocks: [heading(1, block.page.title), ...block.figures] });
+      continue;
+    }
     const starts = block.kind === "heading" && (target === rest || block.level <= level);
     if (starts) target = rest;
     if (starts && block.page) {

@@ -1,7 +1,7 @@
 /** One table over all papers: every method under the same budget, beside its baseline, its controls and full precision. */
 import { type Aggregate, keyText } from "../judge/aggregate.ts";
 import { type Block, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
-import { figureBlocks, type RecordsById } from "./figures.ts";
+import { figureBlocks, type FigureContext } from "./figures.ts";
 import { bitsTitle, formatBits } from "../../catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
 import { decide, MINIMUM_SEEDS } from "../judge/decision.ts";
@@ -14,15 +14,14 @@ import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import type { CoreTable } from "../../catalog/suite.ts";
 
 /** Everything of the table over all papers. */
-export interface Core {
+export interface Core extends Omit<FigureContext, "idPrefix"> {
   readonly core: CoreTable;
   readonly table: ReportTable;
   readonly outdated: Aggregate["outdated"];
-  readonly records: RecordsById;
 }
 
 /** Lays the runs that are there into one table; what is not run is in it as "not run". */
-export function coreBlocks({ core, table, outdated, records }: Core): Block[] {
+export function coreBlocks({ core, table, outdated, ...figures }: Core): Block[] {
   return [
     heading(1, core.title),
     paragraph(
@@ -41,7 +40,7 @@ export function coreBlocks({ core, table, outdated, records }: Core): Block[] {
     ...core.bits.map((bits) => partTable(core, bits, { rows: table.rows, outdated })),
     { kind: "list", items: [...detection({ core, table }), ...core.notes] },
     ...statisticsBlocks(table),
-    ...figureBlocks(table, { records, idPrefix: core.protocol }),
+    ...figureBlocks(table, { ...figures, idPrefix: core.protocol }),
   ];
 }
 
@@ -65,7 +64,10 @@ export function coreTable(core: CoreTable, { cells, byKey }: Aggregate): ReportT
   const own = cells.filter((cell) => cell.model === core.model && cell.protocol === protocol);
   const section = reportSections(page, { cells: own, byKey, heldOut: [], outdated: [] })
     .find((section) => section.protocol === protocol);
-  return section?.tables[0] ?? { table: page.tables[0]!, rows: [], suites: [] };
+  const found = section?.tables[0] ?? { table: page.tables[0]!, rows: [], suites: [] };
+  const place = ({ weightBits, activationBits }: ReportRow) =>
+    bits.findIndex(({ weights, activations }) => weights === weightBits && activations === activationBits);
+  return { ...found, rows: found.rows.toSorted((a, b) => place(a) - place(b)) };
 }
 
 /** One width, full precision above it. */

@@ -26,7 +26,7 @@ import {
 } from "../judge/measurements.ts";
 import { armTitle } from "./results.ts";
 import { armOf } from "../judge/rows.ts";
-import { panelFigure } from "./figures.ts";
+import { panelFigure } from "./panel_figures.ts";
 import { InputError } from "../../errors.ts";
 import { runsOf } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
@@ -95,7 +95,8 @@ function seriesFigure(
     measurements.flatMap(seriesOf).filter(({ title }) => title === series.title).map(({ points }) => points);
   const values = cells.flatMap(linesOf).flat().map(({ y }) => y);
   const least = Math.min(...values.filter((value) => value > 0));
-  const logarithmic = Math.max(...values) / least > LOGARITHMIC_FROM && values.every((value) => value >= 0);
+  const logarithmic = series.barWidth === undefined && Math.max(...values) / least > LOGARITHMIC_FROM &&
+    values.every((value) => value >= 0);
   const panels = cells.map((cell) => ({
     arm: cell.arm,
     label: armTitleOf(cell.arm),
@@ -104,8 +105,13 @@ function seriesFigure(
   }));
   return panelFigure(panels, {
     id,
-    caption: `${caption}. Vertical: ${series.yTitle.toLowerCase()}${logarithmic ? ", logarithmic" : ""}`,
-    axes: { x: series.xTitle, logarithmic },
+    caption: `${caption}. ${series.yTitle}${logarithmic ? ", logarithmic" : ""}`,
+    axes: {
+      x: series.xTitle,
+      y: series.yTitle,
+      logarithmic,
+      ...(series.barWidth === undefined ? {} : { barWidth: series.barWidth }),
+    },
     place: (x) => `${series.xTitle.split(",")[0]} ${x}`,
     write: (y) => withError(y, null),
   });

@@ -43,13 +43,13 @@ export function overviewBlocks(papers: readonly PaperSections[], core: Core | nu
 }
 
 /** Nothing where the table over all papers decides nothing yet. */
-function answerBlocks({ core, table, outdated, records }: Core, papers: readonly string[]): Block[] {
+function answerBlocks({ core, table, outdated, ...context }: Core, papers: readonly string[]): Block[] {
   const sentences = answers({ core, table }, papers);
   if (sentences.length === 0) return [];
-  const figures = figureBlocks(table, { records, idPrefix: core.protocol });
+  const figures = figureBlocks(table, { ...context, idPrefix: core.protocol });
   return [
     { kind: "answer", title: "The answer so far", sentences },
-    ...figures.filter((block) => block.kind === "figure" && block.id.endsWith("-difference")),
+    ...figures.filter(({ id }) => id.endsWith("-difference")),
     partTable(core, core.bits[0]!, { rows: table.rows, outdated }),
     { kind: "links", items: [{ text: "All widths, seeds and tests", href: "core.html" }] },
     heading(2, "Cautions"),

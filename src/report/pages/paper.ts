@@ -1,10 +1,20 @@
 import type { Measurement } from "../../record/measurement.ts";
 import { baseOf, type ProtocolLabel } from "../../record/spec.ts";
 import type { Aggregate } from "../judge/aggregate.ts";
-import { type Block, heading, listSection, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
+import {
+  type Block,
+  heading,
+  listSection,
+  naming,
+  numbers,
+  type PageLink,
+  paragraph,
+  tableOf,
+  words,
+} from "./blocks.ts";
 import type { ClaimResult } from "../judge/claims.ts";
 import { claimBlocks } from "./claims.ts";
-import { figureBlocks, type RecordsById } from "./figures.ts";
+import { figureBlocks, type FigureContext, publishedFigure } from "./figures.ts";
 import { measurementBlocks } from "./measurements.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
@@ -12,7 +22,7 @@ import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
 import { counted, points, signed, verdictTitle } from "../labels.ts";
 import { armTitle, meanText, NAMES, resultBlocks, statisticsBlocks } from "./results.ts";
 import { environmentBlocks, failureBlocks, runBlocks } from "./runs.ts";
-import { type ReportRow, type ReportSection, runsOf } from "../judge/tables.ts";
+import { type ReportRow, type ReportSection, type ReportTable, runsOf } from "../judge/tables.ts";
 import { armOf } from "../judge/rows.ts";
 import type { Result } from "../read/result.ts";
 import { toleranceResults } from "../judge/tolerances.ts";
@@ -38,11 +48,10 @@ export function paperHref(id: string): string {
 }
 
 /** Everything a page is made from. */
-export interface PageInput {
+export interface PageInput extends Omit<FigureContext, "idPrefix"> {
   readonly page: Paper<ArmTitle>;
   readonly sections: readonly ReportSection[];
   readonly aggregate: Aggregate;
-  readonly records: RecordsById;
   readonly deviations: Readonly<Record<string, readonly string[]>>;
   /** Measurements of all runs; those of the page's tables are shown. */
   readonly measurements: readonly Measurement[];
@@ -54,7 +63,7 @@ export interface PageInput {
 
 /** A paper's page. A page whose only runs are of the smoke protocol says so in its first line. */
 export function pageBlocks(
-  { page, sections, aggregate, records, deviations, measurements, imported, claims }: PageInput,
+  { page, sections, aggregate, records, costOf, deviations, measurements, imported, claims }: PageInput,
 ): Block[] {
   const ran = sections.filter(({ runs }) => runs.length > 0);
   const isSmokeOnly = ran.length > 0 && ran.every(({ protocol }) => baseOf(protocol) === "smoke");
@@ -65,8 +74,9 @@ export function pageBlocks(
     ...(page.caveat === null ? [] : [{ kind: "banner", text: page.caveat } satisfies Block]),
     paragraph(LEGEND),
     ...toleranceBlocks(page, toleranceResults(page, sections)),
-    ...sections.flatMap((section) => sectionBlocks(section, { page, records, deviations, isSmokeOnly })),
+    ...sections.flatMap((section) => sectionBlocks(section, { page, records, costOf, deviations, isSmokeOnly })),
     ...claimBlocks(page, claims),
+    ...publishedFigure(page, claims),
     ...measurementBlocks(page, measurements),
     ...importedBlocks(imported, sections),
     ...publishedDifferenceBlocks(page),
@@ -93,22 +103,22 @@ export function pageBlocks(
   ];
 }
 
-interface SectionContext extends Pick<PageInput, "page" | "records" | "deviations"> {
+interface SectionContext extends Pick<PageInput, "page" | "records" | "costOf" | "deviations"> {
   readonly isSmokeOnly: boolean;
 }
 
 function sectionBlocks(
   { protocol, tables, runs: results }: ReportSection,
-  { page, records, deviations, isSmokeOnly }: SectionContext,
+  { page, records, costOf, deviations, isSmokeOnly }: SectionContext,
 ): Block[] {
   const armTitleOf = (id: string) => armTitle({ arm: armOf(page, id) });
   const runs = results.map(({ id }) => records.get(id)!);
   const isSmoke = baseOf(protocol) === "smoke";
-  const shown = tables.flatMap((table): Block[] => [
-    ...resultBlocks(table),
-    ...statisticsBlocks(table),
-    ...(isSmoke ? [] : figureBlocks(table, { records, idPrefix: protocol })),
-  ]);
+  const shown = tables.flatMap((table) => [...resultBlocks(table), ...statisticsBlocks(table)]);
+  const figures = tables.flatMap((table): Block[] => {
+    const own = isSmoke ? [] : figureBlocks(table, { records, costOf, idPrefix: protocol });
+    return own.length === 0 ? [] : [{ kind: "figures", page: figuresPage(page, protocol, table), figures: own }];
+  });
   return [
     heading(
       2,
@@ -123,7 +133,13 @@ function sectionBlocks(
       : listSection(heading(3, `Deviations of protocol ${protocol}`), { items: deviations[protocol] ?? [] })),
     ...runBlocks(runs, armTitleOf),
     ...environmentBlocks(runs),
+    ...figures,
   ];
+}
+
+function figuresPage({ id }: Paper<ArmTitle>, protocol: ProtocolLabel, { table }: ReportTable): PageLink {
+  const name = `${protocol}_${table.id}`.replace(/\W+/g, "_");
+  return { href: `${id}_figures_${name}.html`, title: `${id.toUpperCase()}: figures of ${table.id}, ${protocol}` };
 }
 
 function sectionTitle(protocol: ProtocolLabel, runs: number): string {

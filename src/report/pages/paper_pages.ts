@@ -13,7 +13,8 @@ import { COMPARED } from "./results.ts";
  */
 export function paperPages({ page, sections, claims }: PageInput, blocks: readonly Block[]): SitePage[] {
   const { rest, pages } = parted(blocks);
-  const plot = rest.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
+  const published = rest.find((block) => block.kind === "figure");
+  const plot = published ?? pages.flatMap(({ blocks }) => blocks).find(({ kind }) => kind === "figure");
   const others = rest.filter((block) => block !== plot && !(block.kind === "paragraph" && block.text === LEGEND));
   const start = others.findIndex((block) => block.kind === "heading" && block.level === 2);
   const screen: Block[] = [

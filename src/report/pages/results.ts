@@ -1,9 +1,11 @@
 /** A table of results as blocks, and what stands below it: verdicts with reasons, single seeds, tests, controls, the whole. */
-import { type Block, type Field, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
+import { type Block, type Field, naming, numbers, paragraph, type Role, tableOf, words } from "./blocks.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
+import type { ArmTitle } from "../../catalog/paper.ts";
 import { modelTitle } from "../../catalog/titles.ts";
 import { counted, noteMark, points, signed, verdictTitle } from "../labels.ts";
 import { differenceWords, MINIMUM_SEEDS } from "../judge/decision.ts";
+import { BASELINE } from "../judge/rows.ts";
 import type { Interval } from "../judge/statistics/basics.ts";
 import type { PairedDifference } from "../judge/statistics/paired.ts";
 import type { ArmSuite, ReportRow, ReportTable } from "../judge/tables.ts";
@@ -81,6 +83,17 @@ export function sameSeedsText({ lsqOnSameSeeds }: ReportRow): string {
 /** The arm's title; a reconstruction or stand-in says so wherever it stands. */
 export function armTitle({ arm }: Pick<ReportRow, "arm">): string {
   return arm.label === null ? arm.title : `${arm.title} (${arm.label})`;
+}
+
+/**
+ * Tells the kind of a method within a table: rebuilt where its paper is not known in full; a paper's own where a gain
+ * counts only against controls; a control where it is one of another arm's.
+ */
+export function roleOf({ id, label, controls = [] }: ArmTitle, arms: readonly ArmTitle[]): Role {
+  if (label !== null) return "rebuilt";
+  if (controls.length > 0) return "method";
+  const isControl = id !== BASELINE && arms.some((arm) => arm.controls?.includes(id));
+  return isControl ? "control" : "baseline";
 }
 
 /** The published number with its anomaly marks; `unknown`; or `none`, where the paper has no such cell. */

@@ -14,7 +14,7 @@ import {
   tableOf,
   words,
 } from "./blocks.ts";
-import { spread } from "./figures.ts";
+import { spread } from "./panel_figures.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
 import { points } from "../labels.ts";
@@ -133,7 +133,6 @@ function numberText(value: number): string {
 function curveFigure({ curve, spec }: RunRecord): Block[] {
   if (curve.length === 0) return [];
   const images = spec.dataset.evaluateOn === "test" ? "test" : "held-out";
-  const caption = `Top-1 by epoch, percent. Full line: ${images} images; dashed grey line: training images`;
   const last = curve.at(-1)!;
   const description = `After epoch ${curve.length}: ${points(last.testTop1Percent)} on ${images} images, ` +
     `${points(last.trainTop1Percent)} on training images.`;
@@ -142,7 +141,8 @@ function curveFigure({ curve, spec }: RunRecord): Block[] {
     {
       kind: "figure",
       id: "run-curve",
-      caption,
+      caption: "Top-1 by epoch, percent",
+      note: `Full line: ${images} images; dashed grey line: training images.`,
       description,
       drawing: {
         kind: "curve",

@@ -33,6 +33,7 @@ function block(part: Block): string | readonly [] {
     case "fold":
       return [`## ${inline(part.title)}`, ...part.blocks.flatMap(block)].join("\n\n");
     case "figure":
+    case "figures":
       return [];
     case "table":
       return `**${inline(part.caption)}**\n\n${table(part)}`;

@@ -2,8 +2,10 @@
 // @ts-types="npm:@types/d3-scale@4.0.9"
 import { scaleLinear } from "d3-scale";
 import type { Drawing, FigureBlock } from "../../pages/blocks.ts";
-import { COLOURS, type DrawingText, FIGURE_WIDTH, named } from "./drawing.ts";
-import { intervalDrawing } from "./intervals.ts";
+import { COLOURS, type DrawingText, escaped, FIGURE_WIDTH, named } from "./drawing.ts";
+import { enlargedDrawing } from "./enlarged.ts";
+import { intervalDrawing, PHONE } from "./intervals.ts";
+import { labelledDrawing } from "./labelled.ts";
 import { panelDrawing } from "./panels.ts";
 
 const HEIGHT = 220;
@@ -17,18 +19,48 @@ export function figureSvg({ id, caption, description, drawing }: FigureBlock): s
       return intervalDrawing(drawing, text);
     case "panels":
       return panelDrawing(drawing, text);
+    case "enlarged":
+      return enlargedDrawing(drawing, text);
+    case "labelled":
+      return labelledDrawing(drawing, text);
     case "curve":
       return curveDrawing(drawing, text);
   }
 }
 
-/** Draws a figure as a file of its own: on white, with the colours that the site's style sheet has for it. */
+/** Draws a figure for a phone, if it has another form there; null: it has one form. */
+export function phoneSvg({ id, caption, description, drawing }: FigureBlock): string | null {
+  if (drawing.kind !== "intervals") return null;
+  return intervalDrawing(drawing, { id: `${id}-phone`, title: caption, description }, PHONE);
+}
+
+/** Colours of the site's style sheet, for a file of its own; `page` is GitHub's. */
+const SCHEMES = {
+  light: "--page: #ffffff; --ours: #0062a3; --published: #b34700; --reference: #767d86; --rebuilt: #8a3f8f; " +
+    "--control: #00725a; --baseline: #57606a; color: #1f2328;",
+  dark: "--page: #0d1117; --ours: #63b8f2; --published: #ff9d4d; --reference: #8d96a1; --rebuilt: #d99ae0; " +
+    "--control: #4cc9a4; --baseline: #a4adb8; color: #e6edf3;",
+};
+const HEAD = 52;
+
+/** Draws a figure as a file of its own, with its title above, in the colours of the reader's scheme. */
 export function standaloneSvg(figure: FigureBlock): string {
-  const style = "svg { --page: #ffffff; --ours: #0062a3; --published: #b34700; --reference: #767d86; color: #1b1f24; " +
-    "background: #ffffff; font: 13px system-ui, sans-serif; }";
-  const svg = figureSvg(figure);
-  const named = svg.includes("xmlns=") ? svg : svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ');
-  return named.replace(/^(<svg [^>]*>)/, `$1<style>${style}</style>`) + "\n";
+  const { id, caption, note = "", description } = figure;
+  const inner = figureSvg(figure).replace(/^<svg role="img" aria-labelledby="[^"]*" /, "<svg ")
+    .replace(/<title .*?<\/desc>/, "");
+  const [, width, height] = /viewBox="0 0 (\d+) (\d+)"/.exec(inner)!;
+  const style =
+    `svg { ${SCHEMES.light} font: 13px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; } ` +
+    `@media (prefers-color-scheme: dark) { svg { ${SCHEMES.dark} } }`;
+  return named(
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${Number(height) + HEAD}" width="${width}" ` +
+      `height="${Number(height) + HEAD}" fill="currentColor"><style>${style}</style>` +
+      `<rect width="100%" height="100%" style="fill: var(--page)"/>` +
+      `<text x="8" y="20" font-size="16" font-weight="bold">${escaped(caption)}</text>` +
+      `<text x="8" y="40" fill-opacity=".75">${escaped(note)}</text>` +
+      `${inner.replace("<svg ", `<svg y="${HEAD}" `)}</svg>`,
+    { id, title: caption, description },
+  ) + "\n";
 }
 
 /**

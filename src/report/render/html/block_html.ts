@@ -12,7 +12,7 @@ import {
 import type { VerdictName } from "../../judge/verdict.ts";
 import { VERDICT_SYMBOLS } from "../../labels.ts";
 import { escaped } from "../figures/drawing.ts";
-import { figureSvg } from "../figures/figure_svg.ts";
+import { figureSvg, phoneSvg } from "../figures/figure_svg.ts";
 
 /** Markdown in which HTML is text, and a link to a report beside it leads to that page of the site, any other nowhere. */
 const WRITTEN = new Marked({
@@ -30,7 +30,7 @@ const WRITTEN = new Marked({
 const FILTER_FROM = 8;
 
 /** A column with longer text gets room for it, so that its rows do not become towers. */
-const LONG_FROM = 60;
+const LONG_FROM = 50;
 const LONG = ' class="long"';
 
 /**
@@ -73,6 +73,8 @@ function blockHtml(part: Block, root: string): string {
       return tableHtml(part, root);
     case "figure":
       return figureHtml(part, root);
+    case "figures":
+      return blocksHtml(part.figures, root);
   }
 }
 
@@ -112,11 +114,13 @@ function openTableHtml({ caption, columns, rows, ordered }: TableBlock, root: st
 
 /** A figure's numbers are one press away, for those who cannot or would not read a picture. */
 function figureHtml(figure: FigureBlock, root: string): string {
-  const { id, caption, data } = figure;
+  const { id, caption, note, data } = figure, phone = phoneSvg(figure);
   return [
-    `<figure id="${id}">`,
-    `<div class="drawing" role="region" tabindex="0" aria-label="${escaped(caption)}">${figureSvg(figure)}</div>`,
-    `<figcaption>${escaped(caption)}</figcaption>`,
+    `<figure id="${id}"${phone === null ? "" : ' class="wide"'}>`,
+    `<figcaption><strong>${escaped(caption)}</strong>${note === undefined ? "" : ` ${escaped(note)}`}</figcaption>`,
+    `<div class="drawing" role="region" tabindex="0" aria-label="${escaped(caption)}">${figureSvg(figure)}${
+      phone ?? ""
+    }</div>`,
     `<details><summary>Numbers of this figure</summary>`,
     tableHtml({ ...data, kind: "table", caption: `Numbers: ${caption}`, ordered: true }, root),
     `</details>\n</figure>`,

@@ -33,6 +33,7 @@ function blocksOf(records: typeof RECORDS): Block[] {
     table: coreTable(CORE, aggregate),
     outdated: aggregate.outdated,
     records: new Map(records.map((run) => [run.id, run])),
+    costOf: () => null,
   });
 }
 
@@ -66,8 +67,14 @@ Deno.test("the core table has every method at every width, run or not, beside LS
 
 Deno.test("the drawing of the differences stands on its own, and is left out where nothing is compared", () => {
   const svg = svgOf(RECORDS);
-  assert.match(svg!, /^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"[^>]*><style>svg \{ --page: /);
-  for (const name of svg!.matchAll(/var\((--\w+)\)/g)) assert.ok(svg!.includes(`${name[1]}: #`), name[0]);
+  assert.match(svg!, /^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"[^>]*><title/);
+  const schemes = /svg \{ ([^}]*) \} @media \(prefers-color-scheme: dark\) \{ svg \{ ([^}]*) \}/.exec(svg!)!;
+  for (const [text, name] of svg!.matchAll(/var\((--\w+)\)/g)) {
+    for (const scheme of schemes.slice(1)) assert.ok(scheme.includes(`${name}: #`), text);
+  }
+  const outer = Number(/ height="(\d+)"/.exec(svg!)![1]),
+    [, y, inner] = /<svg y="(\d+)"[^>]* height="(\d+)"/.exec(svg!)!;
+  assert.equal(outer, Number(y) + Number(inner), "the plot stands below the title, whole");
   assert.equal(svgOf([TEACHER]), undefined);
   assert.equal(svgOf([]), undefined);
 });

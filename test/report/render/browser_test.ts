@@ -2,27 +2,24 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import axe from "../../support/npm/axe_core.ts";
-import { type Browser, type BrowserContext, chromium, type Page } from "../../support/npm/playwright_core.ts";
-import { CHROMIUM, CHROMIUM_REMEDY } from "../../support/chromium.ts";
+import { ARTIFACTS, browserTest, DESK, PHONE } from "../../support/browser.ts";
+import type { Browser, BrowserContext, Page } from "../../support/npm/playwright_core.ts";
 import { RECORDS } from "../fixtures.ts";
 import { BROKEN, renderedSite, writeSite } from "../sites.ts";
+import { seriousViolations } from "./axe.ts";
 
-const PHONE = { width: 390, height: 844 }, DESK = { width: 1280, height: 900 };
 /** One of each kind of page. */
 const KINDS = [
   "index.html",
   "demo.html",
   "demo_smoke.html",
+  "demo_figures_paper_t1.html",
   "claims.html",
   "findings.html",
   "runs/index.html",
   `runs/${RECORDS[0]!.id}.html`,
   `runs/${BROKEN.id}.html`,
 ];
-/** Where screenshots are left to be looked at; unset: nowhere. */
-const ARTIFACTS = Deno.env.get("REQUANT_ARTIFACTS");
-
 // a function of the page, which knows the DOM that these types do not
 // deno-lint-ignore no-explicit-any
 const OVERFLOW = (node: any) => (globalThis as any).getComputedStyle(node).overflowX as string;
@@ -103,8 +100,7 @@ browserStep("without script the tables are whole, and no control is there that d
 });
 
 browserStep("figures are drawn, with a name and their numbers one press away", async ({ open }) => {
-  const page = await open("demo.html");
-  for (const fold of await page.locator(".fold > summary").all()) await fold.click();
+  const page = await open("demo_figures_paper_t1.html");
   const figures = page.locator("figure");
   assert.ok(await figures.count() >= 5);
   for (const figure of await figures.all()) {
@@ -151,17 +147,7 @@ browserStep("axe finds nothing serious on any kind of page, in light and dark", 
   const page = await open("index.html");
   for (const kind of KINDS) {
     await page.goto(urlOf(kind));
-    await page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true");
-    await page.addScriptTag({ content: axe.source });
-    // the scheme changes colours alone
-    for (const [scheme, rules] of [["light", "{}"], ["dark", "{ runOnly: ['color-contrast'] }"]] as const) {
-      await page.emulateMedia({ colorScheme: scheme });
-      const options = `{ preload: false, resultTypes: ["violations"], ...${rules} }`;
-      const { violations } = await page.evaluate(`axe.run(${options})`) as axe.AxeResults;
-      const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical")
-        .map(({ id, nodes }) => `${kind} ${scheme}: ${id}: ${nodes[0]!.html} ${nodes[0]!.failureSummary}`);
-      assert.deepEqual(serious, []);
-    }
+    assert.deepEqual(await seriousViolations(page), []);
   }
 });
 
@@ -175,24 +161,14 @@ browserStep("print leaves out controls and shows the whole of a wide table", asy
   if (ARTIFACTS !== undefined) await page.pdf({ path: join(ARTIFACTS, "demo_print.pdf"), format: "A4" });
 });
 
-Deno.test({
-  name: `the site works in a browser${CHROMIUM_REMEDY}`,
-  ignore: CHROMIUM === null,
-  fn: async (test) => {
-    const folder = Deno.makeTempDirSync();
-    let browser: Browser | null = null;
-    try {
-      writeSite(renderedSite(), folder);
-      // root may not use chromium's sandbox, and CI runs as root
-      browser = await chromium.launch({ executablePath: CHROMIUM!, args: ["--no-sandbox"] });
-      for (const { name, body } of CASES) {
-        await test.step(name, () => watched(browser!, { folder, body }));
-      }
-    } finally {
-      await browser?.close();
-      Deno.removeSync(folder, { recursive: true });
-    }
-  },
+browserTest("the site works in a browser", async (test, browser) => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    writeSite(renderedSite(), folder);
+    for (const { name, body } of CASES) await test.step(name, () => watched(browser, { folder, body }));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 /** Console errors, failed requests and requests to anywhere else are faults of every step. */

@@ -27,8 +27,11 @@ interface DrawnElement {
   querySelector(selector: string): { remove(): void } | null;
 }
 
+/** Attributes in pixels. */
+const PLACES = /^(d|transform|[xyr][12]?|c[xy]|width|height)$/;
+
 /**
- * Draws a plot. The same input gives the same bytes: numbers have at most 1 decimal, but for the clips, which `named` numbers.
+ * Draws a plot. The same input gives the same bytes: places have 1 decimal, other numbers 2; only clips must be named (`named`).
  *
  * @param options Of Plot; document, font and class are set here.
  */
@@ -44,8 +47,10 @@ export function plotted(options: Plot.PlotOptions): string {
   plot.querySelector("style")?.remove(); // of Plot's own: the site's style sheet has what is needed of it
   // the drawing is one image with one name: labels of its parts are for no one
   const bare = plot.outerHTML.replace(/ aria-\w+="[^"]*"/g, "");
-  const rounded = (number: string) => String(Math.round(Number(number) * 10) / 10);
-  return bare.replace(/="[^"]*"/g, (value) => /em"$/.test(value) ? value : value.replace(/\d+\.\d{2,}/g, rounded));
+  return bare.replace(/ ([\w-]+)="([^"]*\d\.\d{2,}[^"]*)"/g, (_, name: string, value: string) => {
+    const scale = PLACES.test(name) && !value.endsWith("em") ? 10 : 100;
+    return ` ${name}="${value.replace(/\d+\.\d+/g, (number) => String(Math.round(Number(number) * scale) / scale))}"`;
+  });
 }
 
 /** Draws a plot as one image with a title and a description. */

@@ -16,7 +16,7 @@ interface Form {
 }
 
 export const DESK: Form = { width: 720, gutter: 236, numbers: 206, ends: { value: 62, n: 200 }, isPhone: false };
-export const PHONE: Form = { width: 358, gutter: 8, numbers: 88, ends: { value: 60, n: 86 }, isPhone: true };
+export const PHONE: Form = { width: 358, gutter: 20, numbers: 88, ends: { value: 60, n: 86 }, isPhone: true };
 
 const LINE = 16;
 const AXIS = 46;

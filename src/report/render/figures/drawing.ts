@@ -83,6 +83,9 @@ export function lettersIn(width: number): number {
   return Math.floor(width / (0.55 * FONT_SIZE));
 }
 
+/** Bold letters are wider. */
+export const BOLD = 1.12;
+
 /**
  * Moves the middles of labels apart so that none overlap, as little as that takes by least squares: a fit that may only
  * rise, of the places less the room that the labels before them need, by pooling neighbours that would overlap.

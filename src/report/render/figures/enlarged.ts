@@ -1,8 +1,11 @@
 /** Lines around zero: a row a method, all of x at the left, its last places enlarged at the right. */
 import * as Plot from "@observablehq/plot";
+// @ts-types="npm:@types/d3-scale@4.0.9"
+import { scaleLinear } from "d3-scale";
 import type { Drawing, Panel, Point } from "../../pages/blocks.ts";
 import { meanLine } from "../../pages/panel_figures.ts";
 import {
+  BOLD,
   COLOURS,
   type DrawingText,
   FIGURE_WIDTH,
@@ -25,6 +28,9 @@ const LINE = 15;
 const BOTTOM = 44;
 const LEFT = 232;
 const MARGIN = 40;
+/** Room of the difference at the right of the name. */
+const VALUE = 70;
+const LEAST_TICK_PIXELS = 17;
 const SHADE = 0.08;
 
 export function enlargedDrawing(
@@ -34,14 +40,14 @@ export function enlargedDrawing(
   const last = Math.max(...panels.flatMap(({ lines }) => lines.flat().map(({ x }) => x)));
   const from = Math.max(1, last - ENLARGED + 1);
   const whole = panels.map(({ label, lines }) => ({
-    title: wrapped(label, lettersIn(FIGURE_WIDTH - 2.5 * MARGIN)),
+    title: wrapped(label, lettersIn((FIGURE_WIDTH - MARGIN - VALUE) / BOLD)),
     lines,
   }));
   const end = panels.map(({ lines }) => ({
     title: [difference(meanLine(lines).at(-1)!.y)],
     lines: lines.map((line) => line.filter(({ x }) => x >= from)),
   }));
-  const head = 10 + LINE * Math.max(...whole.map(({ title }) => title.length));
+  const head = 16 + LINE * Math.max(...whole.map(({ title }) => title.length));
   const size = { head, height: panels.length * (ROW + head) + BOTTOM };
   const means = whole.flatMap(({ lines }) => meanLine(lines).map(({ y }) => y));
   const seeds = end.flatMap(({ lines }) => lines.flat().map(({ y }) => y));
@@ -69,6 +75,13 @@ export function enlargedDrawing(
 /** `+1.35`, as the axis has its signs. */
 function difference(value: number): string {
   return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+}
+
+/** Round values of a row's domain, as many as have room. */
+function spacedTicks([least, most]: readonly [number, number]): number[] {
+  const found = [3, 2, 1].map((count) => scaleLinear([least, most], [0, ROW]).ticks(count));
+  return found.find(([a, b]) => b === undefined || (b - a!) * ROW / (most - least) >= LEAST_TICK_PIXELS) ??
+    found.at(-1)!;
 }
 
 interface Row {
@@ -115,7 +128,7 @@ function rowsPlot(rows: readonly Row[], { width, height, head, x, domain, shaded
       label: null,
       grid: true,
       domain: [...domain],
-      ticks: 3,
+      ticks: spacedTicks(domain),
       tickFormat: (tick: number) => tick === 0 ? "0" : `${tick > 0 ? "+" : "−"}${Math.abs(tick)}`,
     },
     fy: { axis: null, paddingInner: head / (ROW + head), paddingOuter: 0, domain: rows.map((_, index) => index) },
@@ -138,7 +151,7 @@ function rowsPlot(rows: readonly Row[], { width, height, head, x, domain, shaded
         text: ({ title }: Row) => title.join("\n"),
         lineAnchor: "bottom",
         lineHeight: LINE / FONT_SIZE,
-        dy: -5,
+        dy: -9,
         fontWeight: "bold",
       }),
     ],

@@ -5,6 +5,7 @@ import { scaleLinear } from "d3-scale";
 import type { Drawing, PanelAxes, Point } from "../../pages/blocks.ts";
 import { meanLine, spread } from "../../pages/panel_figures.ts";
 import {
+  BOLD,
   COLOURS,
   drawing,
   type DrawingText,
@@ -23,8 +24,6 @@ const LEFT = 46;
 const RIGHT = 10;
 /** Share of a column that parts it from the next: ticks at both ends need room. */
 const GAP = 0.14;
-/** Bold letters are wider. */
-const BOLD = 1.12;
 /** A panel is less than 200 pixels wide: more points of a line would make the page large and show nothing. */
 const MAXIMUM_POINTS = 60;
 const MAXIMUM_LOGARITHMIC_TICKS = 5;

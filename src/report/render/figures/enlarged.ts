@@ -67,7 +67,8 @@ export function enlargedDrawing(
   });
   return named(
     `<svg viewBox="0 0 ${FIGURE_WIDTH} ${size.height}" class="plot" fill="currentColor">` +
-      left.replace("<svg ", `<svg overflow="visible" `) + right.replace("<svg ", `<svg x="${LEFT}" `) + "</svg>",
+      left.replace("<svg ", `<svg aria-hidden="true" overflow="visible" `) +
+      right.replace("<svg ", `<svg aria-hidden="true" x="${LEFT}" `) + "</svg>",
     text,
   );
 }

@@ -4,7 +4,7 @@ import { describeTotal } from "../pool/progress_display.ts";
 import { describeRun, type RunSpec } from "../record/spec.ts";
 import { datasetTitle, modelTitle } from "../catalog/titles.ts";
 import type { Panel } from "../report/pages/blocks.ts";
-import { panelFigure } from "../report/pages/figures.ts";
+import { panelFigure } from "../report/pages/panel_figures.ts";
 import { blocksHtml } from "../report/render/html/block_html.ts";
 import { escaped } from "../report/render/figures/drawing.ts";
 import type { Part, WatchedRun, WatchedState } from "./grid.ts";

@@ -77,7 +77,6 @@ export interface NamedPlace {
 /** Axes of a figure of panels. `whole`: x has no values between whole numbers; `logarithmic`: the scale of y, all y > 0. */
 export interface PanelAxes {
   readonly x: string;
-  readonly y: string;
   readonly whole?: boolean;
   readonly logarithmic?: boolean;
   readonly names?: readonly NamedPlace[];

@@ -108,7 +108,6 @@ function seriesFigure(
     caption: `${caption}. ${series.yTitle}${logarithmic ? ", logarithmic" : ""}`,
     axes: {
       x: series.xTitle,
-      y: series.yTitle,
       logarithmic,
       ...(series.barWidth === undefined ? {} : { barWidth: series.barWidth }),
     },

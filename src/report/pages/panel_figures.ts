@@ -46,7 +46,7 @@ export function curveFigures(rows: readonly ReportRow[], { id, group, records }:
     return panelFigure(panels, {
       id,
       caption: `${group}: test accuracy by epoch, percent`,
-      axes: { x: "Epoch", y: "Top-1, percent", whole: true },
+      axes: { x: "Epoch", whole: true },
       place: (epoch) => `Epoch ${epoch}`,
       write: points,
     });
@@ -82,7 +82,7 @@ export function seedFigure(rows: readonly ReportRow[], { id, group, records }: G
   return panelFigure(panels, {
     id,
     caption: `${group}: each seed under LSQ and under the method, top-1 in percent`,
-    axes: { x: "", y: "Top-1, percent", names, isUsual: true },
+    axes: { x: "", names, isUsual: true },
     place: (x) => `${names[x]!.name}, mean`,
     write: points,
   });

@@ -1,4 +1,6 @@
 /** JPEG and PNG files as square RGB images of one size. */
+import { Buffer } from "node:buffer";
+import { inflateSync } from "node:zlib";
 import decodeJpegWasm, { init as initJpeg } from "@jsquash/jpeg/decode.js";
 import resizeWasm, { initResize } from "@jsquash/resize";
 import { convertIndexedToRgb, decode as decodePng, hasPngSignature } from "fast-png";
@@ -39,20 +41,37 @@ function jpegFrame(file: Uint8Array): { height: number; width: number; component
   return null;
 }
 
-/** The decoder's own errors speak of its insides, such as the bounds of a DataView. */
-function decoded(file: Uint8Array): ReturnType<typeof decodePng> {
+/**
+ * Decodes a PNG whose data unpack to no more than its pixels need; chunks that they do not need are left out, as some are
+ * packed too.
+ * @throws {Error} If it is cut, damaged or too large.
+ */
+function decodedPng(file: Uint8Array<ArrayBuffer>): ReturnType<typeof decodePng> {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength), damaged = "its PNG data is cut or damaged";
+  const nameAt = (at: number) => String.fromCharCode(...file.subarray(at + 4, at + 8));
+  if (file.length < 33 || nameAt(8) !== "IHDR") throw new Error(damaged);
+  const width = view.getUint32(16), height = view.getUint32(20);
+  requireSize(width, height);
+  const needed = [file.subarray(0, 33)], data: Uint8Array[] = [];
+  for (let at = 33, end; at + 12 <= file.length; at = end) {
+    const name = nameAt(at);
+    end = at + 12 + view.getUint32(at);
+    if (["PLTE", "tRNS", "IDAT", "IEND"].includes(name)) needed.push(file.subarray(at, end));
+    if (name === "IDAT") data.push(file.subarray(at + 8, end - 4));
+  }
   try {
-    return decodePng(file);
-  } catch {
-    throw new Error("its PNG data is cut or damaged");
+    // at most 4 channels of 16 bits, and a byte a row in each of 7 passes
+    inflateSync(Buffer.concat(data), { maxOutputLength: 8 * width * height + 8 * height + 8 });
+    return decodePng(Buffer.concat(needed));
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ERR_BUFFER_TOO_LARGE") throw new Error(damaged);
+    throw new Error(`its PNG data is more than its ${width} x ${height} pixels`);
   }
 }
 
 /** The bytes of a PNG, whatever its kind, as RGB; alpha is dropped, and of 16 bits the high eight are kept. */
-function pngPixels(file: Uint8Array): Pixels {
-  const header = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  if (file.length >= 24) requireSize(header.getUint32(16), header.getUint32(20));
-  const png = decoded(file), { width, height } = png;
+function pngPixels(file: Uint8Array<ArrayBuffer>): Pixels {
+  const png = decodedPng(file), { width, height } = png;
   const indexed = png.palette !== undefined;
   const source = indexed ? convertIndexedToRgb(png) : png.data;
   const channels = indexed ? source.length / (width * height) : png.channels;

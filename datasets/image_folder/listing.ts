@@ -1,6 +1,6 @@
 /** Lists an image folder: train/CLASS/* and val/CLASS/*. */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { DatasetSizes } from "../../src/data/types.ts";
 import { InputError, messageOf } from "../../src/errors.ts";
 
@@ -20,6 +20,8 @@ export interface ImageListing {
   readonly classes: readonly string[];
   readonly train: readonly ImageFile[];
   readonly val: readonly ImageFile[];
+  /** What is no image by its name, as paths in the folder; sorted. */
+  readonly skipped: readonly string[];
   /** Changes when a file comes, goes, or changes its name, size or time. */
   readonly origin: string;
 }
@@ -57,21 +59,33 @@ function trying<Value>(path: string, read: () => Value): Value {
   }
 }
 
-/** Finds the class folders of a split. @throws {Error} If an image lies beside them. */
-function classFolders(split: string): Entry[] {
+/**
+ * Finds the class folders of a split.
+ * @param skipped Gets the paths of what is left out.
+ * @throws {Error} If an image lies beside them, or something that is neither file nor folder.
+ */
+function classFolders(split: string, skipped: string[] = []): Entry[] {
   const all = entries(split);
   const stray = all.find(({ name, info }) => !info.isDirectory && (ENDING.test(name) || OTHER_IMAGES.test(name)));
   if (stray) throw new Error(`"${stray.path}" lies in no class: move it into a folder of "${split}"`);
+  const odd = all.find(({ info }) => !info.isDirectory && !info.isFile);
+  if (odd) throw new Error(`"${odd.path}" is neither a file nor a folder: take it away`);
+  skipped.push(...all.filter(({ info }) => info.isFile).map(({ path }) => path));
   return all.filter(({ info }) => info.isDirectory);
 }
 
-/** Finds the images of a class. @throws {Error} If the folder holds another folder or an image of another kind. */
-function imagesOf({ path: folder }: Pick<Entry, "path">): Entry[] {
+/**
+ * Finds the images of a class.
+ * @param skipped Gets the paths of what is left out.
+ * @throws {Error} If the folder holds another folder or an image of another kind.
+ */
+function imagesOf({ path: folder }: Pick<Entry, "path">, skipped: string[] = []): Entry[] {
   const all = entries(folder);
   const inner = all.find(({ info }) => !info.isFile);
   if (inner) throw new Error(`"${inner.path}" is no file: put the images of a class directly into its folder`);
   const other = all.find(({ name }) => OTHER_IMAGES.test(name));
   if (other) throw new Error(`"${other.path}" is neither JPEG nor PNG by its name: convert it or take it away`);
+  skipped.push(...all.filter(({ name }) => !ENDING.test(name)).map(({ path }) => path));
   return all.filter(({ name }) => ENDING.test(name));
 }
 
@@ -107,12 +121,13 @@ export function listImages(folder: string, name: string): ImageListing {
 }
 
 function listed(folder: string): ImageListing {
-  const splits = ["train", "val"].map((split) => {
+  const names = ["train", "val"], skipped: string[] = [];
+  const splits = names.map((split) => {
     const path = join(folder, split);
     if (!isFolder(path)) {
       throw new Error(`"${path}" is no folder: put images into train/CLASS and val/CLASS of "${folder}"`);
     }
-    return { split, folders: classFolders(path) };
+    return { split, folders: classFolders(path, skipped) };
   });
   const [classes, valClasses] = splits.map(({ folders }) => folders.map((entry) => entry.name)) as [string[], string[]];
   if (classes.length < 2 || classes.length > 65_536) {
@@ -129,7 +144,7 @@ function listed(folder: string): ImageListing {
   const hash = createHash("sha256");
   const [train, val] = splits.map(({ split, folders }) => {
     const ranked = folders.flatMap((entry, label) => {
-      const files = imagesOf(entry);
+      const files = imagesOf(entry, skipped);
       if (files.length === 0) throw new Error(`"${entry.path}" has no .jpg, .jpeg or .png file: put images there`);
       return files.map(({ name, path, info: { size, mtime } }, rank) => {
         hash.update(JSON.stringify([split, entry.name, name, size, mtime?.getTime() ?? null]));
@@ -138,7 +153,14 @@ function listed(folder: string): ImageListing {
     });
     return ranked.sort((a, b) => a.rank - b.rank || a.label - b.label).map(({ path, label }) => ({ path, label }));
   }) as [ImageFile[], ImageFile[]];
-  return { classes, train, val, origin: hash.digest("hex") };
+  skipped.push(...entries(folder).filter(({ name }) => !names.includes(name)).map(({ path }) => path));
+  return {
+    classes,
+    train,
+    val,
+    skipped: skipped.map((path) => relative(folder, path)).sort(),
+    origin: hash.digest("hex"),
+  };
 }
 
 function isFolder(path: string): boolean {
@@ -149,15 +171,25 @@ function isFolder(path: string): boolean {
   }
 }
 
-const CLASSES_SHOWN = 20;
+const NAMES_SHOWN = 20;
 
 /** Lists classes with their counts: `2 classes, training + validation images: rose 2 + 1, tulip 1 + 1`. */
 export function classCounts({ classes, train, val }: ImageListing): string {
   const counted = [train, val].map((files) => Map.groupBy(files, ({ label }) => label));
-  const shown = classes.slice(0, CLASSES_SHOWN).map((name, label) =>
+  const shown = classes.slice(0, NAMES_SHOWN).map((name, label) =>
     `${name} ${counted.map((counts) => counts.get(label)?.length ?? 0).join(" + ")}`
   );
   const rest = classes.length - shown.length;
   return `${classes.length} classes, training + validation images: ${shown.join(", ")}` +
     (rest > 0 ? ` and ${rest} more` : "");
+}
+
+/** Lists what was left out: `skipped 2 entries that are no images by their names: test, val/README`; null: nothing. */
+export function skippedEntries({ skipped }: ImageListing): string | null {
+  if (skipped.length === 0) return null;
+  const rest = skipped.length - NAMES_SHOWN;
+  return `skipped ${skipped.length} ${
+    skipped.length === 1 ? "entry that is no image by its name" : "entries that are no images by their names"
+  }: ` +
+    skipped.slice(0, NAMES_SHOWN).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }

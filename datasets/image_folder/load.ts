@@ -11,7 +11,7 @@ import {
 import { readRecord, readStored, requireWritable, writeStored } from "../../src/data/stored.ts";
 import type { DataOptions, Dataset, DatasetDefinition, DatasetFamily } from "../../src/data/types.ts";
 import { InputError, messageOf } from "../../src/errors.ts";
-import { classCounts, countImages, type ImageFile, type ImageListing, listImages } from "./listing.ts";
+import { classCounts, countImages, type ImageFile, type ImageListing, listImages, skippedEntries } from "./listing.ts";
 
 const PREFIX = "folder:", PATTERN = "folder:NAME@SIDE";
 /** One name, no path: what a spec names lies in REQUANT_DATA itself. */
@@ -122,7 +122,9 @@ export async function loadImageFolder(
   }
   const listing = listImages(join(ownData, folder), name), manifest = manifestOf(name, side, listing);
   requireRoom(manifest, limitBytes);
+  const skipped = skippedEntries(listing);
   log(`${name}: ${classCounts(listing)}`);
+  if (skipped !== null) log(`${name}: ${skipped}`);
   const origin = `${DECODING}: ${listing.origin}`, place = join(cache, `folder-${folder}@${side}`);
   const record = options.fresh ? null : await readRecord(place, manifest);
   if (record?.origin === origin) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import encodeJpeg, { init as initEncoder } from "@jsquash/jpeg/encode.js";
 import { encode as encodePng } from "fast-png";
 import { imageFolder, loadImageFolder } from "../../datasets/image_folder/load.ts";
@@ -70,13 +71,35 @@ Deno.test("folder:NAME@SIDE decodes once, and anew when a file changes", async (
     const lines: string[] = [], log = (line: string) => void lines.push(line);
     const first = await load(root, { log }), again = await load(root, { log });
     const counts = "folder:flowers@8: 2 classes, training + validation images: rose 2 + 1, tulip 1 + 1";
-    assert.deepEqual(lines, [counts, "folder:flowers@8: decoding 3 training and 2 test images", counts]);
+    const skipped = "folder:flowers@8: skipped 1 entry that is no image by its name: train/rose/notes.txt";
+    const decoding = "folder:flowers@8: decoding 3 training and 2 test images";
+    assert.deepEqual(lines, [counts, skipped, decoding, counts, skipped]);
     assert.deepEqual([again.sha256, again.train.images], [first.sha256, first.train.images]);
     await Deno.writeFile(join(root, "flowers/val/rose/v.png"), png(SIZE, grey(51)));
     const changed = await load(root, { log });
-    assert.equal(lines.length, 5);
+    assert.equal(lines.length, 8);
     assert.notEqual(changed.sha256, first.sha256);
     assert.equal(changed.test.images[0], 51);
+  });
+});
+
+Deno.test("folder:NAME@SIDE names what it skips: files that are no images by their ending, and other splits", async () => {
+  await withFolder(async (root) => {
+    await writeFlowers(root);
+    await Deno.writeFile(join(root, "flowers/train/rose/noending"), png(SIZE, grey(1)));
+    await Deno.writeTextFile(join(root, "flowers/val/README"), "");
+    await Deno.mkdir(join(root, "flowers/test"));
+    await Deno.writeTextFile(join(root, "flowers/.hidden"), "");
+    const lines: string[] = [];
+    await load(root, { log: (line: string) => void lines.push(line) });
+    assert.equal(
+      lines[1],
+      "folder:flowers@8: skipped 4 entries that are no images by their names: test, train/rose/noending, " +
+        "train/rose/notes.txt, val/README",
+    );
+    for (let i = 0; i < 20; i++) await Deno.writeTextFile(join(root, `flowers/train/rose/a${i}.txt`), "");
+    await load(root, { log: (line: string) => void lines.push(line) });
+    assert.match(lines.at(-1)!, /: skipped 24 entries that are no images by their names: test, .* and 4 more$/);
   });
 });
 
@@ -208,6 +231,24 @@ const REFUSED: [string, (root: string) => Promise<void>, string | RegExp][] = [
       await Deno.writeFile(join(root, "flowers/val/tulip/v.png"), bytes);
     },
     unreadable("val/tulip/v.png", "it claims 2147483647 x 2147483647 pixels, and at most 100 million are read"),
+  ],
+  [
+    "a PNG of few pixels whose data unpacks to more",
+    async (root) => {
+      const bytes = png({ width: 400, height: 400 }, grey(1)), header = new DataView(bytes.buffer);
+      header.setUint32(16, 8);
+      header.setUint32(20, 8);
+      header.setUint32(29, crc32(bytes.subarray(12, 29)));
+      await Deno.writeFile(join(root, "flowers/val/tulip/v.png"), bytes);
+    },
+    unreadable("val/tulip/v.png", "its PNG data is more than its 8 x 8 pixels"),
+  ],
+  [
+    "a pipe among the classes",
+    async (root) => {
+      await new Deno.Command("mkfifo", { args: [join(root, "flowers/val/daisy")] }).output();
+    },
+    'Cannot use data set "folder:flowers@8" as "ROOT/flowers/val/daisy" is neither a file nor a folder: take it away',
   ],
   [
     "several bad files at once, by the first 20 and their number",

@@ -83,10 +83,15 @@ function mismatchOf({ tensors, position }: Checkpoint, wanted: WantedNetwork): s
   const epochs = record.curve.length, epoch = wanted.epoch ?? epochs;
   if (curve.length < epoch) return `of epoch ${curve.length} of ${epochs}`;
   const sameCurve = canonicalJson(curve) === canonicalJson(record.curve.slice(0, epoch));
-  const known = epoch === epochs ? record.networkSha256 : undefined;
-  return sameCurve && (known === undefined || known === networkSha256(tensors))
-    ? null
-    : "of another training of that run";
+  const network = epoch === epochs && record.networkSha256 ? networkSha256(tensors) : undefined;
+  const same = sameCurve && agree(record.networkSha256, network) &&
+    agree(record.dataSha256, position.dataSha256) && agree(record.teacherSha256, position.teacherSha256);
+  return same ? null : "of another training of that run";
+}
+
+/** Tells if two digests agree, as far as both are there: older code wrote none. */
+function agree(digest: string | null | undefined, other: string | undefined): boolean {
+  return !digest || !other || digest === other;
 }
 
 /**

@@ -44,3 +44,18 @@ Deno.test("openNetwork() takes the checkpoint before a damaged or missing one, i
     assert.deepEqual((await open(path)).tensors, tensors(1));
     await assert.rejects(open(path, null), /Cannot read the checkpoint/);
   }));
+
+Deno.test("openNetwork() refuses a network of other data, or from another teacher, than its record says", () =>
+  withFolder(async (folder) => {
+    const digest = "f".repeat(64);
+    for (const name of ["dataSha256", "teacherSha256"] as const) {
+      const path = `${folder}/${name}.safetensors`;
+      const { tensors, position } = checkpoint(1, 2);
+      await writeCheckpoint(path, { tensors, position: { ...position, [name]: digest } });
+      await assert.rejects(
+        open(path, { ...RECORD, [name]: "e".repeat(64) }),
+        /^InputError: Cannot start as the checkpoint ".*" is of another training of that run: /,
+      );
+      assert.deepEqual((await open(path, { ...RECORD, [name]: digest })).tensors, tensors);
+    }
+  }));

@@ -65,7 +65,10 @@ async function withTrained(
     const bench = join(folder, "bench"), records = join(folder, "records"), done = doneRecord(fpSpec());
     openRun(bench, done.spec);
     const tensors = { "params/w": { shape: [1], values: Float32Array.of(1) } };
-    const position = { runId: done.id, step: 2, steps: 2, sums: {}, curve: done.curve, trainSeconds: 1 };
+    const position = {
+      ...{ runId: done.id, step: 2, steps: 2, sums: {}, curve: done.curve, trainSeconds: 1 },
+      dataSha256: done.dataSha256!,
+    };
     await writeCheckpoint(checkpointFile(bench, done.id), { tensors, position });
     const trained = writeRecord(bench, { ...done, networkSha256: networkSha256(tensors) });
     const collectIt = async () => {
@@ -88,6 +91,7 @@ const CONTRADICTIONS: Readonly<Record<string, (record: RunRecord) => RunRecord>>
     metrics: { ...record.metrics, top1Percent: 99 },
     curve: record.curve.map((epoch) => ({ ...epoch, testTop1Percent: 99 })),
   }),
+  "other data": (record) => ({ ...record, dataSha256: "d".repeat(64) }),
   "another network": (record) => ({ ...record, networkSha256: "e".repeat(64) }),
   "another loss": (record) => ({ ...record, curve: record.curve.map((epoch) => ({ ...epoch, trainLoss: 0.5 })) }),
 };

@@ -203,10 +203,12 @@ function readImport(path: string): string {
  * @throws {InputError} If git or its repository is missing, the revision is not known, or a record cannot be read.
  */
 function recordsAt(revision: string, folder: string): RunRecord[] {
-  const inside = git(folder, ["rev-parse", "--is-inside-work-tree"]);
-  if (inside.problem !== null) {
+  // an unpacked archive in another repository has no file of its own there
+  const own = git(folder, ["ls-files", "."]),
+    problem = own.problem ?? (own.stdout === "" ? "git has none of it" : null);
+  if (problem !== null) {
     throw new InputError(
-      `Cannot compare with ${revision} as ${folder} is no folder of a git checkout (${inside.problem}): run it in a clone ` +
+      `Cannot compare with ${revision} as ${folder} is no folder of a git checkout (${problem}): run it in a clone ` +
         "of the repository, or name its records with --records",
     );
   }

@@ -261,6 +261,13 @@ Deno.test("report --diff names the cells that moved since a commit, and refuses 
       /^Cannot compare with HEAD as .*records is no folder of a git checkout \(fatal: not a git repository /,
     );
     git("init", "--quiet");
+    git("-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "--allow-empty", "-m", "of something else");
+    const untracked = await run("--diff", "HEAD", "--records", records);
+    assert.deepEqual([untracked.code, untracked.stdout], [2, ""]);
+    assert.match(
+      untracked.stderr,
+      /^Cannot compare with HEAD as .*records is no folder of a git checkout \(git has none of it\): /,
+    );
     git("add", ".");
     git("-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "first");
     assert.match((await run("--diff", "HEAD", "--records", records)).stdout, /No cell moved: 2 runs then, 2 runs now/);

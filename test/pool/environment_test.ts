@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { captureEnvironment, environmentWithoutEngine, HOST_FACTS } from "../../src/pool/environment.ts";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  captureEnvironment,
+  childEnvironment,
+  environmentWithoutEngine,
+  HOST_FACTS,
+} from "../../src/pool/environment.ts";
 import { environmentSchema } from "../../src/record/environment.ts";
 import { FAKE_ENGINE } from "../support/fakes/fake_trainer.ts";
 import { withFolder } from "../support/fakes/specs.ts";
@@ -38,4 +46,17 @@ Deno.test("captureEnvironment() takes what it was told of checkout and GPU, and 
   } finally {
     Deno.env.delete(HOST_FACTS);
   }
+});
+
+Deno.test("childEnvironment() passes on every variable by which engines and data sets find their files", () => {
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const texts = ["src/engine", "src/data", "datasets"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => Deno.readTextFileSync(join(root, folder, name)))
+  );
+  const names = texts.flatMap((text) => [...text.matchAll(/env\.get\("(REQUANT_\w+)"\)/g)].map(([, name]) => name!));
+  assert.deepEqual([...new Set(names)].sort(), ["REQUANT_DATA", "REQUANT_LIBTENSORFLOW", "REQUANT_ONEDNN"]);
+  const own = Object.fromEntries(names.map((name) => [name, "/somewhere"]));
+  assert.deepEqual(childEnvironment(own), own);
 });

@@ -61,7 +61,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/report/read": ["src/errors.ts", "src/record"],
   "src/report/judge": [...JUDGE, "src/report/read"],
   "src/report/pages": [...JUDGE, "src/report/read", "src/report/judge"],
-  "src/report/render": [...JUDGE, "src/report/read", "src/report/judge", "src/report/pages"],
+  "src/report/render": [...JUDGE, "src/terminal_text.ts", "src/report/read", "src/report/judge", "src/report/pages"],
   "src/report/mod.ts": ["src/record", "src/catalog", "src/report"],
   "src/cli": ["src", "benchmarks", "datasets"],
   "datasets": ["src/errors.ts", "src/data", "src/random"],

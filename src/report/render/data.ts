@@ -6,6 +6,7 @@ import type { ImportedSection } from "../judge/imported_sections.ts";
 import type { ReportRow, ReportSection } from "../judge/tables.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { terminalText } from "../../terminal_text.ts";
 import { armTitle } from "../pages/results.ts";
 import { rounded, rowsOf, tidyRow, toCsv, toWideCsv } from "./csv.ts";
 import { toLatex } from "./latex.ts";
@@ -24,12 +25,12 @@ export interface ReportFile {
   readonly text: string;
 }
 
-/** A file whose text is made when it is asked for. */
+/** A file whose text is made when it is asked for; control characters of reasons and titles are shown, not written. */
 export function fileOf(path: string, make: () => string): ReportFile {
   return {
     path,
     get text() {
-      return make();
+      return terminalText(make());
     },
   };
 }

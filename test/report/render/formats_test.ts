@@ -249,3 +249,13 @@ Deno.test("movedCells() names new, gone and changed cells, and no other", () => 
     /^No cell moved: 4 runs then, 4 runs now\./m,
   );
 });
+
+Deno.test("no file of a report holds a control character, whatever the reason of a run holds", () => {
+  const odd = "\x1b[31mred\x07 \x9b2J \u202e\u2028 end";
+  const files = rendered({ records: [...RECORDS, record({ arm: "good", seed: 9, top1Percent: null, reason: odd })] });
+  assert.match(file("demo.md", files), /\\u001b\[31mred\\u0007/);
+  for (const [path, text] of files) {
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(text, /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202e]/, path);
+  }
+});

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { EngineName, Precision } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { jobsThatFit } from "../plan/estimate.ts";
@@ -12,7 +12,7 @@ import type { Artefacts } from "../queue/artefacts.ts";
 import { IMPORTED, partsOfProtocol, type PlannedRun, type ProtocolLabel, protocolLabel } from "../record/spec.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { ReportFile } from "../report/mod.ts";
-import { writeFileAtomic } from "../store/files.ts";
+import { pathBelow, writeFileAtomic } from "../store/files.ts";
 import { checkOut } from "../store/store.ts";
 import { findTeachers, importedNetworks, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
@@ -84,6 +84,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
     return 0;
   }
   checkOut(out);
+  if (options.report) pathBelow(out, "reports"); // a link is refused now, not after all runs
   const pagesOf = (records: readonly RunRecord[]) => reportedPapers(options.papers, { records, suite });
   const deviations = deviationsOf(suite.protocols, protocolsOf(runs));
   const watch = plan.todo.length === 0 ? null : await startWatch(options.watch, {
@@ -104,7 +105,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const files = options.report && !stopped
     ? await services.renderReports({ pages, records: outcome.records, deviations })
     : [];
-  const reports = files.map(({ path, text }) => ({ path: join(out, "reports", path), text }));
+  const reports = files.map(({ path, text }) => ({ path: pathBelow(out, "reports", ...path.split("/")), text }));
   for (const { path, text } of reports) writeFileAtomic(path, text);
   const { stdout, stderr, paint, screen, colours } = services,
     isScreen = screen !== null && !options.print && !options.json;

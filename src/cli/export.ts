@@ -11,7 +11,7 @@ import { quantizerNamed } from "../quant/mod.ts";
 import type { RunRecord } from "../record/record.ts";
 import { isRunId, type RunSpec } from "../record/spec.ts";
 import { makeFolder, writeFileAtomic } from "../store/files.ts";
-import { checkpointFile, hasCheckpoint, readRecord } from "../store/store.ts";
+import { checkpointFile, hasCheckpoint, readRecord, runFile } from "../store/store.ts";
 import { commandLine, engineOption, helpAlone, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
 
@@ -62,11 +62,12 @@ export async function datasetOf({ loadDataset, stderr }: ExportServices, name: s
 }
 
 async function exportOne(run: string, options: ExportOptions, services: ExportServices): Promise<void> {
-  const record = finishedRun(run), { spec } = record, to = resolve(options.to ?? join(run, "export"));
+  const record = finishedRun(run), { spec } = record, out = dirname(dirname(run));
+  const to = options.to === undefined ? runFile(out, record.id, "export") : resolve(options.to);
   const engine = await engineOf(services, options.engine), dataset = await datasetOf(services, spec.dataset.name);
   const files = await exportRun({
     record,
-    checkpoint: checkpointFile(dirname(dirname(run)), record.id),
+    checkpoint: checkpointFile(out, record.id),
     engine,
     dataset,
     origin: originOf(spec),

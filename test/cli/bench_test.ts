@@ -192,6 +192,18 @@ Deno.test("bench --no-report writes no tables", () =>
     assert.deepEqual([code, stdout, reported.length], [0, "", 0]);
   }));
 
+Deno.test("bench refuses a folder of reports that is a link before it runs anything, and --no-report does not care", () =>
+  withFolder(async (folder) => {
+    const out = join(folder, "out"), outside = join(folder, "outside"), args = ["--paper", "mec", "--methods", "fp"];
+    for (const path of [out, outside]) Deno.mkdirSync(path);
+    Deno.symlinkSync(outside, join(out, "reports"));
+    const refused = await cli([...args, "--out", out]);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /^Cannot use \S+reports as it is a link, which is refused below --out: delete it$/m);
+    assert.deepEqual([...Deno.readDirSync(outside), ...Deno.readDirSync(join(out, "runs"))], []);
+    assert.equal((await cli([...args, "--out", out, "--no-report"])).code, 0);
+  }));
+
 Deno.test("bench --quantizer runs every arm on that quantizer, under ids of their own", () =>
   withFolder(async (out) => {
     const { code, stderr, reported } = await cli(["--paper", "fpq", "--quantizer", "dorefa", "--out", out]);

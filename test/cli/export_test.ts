@@ -175,6 +175,9 @@ Deno.test("export refuses a run that is none, not finished, failed, a trial or w
       call(exportNetwork, [run], other),
       /^Cannot export run .* trained on data of SHA-256 1+ and the data set is now other: restore/,
     );
+    await Deno.symlink(out, join(run, "export"));
+    await refuses(call(exportNetwork, [run]), /^Cannot use .*export as it is a link, which is refused below --out: /);
+    await Deno.remove(join(run, "export"));
     await Deno.rename(join(run, "checkpoint.safetensors"), join(run, "away"));
     await refuses(call(exportNetwork, [run]), /^Cannot export .* as its checkpoint is missing: restore /);
     await cp(join(runOf(out, STUDENT), "checkpoint.safetensors"), join(run, "checkpoint.safetensors"));

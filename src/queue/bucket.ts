@@ -34,7 +34,7 @@ export function openBucket(address: BucketAddress): Bucket {
 
   /** Sends a request, again where the server is away or overloaded. */
   async function send(method: string, key: string | null, body?: Uint8Array<ArrayBuffer>): Promise<Response> {
-    const url = key === null ? `${endpoint}/${bucket}` : `${endpoint}/${bucket}/${prefix}${key}`;
+    const whole = `${endpoint}/${bucket}`, url = key === null ? `${whole}?max-keys=1` : `${whole}/${prefix}${key}`;
     const digest = createHash("sha256").update(body ?? "").digest("hex");
     try {
       return await retry(async () => {
@@ -58,7 +58,7 @@ export function openBucket(address: BucketAddress): Bucket {
     }
   }
 
-  /** Says what a refusal means. A HEAD has no body: clock and region are then told by the headers alone. */
+  /** Says what a refusal means. Where it has no body, clock and region are told by the headers alone. */
   async function refuse(response: Response): Promise<never> {
     const text = await response.text(), { status, headers } = response;
     const code = /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? `status ${status}`;
@@ -78,12 +78,20 @@ export function openBucket(address: BucketAddress): Bucket {
     if (code === "NoSuchBucket" || (status === 404 && text === "")) {
       throw new InputError(`${use} there is no such bucket at ${endpoint}: make it first`);
     }
-    throw new InputError(`${use} its server refuses (${code}): correct ${KEY_VARIABLES}`);
+    const remedy = /Token/.test(code)
+      ? "renew AWS_SESSION_TOKEN"
+      : code === "AccessDenied"
+      ? `give the user of ${KEY_VARIABLES} the right to list, read, write and delete there`
+      : [401, 403].includes(status)
+      ? `correct ${KEY_VARIABLES}`
+      : "ask whoever runs it";
+    throw new InputError(`${use} its server refuses (${code}): ${remedy}`);
   }
 
   async function check(): Promise<void> {
-    const response = await send("HEAD", null);
+    const response = await send("GET", null); // a HEAD's refusal would not say why
     if (!response.ok) await refuse(response);
+    await response.body?.cancel();
   }
   async function get(key: string): Promise<Uint8Array | null> {
     const response = await send("GET", key);

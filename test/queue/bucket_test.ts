@@ -209,6 +209,22 @@ const ANSWERS: Readonly<Record<string, [() => Response, RegExp]>> = {
     () => new Response(null, { status: 307, headers: { location: "http://127.0.0.1:1/" } }),
     /as its bucket is in another region \(status 307\): set AWS_REGION to its own region, not us-east-1$/,
   ],
+  "another region, named in the body alone": [
+    () => new Response(xml("AuthorizationHeaderMalformed", "<Region>eu-north-1</Region>"), { status: 400 }),
+    /as its bucket is in another region \(AuthorizationHeaderMalformed\): set AWS_REGION to eu-north-1, not us-east-1$/,
+  ],
+  "a token that has expired": [
+    () => new Response(xml("ExpiredToken"), { status: 400 }),
+    /as its server refuses \(ExpiredToken\): renew AWS_SESSION_TOKEN$/,
+  ],
+  "rights that lack": [
+    () => new Response(xml("AccessDenied"), { status: 403, headers: { date: NOW } }),
+    /as its server refuses \(AccessDenied\): give the user of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY the right to list/,
+  ],
+  "a refusal that is about no key": [
+    () => new Response(xml("OperationAborted"), { status: 409 }),
+    /as its server refuses \(OperationAborted\): ask whoever runs it$/,
+  ],
   "keys that are wrong": [
     () => new Response(xml("InvalidAccessKeyId"), { status: 403, headers: { date: NOW } }),
     /as its server refuses \((InvalidAccessKeyId|status 403)\): correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY$/,

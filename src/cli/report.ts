@@ -204,8 +204,7 @@ function readImport(path: string): string {
  */
 function recordsAt(revision: string, folder: string): RunRecord[] {
   // an unpacked archive in another repository has no file of its own there
-  const own = git(folder, ["ls-files", "."]),
-    problem = own.problem ?? (own.stdout === "" ? "git has none of it" : null);
+  const own = git(folder, ["ls-files", "."]), problem = own.stdout === "" ? "git has none of it" : own.problem;
   if (problem !== null) {
     throw new InputError(
       `Cannot compare with ${revision} as ${folder} is no folder of a git checkout (${problem}): run it in a clone ` +

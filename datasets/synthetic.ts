@@ -93,6 +93,6 @@ function makeSynthetic(): Dataset {
 export const synthetic: DatasetDefinition = {
   name: "synthetic",
   title: "Synthetic, 2,500 made-up colour images of 32 x 32 pixels in 10 classes, for tests: no file, no network",
-  sizes: () => ({ train: TRAIN_COUNT, test: TEST_COUNT }),
+  sizes: () => ({ train: TRAIN_COUNT, test: TEST_COUNT, imageShape: [SIZE, SIZE, CHANNELS] }),
   load: () => Promise.resolve(makeSynthetic()),
 };

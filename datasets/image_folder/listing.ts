@@ -93,7 +93,7 @@ function imagesOf({ path: folder }: Pick<Entry, "path">, skipped: string[] = [])
  * Counts the images of a folder by their names alone, so that a plan knows them before anything is read.
  * @returns Null if the folder cannot be listed: loading it says why.
  */
-export function countImages(folder: string): DatasetSizes | null {
+export function countImages(folder: string): Pick<DatasetSizes, "train" | "test"> | null {
   const count = (split: string) =>
     classFolders(join(folder, split)).reduce((sum, entry) => sum + imagesOf(entry).length, 0);
   try {

@@ -143,13 +143,14 @@ export const imageFolder: DatasetFamily = {
   pattern: PATTERN,
   title: "your own images, in REQUANT_DATA/NAME/train/CLASS and val/CLASS, as squares of SIDE pixels",
   named(name): DatasetDefinition {
-    const { folder } = parseName(name);
+    const { folder, side } = parseName(name);
     return {
       name,
       title: name,
       sizes() {
         const ownData = Deno.env.get("REQUANT_DATA");
-        return ownData ? countImages(join(ownData, folder)) : null;
+        const counts = ownData ? countImages(join(ownData, folder)) : null;
+        return counts && { ...counts, imageShape: [side, side, 3] };
       },
       load: (options) => loadImageFolder(name, options),
     };

@@ -9,6 +9,7 @@ import type { Suite } from "../catalog/suite.ts";
 import { datasetTitle, modelTitle } from "../catalog/titles.ts";
 import { counted } from "../report/labels.ts";
 import type { BenchOptions, BenchServices } from "./bench_options.ts";
+import { columns } from "./columns.ts";
 import {
   choice,
   commandLine,
@@ -50,12 +51,14 @@ function benchLine(papers: readonly Paper[]) {
     jobsOption().excludes(["queue"], ofWorkers),
     option("--out <DIR>", "folder of the runs").default("runs"),
     watchOption().excludes(["dryRun"], "leave one out, as a dry run has nothing to watch"),
-    option("--dry-run", "print the plan and its time, run nothing"),
+    option("--dry-run", "print the plan and its cost, run nothing"),
     option("--print", "print Markdown, on a terminal too"),
     option("--list", "print what the options above can name"),
     option("--help-all", "print these and rarer options"),
   ];
   const rare: Flag[] = [
+    option("--probe", "with --dry-run: first time 10 steps of each kind of run on this machine"),
+    option("--runs", "with --dry-run: list each run with its id"),
     option(
       "--epochs <N>",
       "shorten the protocol: N epochs quantized, the rest in proportion; such rows fill no cell of a paper",
@@ -125,7 +128,14 @@ export async function bench(
 }
 
 /** @throws {InputError} If the paper is missing, or options contradict each other in a way that commander does not know. */
-function papersOf({ paper, table, store, queue }: BenchOptions, papers: readonly Paper[]): readonly Paper[] {
+function papersOf(
+  { paper, table, store, queue, ...options }: BenchOptions,
+  papers: readonly Paper[],
+): readonly Paper[] {
+  const alone = (["probe", "runs"] as const).find((name) => options[name] && !options.dryRun);
+  if (alone !== undefined) {
+    throw new InputError(`Cannot use --${alone} without --dry-run: add it, or leave --${alone} out`);
+  }
   if (paper === undefined) {
     throw new InputError(`Cannot run without --paper: give --paper ${paperIds(papers).join("|")}, or --help`);
   }
@@ -192,8 +202,7 @@ function listText(
 
 /** Writes rows below a title, with columns of equal width; the last one is cut at the edge of the screen. */
 function section(title: string, rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
-  const lines = rows.map((row) => `  ${row.map((text, i) => text.padEnd(widths[i]!)).join("  ")}`.trimEnd());
+  const lines = columns(rows).map((line) => `  ${line}`);
   return [title, ...lines.map((line) => line.length > WIDTH ? `${line.slice(0, WIDTH - 1)}…` : line), ""].join("\n");
 }
 

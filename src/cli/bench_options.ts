@@ -4,6 +4,7 @@ import type { Paper } from "../catalog/paper.ts";
 import type { EngineChoice, EngineName, PrecisionChoice } from "../engine/types.ts";
 import type { BucketAddress } from "../queue/store_url.ts";
 import type { QueueAddress } from "../queue/url.ts";
+import type { Rate } from "../record/rate.ts";
 import type { BaseProtocol, RunSpec } from "../record/spec.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
 import type { LimitValues } from "./command_line.ts";
@@ -40,6 +41,9 @@ export interface BenchOptions extends LimitValues, WatchValues {
   readonly teachers: string | null;
   readonly out: string;
   readonly dryRun?: true;
+  /** Only with `dryRun`, as `runs`. */
+  readonly probe?: true;
+  readonly runs?: true;
   readonly json?: true;
   readonly print?: true;
   readonly report: boolean;
@@ -59,4 +63,6 @@ export interface BenchServices extends GridServices {
   readonly memoryMiB: number;
   /** Size of a checkpoint of a run, at most. */
   readonly checkpointMiB: (spec: RunSpec) => Promise<number>;
+  /** Keeps a rate that was probed on this machine. */
+  readonly keepRate: (rate: Rate) => void;
 }

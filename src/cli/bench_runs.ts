@@ -5,7 +5,6 @@ import { jobsThatFit } from "../plan/estimate.ts";
 import { askedOnce, requireFit } from "../plan/fit.ts";
 import { type PlanState, statePlan } from "../plan/plan.ts";
 import { reportedPapers } from "../plan/reported_papers.ts";
-import { planResources } from "../plan/resources.ts";
 import { planCells, planRuns } from "../plan/tables.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
@@ -21,8 +20,9 @@ import { deviationsOf, shortenedProtocol } from "../catalog/protocol.ts";
 import type { BenchOptions, BenchServices } from "./bench_options.ts";
 import { benchScreen } from "./bench_screen.ts";
 import { limitsOf } from "./command_line.ts";
-import { type Estimator, learnEstimates, leaveGrid, requireSpace, runGrid } from "./grid.ts";
-import { describeTeacher, planDocument, planText } from "./plan_text.ts";
+import { probePlan, showPlan } from "./dry_run.ts";
+import { type Estimator, learnEstimates, leaveGrid, measuredRuns, requireSpace, runGrid } from "./grid.ts";
+import { describeTeacher } from "./plan_text.ts";
 import { startWatch } from "./watch.ts";
 
 /** Options of a command line that can be run. */
@@ -71,16 +71,16 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const sizesOf = askedOnce(services.datasetSizes);
   requireFit(plan.todo, sizesOf);
   if (teachers !== null) tellTeachers(plan, teachers, { options, services });
-  const estimate = await learnEstimates(plan, { out, engine, sizesOf, services });
+  if (options.probe) await probePlan(plan, { engine, sizesOf, services });
+  const measured = await measuredRuns(out, services);
+  const estimate = await learnEstimates(plan, { measured, engine, sizesOf, services });
   const alone = options.jobs === null && onGpu;
   if (alone) services.stderr("One run at once, as a run takes the GPU as a whole\n");
   const jobs = alone ? 1 : jobsOf(plan, { options, estimate, services });
   if (dryRun) {
-    const { memoryMiB: machineMemoryMiB, checkpointMiB } = services;
-    const resources = await planResources(plan, { estimate, jobs, machineMemoryMiB, checkpointMiB });
-    const papers = options.papers.map(({ id }) => id);
-    const view = { plan, cells: planCells(request), estimate, jobs, resources, protocol: protocol.name, papers };
-    services.stdout(options.json ? JSON.stringify(planDocument(view), null, 2) + "\n" : planText(view));
+    const { json = false, runs: showRuns = false } = options, papers = options.papers.map(({ id }) => id);
+    const view = { plan, cells: planCells(request), estimate, jobs, protocol: protocol.name, engine, papers, showRuns };
+    await showPlan(view, { measured, sizesOf, services, json });
     return 0;
   }
   checkOut(out);

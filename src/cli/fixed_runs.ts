@@ -7,7 +7,7 @@ import type { RunSpec } from "../record/spec.ts";
 import { checkOut } from "../store/store.ts";
 import { commandLine, engineOption, helpAlone, jobsOption, option, runCommand } from "./command_line.ts";
 import type { Console } from "./console.ts";
-import { learnEstimates, runGrid } from "./grid.ts";
+import { learnEstimates, measuredRuns, runGrid } from "./grid.ts";
 
 /** A list of runs that is no table of a paper. */
 interface FixedRuns {
@@ -57,7 +57,8 @@ async function run(
   const command = await services.command({ out, engine }); // before anything is written
   checkOut(out);
   const plan = statePlan(orderRuns(specs(engine)).map(({ spec }) => spec), out);
-  const estimate = await learnEstimates(plan, { out, engine, sizesOf: services.datasetSizes, services });
+  const measured = await measuredRuns(out, services);
+  const estimate = await learnEstimates(plan, { measured, engine, sizesOf: services.datasetSizes, services });
   const jobs = options.jobs ?? services.cores;
   const pool = { out, jobs, command, limits: NO_LIMITS, retries: 0, failFast: false };
   const { records } = await runGrid(plan, { ...pool, estimate, services });

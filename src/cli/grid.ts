@@ -1,7 +1,7 @@
 /** Grids of runs, on this machine or on the workers of a queue, with progress for people. */
 import type { EngineName } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
-import { type Estimate, estimator } from "../plan/estimate.ts";
+import { type Estimate, estimator, type Measured, type Work } from "../plan/estimate.ts";
 import type { SizesOf } from "../plan/fit.ts";
 import type { PlanState } from "../plan/plan.ts";
 import type { Interrupts } from "../pool/interrupts.ts";
@@ -11,6 +11,7 @@ import { createProgress, type Progress } from "../pool/progress.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
 import type { BucketAddress } from "../queue/store_url.ts";
 import { addressWarning, type QueueAddress } from "../queue/url.ts";
+import type { Rate } from "../record/rate.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { readableRecords } from "../store/store.ts";
@@ -31,10 +32,12 @@ export interface GridServices extends Console {
   readonly datasetSizes: SizesOf;
   /** Earlier records of this repository, for estimates. */
   readonly committedRecords: () => Promise<readonly RunRecord[]>;
+  /** Rates of kinds of run: the project's, and those probed on this machine. */
+  readonly rates: () => readonly Rate[];
   /** Processor that runs of an engine have on this machine, as `processorOf` names it. */
   readonly processor: (engine: EngineName) => Promise<string>;
   /** Loads what computes the work of a training image; it has tensor code. */
-  readonly trainingWork: () => Promise<(spec: RunSpec) => number>;
+  readonly trainingWork: () => Promise<Work>;
 }
 
 /** A plan and the folder of its runs. */
@@ -46,17 +49,25 @@ interface Grid {
   readonly watch?: Watch | null;
 }
 
-/** Learns what runs take on this machine's processor: from the committed records, and before them the folder's own. */
+/** Everything that was measured: the committed records and the folder's own, the last, and the rates. */
+export async function measuredRuns(out: string, services: GridServices): Promise<Measured> {
+  return { records: [...await services.committedRecords(), ...readableRecords(out)], rates: services.rates() };
+}
+
+/** Learns what runs take on this machine's processor. */
 export async function learnEstimates(
   plan: PlanState,
-  { out, engine, sizesOf, services }: { out: string; engine: EngineName; sizesOf: SizesOf; services: GridServices },
+  { measured, engine, sizesOf, services }: {
+    readonly measured: Measured;
+    readonly engine: EngineName;
+    readonly sizesOf: SizesOf;
+    readonly services: GridServices;
+  },
 ): Promise<Estimator> {
   if (plan.todo.length === 0) return () => null;
-  const records = [...await services.committedRecords(), ...readableRecords(out)];
-  const processor = await services.processor(engine), trainSize = (dataset: string) => sizesOf(dataset)?.train ?? null;
-  const learned = estimator(records, { trainSize, processor });
+  const processor = await services.processor(engine), learned = estimator(measured, { sizesOf, processor });
   if (plan.todo.every(({ spec }) => learned(spec) !== null)) return learned;
-  return estimator(records, { trainSize, processor, work: await services.trainingWork() });
+  return estimator(measured, { sizesOf, processor, work: await services.trainingWork() });
 }
 
 /** Settings of a grid on this machine. */

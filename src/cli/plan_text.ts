@@ -1,20 +1,29 @@
+import { formatBits } from "../catalog/bits.ts";
+import { hoursOf, hoursText, partlyKnown, type PlanCosts, type Processor } from "../plan/cost.ts";
 import { type Estimate, formatSeconds, makespanSeconds } from "../plan/estimate.ts";
 import type { PlanState } from "../plan/plan.ts";
+import type { Resources } from "../plan/resources.ts";
+import type { PlannedCell } from "../plan/tables.ts";
 import type { RunRecord } from "../record/record.ts";
 import { describeRun, type PlannedRun, type RunSpec } from "../record/spec.ts";
-import { formatBits } from "../catalog/bits.ts";
-import type { PlannedCell } from "../plan/tables.ts";
-import { type Resources, resourceText } from "../plan/resources.ts";
+import { counted } from "../report/labels.ts";
+import { columns } from "./columns.ts";
 
 /** Everything that `--dry-run` shows. */
 export interface PlanView {
   readonly plan: PlanState;
   readonly cells: readonly PlannedCell[];
+  readonly costs: PlanCosts;
+  /** This machine's first. */
+  readonly processors: readonly Processor[];
   readonly estimate: (spec: RunSpec) => Estimate | null;
   readonly jobs: number;
   readonly resources: Resources;
   readonly protocol: string;
+  readonly engine: string;
   readonly papers: readonly string[];
+  /** True: each run is listed. */
+  readonly showRuns: boolean;
 }
 
 /** Plan, estimates and how many runs are computed at once. */
@@ -49,27 +58,64 @@ function cellSeconds({ runs }: PlannedCell, { estimate }: PlanView): number | nu
   return total;
 }
 
-/** Lists every cell of every table: its runs, and what they take one after the other. */
-function cellLines(view: PlanView): string[] {
-  const titles = new Map<string, string[][]>();
-  for (const cell of view.cells) {
-    const { paper, table, dataset, model, arm, bits, runs } = cell, seconds = cellSeconds(cell, view);
-    const time = seconds === null ? "no estimate" : `${(seconds / 3600).toFixed(2)} h`;
-    const row = [
-      model,
-      arm,
-      bits ? formatBits(bits) : "FP",
-      `${runs.length} ${runs.length === 1 ? "run" : "runs"}`,
-      time,
-    ];
-    const title = `${paper} ${table}, ${dataset}`;
-    titles.set(title, [...titles.get(title) ?? [], row]);
-  }
-  return [...titles].flatMap(([title, rows]) => {
-    const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-    const lines = rows.map((row) => `  ${row.map((text, i) => text.padEnd(widths[i]!)).join("  ")}`.trimEnd());
-    return [`Cells of ${title}: hours of one process`, ...lines];
-  });
+/** Lists the cells of each table: runs, those done, and the hours of all of them. */
+function cellLines({ cells, plan, processors: [here] }: PlanView): string[] {
+  return [...Map.groupBy(cells, ({ paper, table, dataset }) => `${paper} ${table}, ${dataset}`)].flatMap(
+    ([title, own]) => {
+      const rows = own.map(({ model, arm, bits, runs }) => [
+        model,
+        arm,
+        bits ? formatBits(bits) : "FP",
+        String(runs.length),
+        String(runs.filter(({ id }) => plan.finished.has(id)).length),
+        here ? hoursText(hoursOf(runs.map(({ spec }) => here.estimate(spec)), here.name), runs.length) : "0",
+      ]);
+      const head = ["model", "method", "bits", "runs", "done", here?.isGpu ? "GPU-hours" : "core-hours"];
+      return [title, ...columns([head, ...rows], new Set([3, 4, 5])).map((line) => `  ${line}`), ""];
+    },
+  );
+}
+
+/** Writes mebibytes as gibibytes with two digits. */
+function gibibytes(size: number): string {
+  const value = size / 1024;
+  return value < 10 ? value.toPrecision(2) : String(Math.round(value));
+}
+
+/** A processor's name without its maker, as a column has little room. */
+function shortName(name: string): string {
+  return name.replace(/^(NVIDIA|AMD|Intel\(R\)) /, "");
+}
+
+/** Writes the table of costs, a line for each table of a paper, and what its signs say. */
+function costLines({ costs, processors, jobs, engine, resources }: PlanView): string[] {
+  const hours = processors.map(({ name, isGpu }) => isGpu ? `${shortName(name)} h` : "core-hours");
+  const rows = [...costs.tables.map((cost) => ({ name: `${cost.paper} ${cost.table}`, cost })), {
+    name: "all, each run once",
+    cost: costs.total,
+  }].map(({ name, cost: { runs, done, left, hours, memoryMiB, unknownMemory, diskMiB } }) => [
+    name,
+    ...[runs, done, left].map(String),
+    ...hours.map((item) => hoursText(item, left)),
+    partlyKnown(gibibytes(memoryMiB), unknownMemory, left),
+    gibibytes(diskMiB),
+  ]);
+  const table = [["cost of what is left", "runs", "done", "left", ...hours, "memory", "disk"], ...rows];
+  const texts = rows.flat().join(" "), [here] = processors;
+  return [
+    ...columns(table, new Set(table[0]!.keys().drop(1))),
+    "",
+    `This machine: ${here!.name}, engine ${engine}`,
+    ...(processors.length > 1 ? ["Hours of another GPU come from runs on that GPU alone, with engine tensorflow"] : []),
+    "A run that tables share counts in each, and once in the last line",
+    `Memory (${counted(jobs, "run")} at once; here: ${
+      gibibytes(resources.machineMemoryMiB)
+    }) and disk (checkpoints) in GiB`,
+    ...(texts.includes("~") ? ["~ scaled, in part, from other kinds of run by their arithmetic and passes"] : []),
+    ...(texts.includes("?") ? ["? not measured on this processor with this engine"] : []),
+    "More: --probe times 10 steps of each kind of run here first; --runs lists each",
+    "run with its id; --table takes one table; --json gives all",
+  ];
 }
 
 function diskText({ diskMiBOf }: Resources, id: string): string {
@@ -80,35 +126,36 @@ function diskText({ diskMiBOf }: Resources, id: string): string {
 
 function estimateText(estimate: Estimate | null): string {
   if (estimate === null) return "no estimate yet";
-  const { seconds, memoryMiB } = estimate;
-  if (memoryMiB === null) return `roughly ${formatSeconds(seconds)}, by the work of other runs`;
-  return `about ${formatSeconds(seconds)}, ${Math.round(memoryMiB)} MiB of memory`;
+  const { seconds, memoryMiB, isScaled } = estimate;
+  if (isScaled) return `roughly ${formatSeconds(seconds)}, by the work of other runs`;
+  return `about ${formatSeconds(seconds)}${memoryMiB === null ? "" : `, ${Math.round(memoryMiB)} MiB of memory`}`;
 }
 
 function runLine({ id, spec }: PlannedRun, { plan, estimate, resources }: PlanView): string {
   const record = plan.finished.get(id);
-  const expected = estimate(spec);
-  const state = record?.status ?? estimateText(expected) + diskText(resources, id);
+  const state = record?.status ?? estimateText(estimate(spec)) + diskText(resources, id);
   return `${spec.teacher === null ? "" : "  "}${describeRun(spec)}  ${id}  ${state}`;
 }
 
-/** Writes the plan for people: students stand below their teachers. */
+/** Lists every run; students stand below their teachers. */
+function runLines(view: PlanView): string[] {
+  const { runs } = view.plan, students = Map.groupBy(runs, ({ spec }) => spec.teacher);
+  const ordered = (students.get(null) ?? []).flatMap((teacher) => [teacher, ...students.get(teacher.id) ?? []]);
+  return [...ordered.map((run) => runLine(run, view)), ""];
+}
+
+/** Writes the plan for people: its cells, its runs if they were asked for, and what each table costs. */
 export function planText(view: PlanView): string {
-  const { plan, papers, protocol } = view;
-  const lines: string[] = [];
-  for (const teacher of plan.runs.filter(({ spec }) => spec.teacher === null)) {
-    lines.push(runLine(teacher, view));
-    for (const run of plan.runs) if (run.spec.teacher === teacher.id) lines.push(runLine(run, view));
-  }
+  const { plan, papers, protocol, showRuns } = view;
   const left = `${plan.runs.length} runs, ${plan.finished.size} done, ${plan.todo.length} to run: ${timeText(view)}`;
-  const resources = plan.todo.length === 0 ? [] : [resourceText(view.resources)];
-  const head = `Plan of ${papers.join(", ")}, protocol ${protocol}`;
-  return [head, ...lines, ...cellLines(view), ...resources, left, ""].join("\n");
+  const head = `Plan of ${papers.join(", ")}, protocol ${protocol}`,
+    costs = plan.todo.length === 0 ? [] : costLines(view);
+  return [head, "", ...cellLines(view), ...(showRuns ? runLines(view) : []), ...costs, left, ""].join("\n");
 }
 
 /** Writes the plan for machines. */
 export function planDocument(view: PlanView): unknown {
-  const { plan, estimate, jobs, papers, protocol } = view, { seconds, unknown } = remaining(view);
+  const { plan, estimate, jobs, papers, protocol, costs } = view, { seconds, unknown } = remaining(view);
   const { memoryMiB, machineMemoryMiB, diskMiB } = view.resources;
   return {
     schema: 1,
@@ -128,6 +175,7 @@ export function planDocument(view: PlanView): unknown {
       runs: cell.runs.map(({ id }) => id),
       estimatedSeconds: cellSeconds(cell, view),
     })),
+    costs,
     estimatedSeconds: unknown > 0 ? null : seconds,
     resources: { memoryMiB, machineMemoryMiB, diskMiB },
   };

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { SUITE } from "../../benchmarks/mod.ts";
 import { reportedPapers } from "../plan/reported_papers.ts";
 import { InputError } from "../errors.ts";
@@ -6,17 +6,23 @@ import { bitsTitle } from "../catalog/bits.ts";
 import { counted } from "../report/labels.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
 import { measurementsFolder, parseMeasurements, parseRecords } from "../report/read/records.ts";
-import { folderExists, namesIn, readTextIfThere, writeError } from "../store/files.ts";
+import { folderExists, namesIn, readTextIfThere } from "../store/files.ts";
 import { git } from "../store/git.ts";
+import { parseRates } from "../record/rate.ts";
 import type { RunRecord } from "../record/record.ts";
 import { baseOf, IMPORTED, protocolLabel, PROTOCOLS } from "../record/spec.ts";
 import { deviationsOf } from "../catalog/protocol.ts";
+import type { Measured } from "../plan/estimate.ts";
 import { choice, commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
+import { checkFiles, writeFiles } from "./report_files.ts";
 import { renderReports } from "./services.ts";
 
 /** Papers that are reported. */
-type Reported = Pick<ReportInput, "pages" | "deviations" | "core">;
+type Reported = Pick<ReportInput, "pages" | "deviations" | "core"> & {
+  /** Makes the page of what the tables cost; left out: there is none. */
+  readonly costs?: (measured: Measured) => Promise<ReportFile>;
+};
 
 /** Options of `deno task report`. */
 interface ReportOptions {
@@ -38,7 +44,7 @@ const ALL_PAPERS = "all";
 const DEFAULT_RECORDS = "reports/records";
 const DEFAULT_OUT = "reports";
 /** Beside the folder of the records. */
-const FINDINGS = "findings.md";
+const FINDINGS = "findings.md", RATES = "rates.jsonl";
 
 /**
  * `deno task report`: reads the records, writes or checks the files of the papers.
@@ -85,12 +91,13 @@ function projectPapers(): Reported {
     core: SUITE.core,
     pages: SUITE.papers,
     deviations: deviationsOf(SUITE.protocols, PROTOCOLS),
+    costs: async (measured) => await (await import("./cost_page.ts")).costPage(measured), // builds networks: tensor code
   };
 }
 
 /** @returns The exit code. */
 async function reportWith(options: ReportOptions, reported: Reported, output: Output): Promise<number> {
-  const { pages: own, deviations, core } = reported, { stdout } = output;
+  const { pages: own, deviations, core, costs } = reported, { stdout } = output;
   const { collect, records: folder = DEFAULT_RECORDS, out = DEFAULT_OUT, diff, import: imports = [] } = options;
   if (imports.length > 0 && options.out === undefined) {
     throw new InputError(
@@ -121,15 +128,19 @@ async function reportWith(options: ReportOptions, reported: Reported, output: Ou
   const changed = records.map(({ spec }) => protocolLabel(spec)).filter((name) =>
     name !== baseOf(name) && name !== IMPORTED
   );
-  const files = (await renderReports({
-    pages,
-    records,
-    deviations: { ...deviations, ...deviationsOf(SUITE.protocols, changed) },
-    ...(core ? { core } : {}),
-    measurements,
-    findings: readTextIfThere(join(dirname(folder), FINDINGS)),
-    imported,
-  })).filter(
+  const rates = parseRates(readTextIfThere(join(dirname(folder), RATES)) ?? "", join(dirname(folder), RATES));
+  const files = [
+    ...costs === undefined ? [] : [await costs({ records, rates })],
+    ...await renderReports({
+      pages,
+      records,
+      deviations: { ...deviations, ...deviationsOf(SUITE.protocols, changed) },
+      ...(core ? { core } : {}),
+      measurements,
+      findings: readTextIfThere(join(dirname(folder), FINDINGS)),
+      imported,
+    }),
+  ].filter(
     ({ path }) =>
       (options.out !== undefined || !path.startsWith("site/")) &&
       ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
@@ -221,80 +232,4 @@ function recordsAt(revision: string, folder: string): RunRecord[] {
   const printed = (...args: string[]): string => git(folder, args).stdout ?? "";
   const names = printed("ls-tree", "--name-only", commit.stdout).split("\n").filter(isRecords).sort();
   return names.flatMap((name) => parseRecords(printed("show", `${commit.stdout}:./${name}`), `${revision}:${name}`));
-}
-
-/** Pages of runs, of which there may be thousands. */
-const RUN_PAGES = "site/runs";
-/** Files that `--check` names; of thousands nobody reads more. */
-const MOST_NAMED = 20;
-const RUN_PAGE = /^site\/runs\/[0-9a-f]{16}\.html$/;
-
-/** A folder for the files, and a listener. */
-interface Target extends Output {
-  readonly out: string;
-}
-
-/** Finds pages of runs that no record has any more, relative to the output folder. */
-function leftOver(files: readonly ReportFile[], out: string): string[] {
-  const wanted = new Set(files.map(({ path }) => path)), names = namesIn(join(out, RUN_PAGES));
-  return names.map((name) => `${RUN_PAGES}/${name}`).filter((path) => RUN_PAGE.test(path) && !wanted.has(path));
-}
-
-/**
- * Writes what is not there yet, and removes the pages of runs that are in no record. Generated files can be made again, so
- * they are written in place and not flushed one by one.
- *
- * @returns The exit code, 0.
- * @throws {InputError} If the system refuses.
- */
-function writeFiles(files: readonly ReportFile[], { out, stdout }: Target): number {
-  const present = new Map<string, ReadonlySet<string>>();
-  let runPages = 0;
-  for (const { path, text } of files) {
-    const target = join(out, path), folder = dirname(target);
-    const names = present.get(folder) ?? madeFolder(folder, target);
-    present.set(folder, names);
-    // a file that is not there costs an exception to read: thousands of them would take longer than the writing
-    const isSame = names.has(basename(target)) && readTextIfThere(target) === text;
-    if (!isSame) refusing(target, () => Deno.writeTextFileSync(target, text));
-    if (RUN_PAGE.test(path)) runPages++;
-    else stdout(`Wrote ${target}\n`);
-  }
-  if (runPages > 0) stdout(`Wrote ${runPages} pages of runs to ${join(out, RUN_PAGES)}\n`);
-  for (const path of leftOver(files, out)) {
-    refusing(join(out, path), () => Deno.removeSync(join(out, path)));
-    stdout(`Removed ${join(out, path)}, a page of a run that no record has\n`);
-  }
-  return 0;
-}
-
-/** Makes a folder for a file. @returns The names in it. */
-function madeFolder(folder: string, target: string): ReadonlySet<string> {
-  refusing(target, () => Deno.mkdirSync(folder, { recursive: true }));
-  return new Set(namesIn(folder));
-}
-
-function refusing(path: string, write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    throw writeError(error, path);
-  }
-}
-
-/** @returns The exit code: 0 all files are what they should be, 1 some are not, and are named. */
-function checkFiles(files: readonly ReportFile[], { out, stdout, stderr }: Target): number {
-  const stale = files.flatMap(({ path, text }) => {
-    const committed = readTextIfThere(join(out, path));
-    if (committed === text) return [];
-    return [`${join(out, path)} ${committed === null ? "is missing" : "is not what the records give"}`];
-  });
-  const wrong = [...stale, ...leftOver(files, out).map((path) => `${join(out, path)} is of no record`)];
-  if (wrong.length === 0) {
-    stdout(`All ${files.length} files are what the records give\n`);
-    return 0;
-  }
-  const rest = wrong.length > MOST_NAMED ? [`and ${wrong.length - MOST_NAMED} more`] : [];
-  stderr([...wrong.slice(0, MOST_NAMED), ...rest, "Run `deno task report` to write them again", ""].join("\n"));
-  return 1;
 }

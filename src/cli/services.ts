@@ -18,6 +18,7 @@ import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
 import type { BenchServices } from "./bench_options.ts";
 import type { Console } from "./console.ts";
+import { keepRate, readRates } from "./rates.ts";
 
 /** Gives the services of this machine, but for its console. */
 export function benchServices(papers: readonly Paper[] = PAPERS): Omit<BenchServices, keyof Console> {
@@ -29,6 +30,8 @@ export function benchServices(papers: readonly Paper[] = PAPERS): Omit<BenchServ
     renderReports,
     command: childCommand,
     committedRecords,
+    rates: readRates,
+    keepRate,
     processor,
     trainingWork: async () => (await import("../plan/network_size.ts")).trainingWork,
     checkpointMiB,
@@ -131,6 +134,6 @@ export async function renderReports(input: ReportInput): Promise<readonly Report
     import("../report/mod.ts"),
     import("../plan/network_size.ts"),
   ]);
-  const costOf = (spec: RunSpec) => trainingCost(spec, (dataset) => datasetSizes(dataset)?.train ?? null);
+  const costOf = (spec: RunSpec) => trainingCost(spec, datasetSizes);
   return report.renderReports({ costOf, ...input });
 }

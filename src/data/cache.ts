@@ -1,4 +1,4 @@
-/** Folder of everything that Requant downloads. */
+/** Folder of everything that Requant downloads, and of the rates that it measured. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { InputError } from "../errors.ts";
@@ -8,7 +8,7 @@ import { InputError } from "../errors.ts";
  * @throws {InputError} If none is set and the user has no home folder.
  */
 export function cacheFolder(
-  name: "data" | "libtensorflow" | "onednn",
+  name: "data" | "libtensorflow" | "onednn" | "rates",
   home: () => string | null = homedir,
 ): string {
   const { REQUANT_CACHE, XDG_CACHE_HOME } = Deno.env.toObject();

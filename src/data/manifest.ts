@@ -58,9 +58,11 @@ export function labelsOf(bytes: Uint8Array<ArrayBuffer>, manifest: Pick<Manifest
   return new Uint16Array(even.buffer, even.byteOffset, even.length / 2);
 }
 
-/** Returns how many images a data set of a manifest has. */
-export function sizesOf({ trainCount, testCount }: Pick<Manifest, "trainCount" | "testCount">): DatasetSizes {
-  return { train: trainCount, test: testCount };
+/** Returns how many images a data set of a manifest has, and how large they are. */
+export function sizesOf(
+  { trainCount, testCount, imageShape }: Pick<Manifest, "trainCount" | "testCount" | "imageShape">,
+): DatasetSizes {
+  return { train: trainCount, test: testCount, imageShape };
 }
 
 /** Bytes that each part must have. */

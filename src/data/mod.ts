@@ -11,7 +11,7 @@
  * const tiny: DatasetDefinition = {
  *   name: "tiny",
  *   title: "4 grey pixels",
- *   sizes: () => ({ train: 4, test: 4 }),
+ *   sizes: () => ({ train: 4, test: 4, imageShape: [1, 1, 1] }),
  *   load: () =>
  *     Promise.resolve({
  *       name: "tiny",

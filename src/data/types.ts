@@ -44,12 +44,14 @@ export interface DataOptions {
   readonly fresh?: boolean;
 }
 
-/** Numbers of images in a data set. */
+/** Numbers of images in a data set, and their size. */
 export interface DatasetSizes {
   /** Training images. */
   readonly train: number;
   /** Test images. */
   readonly test: number;
+  /** [height, width, channels]. */
+  readonly imageShape: readonly [number, number, number];
 }
 
 /** One data set: a folder under `datasets/` and a line in `datasets/mod.ts`. */

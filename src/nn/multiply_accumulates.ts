@@ -17,8 +17,13 @@ export interface ImageSize {
 export function layerMultiplyAccumulates(layer: Layer, { height, width }: ImageSize): number {
   const { kind, kernelSize, inChannels, outChannels } = layer;
   if (kind === "dense") return inChannels * outChannels;
-  const side = (length: number) => Math.ceil(length / (layer.reduction * layer.stride));
-  return side(height) * side(width) * kernelSize ** 2 * outChannels * (kind === "depthwise" ? 1 : inChannels);
+  return layerValues(layer, { height, width }) * kernelSize ** 2 * (kind === "depthwise" ? 1 : inChannels);
+}
+
+/** Values of a layer's output for one image, of the same sides. */
+export function layerValues({ kind, outChannels, reduction, stride }: Layer, { height, width }: ImageSize): number {
+  const side = (length: number) => kind === "dense" ? 1 : Math.ceil(length / (reduction * stride));
+  return side(height) * side(width) * outChannels;
 }
 
 /** Multiply-accumulates of a forward pass of one image. */

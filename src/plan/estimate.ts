@@ -1,118 +1,208 @@
 import { InputError } from "../errors.ts";
 import type { Environment } from "../record/environment.ts";
+import type { Rate } from "../record/rate.ts";
 import type { RunRecord } from "../record/record.ts";
 import { canonicalJson, type RunSpec } from "../record/spec.ts";
+import type { SizesOf } from "./fit.ts";
 
 /** Time and memory that a run is expected to take. */
 export interface Estimate {
+  /** Of a core, where a CPU computes; else of a GPU, by the clock. */
   readonly seconds: number;
-  /** Null: not known, as the time is scaled from runs of other networks or methods. */
+  /** Null: not known. */
   readonly memoryMiB: number | null;
+  /** True: no run of this kind was measured, so the time is scaled from another kind. */
+  readonly isScaled: boolean;
 }
-
-/** Counts the training images of a data set, which a spec may leave open; null: not known. */
-export type TrainSize = (dataset: string) => number | null;
 
 /** Names the processor that computed a run: the GPU if it used one, else the CPU. Others take other times. */
 export function processorOf({ device, cpu, versions }: Pick<Environment, "device" | "cpu" | "versions">): string {
   return device === "gpu" ? (versions["gpu"] ?? "unknown GPU").split(", driver")[0]! : cpu.replace(/, \d+ cores$/, "");
 }
 
-/** Lists the kinds that a run is of, the closest first: runs of one arm, or of one method, take alike. */
-function kindsOf({ engine, model, arm, method }: RunSpec): string[] {
-  return [`${engine} ${model} arm ${arm}`, `${engine} ${model} method ${method.name}`];
+/** Names the kind of a run as closely as a spec alone can: runs of one kind take alike. */
+export function kindOf(spec: RunSpec, imageShape: readonly number[]): string {
+  const { engine, model, method: { name, options }, precision = "float32" } = spec;
+  const quantizer = spec.quantization?.quantizer ?? "none";
+  return canonicalJson({ engine, precision, model, imageShape, name, options, quantizer });
 }
 
-/** Counts the training images of one epoch of a run; null: not known. */
-export function imagesPerEpoch(spec: RunSpec, trainSize: TrainSize): number | null {
-  if (spec.dataset.trainExamples !== null) return spec.dataset.trainExamples;
-  const all = trainSize(spec.dataset.name);
-  return all === null ? null : all - spec.dataset.heldOut;
+/** Share of a training image's time that an evaluated one takes: forward, without the two passes backward. */
+const EVALUATED = 1 / 3;
+
+/** Images of one epoch, and their size. */
+interface Epoch {
+  readonly trained: number;
+  /** Trained ones, and evaluated ones at their share. */
+  readonly images: number;
+  readonly imageShape: readonly [number, number, number];
 }
 
-/** Computes the training images of a record, and the seconds that each took, evaluation included; null: not known. */
-function paceOf(record: RunRecord, trainSize: TrainSize): Pick<Known, "secondsPerImage" | "images"> | null {
-  const inEpoch = imagesPerEpoch(record.spec, trainSize);
-  if (record.imagesPerSecond <= 0 || inEpoch === null || inEpoch === 0) return null;
-  const images = inEpoch * Math.max(1, record.curve.length);
-  // A resumed run of older code tells the wall seconds of its last process alone.
-  return { images, secondsPerImage: Math.max(1 / record.imagesPerSecond, record.wallSeconds / images) };
+/** Counts the images that an epoch trains on; null: the data set is not known. */
+export function imagesPerEpoch({ dataset }: Pick<RunSpec, "dataset">, sizesOf: SizesOf): number | null {
+  const sizes = sizesOf(dataset.name);
+  return sizes && (dataset.trainExamples ?? sizes.train - dataset.heldOut);
+}
+
+/** Counts the images of an epoch; null: the data set is not known. */
+function epochOf({ dataset }: RunSpec, sizesOf: SizesOf): Epoch | null {
+  const sizes = sizesOf(dataset.name), trained = imagesPerEpoch({ dataset }, sizesOf);
+  if (sizes === null || trained === null) return null;
+  const { heldOut, testExamples, evaluateOn } = dataset;
+  const evaluated = evaluateOn === "heldOut" ? heldOut : testExamples ?? sizes.test;
+  return { trained, images: trained + EVALUATED * evaluated, imageShape: sizes.imageShape };
+}
+
+/** Pace of a run that was measured. */
+interface Known {
+  readonly spec: RunSpec;
+  readonly imageShape: Epoch["imageShape"];
+  readonly kind: string;
+  /** Images of all its epochs. */
+  readonly images: number;
+  readonly startSeconds: number;
+  readonly secondsPerImage: number;
+  readonly memoryMiB: number | null;
+  readonly isGpu: boolean;
+}
+
+/** Length of a probe, whose pace holds no start: as good as that of the longest run. */
+const ENDLESS = Number.MAX_VALUE;
+
+/** Takes the pace of a record, whose start is spread over its images; null: it has none. */
+function paceOfRecord(record: RunRecord, sizesOf: SizesOf): Known | null {
+  const { spec, imagesPerSecond, wallSeconds, cpuSeconds, environment } = record, epoch = epochOf(spec, sizesOf);
+  if (epoch === null || imagesPerSecond <= 0 || epoch.images === 0) return null;
+  const { imageShape } = epoch, epochs = Math.max(1, record.curve.length), images = epochs * epoch.images;
+  const training = epochs * epoch.trained / imagesPerSecond;
+  // a resumed run of older code has the seconds of its last process alone
+  const isGpu = environment.device === "gpu",
+    seconds = wallSeconds < training ? training : isGpu ? wallSeconds : cpuSeconds;
+  return {
+    isGpu,
+    ...{ spec, imageShape, images, kind: kindOf(spec, imageShape), startSeconds: 0, memoryMiB: record.peakMemoryMiB },
+    secondsPerImage: seconds / images,
+  };
+}
+
+function paceOfRate({ spec, step, start, peakMemoryMiB, environment }: Rate, sizesOf: SizesOf): Known | null {
+  const epoch = epochOf(spec, sizesOf), isGpu = environment.device === "gpu";
+  if (epoch === null) return null;
+  const { imageShape } = epoch, images = ENDLESS, clock = isGpu ? "wallSeconds" : "cpuSeconds";
+  return {
+    isGpu,
+    ...{ spec, imageShape, images, kind: kindOf(spec, imageShape), memoryMiB: peakMemoryMiB },
+    startSeconds: start[clock],
+    secondsPerImage: step[clock] / spec.recipe.batchSize,
+  };
+}
+
+/** Everything that was measured, oldest first. */
+export interface Measured {
+  readonly records: readonly RunRecord[];
+  readonly rates: readonly Rate[];
 }
 
 /** Options of `estimator`. */
 export interface EstimatorOptions {
-  readonly trainSize: TrainSize;
-  /** Processor that the runs will have (`processorOf`): records of other ones are passed over. */
+  readonly sizesOf: SizesOf;
+  /** Processor that the runs will have (`processorOf`): what others took is passed over. */
   readonly processor: string;
   /** Work of one training image, in any unit. Runs of unknown kinds are scaled by it; left out: they have no estimate. */
-  readonly work?: (spec: RunSpec) => number;
-}
-
-/** A record as an estimate sees it. */
-interface Known {
-  readonly spec: RunSpec;
-  readonly secondsPerImage: number;
-  /** Images of all its epochs. */
-  readonly images: number;
-  readonly memoryMiB: number;
+  readonly work?: Work;
 }
 
 /**
- * Learns from records of the same engine and processor; the last one of a kind counts. A run of a kind that no record has is
- * scaled by work from the record of its data set whose work is closest.
+ * Learns from records and rates of the same engine and processor. A run of a kind that was not measured is scaled by work
+ * from the kind whose work is closest.
  *
- * @param records Oldest first.
- * @returns The estimate of a spec, or null where no record is of its engine, processor and data set.
+ * @returns The estimate of a spec, or null where nothing is known of its engine and processor.
  */
 export function estimator(
-  records: readonly RunRecord[],
-  { trainSize, processor, work }: EstimatorOptions,
+  { records, rates }: Measured,
+  { sizesOf, processor, work }: EstimatorOptions,
 ): (spec: RunSpec) => Estimate | null {
-  const known = records.filter(({ environment }) => processorOf(environment) === processor).flatMap(
-    (record): Known[] => {
-      const pace = paceOf(record, trainSize);
-      return pace === null ? [] : [{ ...pace, spec: record.spec, memoryMiB: record.peakMemoryMiB }];
-    },
-  );
+  const isHere = ({ environment }: { readonly environment: Environment }) => processorOf(environment) === processor;
+  const known = [
+    ...rates.filter(isHere).map((rate) => paceOfRate(rate, sizesOf)),
+    ...records.filter(isHere).map((record) => paceOfRecord(record, sizesOf)),
+  ].filter((item) => item !== null);
+  const byKind = Map.groupBy(known, ({ kind }) => kind), byEngine = Map.groupBy(known, ({ spec }) => spec.engine);
   const workOf = work && memoized(work);
-  const last = new Map(known.flatMap((item) => kindsOf(item.spec).map((kind) => [kind, item] as const)));
   return (spec) => {
-    const images = imagesPerEpoch(spec, trainSize);
-    if (images === null) return null;
-    const seen = spec.recipe.epochs * images, found = kindsOf(spec).flatMap((kind) => last.get(kind) ?? [])[0];
-    if (found !== undefined) return { seconds: seen * found.secondsPerImage, memoryMiB: found.memoryMiB };
-    const perImage = workOf === undefined ? null : scaled(spec, { known, work: workOf });
-    return perImage === null ? null : { seconds: seen * perImage, memoryMiB: null };
+    const epoch = epochOf(spec, sizesOf);
+    if (epoch === null) return null;
+    const { imageShape } = epoch,
+      images = spec.recipe.epochs * epoch.images,
+      same = byKind.get(kindOf(spec, imageShape));
+    const pace = same
+      ? { ...closest(same, images), ratio: 1, isScaled: false }
+      : workOf && scaled({ spec, images, imageShape }, { known: byEngine.get(spec.engine) ?? [], workOf });
+    if (!pace) return null;
+    const { startSeconds, secondsPerImage, ratio, isScaled } = pace;
+    const memoryMiB = isScaled ? null : pace.memoryMiB;
+    return { seconds: startSeconds + images * secondsPerImage * ratio, memoryMiB, isScaled };
   };
 }
 
-/** Computes the work of each model and method once: it builds the network. */
-function memoized(work: (spec: RunSpec) => number): (spec: RunSpec) => number {
+/** Chooses the last that was at least a tenth as long, as a short run is all start; if none was, the longest. */
+function closest<Item extends Pick<Known, "images">>(items: readonly Item[], images: number): Item {
+  const longest = [...items].sort((a, b) => b.images - a.images)[0]!;
+  return items.findLast((item) => 10 * item.images >= images) ?? longest;
+}
+
+/** Work of one training image of a run. */
+export type Work = (spec: RunSpec, imageShape: Epoch["imageShape"]) => number;
+
+/** Computes the work of each model, method and size of image once: it builds the network. */
+function memoized(work: Work): Work {
   const known = new Map<string, number>();
-  return (spec) => {
-    const key = canonicalJson([spec.model, spec.method]), value = known.get(key) ?? work(spec);
+  return (spec, imageShape) => {
+    const key = canonicalJson([spec.model, spec.method, spec.recipe.batchSize, imageShape]),
+      value = known.get(key) ?? work(spec, imageShape);
     known.set(key, value);
     return value;
   };
 }
 
-/** Counts full precision beside quantized training as far apart as twice the work. */
-const OTHER_KIND = Math.log(2);
+/** Distances of unlike runs, as logarithms of work: full precision beside quantized, another network, method and so on. */
+const UNLIKE = {
+  bits: 0.01,
+  quantizer: 0.1,
+  method: 0.1,
+  tf32: 0.1,
+  model: Math.log(1.5),
+  fullPrecision: Math.log(2),
+} as const;
 
-/** Scales the pace of the record of the closest work, of equal ones the longest; null: none is of engine and data set. */
+function unlikeness(a: RunSpec, b: RunSpec): number {
+  const one = a.quantization, other = b.quantization;
+  const bits = (own: RunSpec["quantization"]) => own && 10 * own.weightBits + own.activationBits;
+  return ((one === null) !== (other === null) ? UNLIKE.fullPrecision : 0) +
+    (a.precision !== b.precision ? UNLIKE.tf32 : 0) +
+    (a.model !== b.model ? UNLIKE.model : 0) + (a.method.name !== b.method.name ? UNLIKE.method : 0) +
+    (one?.quantizer !== other?.quantizer ? UNLIKE.quantizer : 0) + (bits(one) !== bits(other) ? UNLIKE.bits : 0);
+}
+
+/**
+ * Scales the pace of the most similar run; of equally similar ones `closest` chooses. Undefined: none is known.
+ *
+ * On a GPU the pace is never scaled down: these networks are small for one, and less arithmetic does not make them faster.
+ */
 function scaled(
-  spec: RunSpec,
-  { known, work }: { readonly known: readonly Known[]; readonly work: (spec: RunSpec) => number },
-): number | null {
-  const own = work(spec), isQuantized = spec.quantization !== null;
-  const candidates = known
-    .filter((item) => item.spec.engine === spec.engine && item.spec.dataset.name === spec.dataset.name)
-    .map((item) => {
-      const ratio = own / work(item.spec), isOther = (item.spec.quantization !== null) !== isQuantized;
-      return { ...item, ratio, distance: Math.abs(Math.log(ratio)) + (isOther ? OTHER_KIND : 0) };
-    });
-  const [closest] = candidates.sort((a, b) => a.distance - b.distance || b.images - a.images);
-  return closest ? closest.secondsPerImage * closest.ratio : null;
+  { spec, images, imageShape }: Pick<Known, "spec" | "images" | "imageShape">,
+  { known, workOf }: { readonly known: readonly Known[]; readonly workOf: Work },
+): (Known & { readonly ratio: number; readonly isScaled: boolean }) | undefined {
+  const own = workOf(spec, imageShape);
+  const candidates = known.map((item) => {
+    const exact = own / workOf(item.spec, item.imageShape), unlike = unlikeness(spec, item.spec);
+    const ratio = item.isGpu ? Math.max(1, exact) : exact;
+    const isScaled = exact !== 1 || unlike > UNLIKE.bits;
+    return { ...item, ratio, isScaled, distance: Math.abs(Math.log(exact)) + unlike };
+  });
+  const least = Math.min(...candidates.map(({ distance }) => distance));
+  const nearest = candidates.filter(({ distance }) => distance === least);
+  return nearest.length === 0 ? undefined : closest(nearest, images);
 }
 
 /** Adds up the memory of the `jobs` runs that take most; runs without an estimate count nothing. */

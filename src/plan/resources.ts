@@ -30,12 +30,3 @@ export async function planResources(
   const diskMiB = Object.values(diskMiBOf).reduce((sum, size) => sum + size, 0);
   return { memoryMiB: known ? peakMemoryMiB(estimates, jobs) : null, machineMemoryMiB, diskMiB, diskMiBOf };
 }
-
-/** Writes memory and disk in one line. */
-export function resourceText({ memoryMiB, machineMemoryMiB, diskMiB }: Resources): string {
-  const machine = `${Math.round(machineMemoryMiB)} MiB`;
-  const memory = memoryMiB === null
-    ? `no estimate yet, this machine has ${machine}`
-    : `at most ${Math.round(memoryMiB)} MiB of this machine's ${machine}`;
-  return `Memory: ${memory}; disk: at most ${Math.ceil(diskMiB)} MiB of checkpoints`;
-}

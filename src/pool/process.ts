@@ -1,5 +1,6 @@
 /** The process of one run: how it is started and stopped, and what it reports. */
 import { z } from "zod";
+import { probeSchema } from "../record/rate.ts";
 import { epochSchema } from "../record/record.ts";
 import type { PlannedRun } from "../record/spec.ts";
 import { writeError } from "../store/files.ts";
@@ -22,6 +23,8 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     imagesPerSecond: z.number(),
   }),
   z.strictObject({ type: z.literal("epoch"), epoch: epochSchema }),
+  /** Times of the steps of a probe. */
+  z.strictObject({ type: z.literal("probe"), probe: probeSchema }),
   /** The run ended: `stopped` leaves a checkpoint, the other two a record. */
   z.strictObject({ type: z.literal("done"), status: z.enum(["done", "diverged", "stopped"]) }),
   /** The run ended by an error; the stack is in the log. */

@@ -2,35 +2,41 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PAPERS } from "../../benchmarks/mod.ts";
+import { childCommand, type ChildPlace, datasetSizes } from "../../src/cli/services.ts";
+import type { TableCost } from "../../src/plan/cost.ts";
+import type { Rate } from "../../src/record/rate.ts";
+import type { RunRecord } from "../../src/record/record.ts";
 import { readableRecords } from "../../src/store/store.ts";
 import { withFolder } from "../support/fakes/specs.ts";
 import { cli } from "../support/bench_cli.ts";
 
-Deno.test("bench --dry-run shows teachers above students, estimates from records, and writes nothing", () =>
+Deno.test("bench --dry-run shows a line for each cell and what is left to pay, from records, and writes nothing", () =>
   withFolder(async (out) => {
     const args = ["--paper", "mec", "--out", out, "--seeds", "0,1", "--dry-run"];
     const before = await cli(args);
     assert.equal(before.code, 0);
     assert.match(
       before.stdout,
-      /^Plan of mec, protocol smoke\nfp resnet8 seed 0 {2}[0-9a-f]{16} {2}no estimate yet, 3\.0 MiB of disk\n {2}lsq resnet8 W4A4 seed 0 /,
+      /^Plan of mec, protocol smoke\n\nmec mec-bits, cifar10\n {2}model +method +bits +runs +done +core-hours\n {2}resnet8 +fp +FP +2 +0 +\?\n/,
     );
+    assert.match(before.stdout, /\nmec mec-bits +6 +0 +6 +\? +\? +0\.018\n/);
     assert.match(before.stdout, /\n6 runs, 0 done, 6 to run: no estimate yet\n$/);
     assert.deepEqual([...Deno.readDirSync(out)], []);
 
     await cli(["--paper", "mec", "--out", out]);
-    const after = await cli(args);
-    // 2,048 images at the fake's 100 images/s: 20 s an epoch, FP has two.
+    // 2,048 images at the fake's 100 images/s and 1,000 evaluated ones at a third: 24 s an epoch, FP has two
+    const committedRecords = () =>
+      Promise.resolve(readableRecords(out).map((run) => ({ ...run, wallSeconds: 99, cpuSeconds: 24 })));
+    const after = await cli([...args, "--runs"], { committedRecords });
     assert.match(
       after.stdout,
       /\nfp resnet8 seed 1 {2}[0-9a-f]{16} {2}about 41 s, \d+ MiB of memory, 3\.0 MiB of disk\n {2}lsq resnet8 W4A4 seed 1 {2}[0-9a-f]{16} {2}about 20 s/,
     );
+    assert.doesNotMatch((await cli(args)).stdout, /[0-9a-f]{16}/);
     assert.match(after.stdout, /\n6 runs, 3 done, 3 to run: about 61 s with 2 at once\n$/);
-    // two seeds a cell: 2 x 41 s and 2 x 20 s in hours
-    assert.match(
-      after.stdout,
-      /\nCells of mec mec-bits, cifar10: hours of one process\n {2}resnet8 {2}fp {3}FP {4}2 runs {2}0\.02 h\n {2}resnet8 {2}lsq {2}W4A4 {2}2 runs {2}0\.01 h\n/,
-    );
+    // two seeds a cell: 2 x 41 s and 2 x 20 s in hours; of the table 41 + 2 x 20 s are left
+    assert.match(after.stdout, /\n {2}resnet8 +fp +FP +2 +1 +0\.02\n {2}resnet8 +lsq +W4A4 +2 +1 +0\.01\n/);
+    assert.match(after.stdout, /\nmec mec-bits +6 +3 +3 +0\.02 +[\d.]+ +0\.0088\nall, each run once +6 +3 +3 /);
     const document = JSON.parse((await cli([...args, "--json"])).stdout);
     assert.deepEqual(document.runs.map(({ status }: { status: string | null }) => status).sort(), [
       "done",
@@ -40,30 +46,88 @@ Deno.test("bench --dry-run shows teachers above students, estimates from records
       null,
       null,
     ]);
+    assert.deepEqual(document.costs.tables.map(({ table, left }: TableCost) => [table, left]), [["mec-bits", 3]]);
   }));
 
 Deno.test("bench --dry-run writes sizes of disk without an exponent", () =>
   withFolder(async (out) => {
     const sizes: string[] = [];
     for (const checkpoint of [0.021, 4.9, 4.99, 131, 1300]) {
-      const args = ["--paper", "mec", "--methods", "fp", "--out", out, "--dry-run"];
+      const args = ["--paper", "mec", "--methods", "fp", "--out", out, "--dry-run", "--runs"];
       const { stdout } = await cli(args, { checkpointMiB: () => Promise.resolve(checkpoint) });
       sizes.push(/([^ ]*) MiB of disk/.exec(stdout)![1]!);
     }
     assert.deepEqual(sizes, ["0.042", "9.8", "10", "262", "2600"]);
   }));
 
-Deno.test("bench --dry-run tells memory and disk, and learns from committed records where the folder has none", () =>
+Deno.test("bench --dry-run shows memory and disk, and learns from committed records where the folder has none", () =>
   withFolder(async (out) => {
     await cli(["--paper", "mec", "--out", out]);
-    const committedRecords = () => Promise.resolve(readableRecords(out));
+    const records = readableRecords(out).map((record) => ({ ...record, peakMemoryMiB: 3072 }));
+    const services = { committedRecords: () => Promise.resolve(records) };
     const args = ["--paper", "mec", "--out", join(out, "other"), "--dry-run", "--jobs", "1"];
-    const { stdout } = await cli(args, { committedRecords });
-    // Two checkpoints of 1.5 MiB for each of 3 runs.
-    assert.match(stdout, /^Memory: at most \d+ MiB of this machine's 100000 MiB; disk: at most 9 MiB of checkpoints$/m);
-    assert.match(stdout, /^fp resnet8 seed 0 {2}[0-9a-f]{16} {2}about 41 s, /m);
-    const { resources } = JSON.parse((await cli([...args, "--json"], { committedRecords })).stdout);
+    const { stdout } = await cli(args, services);
+    // two checkpoints of 1.5 MiB for each of 3 runs
+    assert.match(stdout, /\nmec mec-bits +3 +0 +3 +0\.02 +3\.0 +0\.0088\n/);
+    assert.match(stdout, /\nMemory \(1 run at once; here: 98\) and disk \(checkpoints\) in GiB\n/);
+    const { resources } = JSON.parse((await cli([...args, "--json"], services)).stdout);
     assert.equal(resources.diskMiB, 9);
+  }));
+
+Deno.test("bench --dry-run --probe times steps of each kind in processes like a run's, and keeps the rates", () =>
+  withFolder(async (out) => {
+    const kept: Rate[] = [], args = ["--paper", "mec", "--methods", "lsq", "--out", out, "--dry-run"];
+    const services = {
+      command: (place: ChildPlace) => childCommand(place),
+      datasetSizes,
+      rates: () => kept,
+      keepRate: (rate: Rate) => void kept.push(rate),
+    };
+    const { stdout, stderr, code, prepared } = await cli([...args, "--probe"], services);
+    assert.equal(code, 0);
+    assert.match(stderr, /\nProbing 2 kinds of run on .*; rates are kept in .*rates\.jsonl\n/);
+    assert.match(stderr, /\n\[1\/2\] fp resnet8 seed 0: [\d.e+]+ images\/s\n\[2\/2\] lsq resnet8 W4A4 seed 0: /);
+    assert.deepEqual(prepared, ["synthetic", "synthetic"]); // of CIFAR's size, without a download
+    assert.deepEqual(kept.map(({ spec }) => [spec.arm, spec.recipe.batchSize]), [["fp", 64], ["lsq", 64]]);
+    for (const { steps } of kept) assert.ok(steps >= 10 && steps <= 12, `${steps}`);
+    for (const { step, start, environment, peakMemoryMiB } of kept) {
+      assert.ok(step.cpuSeconds > 0 && start.cpuSeconds > 0 && peakMemoryMiB! > 0);
+      assert.deepEqual([environment.engine, environment.device], ["wasm", "cpu"]);
+    }
+    assert.match(stdout, /\n2 runs, 0 done, 2 to run: about /);
+    assert.deepEqual([...Deno.readDirSync(out)], []);
+    const again = await cli([...args, "--probe"], services);
+    assert.match(again.stderr, /\nProbing 0 kinds of run /);
+    assert.equal(again.stdout, stdout);
+  }));
+
+Deno.test("bench --dry-run --probe names a kind whose process gives no time, and plans without it", () =>
+  withFolder(async (out) => {
+    const args = ["--paper", "mec", "--methods", "fp", "--out", out, "--dry-run", "--probe"];
+    const { stdout, stderr, code } = await cli(args, { command: () => [Deno.execPath(), "eval", "Deno.exit(3)"] });
+    assert.equal(code, 0);
+    assert.match(stderr, /\nCannot probe fp resnet8 seed 0 as its process gave no time: no log\n/);
+    assert.match(stdout, /\n1 runs, 0 done, 1 to run: no estimate yet\n$/);
+  }));
+
+Deno.test("bench --dry-run counts hours of each GPU by its own records alone", () =>
+  withFolder(async (out) => {
+    await cli(["--paper", "mec", "--out", out]);
+    const environment = (run: RunRecord) => ({
+      ...run.environment,
+      device: "gpu",
+      versions: { gpu: "NVIDIA H200, driver 580" },
+    });
+    const records = readableRecords(out).map((run) => {
+      const spec = { ...run.spec, engine: "tensorflow" as const };
+      return { ...run, spec, environment: environment(run), imagesPerSecond: 10 };
+    });
+    const args = ["--paper", "mec", "--out", join(out, "other"), "--dry-run"];
+    const { stdout } = await cli(args, { committedRecords: () => Promise.resolve(records) });
+    assert.match(stdout, /\ncost of what is left +runs +done +left +core-hours +H200 h +memory +disk\n/);
+    // FP 2 x 204.8 s, two students of 204.8 s: 0.23 hours of the H200, and nothing is known of this machine
+    assert.match(stdout, /\nmec mec-bits +3 +0 +3 +\? +0\.23 +\? /);
+    assert.deepEqual(stdout.split("\n").filter((line) => line.length > 80), []);
   }));
 
 Deno.test("bench refuses a grid that does not fit in memory, and takes fewer at once where none was asked for", () =>
@@ -92,10 +156,11 @@ Deno.test("bench --dry-run lists every cell of every table, and says where there
     assert.equal(code, 0);
     for (const { id, tables } of PAPERS) {
       for (const grid of tables.filter(({ protocols }) => protocols?.includes("paper") ?? true)) {
-        assert.ok(stdout.includes(`Cells of ${id} ${grid.id}, ${grid.dataset}: hours`), grid.id);
+        assert.ok(stdout.includes(`\n${id} ${grid.id}, ${grid.dataset}\n  model `), grid.id);
       }
     }
-    assert.match(stdout, /\n {2}mobilenetv1 +fpq +W2A2 +3 runs +no estimate\n/);
+    assert.match(stdout, /\n {2}mobilenetv1 +fpq +W2A2 +3 +0 +\?\n/);
+    assert.deepEqual(stdout.split("\n").filter((line) => line.length > 80), []);
     const { cells } = JSON.parse((await cli([...args, "--json"])).stdout);
     const table5 = cells.filter(({ paper, table }: Record<string, string>) => paper === "fpq" && table === "table5");
     assert.equal(table5.length, 4 * (1 + 3 * 6)); // models, FP and three widths of six quantized arms
@@ -146,3 +211,11 @@ Deno.test("bench --epochs plans a protocol of its own, says what it shortens, an
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /Cannot shorten protocol paper to 200 epochs as .*: give --epochs 1 to 199, /);
   }));
+
+for (const flag of ["probe", "runs"]) {
+  Deno.test(`bench refuses --${flag} without --dry-run`, async () => {
+    const { code, stderr } = await cli(["--paper", "mec", `--${flag}`]);
+    assert.equal(code, 2);
+    assert.equal(stderr, `Cannot use --${flag} without --dry-run: add it, or leave --${flag} out\n`);
+  });
+}

@@ -12,7 +12,7 @@ import { cli } from "../support/bench_cli.ts";
 
 const KNOWN_OPTIONS =
   "--paper, --protocol, --table, --methods, --models, --bits, --seeds, --engine, --jobs, --out, --watch, --dry-run, --print, " +
-  "--list, --help-all, --epochs, --quantizer, --teachers, --queue, --store, --timeout, --memory, --retries, --fail-fast, " +
+  "--list, --help-all, --probe, --runs, --epochs, --quantizer, --teachers, --queue, --store, --timeout, --memory, --retries, --fail-fast, " +
   "--keep-epochs, --no-report, --json, --help";
 
 const TABLES_OF_FPQ = PAPERS.find(({ id }) => id === "fpq")!.tables.map(({ id }) => id).join(", ");

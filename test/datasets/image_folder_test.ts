@@ -350,7 +350,7 @@ Deno.test("folder:NAME@SIDE tells its sizes before it is loaded, where its folde
       Deno.env.set("REQUANT_DATA", root);
       assert.equal(sizes(), null);
       await writeFlowers(root);
-      assert.deepEqual(sizes(), { train: 3, test: 2 });
+      assert.deepEqual(sizes(), { train: 3, test: 2, imageShape: [64, 64, 3] });
       Deno.env.delete("REQUANT_DATA");
       assert.equal(sizes(), null);
     } finally {

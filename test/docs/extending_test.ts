@@ -149,6 +149,7 @@ async function run(
     cores: 2,
     memoryMiB: 100_000,
     committedRecords: () => Promise.resolve([]),
+    rates: () => [],
     checkpointMiB,
     listenForInterrupts: () => ({ stop: signal, kill: signal, dispose: () => {} }),
     stdout: (text) => void (stdout += text),

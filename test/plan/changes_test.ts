@@ -70,7 +70,7 @@ Deno.test("reportedPapers() prints the changes of a table among the paper's devi
   }
 });
 
-const SIZES = { train: 1000, test: 100 };
+const SIZES = { train: 1000, test: 100, imageShape: [32, 32, 3] as const };
 const MISFITS: readonly (readonly [changes: TableChanges, says: string])[] = [
   [{ dataset: { heldOut: 1000 } }, "hold out 1000, train on the rest in batches of 256 and are tested on all"],
   [{ dataset: { heldOut: 745 } }, "hold out 745, train on the rest in batches of 256 and are tested on all"],

@@ -2,94 +2,156 @@ import assert from "node:assert/strict";
 import {
   type Estimate,
   estimator,
+  type EstimatorOptions,
   formatSeconds,
   jobsThatFit,
   makespanSeconds,
   peakMemoryMiB,
   processorOf,
+  type Work,
 } from "../../src/plan/estimate.ts";
 import { trainingPasses, trainingWork } from "../../src/plan/network_size.ts";
 import { etaByRecords } from "../../src/pool/progress.ts";
 import type { RunView } from "../../src/pool/progress_display.ts";
+import type { Rate } from "../../src/record/rate.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { type PlannedRun, runId, type RunSpec } from "../../src/record/spec.ts";
 import { fakeEpoch } from "../support/fakes/fake_trainer.ts";
 import { fpSpec, studentSpec } from "../support/fakes/specs.ts";
 
-const FP = fpSpec();
-const LSQ = studentSpec("lsq", FP);
-
 const CPU = { device: "cpu", cpu: "Fast CPU, 2 cores", versions: {} };
 
-/** A run of 128 images an epoch. */
+/** A run of 128 training images per epoch and, at a third each, 96 test images: 160 in all. */
 function record(spec: RunSpec, changes: Partial<RunRecord> = {}): RunRecord {
-  const fields = { imagesPerSecond: 64, wallSeconds: 1, peakMemoryMiB: 500, curve: [fakeEpoch(1)], environment: CPU };
-  return { spec, ...fields, ...changes } as RunRecord;
+  const fields = { imagesPerSecond: 128, wallSeconds: 2, cpuSeconds: 1.6, peakMemoryMiB: 500, curve: [fakeEpoch(1)] };
+  return { spec, environment: CPU, ...fields, ...changes } as RunRecord;
 }
 
-const HERE = { trainSize: () => null, processor: "Fast CPU" };
+const IMAGES = { dataset: { ...fpSpec().dataset, testExamples: 96 } };
+const FP = fpSpec(IMAGES);
+const LSQ = { ...studentSpec("lsq", FP), ...IMAGES };
 
-Deno.test("estimator() learns by engine, model and arm, and the last record counts", () => {
-  const estimate = estimator([record(LSQ), record(LSQ, { imagesPerSecond: 32, peakMemoryMiB: 700 })], HERE);
-  assert.deepEqual(estimate(LSQ), { seconds: 4, memoryMiB: 700 });
-  assert.deepEqual(estimate({ ...LSQ, recipe: { ...LSQ.recipe, epochs: 3 } })!.seconds, 12);
-  for (const other of [{ ...LSQ, engine: "tensorflow" as const }, { ...LSQ, model: "resnet20" }, FP]) {
+const SIZES = { train: 50_000, test: 10_000, imageShape: [32, 32, 3] } as const;
+const HERE = { sizesOf: () => SIZES, processor: "Fast CPU" };
+
+/** Learns from records alone. */
+function learn(records: readonly RunRecord[], options: Partial<EstimatorOptions> = {}) {
+  return estimator({ records, rates: [] }, { ...HERE, ...options });
+}
+
+Deno.test("estimator() learns by engine, model and method, in processor seconds, and the last record counts", () => {
+  const estimate = learn([record(LSQ), record(LSQ, { cpuSeconds: 3.2, peakMemoryMiB: 700 })]);
+  assert.deepEqual(estimate(LSQ), { seconds: 3.2, memoryMiB: 700, isScaled: false });
+  assert.equal(estimate({ ...LSQ, recipe: { ...LSQ.recipe, epochs: 3 } })!.seconds.toFixed(6), "9.600000");
+  assert.equal(estimate({ ...LSQ, arm: "lsq_5_epochs" })!.seconds, 3.2);
+  const pact = { ...LSQ, quantization: { ...LSQ.quantization!, quantizer: "pact" } };
+  for (const other of [{ ...LSQ, engine: "tensorflow" as const }, { ...LSQ, model: "resnet20" }, pact, FP]) {
     assert.equal(estimate(other), null);
   }
 });
 
 Deno.test("estimator() takes the size of the training split where the spec leaves it open, and passes over idle records", () => {
-  const estimate = estimator([record(FP), record(FP, { imagesPerSecond: 0, wallSeconds: 99 })], {
-    ...HERE,
-    trainSize: () => 50_000,
-  });
-  const dataset = { ...FP.dataset, trainExamples: null, heldOut: 5000 };
-  assert.equal(estimate({ ...FP, dataset })!.seconds, 45_000 / 64);
+  const estimate = learn([record(FP), record(FP, { imagesPerSecond: 0, cpuSeconds: 99 })]);
+  const dataset = { ...FP.dataset, trainExamples: null, heldOut: 5000, testExamples: null };
+  // 100 images per processor second
+  assert.equal(estimate({ ...FP, dataset })!.seconds.toFixed(3), ((45_000 + 10_000 / 3) / 100).toFixed(3));
 });
 
-Deno.test("estimator() takes the method where no record is of the arm", () => {
-  const estimate = estimator([record(LSQ)], HERE);
-  assert.equal(estimate({ ...LSQ, arm: "lsq_5_epochs" })!.seconds, 2);
+Deno.test("estimator() takes the training time of a resumed run, as older code kept the seconds of its end alone", () => {
+  assert.equal(learn([record(LSQ, { wallSeconds: 0.1, cpuSeconds: 0.1 })])(LSQ)!.seconds, 1);
 });
 
-Deno.test("estimator() counts evaluation where a run went in one go, and not the short end of a resumed one", () => {
-  const whole = estimator([record(LSQ, { wallSeconds: 3 })], HERE), resumed = estimator([record(LSQ)], HERE);
-  assert.deepEqual([whole(LSQ)!.seconds, resumed(LSQ)!.seconds], [3, 2]);
+Deno.test("estimator() leaves short runs aside, which are all start, where a long one of their kind is known", () => {
+  const curve = Array.from({ length: 200 }, (_, i) => fakeEpoch(i + 1));
+  const long = record(LSQ, { curve, wallSeconds: 900, cpuSeconds: 160 }), short = record(LSQ, { cpuSeconds: 16 });
+  const seconds = (epochs: number) => learn([long, short])({ ...LSQ, recipe: { ...LSQ.recipe, epochs } })!.seconds;
+  assert.deepEqual([1, 10, 11, 300].map((epochs) => Math.round(10 * seconds(epochs))), [160, 1600, 88, 2400]);
+});
+
+/** A rate of LSQ: 64 images take 0.16 s of the clock and 0.08 s of the processor; the start 5 s and 4 s. */
+function rate(changes: Partial<Rate> = {}): Rate {
+  return {
+    schema: 1,
+    spec: LSQ,
+    startedAt: "2026-11-29T00:00:00.000Z",
+    steps: 10,
+    step: { wallSeconds: 0.16, cpuSeconds: 0.08 },
+    start: { wallSeconds: 5, cpuSeconds: 4 },
+    peakMemoryMiB: 900,
+    environment: CPU as never,
+    ...changes,
+  };
+}
+
+const H200 = { device: "gpu", cpu: "Fast CPU, 16 cores", versions: { gpu: "NVIDIA H200, driver 580" } } as never;
+
+Deno.test("estimator() adds a rate's start to its steps, by the processor on a CPU and by the clock on a GPU", () => {
+  const seconds = (environment: Rate["environment"], processor: string) =>
+    estimator({ records: [], rates: [rate({ environment })] }, { ...HERE, processor })(LSQ)!.seconds;
+  assert.equal(seconds(CPU as never, "Fast CPU"), 4 + 160 * 0.08 / 64);
+  assert.equal(seconds(H200, "NVIDIA H200"), 5 + 160 * 0.16 / 64);
+});
+
+Deno.test("estimator() prefers a rate to a record that is less than a tenth as long as the run", () => {
+  const estimate = estimator({ records: [record(LSQ, { cpuSeconds: 16 })], rates: [rate()] }, HERE);
+  const seconds = (epochs: number) => estimate({ ...LSQ, recipe: { ...LSQ.recipe, epochs } })!.seconds;
+  assert.deepEqual([seconds(10), seconds(20)], [160, 4 + 20 * 160 * 0.08 / 64]);
 });
 
 Deno.test("estimator() passes over records of another processor, whatever its cores or driver", () => {
-  const h200 = { device: "gpu", cpu: "Fast CPU, 16 cores", versions: { gpu: "NVIDIA H200, driver 580" } };
-  const records = [record(LSQ), record(LSQ, { imagesPerSecond: 6400, wallSeconds: 0, environment: h200 as never })];
-  const seconds = (processor: string) => estimator(records, { ...HERE, processor })(LSQ)?.seconds ?? null;
-  assert.deepEqual(["Fast CPU", "NVIDIA H200", "NVIDIA A100", "Slow CPU"].map(seconds), [2, 0.02, null, null]);
+  const fast = { imagesPerSecond: 12_800, wallSeconds: 0.02, cpuSeconds: 9, environment: H200 };
+  const seconds = (processor: string) => learn([record(LSQ), record(LSQ, fast)], { processor })(LSQ)?.seconds ?? null;
+  assert.deepEqual(["Fast CPU", "NVIDIA H200", "NVIDIA A100", "Slow CPU"].map(seconds), [1.6, 0.02, null, null]);
   assert.equal(processorOf({ ...CPU, cpu: "Fast CPU, 64 cores" }), "Fast CPU");
-  assert.equal(processorOf({ ...h200, versions: { gpu: "NVIDIA H200, driver 590" } }), "NVIDIA H200");
+  assert.equal(processorOf({ ...CPU, device: "gpu", versions: { gpu: "NVIDIA H200, driver 590" } }), "NVIDIA H200");
 });
 
-Deno.test("estimator() scales runs of unknown kinds by work, from the record of the closest, and never between devices", () => {
+Deno.test("estimator() scales runs of unknown kinds by work, from the most similar, and never between devices", () => {
   const works: Record<string, number> = { resnet8: 1, resnet20: 3, resnet50: 100 };
-  const work = ({ model, method }: RunSpec) => works[model]! * (method.name === "kd" ? 2 : 1);
-  const records = [record(LSQ), record({ ...LSQ, model: "resnet20" }, { imagesPerSecond: 16 }), record(FP)];
-  const estimate = estimator(records, { ...HERE, work });
+  const work: Work = ({ model, method }, [height]) => works[model]! * (method.name === "kd" ? 2 : 1) * height / 32;
+  const records = [record(LSQ), record({ ...LSQ, model: "resnet20" }, { cpuSeconds: 8 }), record(FP)];
+  const estimate = learn(records, { work });
   const kd = { ...LSQ, arm: "kd", method: { name: "kd", options: {} } };
-  // 128 images: 2 s of resnet8, 8 s of resnet20. Of the work of kd on resnet8, 2, that of resnet20 is the closest: 8 s * 2 / 3
-  assert.deepEqual(estimate(kd), { seconds: 8 * 2 / 3, memoryMiB: null });
-  assert.deepEqual(estimate({ ...LSQ, model: "resnet50" }), { seconds: 8 * 100 / 3, memoryMiB: null });
-  // full precision of work 3: quantized of work 3 counts as far as full precision of work 1.5, so it is closer than that of 1
-  assert.deepEqual(estimate({ ...FP, model: "resnet20" }), { seconds: 8, memoryMiB: null });
-  for (
-    const other of [{ ...kd, engine: "tensorflow" as const }, { ...kd, dataset: { ...kd.dataset, name: "other" } }]
-  ) {
-    assert.equal(estimate(other), null);
-  }
-  assert.equal(estimator(records, { ...HERE, work, processor: "Slow CPU" })(kd), null);
+  // kd on resnet8 has work 2: resnet20's 3 is closer than 1, but of another network
+  assert.deepEqual(estimate(kd), { seconds: 3.2, memoryMiB: null, isScaled: true });
+  assert.deepEqual(estimate({ ...LSQ, model: "resnet50" }), {
+    seconds: 8 * (100 / 3),
+    memoryMiB: null,
+    isScaled: true,
+  });
+  // full precision of work 3: quantized of the same network is closer than full precision of another one of work 1
+  assert.deepEqual(estimate({ ...FP, model: "resnet20" }), { seconds: 8, memoryMiB: null, isScaled: true });
+  // bits and options that change no work change no kind
+  const other = { ...LSQ, method: { name: "qat", options: { weight: 2 } } };
+  assert.deepEqual(estimate(other), { seconds: 1.6, memoryMiB: 500, isScaled: false });
+  // another data set, of images twice as high
+  const sizesOf = (name: string) => ({
+    ...SIZES,
+    imageShape: [name === "other" ? 64 : 32, 32, 3] as [number, number, 3],
+  });
+  const large = { ...LSQ, dataset: { ...LSQ.dataset, name: "other" } };
+  assert.equal(learn([record(LSQ)], { work, sizesOf })(large)!.seconds, 3.2);
+  assert.equal(estimate({ ...kd, engine: "tensorflow" as const }), null);
+  assert.equal(learn(records, { work, processor: "Slow CPU" })(kd), null);
 });
 
-Deno.test("trainingWork() multiplies the network's multiply-accumulates by the passes of the method", () => {
-  // ResNet-20 on 32 x 32: 40.55 million for the first, 18 convolutions and the dense layer, and 0.26 of two shortcuts
-  const work = trainingWork({ ...LSQ, model: "resnet20" });
-  assert.equal(Math.round(work / 3 / 1e4) / 100, 40.81);
-  assert.equal(trainingWork({ ...LSQ, model: "resnet20", method: { name: "kd", options: {} } }), work / 3 * 4);
+Deno.test("estimator() never scales a GPU's pace down, as less work does not make it faster", () => {
+  const work: Work = ({ model }) => model === "resnet8" ? 1 : 4, options = { work, processor: "NVIDIA H200" };
+  const seconds = (known: string, wanted: string) =>
+    learn([record({ ...LSQ, model: known }, { environment: H200 })], options)({ ...LSQ, model: wanted })!.seconds;
+  assert.deepEqual([seconds("resnet8", "resnet20"), seconds("resnet20", "resnet8")], [8, 2]);
+});
+
+Deno.test("trainingWork() adds multiply-accumulates and the values that are passed over, times the passes of the method", () => {
+  const work = trainingWork({ ...LSQ, model: "resnet20" }, [32, 32, 3]);
+  // ResNet-20 on 32 x 32: 40.55 million for the first, 18 convolutions and the dense layer, and 0.26 of two shortcuts;
+  // outputs of 7 x 16 x 32 x 32, 7 x 32 x 16 x 16, 7 x 64 x 8 x 8 and 10; 270,896 weights, once per batch of 64
+  const values = 114_688 + 57_344 + 28_672 + 10, weights = 270_896 / 64;
+  assert.equal(Math.round((work / 3 - 300 * values - 2000 * weights) / 1e4) / 100, 40.81);
+  assert.equal(
+    trainingWork({ ...LSQ, model: "resnet20", method: { name: "kd", options: {} } }, [32, 32, 3]),
+    work / 3 * 4,
+  );
 });
 
 Deno.test("trainingPasses() counts forward, backward, second view, teacher, second step and unlabelled images", () => {
@@ -101,12 +163,12 @@ Deno.test("trainingPasses() counts forward, backward, second view, teacher, seco
 });
 
 Deno.test("peakMemoryMiB() adds the runs that take most, as many as are at once", () => {
-  const estimates: (Estimate | null)[] = [1, 5, 3].map((memoryMiB) => ({ seconds: 1, memoryMiB }));
+  const estimates: (Estimate | null)[] = [1, 5, 3].map((memoryMiB) => ({ seconds: 1, memoryMiB, isScaled: false }));
   assert.deepEqual([1, 2, 9].map((jobs) => peakMemoryMiB([...estimates, null], jobs)), [5, 8, 9]);
 });
 
 Deno.test("jobsThatFit() keeps what fits, takes fewer only where none was asked for", () => {
-  const estimates = [5, 3, 3].map((memoryMiB) => ({ seconds: 1, memoryMiB }));
+  const estimates = [5, 3, 3].map((memoryMiB) => ({ seconds: 1, memoryMiB, isScaled: false }));
   assert.equal(jobsThatFit(estimates, { wanted: 2, cores: 9, memoryMiB: 8 }), 2);
   assert.equal(jobsThatFit(estimates, { wanted: null, cores: 9, memoryMiB: 8 }), 2);
   assert.throws(() => jobsThatFit(estimates, { wanted: 3, cores: 9, memoryMiB: 8 }), {

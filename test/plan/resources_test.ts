@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { checkpointMiB } from "../../src/plan/network_size.ts";
-import { planResources, resourceText } from "../../src/plan/resources.ts";
+import { planResources } from "../../src/plan/resources.ts";
 import { initialise } from "../../src/nn/initialise.ts";
 import { modelNamed } from "../../src/nn/mod.ts";
 import { runId } from "../../src/record/spec.ts";
@@ -23,7 +23,8 @@ Deno.test("planResources() adds memory of the runs at once and two checkpoints a
   const todo = [FP, LSQ].map((spec) => ({ id: runId(spec), spec }));
   const plan = { runs: todo, finished: new Map(), todo };
   const options = {
-    estimate: ({ teacher }: { teacher: string | null }) => teacher === null ? null : { seconds: 1, memoryMiB: 700 },
+    estimate: ({ teacher }: { teacher: string | null }) =>
+      teacher === null ? null : { seconds: 1, memoryMiB: 700, isScaled: false },
     jobs: 2,
     machineMemoryMiB: 8000,
     checkpointMiB: () => Promise.resolve(1.25),
@@ -35,10 +36,4 @@ Deno.test("planResources() adds memory of the runs at once and two checkpoints a
     diskMiB: 5,
     diskMiBOf: { [runId(FP)]: 2.5, [runId(LSQ)]: 2.5 },
   });
-  assert.equal(
-    resourceText(resources),
-    "Memory: at most 700 MiB of this machine's 8000 MiB; disk: at most 5 MiB of checkpoints",
-  );
-  const unknown = await planResources(plan, { ...options, estimate: () => null });
-  assert.match(resourceText(unknown), /^Memory: no estimate yet, this machine has 8000 MiB; /);
 });

@@ -37,7 +37,7 @@ export async function cli(args: readonly string[], overrides: Partial<BenchServi
       prepared.push(name);
       return Promise.resolve();
     },
-    datasetSizes: () => ({ train: 50_000, test: 10_000 }),
+    datasetSizes: () => ({ train: 50_000, test: 10_000, imageShape: [32, 32, 3] }),
     renderReports: (input) => {
       reported.push(input);
       return Promise.resolve([
@@ -49,6 +49,8 @@ export async function cli(args: readonly string[], overrides: Partial<BenchServi
     cores: 2,
     memoryMiB: 100_000,
     committedRecords: () => Promise.resolve([]),
+    rates: () => [],
+    keepRate() {},
     checkpointMiB: () => Promise.resolve(1.5),
     listenForInterrupts: () => ({ stop: never, kill: never, dispose: () => {} }),
     stdout: (text) => void (stdout += text),

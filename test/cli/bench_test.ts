@@ -12,8 +12,8 @@ import { cli } from "../support/bench_cli.ts";
 
 const KNOWN_OPTIONS =
   "--paper, --protocol, --table, --methods, --models, --bits, --seeds, --engine, --jobs, --out, --watch, --dry-run, --print, " +
-  "--list, --help-all, --probe, --runs, --epochs, --quantizer, --teachers, --queue, --store, --timeout, --memory, --retries, --fail-fast, " +
-  "--keep-epochs, --no-report, --json, --help";
+  "--list, --help-all, --probe, --runs, --epochs, --quantizer, --teachers, --queue, --store, --precision, --timeout, " +
+  "--memory, --retries, --fail-fast, --keep-epochs, --no-report, --json, --help";
 
 const TABLES_OF_FPQ = PAPERS.find(({ id }) => id === "fpq")!.tables.map(({ id }) => id).join(", ");
 /** Of the table that smoke runs. */

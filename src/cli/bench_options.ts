@@ -2,12 +2,13 @@
 import type { Bits } from "../catalog/bits.ts";
 import type { Paper } from "../catalog/paper.ts";
 import type { EngineChoice, EngineName, PrecisionChoice } from "../engine/types.ts";
+import type { Gpu } from "../pool/gpus.ts";
 import type { BucketAddress } from "../queue/store_url.ts";
 import type { QueueAddress } from "../queue/url.ts";
 import type { Rate } from "../record/rate.ts";
 import type { BaseProtocol, RunSpec } from "../record/spec.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
-import type { LimitValues } from "./command_line.ts";
+import type { Jobs, LimitValues } from "./command_line.ts";
 import type { GridServices } from "./grid.ts";
 import type { WatchValues } from "./watch.ts";
 
@@ -27,8 +28,7 @@ export interface BenchOptions extends LimitValues, WatchValues {
   readonly quantizer: string | null;
   readonly engine: EngineChoice;
   readonly precision: PrecisionChoice;
-  /** Null: one process per core. */
-  readonly jobs: number | null;
+  readonly jobs: Jobs;
   /** Tries of a run that crashed; null: the default of the pool or the queue. */
   readonly retries: number | null;
   readonly failFast?: true;
@@ -57,8 +57,8 @@ export interface BenchServices extends GridServices {
   readonly resolveEngine: (choice: EngineChoice) => Promise<EngineName>;
   readonly renderReports: (input: ReportInput) => Promise<readonly ReportFile[]>;
   readonly cores: number;
-  /** Checks if engine tensorflow will compute on a GPU, which one process takes as a whole. */
-  readonly gpuExpected?: () => Promise<boolean>;
+  /** Lists the GPUs that engine tensorflow will compute on. */
+  readonly gpus?: () => Promise<readonly Gpu[]>;
   /** Memory of this machine. */
   readonly memoryMiB: number;
   /** Size of a checkpoint of a run, at most. */

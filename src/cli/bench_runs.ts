@@ -22,6 +22,7 @@ import { benchScreen } from "./bench_screen.ts";
 import { limitsOf } from "./command_line.ts";
 import { probePlan, showPlan } from "./dry_run.ts";
 import { type Estimator, learnEstimates, leaveGrid, measuredRuns, requireSpace, runGrid } from "./grid.ts";
+import { firstJobs, withPlaces } from "./places.ts";
 import { describeTeacher } from "./plan_text.ts";
 import { startWatch } from "./watch.ts";
 
@@ -39,8 +40,8 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const protocol = options.epochs === null ? whole : shortenedProtocol(whole, options.epochs);
   const out = resolve(options.out);
   const engine = await services.resolveEngine(options.engine);
-  const onGpu = engine === "tensorflow" && (await services.gpuExpected?.() ?? false);
-  const precision = precisionOf(options, onGpu);
+  const gpus = engine === "tensorflow" ? await services.gpus?.() ?? [] : [];
+  const precision = precisionOf(options, gpus.length > 0);
   services.stderr(`${engineLine(engine)}\n`);
   if (precision === "tf32") {
     services.stderr("TF32: forward exact, gradients rounded; --precision float32 turns it off\n");
@@ -74,9 +75,9 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   if (options.probe) await probePlan(plan, { engine, sizesOf, services });
   const measured = await measuredRuns(out, services);
   const estimate = await learnEstimates(plan, { measured, engine, sizesOf, services });
-  const alone = options.jobs === null && onGpu;
-  if (alone) services.stderr("One run at once, as a run takes the GPU as a whole\n");
-  const jobs = alone ? 1 : jobsOf(plan, { options, estimate, services });
+  const most = jobsOf(plan, { options, estimate, services }), say = (line: string) => services.stderr(`${line}\n`);
+  const sharing = { gpus: queue === null ? gpus : [], jobs: options.jobs, most, say };
+  const jobs = firstJobs(sharing);
   if (dryRun) {
     const { json = false, runs: showRuns = false } = options, papers = options.papers.map(({ id }) => id);
     const view = { plan, cells: planCells(request), estimate, jobs, protocol: protocol.name, engine, papers, showRuns };
@@ -97,7 +98,10 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const grid = { out, estimate, services, watch }, { failFast = false, keepEpochs, retries } = options;
   const command = keepEpochs ? [...child, "--keep-epochs"] : child;
   const running = queue === null || plan.todo.length === 0
-    ? runGrid(plan, { ...grid, command, jobs, limits, retries: retries ?? 0, failFast })
+    ? withPlaces(
+      sharing,
+      (places) => runGrid(plan, { ...grid, command, jobs: places, limits, retries: retries ?? 0, failFast }),
+    )
     : leaveGrid(plan, { ...grid, engine, queue, store, artefacts, retries });
   const outcome = await running.finally(() => watch?.close());
   const stopped = outcome.unfinished.length > 0;
@@ -179,8 +183,8 @@ function jobsOf(
   const { cores, memoryMiB } = services;
   if (options.queue !== null) return cores;
   const estimates = plan.todo.map(({ spec }) => estimate(spec));
-  const jobs = jobsThatFit(estimates, { wanted: options.jobs, cores, memoryMiB });
-  if (options.jobs === null && jobs < cores) {
+  const jobs = jobsThatFit(estimates, { wanted: options.jobs === "auto" ? null : options.jobs, cores, memoryMiB });
+  if (options.jobs === "auto" && jobs < cores) {
     services.stderr(`${jobs} at once instead of one per core, as more would not fit in ${Math.round(memoryMiB)} MiB\n`);
   }
   return jobs;

@@ -203,10 +203,16 @@ export function wholeNumber(
   };
 }
 
+/** Number of runs at once; auto: one per core, and on a GPU as many as fit and pay. */
+export type Jobs = number | "auto";
+
 /** `--jobs`, of every command that starts runs. */
-export function jobsOption(help = "runs at once"): Flag {
+export function jobsOption(): Flag {
   const parse = wholeNumber("jobs", { to: 1024, remedy: "leave it out for one per core" });
-  return option("--jobs <N>", help, parse).default(null, "one per core");
+  const help = "runs at once; auto: one per core, on a GPU as many as pay";
+  return option("--jobs <N>", help, (text): Jobs => text === "auto" ? text : parse(text)).default(
+    "auto" satisfies Jobs,
+  );
 }
 
 /** `--engine`, of every command that computes. */

@@ -55,7 +55,7 @@ async function processorsOf(
   const name = await services.processor(engine as EngineName);
   const all = [...measured.records, ...measured.rates].filter(({ environment }) => environment.device === "gpu");
   const gpus = new Set(all.map(({ environment }) => processorOf(environment)));
-  const here = { name, isGpu: engine === "tensorflow" && await services.gpuExpected?.() === true, estimate };
+  const here = { name, isGpu: engine === "tensorflow" && (await services.gpus?.() ?? []).length > 0, estimate };
   if (gpus.size === 0) return [here];
   const work = await services.trainingWork();
   return [

@@ -5,7 +5,8 @@ import { NO_LIMITS } from "../pool/limits.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { checkOut } from "../store/store.ts";
-import { commandLine, engineOption, helpAlone, jobsOption, option, runCommand } from "./command_line.ts";
+import { commandLine, engineOption, helpAlone, type Jobs, jobsOption, option, runCommand } from "./command_line.ts";
+import { withPlaces } from "./places.ts";
 import type { Console } from "./console.ts";
 import { learnEstimates, measuredRuns, runGrid } from "./grid.ts";
 
@@ -24,7 +25,7 @@ interface FixedRuns {
 interface FixedOptions {
   readonly out: string;
   readonly engine: EngineChoice;
-  readonly jobs: number | null;
+  readonly jobs: Jobs;
 }
 
 /** Runs what is not done yet. @returns The exit code: 0 good or help, 1 not, 2 bad input. */
@@ -59,9 +60,12 @@ async function run(
   const plan = statePlan(orderRuns(specs(engine)).map(({ spec }) => spec), out);
   const measured = await measuredRuns(out, services);
   const estimate = await learnEstimates(plan, { measured, engine, sizesOf: services.datasetSizes, services });
-  const jobs = options.jobs ?? services.cores;
-  const pool = { out, jobs, command, limits: NO_LIMITS, retries: 0, failFast: false };
-  const { records } = await runGrid(plan, { ...pool, estimate, services });
+  const pool = { out, command, limits: NO_LIMITS, retries: 0, failFast: false, estimate, services };
+  const gpus = engine === "tensorflow" ? await services.gpus?.() ?? [] : [];
+  const { records } = await withPlaces(
+    { gpus, jobs: options.jobs, most: services.cores, say: (line) => console.stderr(`${line}\n`) },
+    (places) => runGrid(plan, { ...pool, jobs: places }),
+  );
   const { text, good } = result([...plan.finished.values(), ...records], engine);
   console.stdout(`${text}\n`);
   return good ? 0 : 1;

@@ -6,6 +6,7 @@ import type { SizesOf } from "../plan/fit.ts";
 import type { PlanState } from "../plan/plan.ts";
 import type { Interrupts } from "../pool/interrupts.ts";
 import { checkMemoryWatch, type RunLimits } from "../pool/limits.ts";
+import type { Places } from "../pool/places.ts";
 import { type PoolEvent, type PoolOutcome, runPool } from "../pool/pool.ts";
 import { createProgress, type Progress } from "../pool/progress.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
@@ -73,7 +74,7 @@ export async function learnEstimates(
 /** Settings of a grid on this machine. */
 interface LocalGrid extends Grid {
   readonly command: readonly string[];
-  readonly jobs: number;
+  readonly jobs: Places;
   readonly limits: RunLimits;
   readonly retries: number;
   readonly failFast: boolean;
@@ -90,15 +91,17 @@ export async function runGrid(
     await services.prepareDataset(name, (line) => services.stderr(`${line}\n`));
   }
   await checkMemoryWatch(limits);
-  const time = timeText({ plan, estimate, jobs });
+  const time = timeText({ plan, estimate, jobs: jobs.limit });
   services.stderr(`${todo.length} runs to do, ${finished.size} done before, in ${out}: ${time}\n`);
   const onStop = "Stopping: the runs write their checkpoints; Ctrl-C again stops them at once";
   const full = new AbortController(); // the runs that follow would fail too, hours later
-  return await withProgress(plan, { services, onStop, estimate, jobs, watch }, (progress, { stop, kill }) => {
+  const jobsNow = () => jobs.limit;
+  return await withProgress(plan, { services, onStop, estimate, jobs: jobsNow, watch }, (progress, { stop, kill }) => {
     function onEvent(event: PoolEvent): void {
       if (event.type === "ended" && isDiskFull(event.record)) full.abort();
       progress.onEvent(event);
     }
+    jobs.onChange(progress.say);
     return runPool(plan, { ...pool, interrupts: { stop: AbortSignal.any([stop, full.signal]), kill }, onEvent });
   });
 }
@@ -145,7 +148,7 @@ async function withProgress(
   { todo }: PlanState,
   { services, onStop, estimate, jobs, watch }: Pick<Grid, "services" | "estimate" | "watch"> & {
     onStop: string;
-    jobs?: number;
+    jobs?: () => number;
   },
   run: (progress: Progress, interrupts: Interrupts) => Promise<PoolOutcome>,
 ): Promise<PoolOutcome> {

@@ -12,6 +12,7 @@ import { PAPERS } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
 import { processorOf } from "../plan/estimate.ts";
 import { captureEnvironment } from "../pool/environment.ts";
+import { type Gpu, visibleGpus } from "../pool/gpus.ts";
 import { listenForInterrupts } from "../pool/interrupts.ts";
 import { machineMemoryMiB } from "../pool/limits.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -37,7 +38,7 @@ export function benchServices(papers: readonly Paper[] = PAPERS): Omit<BenchServ
     checkpointMiB,
     memoryMiB: machineMemoryMiB(),
     cores: navigator.hardwareConcurrency,
-    gpuExpected,
+    gpus,
     listenForInterrupts,
   };
 }
@@ -68,9 +69,14 @@ export async function checkpointMiB(spec: RunSpec): Promise<number> {
   return (await import("../plan/network_size.ts")).checkpointMiB(spec);
 }
 
+/** The GPUs that runs of engine tensorflow will compute on. */
+export async function gpus(): Promise<readonly Gpu[]> {
+  return await gpuExpected() ? visibleGpus() : [];
+}
+
 /** Processor that runs of an engine have on this machine; nothing is opened to find out. */
 async function processor(name: EngineName): Promise<string> {
-  const device = name === "tensorflow" && await gpuExpected() ? "gpu" : "cpu";
+  const device = name === "tensorflow" && (await gpus()).length > 0 ? "gpu" : "cpu";
   return processorOf(captureEnvironment({ name, device, versions: {}, threads: 1 }));
 }
 

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { datasetNamed } from "../../datasets/mod.ts";
 import type { EngineChoice, EngineName } from "../engine/types.ts";
+import type { Gpu } from "../pool/gpus.ts";
 import { checkMemoryWatch } from "../pool/limits.ts";
 import type { QueueTimes } from "../queue/mod.ts";
 import { type BucketAddress, parseStoreUrl } from "../queue/store_url.ts";
@@ -9,6 +10,7 @@ import {
   commandLine,
   engineOption,
   helpAlone,
+  type Jobs,
   jobsOption,
   limitOptions,
   limitsOf,
@@ -18,12 +20,14 @@ import {
 } from "./command_line.ts";
 import type { Output } from "./console.ts";
 import type { GridServices } from "./grid.ts";
+import { withPlaces } from "./places.ts";
 import { startWatch, watchOption, type WatchValues } from "./watch.ts";
 
 /** Services of this machine that the command needs; nothing here loads tensor code. */
 interface WorkerServices extends Output, Pick<GridServices, "prepareDataset" | "command" | "listenForInterrupts"> {
   readonly resolveEngine: (choice: EngineChoice) => Promise<EngineName>;
   readonly cores: number;
+  readonly gpus?: () => Promise<readonly Gpu[]>;
   readonly times?: Partial<QueueTimes>;
 }
 
@@ -33,8 +37,7 @@ interface WorkerOptions extends LimitValues, WatchValues {
   readonly out: string;
   /** Null: the folder is shared. */
   readonly store: BucketAddress | null;
-  /** Null: one process per core. */
-  readonly jobs: number | null;
+  readonly jobs: Jobs;
   readonly engine: EngineChoice;
 }
 
@@ -63,7 +66,7 @@ export async function worker(args: readonly string[], services: Output & Partial
   ).addOption(
     option("--store <URL>", "bucket that bench was given, s3://bucket/prefix", parseStoreUrl)
       .default(null, "the folder is shared"),
-  ).addOption(jobsOption("runs at once, 1 on a GPU"));
+  ).addOption(jobsOption());
   for (const flag of limitOptions()) line.addOption(flag);
   line.addOption(engineOption()).addOption(watchOption());
   if (helpAlone(line, args, services)) return 0;
@@ -79,7 +82,6 @@ export async function worker(args: readonly string[], services: Output & Partial
 async function workWith(options: WorkerOptions, services: WorkerServices): Promise<void> {
   const { queue: address, store } = options, limits = limitsOf(options);
   const out = resolve(options.out);
-  const jobs = options.jobs ?? services.cores;
   const say = (line: string): void => services.stderr(line + "\n");
   const warning = addressWarning(address);
   if (warning !== null) say(warning);
@@ -92,7 +94,6 @@ async function workWith(options: WorkerOptions, services: WorkerServices): Promi
   const queue = await queueName(out, engine, store);
   const title = `Worker of ${address.shown}, engine ${engine}`;
   const watch = await startWatch(options.watch, { title, out, runs: [], finished: new Map() }, services);
-  say(`Waiting for runs of engine ${engine} from ${address.shown}, ${jobs} at once, in ${out}, queue ${queue}`);
   // One download at a time, and one for all runs.
   const datasets = new Map<string, Promise<void>>();
   const interrupts = services.listenForInterrupts();
@@ -100,29 +101,27 @@ async function workWith(options: WorkerOptions, services: WorkerServices): Promi
     say("Stopping: the runs write their checkpoints and go back to the queue; Ctrl-C again ends them at once");
   }
   interrupts.stop.addEventListener("abort", onStop);
+  const gpus = engine === "tensorflow" ? await services.gpus?.() ?? [] : [];
   try {
-    await runWorker({
-      address,
-      queue,
-      out,
-      jobs,
-      command,
-      interrupts,
-      limits,
-      artefacts,
-      say,
-      ...(watch === null ? {} : { onEvent: watch.onEvent }),
-      check: ({ spec }) => void datasetNamed(spec.dataset.name),
-      prepare: ({ spec: { dataset: { name } } }) => {
-        const there = datasets.get(name) ?? services.prepareDataset(name, say);
-        datasets.set(name, there);
-        // A data set that failed is tried again for the next run.
-        return there.catch((error) => {
-          datasets.delete(name);
-          throw error;
-        });
-      },
-      ...(services.times === undefined ? {} : { times: services.times }),
+    await withPlaces({ gpus, jobs: options.jobs, most: services.cores, say }, (places) => {
+      const from = `${engine} from ${address.shown}, ${places.limit} at once`;
+      say(`Waiting for runs of engine ${from}, in ${out}, queue ${queue}`);
+      places.onChange(say);
+      return runWorker({
+        ...{ address, queue, out, jobs: places, command, interrupts, limits, artefacts, say },
+        ...(watch === null ? {} : { onEvent: watch.onEvent }),
+        check: ({ spec }) => void datasetNamed(spec.dataset.name),
+        prepare: ({ spec: { dataset: { name } } }) => {
+          const there = datasets.get(name) ?? services.prepareDataset(name, say);
+          datasets.set(name, there);
+          // A data set that failed is tried again for the next run.
+          return there.catch((error) => {
+            datasets.delete(name);
+            throw error;
+          });
+        },
+        ...(services.times === undefined ? {} : { times: services.times }),
+      });
     });
   } finally {
     interrupts.stop.removeEventListener("abort", onStop);

@@ -6,6 +6,7 @@ import type { Locks } from "../store/locks.ts";
 import { readEvents, readRecord, writeRecord } from "../store/store.ts";
 import { environmentWithoutEngine } from "./environment.ts";
 import { type LimitWatch, NO_LIMITS, type RunLimits, watchLimits } from "./limits.ts";
+import type { Place } from "./places.ts";
 import { type ChildEnd, type ChildMessage, startChild } from "./process.ts";
 
 /** Start of a process, by the calendar and by a clock that is never set back. */
@@ -119,6 +120,7 @@ export interface AttemptOptions {
   readonly command: readonly string[];
   /** Locks that hold the run: nothing is written once it is lost. */
   readonly locks: Locks;
+  readonly place: Place;
   readonly limits?: RunLimits;
   /** Number of further attempts after a failure, each from the run's checkpoint. */
   readonly retries?: number;
@@ -145,14 +147,14 @@ export interface RunningRun {
  * @throws {InputError} If the run's folder cannot be written.
  */
 export function startRun(run: PlannedRun, options: AttemptOptions): RunningRun {
-  const { out, command, locks, limits = NO_LIMITS, retries = 0, onMessage } = options;
+  const { out, command, locks, place, limits = NO_LIMITS, retries = 0, onMessage } = options;
   const started = startedNow();
   let stopped = false;
   let lost = false;
   let child = start();
 
   function start() {
-    const next = startChild(run, { out, command, lock: locks.nonceOf(run.id), onMessage });
+    const next = startChild(run, { out, command, lock: locks.nonceOf(run.id), place, onMessage });
     locks.note(run.id, next.pid);
     return next;
   }

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Engine } from "../engine/types.ts";
 import type { Environment } from "../record/environment.ts";
 import { type Checkout, checkoutOf } from "../store/git.ts";
+import { visibleGpus } from "./gpus.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -22,20 +23,9 @@ export const RUN_LOCK = "REQUANT_RUN_LOCK";
 /** Returns the facts that whoever started this process gave it; else finds them out. */
 export function hostFacts(): HostFacts {
   const given = Deno.env.get(HOST_FACTS);
-  return given === undefined ? { ...checkoutOf(ROOT), gpu: gpuName() } : JSON.parse(given) as HostFacts;
-}
-
-function gpuName(): string | null {
-  const visible = Deno.env.get("CUDA_VISIBLE_DEVICES")?.split(",")[0];
-  const args = [...(visible ? [`--id=${visible}`] : []), "--query-gpu=name,driver_version", "--format=csv,noheader"];
-  try {
-    const { success, stdout } = new Deno.Command("nvidia-smi", { args, stderr: "null" }).outputSync();
-    const line = success ? new TextDecoder().decode(stdout).split("\n")[0]! : "";
-    const [name, driver] = line.split(",").map((text) => text.trim());
-    return name && driver ? `${name}, driver ${driver}` : null;
-  } catch {
-    return null;
-  }
+  return given === undefined
+    ? { ...checkoutOf(ROOT), gpu: visibleGpus()[0]?.name ?? null }
+    : JSON.parse(given) as HostFacts;
 }
 
 /** Describes what computes a run on this machine. */
@@ -73,7 +63,7 @@ const PASSED_ON = new RegExp(
       "SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMDATA",
       "XDG_CACHE_HOME|DENO_DIR|DENO_NO_UPDATE_CHECK|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH",
       "REQUANT_(CACHE|DATA|LIBTENSORFLOW|ONEDNN)",
-      "CUDA_(VISIBLE_DEVICES|DEVICE_ORDER|CACHE_[A-Z]+|HOME|PATH|LAUNCH_BLOCKING|MODULE_LOADING)",
+      "CUDA_(VISIBLE_DEVICES|DEVICE_ORDER|CACHE_[A-Z]+|HOME|PATH|LAUNCH_BLOCKING|MODULE_LOADING|MPS_[A-Z_]+)",
       "NVIDIA_(TF32_OVERRIDE|VISIBLE_DEVICES|DRIVER_CAPABILITIES)|XLA_FLAGS|TF_XLA_FLAGS",
       "TF_(CPP|CUDNN|DETERMINISTIC|ENABLE|FORCE|GPU|NUM)_[A-Z0-9_]+",
       "(OMP|KMP|MKL|OPENBLAS)_(NUM_THREADS|BLOCKTIME|AFFINITY|PROC_BIND|PLACES)|(DNNL|ONEDNN)_[A-Z_]+",

@@ -6,6 +6,7 @@ import { readRecord } from "../store/store.ts";
 import { failedRecord, orphanFailure, type RunningRun, startRun } from "./attempt.ts";
 import type { Interrupts } from "./interrupts.ts";
 import type { RunLimits } from "./limits.ts";
+import { cpuPlaces, type Place, type Places } from "./places.ts";
 import type { ChildMessage } from "./process.ts";
 
 /** Event in a pool; `record` null: the run was stopped and can be resumed. */
@@ -21,8 +22,8 @@ export type PoolEvent =
 /** Options of `runPool`. */
 export interface PoolOptions {
   readonly out: string;
-  /** Number of processes at once. */
-  readonly jobs: number;
+  /** Number of processes at once, or their places. */
+  readonly jobs: number | Places;
   /** Program and arguments of a run's process. */
   readonly command: readonly string[];
   readonly interrupts?: Interrupts;
@@ -73,6 +74,9 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
     ...(options.lockTimes === undefined ? {} : { times: options.lockTimes }),
     onLost: (id) => running.get(id)?.process.abandon(),
   });
+  const places = typeof jobs === "number" ? cpuPlaces(jobs) : jobs;
+  let resized = Promise.withResolvers<void>();
+  places.onChange(() => resized.resolve());
   let waiting = [...plan.todo];
   let stopping = interrupts?.stop.aborted ?? false;
   /** True: a run has ended since the waiting ones were last looked at. */
@@ -95,18 +99,24 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
   }
 
   function start(run: PlannedRun): void {
+    const place = places.take(run);
     const process = startRun(run, {
       ...options,
-      onMessage: (message) => onEvent({ type: "message", run, message }),
+      place,
+      onMessage: (message) => {
+        place.report(message);
+        onEvent({ type: "message", run, message });
+      },
       locks,
       onRetry: (reason) => onEvent({ type: "retried", run, reason }),
     });
     onEvent({ type: "started", run });
-    running.set(run.id, { process, ended: settle(run, process) });
+    running.set(run.id, { process, ended: settle(run, { process, place }) });
   }
 
-  async function settle(run: PlannedRun, process: RunningRun): Promise<void> {
+  async function settle(run: PlannedRun, { process, place }: { process: RunningRun; place: Place }): Promise<void> {
     const record = await process.ended.finally(() => {
+      place.release();
       running.delete(run.id);
       locks.release(run.id);
     });
@@ -136,7 +146,7 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
   function startReady(): void {
     const ready = waiting.filter(({ spec }) => spec.teacher === null || records.get(spec.teacher)?.status === "done");
     for (const run of ready) {
-      if (running.size >= jobs || stopping) return;
+      if (running.size >= places.limit || stopping) return;
       if (!take(run)) continue;
       waiting = waiting.filter((other) => other !== run);
       start(run);
@@ -153,13 +163,15 @@ export async function runPool(plan: PlanState, options: PoolOptions): Promise<Po
   try {
     while (true) {
       changed = false;
+      resized = Promise.withResolvers();
       failOrphans();
       startReady();
       // A teacher that ended elsewhere lets its students begin.
       if (changed) continue;
-      const blocked = elsewhere.size > 0 && !stopping && running.size < jobs;
+      const blocked = elsewhere.size > 0 && !stopping && running.size < places.limit;
       if (running.size === 0 && !blocked) break;
-      await within(Promise.race([...running.values()].map(({ ended }) => ended)), blocked ? lookMs : null);
+      const ends = [...running.values()].map(({ ended }) => ended);
+      await within(Promise.race([...ends, ...(ends.length === 0 ? [] : [resized.promise])]), blocked ? lookMs : null);
     }
   } finally {
     interrupts?.stop.removeEventListener("abort", stopAll);

@@ -6,6 +6,7 @@ import type { PlannedRun } from "../record/spec.ts";
 import { writeError } from "../store/files.ts";
 import { logFile, openRun, specFile } from "../store/store.ts";
 import { childEnvironment, HOST_FACTS, hostFacts, RUN_LOCK } from "./environment.ts";
+import type { Place } from "./places.ts";
 
 const LAST_LINES = 20;
 const LAST_LINE_LENGTH = 300;
@@ -81,6 +82,8 @@ export interface ChildOptions {
   readonly command: readonly string[];
   /** Nonce of the run's lock: the process writes only as long as the lock has it. Null: it always writes. */
   readonly lock: string | null;
+  /** Its place among the processes of this machine. @default on any GPU */
+  readonly place?: Pick<Place, "variables" | "gpu">;
   readonly onMessage: (message: ChildMessage) => void;
 }
 
@@ -88,7 +91,7 @@ export interface ChildOptions {
  * Starts the process of a run; its text for people is added to log.txt.
  * @throws {InputError} If the run's folder cannot be written.
  */
-export function startChild(run: PlannedRun, { out, command, lock, onMessage }: ChildOptions): RunningChild {
+export function startChild(run: PlannedRun, { out, command, lock, place, onMessage }: ChildOptions): RunningChild {
   openRun(out, run.spec);
   const logPath = logFile(out, run.id);
   let log: Deno.FsFile;
@@ -103,7 +106,8 @@ export function startChild(run: PlannedRun, { out, command, lock, onMessage }: C
     env: {
       ...childEnvironment(Deno.env.toObject()),
       // As it is now: the process loads the code of this moment.
-      [HOST_FACTS]: JSON.stringify(hostFacts()),
+      [HOST_FACTS]: JSON.stringify({ ...hostFacts(), ...(place?.gpu ? { gpu: place.gpu } : {}) }),
+      ...place?.variables,
       ...(lock === null ? {} : { [RUN_LOCK]: lock }),
     },
     stdin: "null",

@@ -18,8 +18,8 @@ export interface ProgressOptions {
   readonly lineEveryMs?: number;
   /** Returns the seconds that a run is expected to take, learnt from records; null: unknown. */
   readonly estimateSeconds?: (run: PlannedRun) => number | null;
-  /** Number of runs at once. @default as many as are running */
-  readonly jobs?: number;
+  /** Returns the number of runs at once. @default as many as are running */
+  readonly jobs?: () => number;
 }
 
 /** Report on a pool. */
@@ -70,7 +70,7 @@ export function createProgress(todo: readonly PlannedRun[], options: ProgressOpt
     const elapsedSeconds = (now() - startedAt) / 1000;
     const byPace = fraction > 0.005 ? elapsedSeconds * (1 - fraction) / fraction : null;
     const left = todo.filter(({ id }) => !endedIds.has(id));
-    const jobs = Math.max(1, options.jobs ?? running.size);
+    const jobs = Math.max(1, options.jobs?.() ?? running.size);
     const etaSeconds = etaByRecords(left, { running, jobs, estimate: options.estimateSeconds, now: now() }) ?? byPace;
     return { ended: endedIds.size, runs: todo.length, fraction, etaSeconds };
   }

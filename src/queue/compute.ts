@@ -3,6 +3,7 @@ import { DelayedError, type Job, WaitingError } from "bullmq";
 import { InputError, messageOf } from "../errors.ts";
 import { endingOf, failedRecord, type Failure, type Started, startedNow } from "../pool/attempt.ts";
 import { type LimitWatch, NO_LIMITS, type RunLimits, watchLimits } from "../pool/limits.ts";
+import type { Place, Places } from "../pool/places.ts";
 import { type ChildEnd, type ChildMessage, type RunningChild, startChild } from "../pool/process.ts";
 import type { PoolEvent } from "../pool/pool.ts";
 import { describeEnd } from "../pool/progress.ts";
@@ -18,6 +19,7 @@ import type { QueueTimes } from "./times.ts";
 /** Run that a worker computes. */
 export interface ActiveRun {
   readonly child: RunningChild;
+  readonly place: Place;
   readonly watch: LimitWatch;
   renewedAtMs: number;
   /** Aborted when another worker may have the run. */
@@ -41,6 +43,7 @@ export interface ComputerOptions {
   readonly locks: Locks;
   /** Active runs by job id. */
   readonly active: Map<string, ActiveRun>;
+  readonly places: Places;
   /** Aborted when the worker is to stop. */
   readonly stopping: AbortSignal;
   /** Stops the worker, as its folder or store cannot be used. */
@@ -57,7 +60,7 @@ export interface Computer {
 
 /** Makes the part of a worker that computes runs, one process each. */
 export function createComputer(options: ComputerOptions): Computer {
-  const { out, say, onEvent = () => {}, times, artefacts, locks, active, stopping } = options;
+  const { out, say, onEvent = () => {}, times, artefacts, locks, active, places, stopping } = options;
 
   async function giveBack(job: Job, token: string): Promise<never> {
     await job.moveToWait(token);
@@ -102,7 +105,10 @@ export function createComputer(options: ComputerOptions): Computer {
     const started = startedNow();
     const state = await orGiveUp(() => start(run, job));
     if (state === null) return await giveBack(job, token);
-    const end = await endOf(run, state, () => isHeld(job, token, state)).finally(() => active.delete(job.id!));
+    const end = await endOf(run, state, () => isHeld(job, token, state)).finally(() => {
+      state.place.release();
+      active.delete(job.id!);
+    });
     const lost = end === null || state.lost.signal.aborted;
     const ending = end === null ? { kind: "stopped" } as const : endingOf(end, {
       record: readRecord(out, run.id),
@@ -192,17 +198,19 @@ export function createComputer(options: ComputerOptions): Computer {
   }
 
   function start(run: PlannedRun, job: Job): ActiveRun {
-    const passOn = throttled((message) => {
+    const place = places.take(run);
+    const send = throttled((message) => {
       job.updateProgress(message).catch(() => {});
     }, times.progressMs);
     function onMessage(message: ChildMessage): void {
+      place.report(message);
       onEvent({ type: "message", run, message });
-      passOn(message);
+      send(message);
     }
-    const child = startChild(run, { out, command: options.command, lock: locks.nonceOf(run.id), onMessage });
+    const child = startChild(run, { out, command: options.command, lock: locks.nonceOf(run.id), place, onMessage });
     locks.note(run.id, child.pid);
     const watch = watchLimits(child, options.limits ?? NO_LIMITS);
-    const state = { child, watch, renewedAtMs: performance.now(), lost: new AbortController() };
+    const state = { child, place, watch, renewedAtMs: performance.now(), lost: new AbortController() };
     active.set(job.id!, state);
     say(`${describeRun(run.spec)}: started`);
     onEvent({ type: "started", run });

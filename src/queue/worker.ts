@@ -4,6 +4,7 @@ import { DelayedError, FlowProducer, type Job, Queue, UnrecoverableError, Worker
 import { InputError } from "../errors.ts";
 import type { Interrupts } from "../pool/interrupts.ts";
 import type { RunLimits } from "../pool/limits.ts";
+import { cpuPlaces, type Places } from "../pool/places.ts";
 import { type PoolEvent, within } from "../pool/pool.ts";
 import type { PlannedRun } from "../record/spec.ts";
 import { type LockTimes, openLocks } from "../store/locks.ts";
@@ -26,8 +27,8 @@ export interface WorkerOptions {
   /** From `queueName`. */
   readonly queue: string;
   readonly out: string;
-  /** Number of processes at once. */
-  readonly jobs: number;
+  /** Number of processes at once, or their places. */
+  readonly jobs: number | Places;
   /** Program and arguments of a run's process. */
   readonly command: readonly string[];
   readonly interrupts: Interrupts;
@@ -64,6 +65,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const flow = new FlowProducer({ connection });
   const artefacts = options.artefacts ?? SHARED_FOLDER;
   const active = new Map<string, ActiveRun>();
+  const places = typeof options.jobs === "number" ? cpuPlaces(options.jobs) : options.jobs;
   // BullMQ lets only one worker of a queue have a run: the lock is for schedulers beside the queue.
   const locks = openLocks(out, {
     queue: options.queue,
@@ -95,7 +97,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
 
   const computer = createComputer({
     ...options,
-    ...{ say, times, artefacts, locks, active },
+    ...{ say, times, artefacts, locks, active, places },
     stopping: stopping.signal,
     giveUp: (error) => {
       fatal = error;
@@ -113,13 +115,15 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
 
   const worker = new Worker(options.queue, onJob, {
     connection,
-    concurrency: options.jobs,
+    concurrency: places.limit,
     lockDuration: times.lockMs,
     stalledInterval: times.lockMs / 2,
     maxStalledCount: MOST_LOST_WORKERS,
     runRetryDelay: 1000,
     drainDelay: 2,
   });
+  // BullMQ looks at it when the next run ends
+  places.onChange(() => void (worker.concurrency = places.limit));
   worker.on("failed", (job, error) => void computer.recordFailure(job, error));
   worker.on("lockRenewalFailed", (ids) => ids.forEach(lose));
   worker.on("locksRenewed", ({ jobIds }) => {

@@ -1,4 +1,4 @@
-/** What the bench command tells before it runs anything: plan, cells, time, memory and disk. */
+/** What the bench command reports before it runs anything: plan, cells, time, memory and disk. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PAPERS } from "../../benchmarks/mod.ts";
@@ -7,6 +7,7 @@ import type { TableCost } from "../../src/plan/cost.ts";
 import type { Rate } from "../../src/record/rate.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { readableRecords } from "../../src/store/store.ts";
+import { mpsScript, TWO_GPUS, withNvidia } from "../support/fakes/nvidia.ts";
 import { withFolder } from "../support/fakes/specs.ts";
 import { cli } from "../support/bench_cli.ts";
 
@@ -167,18 +168,42 @@ Deno.test("bench --dry-run lists every cell of every table, and says where there
     for (const { runs, estimatedSeconds } of cells) assert.deepEqual([runs.length, estimatedSeconds], [3, null]);
   }));
 
-Deno.test("bench makes one run at once where a GPU is expected, unless --jobs says otherwise", async () => {
-  const gpu = { resolveEngine: () => Promise.resolve("tensorflow" as const), gpuExpected: () => Promise.resolve(true) };
-  const args = ["--paper", "mec", "--protocol", "smoke", "--dry-run", "--json"];
-  const alone = await cli(args, gpu);
-  assert.match(alone.stderr, /One run at once, as a run takes the GPU as a whole/);
-  assert.doesNotMatch((await cli([...args, "--jobs", "2"], gpu)).stderr, /One run at once/);
-  assert.doesNotMatch((await cli(args)).stderr, /One run at once/);
+const ON_GPUS = (count: number) => ({
+  resolveEngine: () => Promise.resolve("tensorflow" as const),
+  gpus: () => Promise.resolve([0, 1].slice(0, count).map((i) => ({ visible: `${i}`, name: null, memoryMiB: 80_000 }))),
+  cores: 16,
 });
 
+Deno.test("bench plans one run per GPU at first, unless --jobs says otherwise; --jobs auto is the default", async () => {
+  const args = ["--paper", "mec", "--protocol", "smoke", "--dry-run", "--json"];
+  const jobs = async (count: number, ...more: string[]) =>
+    JSON.parse((await cli([...args, ...more], ON_GPUS(count))).stdout).jobs;
+  assert.deepEqual([await jobs(1), await jobs(2), await jobs(2, "--jobs", "auto")], [1, 2, 2]);
+  assert.deepEqual([await jobs(2, "--jobs", "5"), await jobs(0)], [5, 16]);
+});
+
+Deno.test("bench says how runs share a GPU, and stops the MPS daemon that it started", () =>
+  withFolder((folder) =>
+    withNvidia(folder, { "nvidia-cuda-mps-control": mpsScript(folder), "nvidia-smi": TWO_GPUS }, async () => {
+      const args = ["--paper", "mec", "--protocol", "smoke", "--engine", "tensorflow", "--out", join(folder, "out")];
+      const few = ["--methods", "fp", "--models", "resnet20", "--seeds", "0", "--bits", "W2A2"];
+      const { stderr, code } = await cli([...args, ...few], ON_GPUS(1));
+      assert.equal(code, 0, stderr);
+      assert.match(
+        stderr,
+        /^Runs on the GPU: 1 at once at first, more while that pays\nThey share a GPU by NVIDIA's MPS, started here /m,
+      );
+      const [start, ask, quit] = Deno.readTextFileSync(join(folder, "log")).trim().split("\n");
+      assert.match(start!, /^start .*requant-mps-/);
+      assert.deepEqual([ask, quit], ["get_server_list", "quit"]);
+      // one run on each of two GPUs shares none
+      const both = await cli([...args.slice(0, -1), join(folder, "two"), ...few, "--jobs", "2"], ON_GPUS(2));
+      assert.match(both.stderr, /^Runs on 2 GPUs: 2 at once$/m);
+    })
+  ));
+
 Deno.test("bench plans TF32 on a GPU unless --precision says otherwise, in specs of their own", async () => {
-  const gpu = { resolveEngine: () => Promise.resolve("tensorflow" as const), gpuExpected: () => Promise.resolve(true) };
-  const cpu = { ...gpu, gpuExpected: () => Promise.resolve(false) };
+  const gpu = ON_GPUS(1), cpu = ON_GPUS(0);
   const args = ["--paper", "mec", "--protocol", "smoke", "--dry-run", "--json"];
   type Planned = { id: string; spec: { precision?: string } };
   const planned = async (services: typeof gpu, ...more: string[]) =>

@@ -37,7 +37,7 @@ async function read(...args: string[]) {
 Deno.test("runCommand() gives the values, their defaults, and the exit code of the command", async () => {
   const { code, values } = await read("--bits", "W2A2, W4A4,W2A2", "--timeout", "1.5", "--files", "a", "--files=b");
   assert.equal(code, 3);
-  assert.deepEqual(values, { paper: "mec", bits: ["W2A2", "W4A4"], jobs: null, timeout: 1.5, files: ["a", "b"] });
+  assert.deepEqual(values, { paper: "mec", bits: ["W2A2", "W4A4"], jobs: "auto", timeout: 1.5, files: ["a", "b"] });
   assert.deepEqual(limitsOf(values!), { timeoutMs: 90_000, memoryMiB: null });
   assert.deepEqual(limitsOf({ memory: 2000 }), { timeoutMs: null, memoryMiB: 2000 });
 });
@@ -47,7 +47,7 @@ Deno.test("a command alone prints its help, with choices and defaults; so does -
   assert.deepEqual([code, stderr, values], [0, "", null]);
   assert.match(stdout, /^Usage: deno task demo \[options\]\n\nShows every kind of option\n/);
   assert.match(stdout, /^ {2}--paper mec\|fpq +the paper; default: mec$/m);
-  assert.match(stdout, /^ {2}--jobs N +runs at once; default: one per core$/m);
+  assert.match(stdout, /^ {2}--jobs N +runs at once; auto: one per core, on a GPU as many as pay;\n +default: auto$/m);
   assert.match(stdout, /\n\nExit codes: 3 done\n$/);
   assert.equal((await read("--help")).stdout, stdout);
 });

@@ -10,6 +10,7 @@ import {
 } from "../../src/pool/environment.ts";
 import { environmentSchema } from "../../src/record/environment.ts";
 import { FAKE_ENGINE } from "../support/fakes/fake_trainer.ts";
+import { TWO_GPUS, withNvidia } from "../support/fakes/nvidia.ts";
 import { withFolder } from "../support/fakes/specs.ts";
 
 Deno.test("captureEnvironment() holds the engine's versions beside Deno's and fits the schema", () => {
@@ -21,20 +22,15 @@ Deno.test("captureEnvironment() holds the engine's versions beside Deno's and fi
 });
 
 Deno.test("captureEnvironment() names the GPU where NVIDIA's tool tells it, and nothing where there is no such tool", () =>
-  withFolder((folder) => {
-    const gpu = { ...FAKE_ENGINE, device: "gpu" as const }, path = Deno.env.get("PATH")!;
-    try {
-      Deno.env.set("PATH", folder);
-      assert.equal(captureEnvironment(gpu).versions["gpu"], undefined);
-      Deno.writeTextFileSync(`${folder}/nvidia-smi`, "#!/bin/sh\necho 'NVIDIA X1, 580.1'\necho 'NVIDIA X2, 580.1'\n", {
-        mode: 0o755,
-      });
+  withFolder(async (folder) => {
+    const gpu = { ...FAKE_ENGINE, device: "gpu" as const };
+    await withNvidia(folder, {}, () => assert.equal(captureEnvironment(gpu).versions["gpu"], undefined));
+    await withNvidia(folder, { "nvidia-smi": TWO_GPUS }, () => {
       assert.equal(captureEnvironment(gpu).versions["gpu"], "NVIDIA X1, driver 580.1");
       assert.equal(captureEnvironment(FAKE_ENGINE).versions["gpu"], undefined);
-    } finally {
-      Deno.env.set("PATH", path);
-    }
-    return Promise.resolve();
+      Deno.env.set("CUDA_VISIBLE_DEVICES", "1");
+      assert.equal(captureEnvironment(gpu).versions["gpu"], "NVIDIA X2, driver 580.1");
+    });
   }));
 
 Deno.test("captureEnvironment() takes what it was told of checkout and GPU, and asks no program then", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { statePlan } from "../../src/plan/plan.ts";
+import { gpuPlaces } from "../../src/pool/places.ts";
 import { runPool } from "../../src/pool/pool.ts";
 import { MOST_LOST_WORKERS } from "../../src/queue/jobs.ts";
 import { queueName, runWorker } from "../../src/queue/mod.ts";
@@ -88,6 +89,21 @@ redisTest(
     assert.equal(starts(out).length, 2);
   },
 );
+
+redisTest("a worker's runs are spread over its GPUs, each told its own", async (redis, out) => {
+  const gpus = ["GPU-aa", "GPU-bb"].map((visible) => ({ visible, name: `NVIDIA of ${visible}`, memoryMiB: 80_000 }));
+  const specs = [0, 1].map((seed) => fpSpec({ arm: "tell", seed })), { outcome } = follow(specs, { redis, out });
+  const jobs = gpuPlaces({ gpus, jobs: 2, most: 4 }), behaviours = ["tell=tellEnvironment"];
+  await withWorkers(1, { redis, out, behaviours, jobs }, async () => {
+    assert.deepEqual(statuses(await outcome), ["tell done", "tell done"]);
+  });
+  const visible = specs.map((spec) =>
+    /"CUDA_VISIBLE_DEVICES":"([^"]*)"/.exec(Deno.readTextFileSync(logFile(out, runId(spec))))![1]
+  );
+  assert.deepEqual(visible.sort(), ["GPU-aa", "GPU-bb"]);
+  // both places are free again
+  assert.deepEqual([0, 1].map(() => jobs.take({ id: "", spec: specs[0]! }).gpu).sort(), gpus.map(({ name }) => name));
+});
 
 redisTest("a worker that cannot write its folder gives the run back and ends with one sentence", async (redis, out) => {
   const { outcome, stop } = follow([TEACHER], { redis, out });

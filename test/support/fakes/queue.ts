@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { NO_LIMITS, type RunLimits } from "../../../src/pool/limits.ts";
 import { statePlan } from "../../../src/plan/plan.ts";
+import type { Places } from "../../../src/pool/places.ts";
 import type { PoolEvent, PoolOutcome } from "../../../src/pool/pool.ts";
 import { followPlan, queueName, type QueueTimes, runWorker } from "../../../src/queue/mod.ts";
 import { parseQueueUrl } from "../../../src/queue/url.ts";
@@ -81,6 +82,7 @@ export async function withWorkers<Result>(
     behaviours?: string[];
     limits?: RunLimits;
     times?: QueueTimes;
+    jobs?: Places;
     check?: (run: PlannedRun) => void;
     /** Prepares a run on the worker of an index. */
     prepareOn?: (index: number) => Promise<void>;
@@ -95,7 +97,7 @@ export async function withWorkers<Result>(
       address: parseQueueUrl(url),
       queue,
       out,
-      jobs: 1,
+      jobs: checks.jobs ?? 1,
       command: fakeCommand(behaviours),
       interrupts: { stop: stop.signal, kill: stop.signal },
       say: (line) => void said.push(`${index} ${line}`),

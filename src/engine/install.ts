@@ -1,9 +1,11 @@
 /** Brings libtensorflow into the cache: `deno task engine install`. */
+import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { InputError } from "../errors.ts";
-import { CUDA_REQUIREMENTS, wheelFor } from "./install/manifest.ts";
+import { CUDA_REQUIREMENTS, SIZES, wheelFor } from "./install/manifest.ts";
+import { downloadKept, wheelsIn } from "./install/kept_wheels.ts";
 import { downloadWheels } from "./install/pip.ts";
 import { isDiskFull, requireChecksum, unpackWheel } from "./install/wheel.ts";
 import { installedLibrary, installFolder, LIBRARY_FILES, LIBTENSORFLOW_VERSION } from "./locate.ts";
@@ -12,7 +14,7 @@ import { installedLibrary, installFolder, LIBRARY_FILES, LIBTENSORFLOW_VERSION }
 export interface InstallProgress {
   readonly stage: "download" | "check" | "unpack";
   readonly doneBytes: number;
-  /** Unknown while downloading. */
+  /** Unknown while a small wheel is downloaded. */
   readonly totalBytes?: number;
 }
 
@@ -28,6 +30,10 @@ export interface InstallOptions {
    */
   readonly sha256?: string;
   readonly progress?: (progress: InstallProgress) => void;
+  /** Gets a line for people: what a download takes, before it begins, and what is kept of one that broke. */
+  readonly say?: (line: string) => void;
+  /** Reads the free bytes of a folder's disk. @default what the system says */
+  readonly freeBytes?: (folder: string) => Promise<number>;
 }
 
 /** An installed library. */
@@ -49,11 +55,19 @@ export async function installLibtensorflow(options: InstallOptions = {}): Promis
   const place = {
     folder: installFolder(device),
     library: installedLibrary(device),
-    room: device === "gpu" ? "8 GB" : "1.2 GB",
+    room: `${SIZES[device].roomGB} GB`,
   };
   // a bad one is refused where a library is there already, too
   if (options.wheel !== undefined) await requireWheel(options.wheel, { ...options, sha256 });
-  return await installInto(place, (into, work) => prepare(into, work, { ...options, sha256, device }));
+  try {
+    const installed = await installInto(place, (into, work) => prepare(into, work, { ...options, sha256, device }));
+    await Deno.remove(keptFolder(), { recursive: true }).catch(() => {});
+    return installed;
+  } catch (error) {
+    const kept = wheelsIn(keptFolder(), CUDA_REQUIREMENTS).size;
+    if (options.gpu && kept > 0) options.say?.(`Wheels are kept in ${keptFolder()}: the same command continues`);
+    throw error;
+  }
 }
 
 /** Place of an installation. */
@@ -78,6 +92,7 @@ export async function installInto(
     await fill(join(work, "new"), work);
     await moveInto(folder, join(work, "new"), library);
   } catch (error) {
+    if (await exists(library)) return { library, fresh: false }; // another installation was quicker
     throw explained(error, { folder, room });
   } finally {
     await Deno.remove(work, { recursive: true }).catch(() => {});
@@ -101,58 +116,110 @@ export async function requireWheel(
   await requireChecksum(wheel, sha256);
 }
 
+/** Folder of the wheels of an installation for a GPU, until it is done. */
+function keptFolder(): string {
+  return join(dirname(installFolder("gpu")), `.wheels-${basename(installFolder("gpu"))}`);
+}
+
 /** Fills the folder `into`, which is then complete. */
 async function prepare(
   into: string,
   work: string,
   options: InstallOptions & { readonly sha256: string; readonly device: "cpu" | "gpu" },
 ): Promise<void> {
-  const { device, sha256, progress } = options, { project, platforms } = wheelFor(device);
-  async function download(requirements: readonly string[]): Promise<string[]> {
-    return await downloadWheels({
-      requirements,
-      platforms,
-      folder: join(work, "wheels"),
-      scratch: join(work, "pip"),
-      progress: (doneBytes) => progress?.({ stage: "download", doneBytes }),
-    });
-  }
+  const { device, sha256, progress } = options, { project, platforms } = wheelFor(device), kept = keptFolder();
+  const requirements = [
+    ...(options.wheel === undefined ? [`${project}==${LIBTENSORFLOW_VERSION}`] : []),
+    ...(device === "gpu" ? CUDA_REQUIREMENTS : []),
+  ];
+  const here = device === "gpu" ? wheelsIn(kept, requirements) : new Map<string, string>();
+  if (requirements.length > 0) await announce(requirements.length, { ...options, here: [...here.values()] });
+  const totalBytes = device === "gpu" ? { totalBytes: 1e9 * SIZES.gpu.downloadGB } : {};
+  const download = {
+    ...{ requirements, platforms, folder: join(work, "wheels"), scratch: join(work, "pip") },
+    progress: (doneBytes: number) => progress?.({ stage: "download", doneBytes, ...totalBytes }),
+  };
+  const downloaded = device === "gpu"
+    ? await downloadKept({ ...download, kept })
+    : requirements.length > 0
+    ? await downloadWheels(download)
+    : [];
   async function unpack(wheel: string, target: (name: string) => string | null): Promise<string[]> {
     const report = (doneBytes: number, totalBytes: number) => progress?.({ stage: "unpack", doneBytes, totalBytes });
     return await unpackWheel(wheel, { folder: into, target, progress: report });
   }
-  const wheel = options.wheel ?? (await download([`${project}==${LIBTENSORFLOW_VERSION}`]))[0]!;
-  if (!options.wheel) await requireWheel(wheel, { progress, sha256 });
-  const unpacked = await unpack(wheel, (name) => {
-    if (dirname(name) !== "tensorflow" || !LIBRARY_FILES.includes(basename(name))) return null;
-    return device === "gpu" ? name : basename(name);
-  });
-  if (unpacked.length !== LIBRARY_FILES.length) {
+  const [own = options.wheel!, ...cuda] = options.wheel === undefined ? downloaded : [options.wheel, ...downloaded];
+  await orRemoved(own, options.wheel !== own, async () => {
+    if (options.wheel === undefined) await requireWheel(own, { progress, sha256 });
+    const unpacked = await unpack(own, (name) => {
+      if (dirname(name) !== "tensorflow" || !LIBRARY_FILES.includes(basename(name))) return null;
+      return device === "gpu" ? name : basename(name);
+    });
+    if (unpacked.length === LIBRARY_FILES.length) return;
     throw new InputError(
-      `Cannot install from "${wheel}" as it must hold ${LIBRARY_FILES.join(" and ")}: ` +
+      `Cannot install from "${own}" as it must hold ${LIBRARY_FILES.join(" and ")}: ` +
         `it holds ${unpacked.join(" and ") || "neither"}`,
     );
-  }
-  if (!options.wheel) await Deno.remove(wheel); // its room is needed
-  if (device === "gpu") await addCuda(await download(CUDA_REQUIREMENTS), { into, unpack });
+  });
+  for (const wheel of cuda) await orRemoved(wheel, true, () => addCuda(wheel, { into, unpack }));
 }
 
-/** The libraries and tools of NVIDIA's wheels, beside the folder of libtensorflow, without headers and Python. */
+/** Infinity where the system does not tell. */
+async function bytesFree(folder: string): Promise<number> {
+  return await statfs(folder).then(({ bavail, bsize }) => bavail * bsize, () => Infinity);
+}
+
+/** Says what an installation takes before anything is downloaded. @throws {InputError} If the disk has too little room. */
+async function announce(
+  count: number,
+  { device, here, say, freeBytes = bytesFree }: Pick<InstallOptions, "say" | "freeBytes"> & {
+    device: "cpu" | "gpu";
+    here: readonly string[];
+  },
+): Promise<void> {
+  const { downloadGB, diskGB, roomGB } = SIZES[device], folder = dirname(installFolder(device));
+  const sizes = await Promise.all(here.map(async (wheel) => (await Deno.stat(wheel)).size / 1e9));
+  const hereGB = sizes.reduce((sum, size) => sum + size, 0);
+  const wheels = `${count} ${count === 1 ? "wheel" : "wheels"}${
+    here.length === 0 ? "" : `, ${here.length} of them here`
+  }`;
+  const left = Math.max(0, downloadGB - hereGB).toFixed(1);
+  say?.(`Downloading ${left} GB by pip (${wheels}): ${diskGB} GB on disk in the end, ${roomGB} GB meanwhile`);
+  const freeGB = await freeBytes(folder) / 1e9;
+  if (freeGB >= roomGB - hereGB) return;
+  throw new InputError(
+    `Cannot install into "${folder}" as it takes ${(roomGB - hereGB).toFixed(1)} GB and ${
+      freeGB.toFixed(1)
+    } GB are free: ` +
+      "free some, or set REQUANT_CACHE to a folder on another disk",
+  );
+}
+
+/** Removes a wheel that is kept if it proves to be bad: it would be so the next time too. */
+async function orRemoved(wheel: string, isOurs: boolean, use: () => Promise<void>): Promise<void> {
+  try {
+    await use();
+  } catch (error) {
+    if (isOurs && error instanceof InputError) await Deno.remove(wheel).catch(() => {});
+    throw error;
+  }
+}
+
+/** The libraries and tools of a wheel of NVIDIA's, beside the folder of libtensorflow, without headers and Python. */
 async function addCuda(
-  wheels: readonly string[],
+  wheel: string,
   { into, unpack }: {
     into: string;
     unpack: (wheel: string, target: (name: string) => string | null) => Promise<string[]>;
   },
 ): Promise<void> {
-  for (const wheel of wheels) {
-    // each of the wheels has a nvidia/__init__.py of its own
-    const left = (name: string) => name.includes("/include/") || name.endsWith(".py");
-    const wanted = (name: string) => name.startsWith("nvidia/") && !left(name) ? name : null;
-    for (const path of await unpack(wheel, wanted)) {
-      if (path.includes("/bin/")) await Deno.chmod(join(into, path), 0o755);
-    }
-    await Deno.remove(wheel);
+  // each of the wheels has a nvidia/__init__.py of its own
+  const left = (name: string) => name.includes("/include/") || name.endsWith(".py");
+  // the name of the folder of METADATA has the version
+  const wanted = (name: string) =>
+    (name.startsWith("nvidia/") && !left(name)) || name.endsWith(".dist-info/METADATA") ? name : null;
+  for (const path of await unpack(wheel, wanted)) {
+    if (path.includes("/bin/")) await Deno.chmod(join(into, path), 0o755);
   }
 }
 

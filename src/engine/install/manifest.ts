@@ -56,6 +56,12 @@ export const CUDA_REQUIREMENTS: readonly string[] = [
   "nvidia-nvjitlink-cu12>=12.5.82,<13.0",
 ];
 
+/** Gigabytes (10^9 bytes) of an installation: to download, on disk, and free disk needed meanwhile. */
+export const SIZES = {
+  cpu: { downloadGB: 0.3, diskGB: 0.9, roomGB: 1.2 },
+  gpu: { downloadGB: 3.4, diskGB: 5.7, roomGB: 9.2 },
+} as const;
+
 /**
  * The wheel for this machine.
  * @throws {InputError} If there is none.

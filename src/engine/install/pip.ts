@@ -35,7 +35,8 @@ export async function downloadWheels(
   const target = ["--python-version", PYTHON_VERSION, ...named, "--dest", folder];
   const command = new Deno.Command("python3", {
     args: ["-m", "pip", "download", ...options, ...target, ...requirements],
-    env: { TMPDIR: scratch },
+    // a pip that can continue a broken connection does so; others pass the second one over
+    env: { TMPDIR: scratch, PIP_RESUME_RETRIES: "5" },
     stdin: "null",
     stdout: "null",
     stderr: "piped",

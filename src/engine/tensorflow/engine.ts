@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs-core";
+import { openCusolver } from "../cuda.ts";
 import { cudaFolder } from "../locate.ts";
 import { registerGradients } from "../ops.ts";
 import { InputError } from "../../errors.ts";
@@ -71,6 +72,7 @@ export function openTensorFlowEngine(options: TensorFlowOptions): Engine {
     // XLA assembles its kernels with ptxas and libdevice
     Deno.env.set("XLA_FLAGS", `${xlaFlags} --xla_gpu_cuda_data_dir=${join(cuda, "cuda_nvcc")}`.trim());
   }
+  if (cuda) openCusolver(cuda);
   const runtime = new Runtime(options.library, { threads, precision: wanted });
   const binding = new Binding(runtime), backend = loadBackend(binding);
   tf.registerBackend(BACKEND, () => backend as unknown as tf.KernelBackend, 3);

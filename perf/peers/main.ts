@@ -14,7 +14,8 @@ async function measure(options: PeerOptions): Promise<number> {
   const { captureEnvironment } = await import("../../src/pool/environment.ts");
   const { writeFileAtomic } = await import("../../src/store/files.ts");
   const { CPU_VARIABLES, gpuVariables, measureCase, runProcesses } = await import("./measure.ts");
-  const { peerJson, peerName, peerPage } = await import("./page.ts");
+  const { IMITATED, peerJson, peerName, peerPage } = await import("./page.ts");
+  const { wholeRuns } = await import("./whole_runs.ts");
   const { allowedProcessors, othersBusy, processorTicks } = await import("./processes.ts");
   const { canPin, findPython, obstacles } = await import("./processes.ts");
   const { SIDES } = await import("./measurement.ts");
@@ -33,13 +34,13 @@ async function measure(options: PeerOptions): Promise<number> {
       } is measured in it: see --help`,
     );
   }
-  const variables = options.gpu ? gpuVariables(options.tf32) : CPU_VARIABLES;
+  const variables = options.gpu ? gpuVariables(options) : CPU_VARIABLES, onGpu = options.gpu && !options.imitate;
   // before the engine is opened, which may take the GPU too
   if (options.gpu) { for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value); }
   const engine = await openEngine("tensorflow", { threads: 1 });
-  if ((engine.device === "gpu") !== options.gpu) {
+  if ((engine.device === "gpu") !== onGpu) {
     throw new InputError(
-      options.gpu
+      onGpu
         ? `Cannot measure on a GPU as the engine has none: ${engine.description}; see docs/engine.md, or leave --gpu out`
         : `Cannot measure on a CPU as the engine computes on a GPU: add --gpu, or set CUDA_VISIBLE_DEVICES to ""`,
     );
@@ -54,9 +55,11 @@ async function measure(options: PeerOptions): Promise<number> {
     );
   }
   const processors = allowed && !options.gpu && await canPin() ? allowed.slice(0, cores) : null;
-  const run = runProcesses({ python, processors, cores, gpu: options.gpu, variables });
+  const place = onGpu ? "cuda" : options.gpu ? "imitated" : "cpu";
+  const run = runProcesses({ python, processors, cores, place, variables });
   const { commit, dirty, os, cpu, versions } = captureEnvironment(engine);
-  const gpu = options.gpu ? { gpu: versions["gpu"] ?? "unknown" } : {};
+  const gpu = options.gpu ? { gpu: onGpu ? versions["gpu"] ?? "unknown" : IMITATED } : {};
+  const runs = options.runs === null ? {} : { runs: wholeRuns(options.runs) };
   const before = processorTicks(), folder = await Deno.makeTempDir({ prefix: "requant-peer-" });
   const cases: PeerCase[] = [];
   const measured = (): PeerMeasurement => {
@@ -80,6 +83,7 @@ async function measure(options: PeerOptions): Promise<number> {
       rule: RULE,
       recipe: RECIPE,
       cases,
+      ...runs,
     };
   };
   const file = join(options.out, peerName(measured())), unfinished = `${file}.part.json`;
@@ -88,9 +92,9 @@ async function measure(options: PeerOptions): Promise<number> {
       const work = join(folder, `${model}_${arm}.safetensors`);
       const same = { model, arm, batch: options.batch ?? ownBatch, learningRate };
       await writeWork(engine, work, same);
-      const wanted = { brevitas: brevitas.includes(arm), onednn: onednn && !options.gpu, autocast: !options.gpu };
+      const wanted = { brevitas: brevitas.includes(arm), onednn: onednn && !options.gpu };
       const sides = SIDES.filter((side) => (wanted as Partial<Record<typeof side, boolean>>)[side] ?? true);
-      cases.push(await measureCase({ ...same, work, sides, rounds, fillCache: !options.gpu, absent, run, log }));
+      cases.push(await measureCase({ ...same, work, sides, rounds, fillCache: !onGpu, absent, run, log }));
       writeFileAtomic(unfinished, peerJson(measured())); // hours may follow
     }
   } finally {

@@ -1,6 +1,7 @@
 /** Runs the sides in turn: requant, onednn, eager, ..., requant, ... one process per core each time. */
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../src/errors.ts";
+import { usedMiB, visibleGpus } from "../../src/pool/gpus.ts";
 import type { PeerCase, Sample, Side, SideName } from "./measurement.ts";
 import type { Work } from "./work.ts";
 
@@ -68,8 +69,8 @@ export const CPU_VARIABLES: Readonly<Record<string, string>> = {
 };
 
 /** Environment of every process on a GPU: what cuBLAS and cuDNN go by. */
-export function gpuVariables(tf32: boolean): Readonly<Record<string, string>> {
-  return { NVIDIA_TF32_OVERRIDE: tf32 ? "1" : "0" };
+export function gpuVariables({ float32, imitate }: { float32: boolean; imitate: boolean }): Record<string, string> {
+  return { NVIDIA_TF32_OVERRIDE: float32 ? "0" : "1", ...(imitate ? CPU_VARIABLES : {}) };
 }
 
 /** Variables that would change one side's memory allocation; they are removed from the environment. */
@@ -85,7 +86,8 @@ export interface ProcessOptions {
   /** One process each; null: as many as `cores`, not pinned. */
   readonly processors: readonly number[] | null;
   readonly cores: number;
-  readonly gpu: boolean;
+  /** What the steps run on. */
+  readonly place: "cpu" | "cuda" | "imitated";
   /** Set in every process. */
   readonly variables: Readonly<Record<string, string>>;
 }
@@ -94,19 +96,39 @@ export interface ProcessOptions {
 const OUR_ENGINES: Readonly<Partial<Record<SideName, string>>> = { requant: "tensorflow", onednn: "onednn" };
 
 /** Starts the real processes. */
-export function runProcesses({ python, processors, cores, gpu, variables }: ProcessOptions): RunSide {
+export function runProcesses({ python, processors, cores, place, variables }: ProcessOptions): RunSide {
   const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
   const env = Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([name]) => !UNSET.test(name)));
   return (side, work) => {
     const engine = OUR_ENGINES[side];
     const command = engine !== undefined
       ? [Deno.execPath(), "run", "-A", "--quiet", path("requant/main.ts"), work, engine]
-      : [python, path("step.py"), work, side, gpu ? "cuda" : "cpu"];
+      : [python, path("step.py"), work, side, place];
     return Promise.all(Array.from({ length: cores }, (_, i) => {
       const pinned = processors ? ["taskset", "-c", String(processors[i]), ...command] : command;
-      return runOne(pinned, { ...env, ...variables });
+      const process = runOne(pinned, { ...env, ...variables });
+      return place === "cuda" ? withGpuMemory(process) : process;
     }));
   };
+}
+
+/** Time between two looks at the memory of the GPU. */
+const LOOK_EVERY_MS = 300;
+
+/** Takes the GPU's memory for the process's: the most in use while it runs, less what was in use before. */
+async function withGpuMemory(process: Promise<Sample>): Promise<Sample> {
+  const gpu = visibleGpus()[0]!, before = usedMiB(gpu);
+  let most = before;
+  const timer = setInterval(() => {
+    const used = usedMiB(gpu);
+    if (used !== null && most !== null) most = Math.max(most, used);
+  }, LOOK_EVERY_MS);
+  try {
+    const sample = await process;
+    return { ...sample, peakBytes: before === null || most === null ? null : 2 ** 20 * (most - before) };
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 async function runOne(command: readonly string[], env: Record<string, string>): Promise<Sample> {

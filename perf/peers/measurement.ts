@@ -15,7 +15,7 @@ export interface Parts {
   readonly passes: number;
 }
 
-/** Measurement by one process of a side. On a GPU all times are by the clock, and memory is not known. */
+/** Measurement by one process of a side. On a GPU all times are by the clock. */
 export interface Sample {
   /** Median over the steps: by the clock, and of processor time. */
   readonly seconds: number;
@@ -24,7 +24,7 @@ export interface Sample {
   readonly steps: number;
   /** Losses of the first three steps. */
   readonly losses: readonly number[];
-  /** Largest resident memory of the process in its life; null: not known on this system. */
+  /** Largest resident memory of the process in its life, on a GPU what it took of the GPU's; null: not known. */
   readonly peakBytes: number | null;
   readonly versions: Readonly<Record<string, string>>;
   /** Times of a step's parts: only on Requant's side, for steps that are an LSQ step with more in it. */
@@ -76,4 +76,22 @@ export interface PeerMeasurement {
   readonly rule: Rule;
   readonly recipe: Readonly<Record<string, number>>;
   readonly cases: readonly PeerCase[];
+  /** Whole runs that `bench` made; absent: none were given. */
+  readonly runs?: readonly WholeRun[];
+}
+
+/** Whole run of `bench`, from its record. */
+export interface WholeRun {
+  readonly id: string;
+  /** Model, arm and bits, for people. */
+  readonly title: string;
+  readonly batch: number;
+  /** Training images of all epochs. */
+  readonly images: number;
+  /** Training alone, and with start and evaluation. */
+  readonly imagesPerSecond: number;
+  readonly wallSeconds: number;
+  /** When it began, ISO 8601. */
+  readonly startedAt: string;
+  readonly top1Percent: number;
 }

@@ -14,7 +14,7 @@ from networks import Conv
 class Plain:
     """Cross-entropy: full precision and LSQ."""
 
-    def __init__(self, net, work, make_teacher, images, compiled):
+    def __init__(self, net, work, make_teacher, images, compiler):
         self.net, self.inputs, self.options = net, work["inputs"], work["options"]
 
     def before(self, timed):
@@ -44,9 +44,9 @@ class Fpq(Plain):
     zeros, so that one compiled step serves every draw; eager, they have none.
     """
 
-    def __init__(self, net, work, make_teacher, images, compiled):
-        super().__init__(net, work, make_teacher, images, compiled)
-        self.teacher, self.images, self.compiled = make_teacher(), images, compiled
+    def __init__(self, net, work, make_teacher, images, compiler):
+        super().__init__(net, work, make_teacher, images, compiler)
+        self.teacher, self.images, self.compiled = make_teacher(), images, compiler is not None
         self.convs, self.theirs = ([m for m in n.modules() if isinstance(m, Conv)] for n in (net, self.teacher))
         shapes = {}
         hooks = [conv.register_forward_pre_hook(lambda conv, inputs: shapes.update({conv: inputs[0].shape}))
@@ -59,8 +59,8 @@ class Fpq(Plain):
         self.active = [False] * len(self.convs)
         for conv in self.convs + self.theirs:
             conv.kept = True
-        if compiled:
-            self.teach = torch.compile(self.teach, dynamic=False)
+        if compiler:
+            self.teach = torch.compile(self.teach, **compiler)
             for conv, shape in zip(self.convs, self.shapes):
                 conv.noise = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
 
@@ -92,8 +92,8 @@ class Fpq(Plain):
 class Cr(Plain):
     """CR-like: KL to an averaged teacher on the second view, in inference mode."""
 
-    def __init__(self, net, work, make_teacher, images, compiled):
-        super().__init__(net, work, make_teacher, images, compiled)
+    def __init__(self, net, work, make_teacher, images, compiler):
+        super().__init__(net, work, make_teacher, images, compiler)
         self.teacher = copy.deepcopy(net).requires_grad_(False).eval()
         pairs = [pair for pair in zip(self.teacher.state_dict().values(), net.state_dict().values())]
         self.averaged = [a for a, _ in pairs if a.is_floating_point()]
@@ -113,8 +113,8 @@ class Cr(Plain):
 class Mec(Plain):
     """MEC, the reconstruction: coding length of the pooled features, experts over channels."""
 
-    def __init__(self, net, work, make_teacher, images, compiled):
-        super().__init__(net, work, make_teacher, images, compiled)
+    def __init__(self, net, work, make_teacher, images, compiler):
+        super().__init__(net, work, make_teacher, images, compiler)
         self.scale = torch.zeros(net.classifier.in_features)
 
     def loss(self, views, labels):

@@ -79,9 +79,9 @@ class Dense(Quantizable, nn.Linear):
 
 # ---- networks, named as ours ---------------------------------------------------------------------------------------------
 class ConvNorm(nn.Module):
-    def __init__(self, i, o, k):
+    def __init__(self, i, o, k, stride=1):
         super().__init__()
-        self.conv, self.norm = Conv(i, o, k), nn.BatchNorm2d(o)
+        self.conv, self.norm = Conv(i, o, k, stride), nn.BatchNorm2d(o)
 
     def forward(self, x):
         return self.norm(self.conv(x))
@@ -141,15 +141,17 @@ class Classifying(nn.Module):
 
 
 class ResNet(Classifying):
-    def __init__(self, widths, repeats, classes):
+    def __init__(self, widths, repeats, classes, imagenet=False):
         super().__init__()
-        self.channels = widths[0]
-        self.stem = ConvNorm(3, widths[0], 3)
+        self.channels, self.imagenet = widths[0], imagenet
+        self.stem = ConvNorm(3, widths[0], 7, 2) if imagenet else ConvNorm(3, widths[0], 3)
         self.order = [stage for stage in stages(self, [(w, repeats, 2 if i else 1) for i, w in enumerate(widths)], BasicBlock)]
         self.classifier = Dense(widths[-1], classes)
 
     def forward(self, x):
         x = F.relu(self.stem(x), inplace=True)
+        if self.imagenet:
+            x = F.max_pool2d(x, 3, 2, 1)
         for stage in self.order:
             x = stage(x)
         return self.classify(x.mean((2, 3)))
@@ -176,5 +178,6 @@ class MobileNetV2(Classifying):
 NETWORKS = {
     "resnet20": lambda classes: ResNet([16, 32, 64], 3, classes),
     "resnet18": lambda classes: ResNet([64, 128, 256, 512], 2, classes),
+    "resnet18_imagenet": lambda classes: ResNet([64, 128, 256, 512], 2, classes, imagenet=True),
     "mobilenetv2": MobileNetV2,
 }

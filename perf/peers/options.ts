@@ -12,8 +12,12 @@ export interface PeerOptions {
   readonly cores: number;
   /** True: all sides run on a GPU. */
   readonly gpu: boolean;
-  /** True: a GPU may multiply in TF32, for all sides. */
-  readonly tf32: boolean;
+  /** True: a GPU multiplies in float32 on all sides; false: TF32 is allowed. */
+  readonly float32: boolean;
+  /** True: what a GPU would do is done on the CPU, to try it. */
+  readonly imitate: boolean;
+  /** Folder of `bench` whose runs stand beside the steps; null: none. */
+  readonly runs: string | null;
   /** Null: each model's own. */
   readonly batch: number | null;
   /** A Python with PyTorch, and with Brevitas where that is to be measured; null: one is made in the cache. */
@@ -51,9 +55,14 @@ export function peerLine(): Command {
       "processes of a side at once, 1 or 2, one thread and one core each; with 2 the files are peers_2_cores.*",
       whole("cores", 2),
     ).default(1, "1"),
-    option("--gpu", `all sides on this machine's GPU, without Brevitas: ${gpuSteps.join("; ")}; files peers_gpu.*`)
+    option("--gpu", `all sides on this machine's GPU, without Brevitas: ${gpuSteps.join("; ")}; files peers_gpu_tf32.*`)
       .excludes(["cores"], "leave --cores out, as a GPU serves one process"),
-    option("--tf32", "with --gpu: TF32 in all sides' products; files peers_gpu_tf32.*"),
+    option("--float32", "with --gpu: no TF32 in any side's products; files peers_gpu.*"),
+    option(
+      "--imitate",
+      "with --gpu: on the CPU, to try the command; its figures mean nothing; files peers_gpu_imitated.*",
+    ),
+    option("--runs <DIR>", "folder of bench: the speed of its whole runs is added to the page").default(null, "none"),
     option("--batch <N>", "batch size", whole("batch", 2000)).default(null, batches),
     option("--torch <PYTHON>", "a Python that has PyTorch, and Brevitas if that is to be measured")
       .default(null, "pip installs PyTorch 2.13.0 and Brevitas 0.13.4 into the cache (some gigabytes)"),
@@ -74,8 +83,9 @@ interface PeerValues extends Partial<Omit<PeerOptions, "models">> {
 
 /** Fills in defaults that depend on other options. @throws {InputError} If a model is not measured, or options contradict each other. */
 export function peerOptions({ write, ...values }: PeerValues): PeerOptions {
-  const { gpu = false, tf32 = false, models } = values;
-  if (tf32 && !gpu) throw new InputError("Cannot use --tf32 without --gpu as a CPU has no TF32: add --gpu");
+  const { gpu = false, float32 = false, imitate = false, models } = values;
+  if (float32 && !gpu) throw new InputError("Cannot use --float32 without --gpu as a CPU has no TF32: add --gpu");
+  if (imitate && !gpu) throw new InputError("Cannot use --imitate without --gpu as it is a GPU's steps: add --gpu");
   const names: readonly string[] = (gpu ? GPU_MODELS : PEER_MODELS).map(({ model }) => model);
   const unknown = models?.find((name) => !names.includes(name));
   if (unknown !== undefined) {
@@ -83,8 +93,9 @@ export function peerOptions({ write, ...values }: PeerValues): PeerOptions {
       `Cannot measure model "${unknown}" as it is not among the peers' models: choose from ${names.join(", ")}`,
     );
   }
-  const { arms = null, rounds = 5, cores = 1, batch = null, torch = null, json = false, out = DEFAULT_OUT } = values;
-  return { models: models ?? names, arms, rounds, cores, gpu, tf32, batch, torch, json, out: write ? REPORTS : out };
+  const { arms = null, rounds = 5, cores = 1, batch = null, torch = null, runs = null, json = false } = values;
+  const out = write ? REPORTS : values.out ?? DEFAULT_OUT;
+  return { models: models ?? names, arms, rounds, cores, gpu, float32, imitate, batch, torch, runs, json, out };
 }
 
 function armName(name: string): Arm {

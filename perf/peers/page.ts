@@ -14,6 +14,7 @@ import {
   summarise,
 } from "./result.ts";
 import { type Arm, ARMS, BASE_ARM, METHOD_ARMS } from "./steps.ts";
+import { wholeRunBlocks } from "./whole_runs.ts";
 
 const SIDE_TITLES: Readonly<Record<SideName, string>> = {
   requant: "Requant",
@@ -27,6 +28,8 @@ const SIDE_TITLES: Readonly<Record<SideName, string>> = {
 /** A column of the first table; those of processor time say nothing of a GPU. */
 interface PeerColumn extends Column {
   readonly cpuAlone?: true;
+  /** Left out where no memory is known. */
+  readonly ofMemory?: true;
   cell(row: PeerRow, rounds: number): string;
 }
 
@@ -54,8 +57,8 @@ const COLUMNS: readonly PeerColumn[] = [
     cell: (row, rounds) => withRange(row.cpuSpeedRatio, row.cpuSpeedRatioRange, rounds),
   },
   { title: "Share of the core", align: "right", cpuAlone: true, cell: (row) => percent(row.cpuShare) },
-  { title: "Peak memory, MiB", align: "right", cpuAlone: true, cell: (row) => row.peakMib?.toFixed(0) ?? "" },
-  { title: "Requant / side, memory", align: "right", cpuAlone: true, cell: (row) => times(row.memoryRatio) },
+  { title: "Peak memory, MiB", align: "right", ofMemory: true, cell: (row) => row.peakMib?.toFixed(0) ?? "" },
+  { title: "Requant / side, memory", align: "right", ofMemory: true, cell: (row) => times(row.memoryRatio) },
   { title: "Losses", align: "left", cell: losses },
 ];
 
@@ -66,10 +69,17 @@ const CPU_NOTES = [
   } of its core in some round, so other work was in its way by chance. The ratio by processor time then counts`,
 ];
 
-const GPU_NOTES = [
+const GPU_NOTE =
   "Images a second are by the clock, and a step ends when its loss and its number of right answers are read. The batch " +
-  "is on the GPU before the first step. Memory of the GPU was not measured",
-];
+  "is on the GPU before the first step. ";
+const GPU_MEMORY =
+  "Memory is what the GPU had in use at most, less what it had before the process, by nvidia-smi: with CUDA's context";
+
+const GRAPHS_NOTE =
+  "The side with bfloat16 autocast is compiled in mode max-autotune, which times kernels and has CUDA graphs";
+
+/** Name of the GPU where a CPU took its place. */
+export const IMITATED = "none: imitated on the CPU";
 
 const COST_COLUMNS: readonly Column[] = [
   { title: "Step", align: "left" },
@@ -169,6 +179,7 @@ function circumstances({ environment, rounds, rule, cases }: PeerMeasurement): s
 
 /** Name of a measurement's files, without their ending: one core, two cores and a GPU stand side by side. */
 export function peerName({ environment }: Pick<PeerMeasurement, "environment">): string {
+  if (environment.gpu === IMITATED) return "peers_gpu_imitated";
   if (environment.gpu !== undefined) {
     return environment.variables["NVIDIA_TF32_OVERRIDE"] === "1" ? "peers_gpu_tf32" : "peers_gpu";
   }
@@ -179,7 +190,9 @@ export function peerName({ environment }: Pick<PeerMeasurement, "environment">):
 export function peerPage(measurement: PeerMeasurement): string {
   const { momentum, weightDecay } = measurement.recipe;
   const gpu = measurement.environment.gpu !== undefined;
-  const columns = COLUMNS.filter(({ cpuAlone }) => !(gpu && cpuAlone));
+  const rows = summarise(measurement), isImitated = measurement.environment.gpu === IMITATED;
+  const memory = rows.some(({ peakMib }) => peakMib !== null);
+  const columns = COLUMNS.filter(({ cpuAlone, ofMemory }) => !(gpu && (cpuAlone || (ofMemory && !memory))));
   const blocks: Block[] = [
     heading(1, "A training step against PyTorch"),
     paragraph(
@@ -187,22 +200,25 @@ export function peerPage(measurement: PeerMeasurement): string {
         peerName(measurement)
       }.json. One step is forward, backward and SGD update ` +
         `(momentum ${momentum}, weight decay ${weightDecay} on weights), with batch norm's ` +
-        "running statistics, from the same weights on the same batch. LSQ W4A4 has 8 bits in the first and the last layer.",
+        "running statistics, from the same weights on the same batch. LSQ W4A4 has 8 bits in the first and the last layer." +
+        (isImitated ? " A CPU took the place of the GPU, to try the command: no figure here is one of a GPU." : ""),
     ),
     {
       kind: "table",
       caption: gpu ? "Images a second" : "Images a second and memory",
       columns: columns.map(({ title, align }) => ({ title, align })),
-      rows: summarise(measurement).map((row) => columns.map(({ cell }) => cell(row, measurement.rounds))),
+      rows: rows.map((row) => columns.map(({ cell }) => cell(row, measurement.rounds))),
     },
     ...costs(measurement),
+    ...wholeRunBlocks(measurement.runs ?? []),
     heading(2, "How to read it"),
     {
       kind: "list",
       items: [
         "Only ratios count: they are Requant over the side of the row, within a round; the median over the rounds, then the " +
-        `lowest and the highest round. Above 1x Requant is faster${gpu ? "" : ", or takes more memory"}`,
-        ...(gpu ? GPU_NOTES : CPU_NOTES),
+        `lowest and the highest round. Above 1x Requant is faster${gpu && !memory ? "" : ", or takes more memory"}`,
+        ...(gpu ? [GPU_NOTE + (memory ? GPU_MEMORY : "Memory of the GPU was not measured")] : CPU_NOTES),
+        ...(gpu && rows.some(({ side }) => side === "autocast") ? [GRAPHS_NOTE] : []),
         `A figure counts only if the losses of the first 3 steps agree with Requant's: within ${LOSS_TOLERANCE}, or, as ` +
         "rounding flips alone move low-bit losses, within what PyTorch's eager and compiled form differ by in the same " +
         `steps, if these too stay below ${FLIP_LIMIT} and both are moved alike; differences are relative, the largest of ` +

@@ -1,13 +1,16 @@
 """One training step in PyTorch, measured: what perf/peers/requant/main.ts is compared with.
 
-    python step.py WORK.safetensors eager|compile|autocast|brevitas cpu|cuda
+    python step.py WORK.safetensors eager|compile|autocast|brevitas cpu|cuda|imitated
 
 Reads weights, batch and recipe from the file that perf/peers/work.ts wrote; prints one line of JSON. Written as a
 PyTorch user would: channels_last, fused SGD, and what networks.py and methods.py have; `compile` adds torch.compile
-around the forward passes and the loss, and so around their gradients; `autocast` does so in bfloat16; `brevitas` takes the layers of brevitas_layers.py.
+around the forward passes and the loss, and so around their gradients; `autocast` does so in bfloat16, on a GPU in mode
+max-autotune, which has CUDA graphs; `brevitas` takes the layers of brevitas_layers.py. `imitated` computes on the CPU
+with the options of a GPU.
 """
 import importlib.metadata
 import json
+import os
 import platform
 import statistics
 import sys
@@ -103,7 +106,7 @@ def optimizer(net, work):
 
 def peak_bytes(device):
     if device != "cpu":
-        return None  # Requant's is not known there
+        return None  # perf/peers/measure.ts reads it, for all sides alike
     try:
         with open("/proc/self/status") as file:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:"))
@@ -111,7 +114,11 @@ def peak_bytes(device):
         return None
 
 
-def main(path, mode, device):
+def main(path, mode, place):
+    device, on_gpu = "cuda" if place == "cuda" else "cpu", place != "cpu"
+    tf32 = os.environ.get("NVIDIA_TF32_OVERRIDE") == "1"
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = tf32, True
     torch.set_default_device(device)
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
@@ -131,17 +138,20 @@ def main(path, mode, device):
     labels = tensors["labels"].long()
     make_teacher = lambda: build(tensors, work, quantized=False).requires_grad_(False)
     normalised = lambda view: view.float() * factor + offset
-    compiled = mode in ("compile", "autocast")
-    objective = OBJECTIVES[work["method"]](net, work, make_teacher, lambda: normalised(views[0]), compiled)
+    graphs = mode == "autocast" and on_gpu
+    compiler = None if mode not in ("compile", "autocast") else {"dynamic": False, "mode": "max-autotune" if graphs else None}
+    objective = OBJECTIVES[work["method"]](net, work, make_teacher, lambda: normalised(views[0]), compiler)
 
     def loss_and_hits(views, labels):
         with torch.autocast(device, torch.bfloat16, enabled=mode == "autocast"):
             loss, logits = objective.loss([normalised(view) for view in views], labels)
         return loss, (logits.argmax(1) == labels).sum()
 
-    run = torch.compile(loss_and_hits, dynamic=False) if compiled else loss_and_hits
+    run = torch.compile(loss_and_hits, **compiler) if compiler else loss_and_hits
 
     def step(timed=True):
+        if graphs:
+            torch.compiler.cudagraph_mark_step_begin()
         objective.before(timed)
         sgd.zero_grad(set_to_none=True)
         loss, hits = run(views, labels)

@@ -52,9 +52,13 @@ export const PEER_MODELS: readonly PeerModel[] = [
   { model: "mobilenetv2", batch: 128, learningRate: 0.002, arms: BASIC, brevitas: [] },
 ];
 
-/** The same on a GPU, which small models do not fill. */
+const GPU_ARMS = [BASE_ARM, "fpq_w4a4"] as const;
+
+/** The same on a GPU: a model that does not fill it, and one that does in both of its forms. */
 export const GPU_MODELS: readonly PeerModel[] = [
-  { model: "resnet18", batch: 256, learningRate: 0.002, arms: [BASE_ARM, "fpq_w4a4"], brevitas: [] },
+  { model: "resnet20", batch: 128, learningRate: 0.02, arms: GPU_ARMS, brevitas: [] },
+  { model: "resnet18", batch: 256, learningRate: 0.002, arms: GPU_ARMS, brevitas: [] },
+  { model: "resnet18_imagenet", batch: 256, learningRate: 0.002, arms: GPU_ARMS, brevitas: [] },
 ];
 
 /** Rule on how long a side is measured; the same for all. */

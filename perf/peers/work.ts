@@ -23,6 +23,8 @@ import { type Arm, ARMS, RECIPE, RULE, type Rule } from "./steps.ts";
 
 const CALIBRATION_EXAMPLES = 32;
 const SEED = 0, CLASSES = 10;
+/** An image of the synthetic data set has 32 pixels a side; models of ImageNet's form get each pixel as a square of 7. */
+const IMAGENET_SCALE = 7;
 
 /** Where in a run all steps are: after every warm-up, so that each method costs what it costs for most of a run. */
 const POSITION: StepPosition = { seed: SEED, step: 5000, stepsPerEpoch: 1000, epochs: 10 };
@@ -142,6 +144,20 @@ function viewOf(images: Uint8Array, options: { view: number; imageShape: readonl
   });
 }
 
+/** Images with every pixel as a square of `scale` pixels a side. */
+function enlarged(
+  images: Uint8Array,
+  [height, width, channels]: readonly [number, number, number],
+  scale: number,
+): Uint8Array {
+  const [rows, columns] = [height * scale, width * scale];
+  return Uint8Array.from({ length: images.length * scale ** 2 }, (_, i) => {
+    const pixel = Math.floor(i / channels), column = pixel % columns, row = Math.floor(pixel / columns);
+    const [image, y, x] = [Math.floor(row / rows), Math.floor(row % rows / scale), Math.floor(column / scale)];
+    return images[((image * height + y) * width + x) * channels + i % channels]!;
+  });
+}
+
 /** Writes initial weights (seed 0, damped), calibrated step sizes and a batch of the synthetic data set, as float32. */
 export async function writeWork(
   engine: Engine,
@@ -151,16 +167,23 @@ export async function writeWork(
   const dataset = await synthetic.load({ cache: "" });
   const { batch, arm } = options, { model, quantization } = parts(options);
   const size = dataset.imageShape.reduce((product, dim) => product * dim, 1);
+  const scale = options.model.endsWith("_imagenet") ? IMAGENET_SCALE : 1;
+  const [height, width, channels] = dataset.imageShape as [number, number, number];
+  const imageShape = [scale * height, scale * width, channels];
   if (batch > dataset.train.count) {
     throw new InputError(
       `Cannot make a batch of ${batch} as the synthetic data set has ${dataset.train.count} images: take a smaller --batch`,
     );
   }
-  const images = dataset.train.images.subarray(0, batch * size);
+  const images = enlarged(dataset.train.images.subarray(0, batch * size), [height, width, channels], scale);
   let network = damped(initialise(model, SEED));
   if (quantization) {
     const count = Math.min(batch, CALIBRATION_EXAMPLES);
-    const seen = tf.tensor(Int32Array.from(images.subarray(0, count * size)), [count, ...dataset.imageShape], "int32");
+    const seen = tf.tensor(
+      Int32Array.from(images.subarray(0, count * size * scale ** 2)),
+      [count, ...imageShape],
+      "int32",
+    );
     network = withQuantizers(network, model, {
       quantization,
       inputs: inputStatistics(engine, model, { network, seen, scale: dataset }),
@@ -198,7 +221,7 @@ export async function writeWork(
       ...Object.fromEntries([...named("params", network.params), ...named("state", network.state)]),
       ...Object.fromEntries(Array.from({ length: parts(options).method.views }, (_, view) => [
         `images/view${view}`,
-        { shape: [batch, ...dataset.imageShape], values: viewOf(images, { view, imageShape: dataset.imageShape }) },
+        { shape: [batch, ...imageShape], values: viewOf(images, { view, imageShape }) },
       ])),
       labels: { shape: [batch], values: Float32Array.from(dataset.train.labels.subarray(0, batch)) },
     },

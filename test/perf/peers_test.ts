@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
-import { measureCase } from "../../perf/peers/measure.ts";
+import { CPU_VARIABLES, gpuVariables, measureCase, runProcesses } from "../../perf/peers/measure.ts";
 import { peerLine, peerOptions } from "../../perf/peers/options.ts";
-import { peerJson, peerName, peerPage } from "../../perf/peers/page.ts";
+import { IMITATED, peerJson, peerName, peerPage } from "../../perf/peers/page.ts";
 import { findPython, obstacles, othersBusy, parseProcessors, processorTicks } from "../../perf/peers/processes.ts";
 import type { PeerMeasurement, Side, SideName } from "../../perf/peers/measurement.ts";
 import { median, summarise } from "../../perf/peers/result.ts";
@@ -10,6 +10,11 @@ import { ARMS, GPU_MODELS, PEER_MODELS } from "../../perf/peers/steps.ts";
 import { readWork, writeWork } from "../../perf/peers/work.ts";
 import { InputError } from "../../src/errors.ts";
 import { openEngine } from "../../src/engine/mod.ts";
+import { wholeRuns } from "../../perf/peers/whole_runs.ts";
+import { openRun, writeRecord } from "../../src/store/store.ts";
+import { doneRecord } from "../support/fakes/fake_trainer.ts";
+import { withNvidia } from "../support/fakes/nvidia.ts";
+import { fpSpec, withFolder } from "../support/fakes/specs.ts";
 import { AGREES, measurement, sample, side } from "../support/peers.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
@@ -126,7 +131,9 @@ Deno.test("peer reads options, refuses what it cannot use, and writes into repor
     rounds: 3,
     cores: 1,
     gpu: false,
-    tf32: false,
+    float32: false,
+    imitate: false,
+    runs: null,
     batch: 16,
     torch: null,
     json: true,
@@ -207,11 +214,21 @@ Deno.test("Brevitas is measured in LSQ steps alone, which are all that it is wri
 Deno.test("networks.py has a network for every model of the peers", () => {
   const text = Deno.readTextFileSync(join(ROOT, "perf/peers/networks.py"));
   const networks = text.slice(text.indexOf("NETWORKS = {"));
-  for (const { model } of PEER_MODELS) assert.match(networks, new RegExp(`^ +"${model}":`, "m"));
+  for (const { model } of [...PEER_MODELS, ...GPU_MODELS]) assert.match(networks, new RegExp(`^ +"${model}":`, "m"));
 });
 
-Deno.test("peerPage() of a GPU counts the clock, leaves processor time and memory out, and has files of its own", () => {
-  const base = measurement(AGREES);
+Deno.test("peerPage() of a GPU counts the clock, leaves out what is not known, and has files of its own", () => {
+  const known = measurement(AGREES),
+    base = {
+      ...known,
+      cases: known.cases.map((item) => ({
+        ...item,
+        sides: item.sides.map((side) => ({
+          ...side,
+          rounds: side.rounds.map((round) => round.map((sample) => ({ ...sample, peakBytes: null }))),
+        })),
+      })),
+    };
   const onGpu = (tf32: string): PeerMeasurement => ({
     ...base,
     environment: {
@@ -233,19 +250,83 @@ Deno.test("peerPage() of a GPU counts the clock, leaves processor time and memor
   assert.deepEqual([peerName(onGpu("0")), peerName(onGpu("1"))], ["peers_gpu", "peers_gpu_tf32"]);
 });
 
-Deno.test("peer takes other models on a GPU, and TF32 there alone", () => {
-  const { gpu, tf32, models } = options("--gpu", "--tf32");
-  assert.deepEqual([gpu, tf32, models], [true, true, GPU_MODELS.map(({ model }) => model)]);
+Deno.test("peer takes other models on a GPU, with TF32 unless --float32, and an imitation", () => {
+  const { gpu, float32, models } = options("--gpu");
+  assert.deepEqual([gpu, float32, models], [true, false, GPU_MODELS.map(({ model }) => model)]);
+  assert.deepEqual(GPU_MODELS.map(({ model, batch }) => [model, batch]), [
+    ["resnet20", 128],
+    ["resnet18", 256],
+    ["resnet18_imagenet", 256],
+  ]);
+  assert.deepEqual(gpuVariables(options("--gpu")), { NVIDIA_TF32_OVERRIDE: "1" });
+  assert.deepEqual(gpuVariables(options("--gpu", "--float32", "--imitate")), {
+    NVIDIA_TF32_OVERRIDE: "0",
+    ...CPU_VARIABLES,
+  });
   for (
     const [args, message] of [
-      [["--tf32"], "Cannot use --tf32 without --gpu as a CPU has no TF32: add --gpu"],
+      [["--float32"], "Cannot use --float32 without --gpu as a CPU has no TF32: add --gpu"],
+      [["--imitate"], "Cannot use --imitate without --gpu as it is a GPU's steps: add --gpu"],
       [
-        ["--gpu", "--models", "resnet20"],
-        'Cannot measure model "resnet20" as it is not among the peers\' models: choose from resnet18',
+        ["--gpu", "--models", "mobilenetv2"],
+        'Cannot measure model "mobilenetv2" as it is not among the peers\' models: choose from resnet20, resnet18, ' +
+        "resnet18_imagenet",
       ],
     ] as const
   ) assert.throws(() => options(...args), new InputError(message));
 });
+
+Deno.test("peerPage() of a GPU has its memory where it is known, and says where a CPU took its place", () => {
+  const base = measurement(AGREES), environment = { ...base.environment, pinned: null, othersBusy: null };
+  const page = peerPage({ ...base, environment: { ...environment, gpu: "A GPU" } });
+  assert.match(tableOf(page)[1]!, /\| 2048 \| 0\.50x \| agree/);
+  assert.match(page, /Memory is what the GPU had in use at most, less what it had before/);
+  const imitated = { ...base, environment: { ...environment, gpu: IMITATED } };
+  assert.match(
+    peerPage(imitated),
+    /A CPU took the place of the GPU, to try the command: no figure here is one of a GPU/,
+  );
+  assert.equal(peerName(imitated), "peers_gpu_imitated");
+});
+
+Deno.test("peerPage() gives the speed of whole runs, each and together, from the records of a folder", () =>
+  withFolder((out) => {
+    assert.throws(
+      () => wholeRuns(out),
+      /^InputError: Cannot use --runs .* as no run is done there: run `deno task bench /,
+    );
+    const one = (seed: number, startedAt: string) => {
+      const spec = fpSpec({ seed, dataset: { ...fpSpec().dataset, trainExamples: 1000 } });
+      openRun(out, spec);
+      writeRecord(out, doneRecord(spec, { startedAt, wallSeconds: 10, imagesPerSecond: 250 }));
+    };
+    one(0, "2026-12-01T00:00:05.000Z");
+    one(1, "2026-12-01T00:00:00.000Z");
+    const page = peerPage({ ...measurement(AGREES), runs: wholeRuns(out) });
+    // 1000 images in 10 s each; 2000 in 15 s together
+    assert.match(page, /\| fp resnet8 seed 1, batch 64 +\| +250 \| +100 \| +41\.00 \|\n\| fp resnet8 seed 0,/);
+    assert.match(page, /Training images of 2 runs, from the first start to the last end: 133 a second together\./);
+  }));
+
+Deno.test("measureCase() of a GPU takes the growth of its memory for each process's", () =>
+  withFolder((folder) =>
+    withNvidia(folder, {
+      // 1000 MiB before, then 1500
+      "nvidia-smi": `if [ -e ${folder}/asked ]; then echo "1500, 0"; exit; fi
+        case "$*" in *memory.used*) : > ${folder}/asked; echo "1000, 0";; *) echo "0, GPU-aa11, X, 1, 81920";; esac`,
+      python: `/bin/sleep 1; echo '${JSON.stringify(sample(1))}'`,
+    }, async () => {
+      const run = runProcesses({
+        python: join(folder, "bin/python"),
+        processors: null,
+        cores: 1,
+        place: "cuda",
+        variables: {},
+      });
+      const [found] = await run("eager", "work");
+      assert.equal(found!.peakBytes, 500 * 2 ** 20);
+    })
+  ));
 
 Deno.test("peerPage() of one round tells no spread", () => {
   const three = measurement(AGREES), one = { ...three, rounds: 1 };

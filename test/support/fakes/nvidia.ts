@@ -1,7 +1,6 @@
 /** NVIDIA's programs, as scripts on the PATH of a test. */
 import { join } from "node:path";
 
-const PROGRAMS = ["nvidia-smi", "nvidia-cuda-mps-control"] as const;
 const VARIABLES = ["PATH", "CUDA_VISIBLE_DEVICES", "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"] as const;
 
 /** Two GPUs with 1000 and 2000 MiB in use, whatever the driver. */
@@ -23,10 +22,10 @@ echo "$command" >> ${folder}/log
 [ "$command" != quit ] || /bin/rm "$pipe/running"`;
 }
 
-/** Runs \`body\` with these programs of NVIDIA's alone, and none of the caller's variables about GPUs. */
+/** Runs \`body\` with these programs alone on the PATH, and none of the caller's variables about GPUs. */
 export async function withNvidia(
   folder: string,
-  scripts: Partial<Record<typeof PROGRAMS[number], string>>,
+  scripts: Readonly<Record<string, string>>,
   body: () => Promise<void> | void,
 ): Promise<void> {
   const before = VARIABLES.map((name) => [name, Deno.env.get(name)] as const), bin = join(folder, "bin");

@@ -7,7 +7,7 @@
 #   TORCH_PYTHON     a Python with PyTorch; else dev:peer installs one, which takes longer than ten minutes
 #   REQUANT_SECONDS  time of a call, 570 by default
 #
-# Before: deno task engine install --gpu; deno task data fetch cifar10.
+# Before: deno task engine install --gpu; deno task data cifar10.
 # Exit codes: 0 all is measured, 1 something is left or failed, 2 bad input.
 set -u
 cd "$(dirname "$0")/.." || exit 2

@@ -17,9 +17,12 @@ export interface Mps {
 
 /** Runs the control program; `input` is a command to the daemon, null starts one. Throws if it fails. */
 async function control(input: string | null, env: Readonly<Record<string, string>>): Promise<void> {
+  // a daemon that sees fewer GPUs numbers them anew, and the entries of its processes would name others
+  const { CUDA_VISIBLE_DEVICES: _, ...own } = Deno.env.toObject();
   const child = new Deno.Command(PROGRAM, {
     args: input === null ? ["-d"] : [],
-    env: { ...env },
+    clearEnv: true,
+    env: { ...own, ...env },
     stdin: "piped",
     stdout: "null", // the daemon keeps it open
     stderr: "null",

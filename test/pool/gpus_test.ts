@@ -42,6 +42,7 @@ Deno.test("visibleGpus() gives one GPU without a name where NVIDIA's tool is mis
 Deno.test("startMps() starts a daemon in a folder of its own and stops it", () =>
   withFolder((folder) =>
     withNvidia(folder, { "nvidia-cuda-mps-control": mpsScript(folder) }, async () => {
+      Deno.env.set("CUDA_VISIBLE_DEVICES", "1"); // not for the daemon, which would number its GPUs anew
       const { variables, how, stop } = await startMps(), pipe = variables["CUDA_MPS_PIPE_DIRECTORY"]!;
       assert.match(how, /^by NVIDIA's MPS, started here and stopped at the end$/);
       assert.ok(Deno.statSync(join(pipe, "running")).isFile);

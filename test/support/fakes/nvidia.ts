@@ -15,7 +15,7 @@ esac`;
 export function mpsScript(folder: string): string {
   return `
 pipe="\${CUDA_MPS_PIPE_DIRECTORY:-${folder}/default}"
-if [ "$1" = -d ]; then echo "start $pipe" >> ${folder}/log; : > "$pipe/running"; exit 0; fi
+if [ "$1" = -d ]; then echo "start $pipe$CUDA_VISIBLE_DEVICES" >> ${folder}/log; : > "$pipe/running"; exit 0; fi
 [ -e "$pipe/running" ] || exit 1
 read command
 echo "$command" >> ${folder}/log

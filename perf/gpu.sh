@@ -68,15 +68,15 @@ hashes() {
 }
 
 if [ $cpu = yes ]; then
-  model=resnet8 sizes="--protocol smoke" seeds=0,1 jobs=2 peers="--imitate --batch 4"
+  model=resnet8 sizes="--protocol smoke" alone=fp seeds=0 jobs=2 peers="--imitate --batch 4"
 else
-  model=resnet20 sizes="--protocol reduced --epochs 1" seeds=0,1,2,3,4,5,6,7,8,9,10,11 jobs=12 peers=
+  model=resnet20 sizes="--protocol reduced --epochs 1" alone=fp,lsq seeds=0,1,2,3,4,5,6,7,8,9,10,11 jobs=12 peers=
   nvidia-smi > "$folder/nvidia-smi.txt" 2>&1
 fi
 
 step doctor deno task engine doctor --engine tensorflow --json
 # one process at a time: its speed alone, and the same bytes twice
-for i in 1 2; do bench "repeat_$i" $sizes --methods fp,lsq --seeds 0 --jobs 1; done
+for i in 1 2; do bench "repeat_$i" $sizes --methods $alone --seeds 0 --jobs 1; done
 if [ -e "$folder/repeat_1.done" ] && [ -e "$folder/repeat_2.done" ]; then
   if [ "$(hashes repeat_1)" = "$(hashes repeat_2)" ]; then same="the same bytes"; else same="other bytes"; fi
   echo "Two runs repeated gave $same" | tee "$folder/repeat.txt" >&2

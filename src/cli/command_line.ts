@@ -209,7 +209,7 @@ export type Jobs = number | "auto";
 /** `--jobs`, of every command that starts runs. */
 export function jobsOption(): Flag {
   const parse = wholeNumber("jobs", { to: 1024, remedy: "leave it out for one per core" });
-  const help = "runs at once; auto: one per core, on a GPU as many as pay";
+  const help = "runs at once, or auto";
   return option("--jobs <N>", help, (text): Jobs => text === "auto" ? text : parse(text)).default(
     "auto" satisfies Jobs,
   );

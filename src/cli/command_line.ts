@@ -209,10 +209,8 @@ export type Jobs = number | "auto";
 /** `--jobs`, of every command that starts runs. */
 export function jobsOption(): Flag {
   const parse = wholeNumber("jobs", { to: 1024, remedy: "leave it out for one per core" });
-  const help = "runs at once, or auto";
-  return option("--jobs <N>", help, (text): Jobs => text === "auto" ? text : parse(text)).default(
-    "auto" satisfies Jobs,
-  );
+  const read = (text: string): Jobs => text === "auto" ? text : parse(text);
+  return option("--jobs <N>", "runs at once, or auto", read).default("auto" satisfies Jobs);
 }
 
 /** `--engine`, of every command that computes. */

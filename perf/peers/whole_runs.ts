@@ -12,7 +12,7 @@ import type { WholeRun } from "./measurement.ts";
 export function wholeRuns(folder: string): WholeRun[] {
   const runs = readableRecords(folder).filter(({ status }) => status === "done").flatMap((record): WholeRun[] => {
     const { id, spec, imagesPerSecond, wallSeconds, startedAt, metrics } = record;
-    const inEpoch = imagesPerEpoch(spec, (name) => datasetSizes(name)?.train ?? null);
+    const inEpoch = imagesPerEpoch(spec, datasetSizes);
     if (inEpoch === null) return [];
     const images = inEpoch * spec.recipe.epochs, batch = spec.recipe.batchSize, title = describeRun(spec);
     return [{

@@ -154,15 +154,26 @@ function closest<Item extends Pick<Known, "images">>(items: readonly Item[], ima
 /** Work of one training image of a run. */
 export type Work = (spec: RunSpec, imageShape: Epoch["imageShape"]) => number;
 
-/** Computes the work of each model, method and size of image once: it builds the network. */
-function memoized(work: Work): Work {
-  const known = new Map<string, number>();
+/**
+ * Computes the work of each model, method and size of image once: it builds the network. Null: of an older run, whose
+ * network, method or option is no longer.
+ */
+function memoized(work: Work): (...args: Parameters<Work>) => number | null {
+  const known = new Map<string, number | null>();
   return (spec, imageShape) => {
-    const key = canonicalJson([spec.model, spec.method, spec.recipe.batchSize, imageShape]),
-      value = known.get(key) ?? work(spec, imageShape);
-    known.set(key, value);
-    return value;
+    const key = canonicalJson([spec.model, spec.method, spec.recipe.batchSize, imageShape]);
+    if (!known.has(key)) known.set(key, orNull(() => work(spec, imageShape)));
+    return known.get(key)!;
   };
+}
+
+function orNull(compute: () => number): number | null {
+  try {
+    return compute();
+  } catch (error) {
+    if (error instanceof InputError) return null;
+    throw error;
+  }
 }
 
 /** Distances of unlike runs, as logarithms of work: full precision beside quantized, another network, method and so on. */
@@ -191,11 +202,14 @@ function unlikeness(a: RunSpec, b: RunSpec): number {
  */
 function scaled(
   { spec, images, imageShape }: Pick<Known, "spec" | "images" | "imageShape">,
-  { known, workOf }: { readonly known: readonly Known[]; readonly workOf: Work },
+  { known, workOf }: { readonly known: readonly Known[]; readonly workOf: ReturnType<typeof memoized> },
 ): (Known & { readonly ratio: number; readonly isScaled: boolean }) | undefined {
   const own = workOf(spec, imageShape);
-  const candidates = known.map((item) => {
-    const exact = own / workOf(item.spec, item.imageShape), unlike = unlikeness(spec, item.spec);
+  if (own === null) return undefined;
+  const candidates = known.flatMap((item) => {
+    const theirs = workOf(item.spec, item.imageShape);
+    if (theirs === null) return [];
+    const exact = own / theirs, unlike = unlikeness(spec, item.spec);
     const ratio = item.isGpu ? Math.max(1, exact) : exact;
     const isScaled = exact !== 1 || unlike > UNLIKE.bits;
     return { ...item, ratio, isScaled, distance: Math.abs(Math.log(exact)) + unlike };

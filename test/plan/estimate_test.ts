@@ -10,6 +10,7 @@ import {
   processorOf,
   type Work,
 } from "../../src/plan/estimate.ts";
+import { InputError } from "../../src/errors.ts";
 import { trainingPasses, trainingWork } from "../../src/plan/network_size.ts";
 import { etaByRecords } from "../../src/pool/progress.ts";
 import type { RunView } from "../../src/pool/progress_display.ts";
@@ -133,6 +134,16 @@ Deno.test("estimator() scales runs of unknown kinds by work, from the most simil
   assert.equal(learn([record(LSQ)], { work, sizesOf })(large)!.seconds, 3.2);
   assert.equal(estimate({ ...kd, engine: "tensorflow" as const }), null);
   assert.equal(learn(records, { work, processor: "Slow CPU" })(kd), null);
+});
+
+Deno.test("estimator() passes over older runs whose method or option is no longer, and has no estimate of such a run", () => {
+  const gone = { ...LSQ, method: { name: "gone", options: {} } }, kd = { ...LSQ, method: { name: "kd", options: {} } };
+  const work: Work = ({ method }) => {
+    if (method.name === "gone") throw new InputError("Cannot build it");
+    return method.name === "kd" ? 2 : 1;
+  };
+  const estimate = learn([record(gone, { cpuSeconds: 99 }), record(LSQ)], { work });
+  assert.deepEqual([estimate(kd)!.seconds, estimate({ ...gone, model: "resnet20" })], [3.2, null]);
 });
 
 Deno.test("estimator() never scales a GPU's pace down, as less work does not make it faster", () => {

@@ -14,15 +14,16 @@ export const CORE: CoreTable = {
   // baselines, controls (FPQ's own quantizer, CR-like's views, its averaging), then the papers' methods
   arms: [FP, FP_TRAINED_ON, LSQ, PACT, LSQ_PLUS, KD, LSQ_ASYMMETRIC, LSQ_TWO_VIEW, LSQ_EMA, FPQ, CR, MEC],
   bits: [W2A2, W4A4, W2A4],
-  notes: [
-    "Full precision has the epochs that every quantized run starts from; a quantized run has more epochs than that, at a " +
-    "restarted learning rate. So a gap to own full precision is what quantization costs less what those epochs gain; full " +
-    "precision trained on as long tells what they gain alone",
-    "LSQ with averaged weights is evaluated on averaged batch norm statistics, which at two bits cost it what findings.md " +
-    "tells, while CR-like is evaluated on its student: being above this control is not yet a gain from consistency",
-    "Some runs are a GPU's and some a CPU's, marked below: a pair of both holds one more training's chance, of which " +
-    "docs/reproducibility.md tells what is known",
-    "Intervals hold for the number of seeds that was planned (3; 5 for LSQ, FPQ, CR-like and MEC at W2A2). Rows before " +
-    "their last seed are work in progress and decide nothing",
+  reading: [
+    "Gap to own FP: a quantized run has more epochs than the full precision that it starts from. So the gap is what " +
+    "quantization costs less what those epochs gain; full precision trained on as long shows that gain alone",
+  ],
+  cautions: [
+    "LSQ with averaged weights is evaluated with averaged batch norm statistics, which cost it points at two bits (see the " +
+    "findings); CR-like is evaluated on its student. A result above this control is not yet a gain from consistency",
+    "Some runs used a GPU and some a CPU. A difference between the two holds the chance of one more training " +
+    "(docs/reproducibility.md)",
+    "Intervals hold for the planned number of seeds: 5 for LSQ, FPQ, CR-like and MEC at W2A2, else 3. A row with fewer " +
+    "seeds is unfinished and decides nothing",
   ],
 };

@@ -13,8 +13,10 @@ export interface CoreTable {
   readonly arms: readonly ArmTitle[];
   /** The table's parts, in their order. */
   readonly bits: readonly Bits[];
-  /** Facts that a reader needs about its columns and rows, one sentence each. */
-  readonly notes: readonly string[];
+  /** Facts about its columns, one sentence each. */
+  readonly reading: readonly string[];
+  /** Limits of what it shows, most important first. */
+  readonly cautions: readonly string[];
 }
 
 /** Everything that can be run and reported. */

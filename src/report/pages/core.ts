@@ -38,7 +38,7 @@ export function coreBlocks({ core, table, outdated, ...figures }: Core): Block[]
         "reproduces no published number. MEC is a reconstruction and CR-like a stand-in: neither is the paper's own method.",
     },
     ...core.bits.map((bits) => partTable(core, bits, { rows: table.rows, outdated })),
-    { kind: "list", items: [...detection({ core, table }), ...core.notes] },
+    { kind: "list", items: [...detection({ core, table }), ...core.reading, ...core.cautions] },
     ...statisticsBlocks(table),
     ...figureBlocks(table, { ...figures, idPrefix: core.protocol }),
   ];

@@ -53,7 +53,7 @@ function answerBlocks({ core, table, outdated, ...context }: Core, papers: reado
     partTable(core, core.bits[0]!, { rows: table.rows, outdated }),
     { kind: "links", items: [{ text: "All widths, seeds and tests", href: "core.html" }] },
     heading(2, "Cautions"),
-    { kind: "list", items: core.notes },
+    { kind: "list", items: core.cautions },
   ];
 }
 

@@ -111,7 +111,7 @@ Deno.test("the first page of the site opens with the answer, its plot, its table
     "no paper's method surely gains over LSQ",
     "<figure",
     "<caption>W2A2",
-    CORE.notes[0]!,
+    CORE.cautions[0]!,
   ]
     .map((part) => html.indexOf(part.slice(0, 60)));
   assert.ok(order.every((place) => place > 0), order.join());

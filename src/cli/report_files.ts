@@ -70,7 +70,7 @@ export function checkFiles(files: readonly ReportFile[], { out, stdout, stderr }
     if (committed === text) return [];
     return [`${join(out, path)} ${committed === null ? "is missing" : "is not what the records give"}`];
   });
-  const wrong = [...stale, ...leftOver(files, out).map((path) => `${join(out, path)} is of no record`)];
+  const wrong = [...leftOver(files, out).map((path) => `${join(out, path)} is of no record`), ...stale];
   if (wrong.length === 0) {
     stdout(`All ${files.length} files are what the records give\n`);
     return 0;

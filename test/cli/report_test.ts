@@ -49,14 +49,16 @@ Deno.test("report writes all files of all papers, and --check then finds them fr
     const out = join(folder, "out");
     assert.equal((await run("--records", records, "--out", out)).code, 0);
     const site = [...Deno.readDirSync(join(out, "site"))].map(({ name }) => name).sort();
-    const pages = ["demo.html", "demo_smoke.html", "index.html", "other.html", "other_smoke.html"];
-    assert.deepEqual(site, ["data", ...pages, "runs", "site.js", "style.css"]);
+    const pages = ["demo", "other"].flatMap((paper) =>
+      ["", "_figures_paper_t1", "_figures_reduced_t1", "_smoke"].map((part) => `${paper}${part}.html`)
+    );
+    assert.deepEqual(site, ["data", ...pages, "index.html", "runs", "site.js", "style.css"].sort());
     const runPages = new Set(RECORDS.map(({ id }) => `${id}.html`));
     assert.deepEqual(namesOf(join(out, "site", "runs")), [...runPages, "index.html"].sort());
     assert.match(Deno.readTextFileSync(join(out, "demo.md")), /^# Demo: an invented paper/);
     const checked = await run("--check", "--records", records, "--out", out);
-    // 2 papers: Markdown and CSV, 2 pages, 5 data files; then overview, runs, style and script; then a page a run
-    const count = 2 * (2 + 2 + 5) + 4 + runPages.size;
+    // 2 papers: Markdown and CSV, 4 pages, 5 data files; then overview, runs, style and script; then a page per run
+    const count = 2 * (2 + 4 + 5) + 4 + runPages.size;
     assert.deepEqual(checked, { code: 0, stdout: `All ${count} files are what the records give\n`, stderr: "" });
   });
 });

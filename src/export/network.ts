@@ -2,9 +2,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { InputError } from "../errors.ts";
-import { channelsLast, ownLeaves, paths } from "../nn/layers.ts";
+import { channelsLast, ownLeaves, ownNumbers, paths } from "../nn/layers.ts";
 import type { Layer, Model, ModelQuantization } from "../nn/types.ts";
-import type { Grid, OwnNumbers } from "../quant/types.ts";
+import type { Grid } from "../quant/types.ts";
 import { forward, type ImageScale, normaliseImages } from "../train/forward.ts";
 import type { Leaves } from "../tree.ts";
 import { type Step, stepsOf } from "./steps.ts";
@@ -85,8 +85,8 @@ function integersOf(layer: Layer, { quantization, network }: {
     const levels = weight.levels(channelsLast(layer, raw), own);
     return inOnnxLayout(layer, levels);
   });
-  const weightGrid = weight.grid?.(numbers(own), raw.dataSync() as Float32Array);
-  const inputGrid = input.grid?.(numbers(ownLeaves(network, paths.inputQuantizer(layer))));
+  const weightGrid = weight.grid?.(ownNumbers(own), raw.dataSync() as Float32Array);
+  const inputGrid = input.grid?.(ownNumbers(ownLeaves(network, paths.inputQuantizer(layer))));
   if (!weightGrid || !inputGrid) {
     throw new InputError(
       `Cannot export layer ${layer.path} as its quantizer states no grid: give its weight and activation a \`grid\``,
@@ -99,10 +99,6 @@ function integersOf(layer: Layer, { quantization, network }: {
     inputBits: input.bits,
     inputGrid,
   };
-}
-
-function numbers(own: Leaves<Tensor>): OwnNumbers {
-  return Object.fromEntries(Object.entries(own).map(([name, tensor]) => [name, tensor.dataSync() as Float32Array]));
 }
 
 function onnxShape({ kind, inChannels, outChannels, kernelSize: k }: Layer): number[] {

@@ -23,6 +23,7 @@ import { normRecalibration } from "./norm_recalibration.ts";
 import { outputVariance } from "./output_variance.ts";
 import { identityQuantization } from "./probed.ts";
 import type { MeasurementDefinition, Subject } from "./types.ts";
+import { stepSizes } from "./step_sizes.ts";
 import { unaveraged } from "./unaveraged.ts";
 
 export type { MeasurementDefinition, Subject } from "./types.ts";
@@ -34,6 +35,7 @@ export const MEASUREMENTS: readonly MeasurementDefinition[] = [
   featureCoding,
   normRecalibration,
   levelSpan,
+  stepSizes,
   unaveraged,
 ];
 

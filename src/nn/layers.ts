@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "../engine/types.ts";
 import { batchNormTraining, convolution, relu, relu6 } from "../engine/ops.ts";
 import { InputError } from "../errors.ts";
+import type { OwnNumbers } from "../quant/types.ts";
 import type { Leaves } from "../tree.ts";
 import type { Context, Layer, LayerQuantization, Norm } from "./types.ts";
 
@@ -39,6 +40,11 @@ export function ownLeaves(context: Pick<Context, "params" | "state">, prefix: st
     }
   }
   return own;
+}
+
+/** A quantizer's own tensors as numbers. */
+export function ownNumbers(own: Leaves<Tensor>): OwnNumbers {
+  return Object.fromEntries(Object.entries(own).map(([name, tensor]) => [name, tensor.dataSync() as Float32Array]));
 }
 
 /** The weight with its channel axis last, as quantizers want it: [k, k, 1, c] for a depthwise [k, k, c, 1]. */

@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  cellQuantities,
-  headline,
-  kindOf,
-  measuredCells,
-  seriesOf,
-  withError,
-} from "../../../src/report/judge/measurements.ts";
+import { cellQuantities, measuredCells } from "../../../src/report/judge/measured_cells.ts";
+import { headline, kindOf, seriesOf, withError } from "../../../src/report/judge/measurements.ts";
 import { measurementTable } from "../../../src/report/pages/measurements.ts";
 import { parseMeasurements } from "../../../src/report/read/records.ts";
 import { MEASUREMENTS } from "../../../src/measure/mod.ts";

@@ -3,6 +3,8 @@
  * every engine of this machine.
  */
 import assert from "node:assert/strict";
+import { protocolTitle } from "../../src/catalog/protocol.ts";
+import { protocolLabel } from "../../src/record/spec.ts";
 import { join, resolve } from "node:path";
 import { runRecordSchema } from "../../src/record/record.ts";
 import { ENGINES } from "../support/engines.ts";
@@ -54,7 +56,8 @@ for (const engine of ENGINES) {
       }
       const before = first.stdout, third = await bench("--paper", paper, "--engine", engine, "--out", out);
       assert.equal(third.stdout, before);
-      assert.match(third.stderr, /^Protocol smoke, 3 of 3 runs done$/m);
+      const title = protocolTitle(protocolLabel({ protocol: "smoke", engine }));
+      assert.ok(third.stderr.includes(`\nProtocol ${title}, 3 of 3 runs done\n`), third.stderr);
     }
     await Deno.remove(out, { recursive: true });
   });

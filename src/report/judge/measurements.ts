@@ -201,9 +201,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   step_sizes: {
     title: "Step sizes by layer",
-    quantities: ({ values }) =>
-      STEP_SIZES.filter(([name]) => listOf(values, name).length > 0)
-        .map(([name, title]) => quantity(`${title}, largest`, Math.max(...listOf(values, name)))),
+    // full precision has none
+    quantities: ({ values }) => [quantity("Layers with a step size", listOf(values, "inputs").length)],
     series: ({ values }) =>
       STEP_SIZES.map(([name, title]) => ({
         title,

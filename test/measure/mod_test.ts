@@ -82,12 +82,14 @@ Deno.test("measure refuses a network, and a kept epoch, of another training than
 Deno.test("measure refuses data other than the run was trained on", () =>
   withRuns(async (out) => {
     const path = checkpointFile(out, runId(FP)), { tensors, position } = (await readCheckpoint(path))!;
-    await writeCheckpoint(path, { tensors, position: { ...position, dataSha256: "other" } });
+    const dataSha256 = "2".repeat(64);
+    await writeCheckpoint(path, { tensors, position: { ...position, dataSha256 } });
+    writeRecord(out, { ...readRecord(out, runId(FP))!, dataSha256 });
     const { code, stderr } = await command("--out", out, "--runs", runId(FP), ...ONE);
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /^Cannot measure run .* as it was trained on data of SHA-256 other and the data set is now 1{64}: restore the data /m,
+      /^Cannot measure run .* as it was trained on data of SHA-256 2{64} and the data set is now 1{64}: restore the data /m,
     );
   }));
 

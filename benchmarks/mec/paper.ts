@@ -150,7 +150,7 @@ export const mecPaper: Paper = {
     "in the ablation only: a linear gate on Z without bias and a softmax assign each sample to K = 4 experts, whose lengths " +
     "are summed as in MCR^2; the squared coefficient of variation of the experts' shares is subtracted with weight 1. The " +
     "length of such parts is never above the whole's, so that maximizing it draws the experts together",
-    "A6: the weight term, in the ablation only: the exact coding length of each layer's latent weight, a row an output " +
+    "A6: the weight term, in the ablation only: the exact coding length of each layer's latent weight, one row per output " +
     "channel, the mean over all layers, added to that of the features with weight 1",
     "A7: eps_d = 1/8 for one view, as the rank of class features is near the class count; 1 for two views, where the series " +
     "converges whatever the features, with MEC's 1/32 as a row of its own",

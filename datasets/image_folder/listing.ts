@@ -20,7 +20,7 @@ export interface ImageListing {
   readonly classes: readonly string[];
   readonly train: readonly ImageFile[];
   readonly val: readonly ImageFile[];
-  /** What is no image by its name, as paths in the folder; sorted. */
+  /** Entries whose name is not that of an image, as paths in the folder; sorted. */
   readonly skipped: readonly string[];
   /** Changes when a file comes, goes, or changes its name, size or time. */
   readonly origin: string;

@@ -86,7 +86,7 @@ export interface ProcessOptions {
   /** One process each; null: as many as `cores`, not pinned. */
   readonly processors: readonly number[] | null;
   readonly cores: number;
-  /** What the steps run on. */
+  /** Device of the steps. */
   readonly place: "cpu" | "cuda" | "imitated";
   /** Set in every process. */
   readonly variables: Readonly<Record<string, string>>;

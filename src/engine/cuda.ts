@@ -8,7 +8,7 @@ export interface CudaCheck {
   readonly versions: Readonly<Record<string, string>>;
   /** Number of libraries that were checked. */
   readonly libraries: number;
-  /** What is not found, a sentence each. */
+  /** Missing files and libraries, one sentence each. */
   readonly problems: readonly string[];
 }
 

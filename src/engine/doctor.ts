@@ -260,7 +260,7 @@ function adviceFor(engine: Engine, failed: readonly KernelCheck[]): string[] {
   return advice;
 }
 
-/** The report for people, a line an element. */
+/** The report for people, one line per element. */
 export function formatReport(report: DoctorReport): string[] {
   const width = Math.max(...report.checks.map(({ kernel }) => kernel.length));
   const failures = report.checks.filter((check) => !check.ok).length;

@@ -7,13 +7,13 @@ export type Tensor = tf.Tensor;
 /** The engines that exist; each is one folder beside this file. */
 export type EngineName = "onednn" | "tensorflow" | "wasm";
 
-/** Engines that a user may ask for; `auto` takes tensorflow where it is found, else wasm. */
+/** Engines that a user may ask for; `auto` takes tensorflow where it is found, else onednn, else wasm. */
 export const ENGINE_CHOICES = ["auto", "onednn", "tensorflow", "wasm"] as const;
 /** One of them. */
 export type EngineChoice = typeof ENGINE_CHOICES[number];
 
 /**
- * How a GPU multiplies. `tf32`: convolutions round their operands to 11 bits, except the forward ones of quantized layers,
+ * Ways in which a GPU multiplies. `tf32`: convolutions round their operands to 11 bits, except the forward ones of quantized layers,
  * which multiply integers and are exact, or stay float32.
  */
 export const PRECISIONS = ["float32", "tf32"] as const;
@@ -49,7 +49,7 @@ export interface CompileOptions {
    */
   readonly xla?: boolean;
   /**
-   * How convolutions are multiplied (tensorflow only).
+   * Precision of convolutions (tensorflow only).
    * @default the engine's
    */
   readonly precision?: Precision;

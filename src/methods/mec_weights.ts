@@ -7,7 +7,7 @@ import type { Leaves } from "../tree.ts";
 import { codingLength, normaliseRows } from "./coding_length.ts";
 
 /**
- * Mean over all layers of the exact coding length of a latent weight's rows: a row an output channel, divided by its length;
+ * Mean over all layers of the exact coding length of a latent weight's rows: one row per output channel, divided by its length;
  * [k² in, out] columns whatever the kind of layer.
  */
 export function weightsLength(model: Model, options: { params: Leaves<Tensor>; distortion: number }): Tensor {

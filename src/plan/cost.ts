@@ -13,7 +13,7 @@ export interface Processor {
 /** Hours of a processor for runs. */
 export interface Hours {
   readonly processor: string;
-  /** Of the runs that have an estimate. */
+  /** Sum over the runs that have an estimate. */
   readonly hours: number;
   /** Runs whose estimate is scaled from another kind. */
   readonly scaled: number;

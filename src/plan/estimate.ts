@@ -7,7 +7,7 @@ import type { SizesOf } from "./fit.ts";
 
 /** Time and memory that a run is expected to take. */
 export interface Estimate {
-  /** Of a core, where a CPU computes; else of a GPU, by the clock. */
+  /** Processor seconds where a CPU computes; seconds by the clock on a GPU. */
   readonly seconds: number;
   /** Null: not known. */
   readonly memoryMiB: number | null;

@@ -47,7 +47,7 @@ export function visibleGpus(): Gpu[] {
   );
 }
 
-/** Reads the memory of a GPU that is in use, by whomever; null: not known. */
+/** Reads how much of a GPU's memory all processes together use; null: not known. */
 export function usedMiB({ visible }: Gpu): number | null {
   const used = Number(query("memory.used,index", visible)?.[0]?.[0]);
   return Number.isFinite(used) ? used : null;

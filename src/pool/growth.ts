@@ -1,4 +1,4 @@
-/** How many processes share a GPU: as many as its memory holds, and as a measured minute shows to pay. */
+/** Number of processes that share a GPU: as many as its memory holds, and as pay in a measured minute. */
 import type { RunSpec } from "../record/spec.ts";
 
 /** Time over which a number of processes is measured. */

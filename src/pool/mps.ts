@@ -9,7 +9,7 @@ const LIMIT_MS = 20_000;
 export interface Mps {
   /** Variables with which a process uses it. */
   readonly variables: Readonly<Record<string, string>>;
-  /** How processes share a GPU, for people: the end of a sentence. */
+  /** Way in which processes share a GPU, for people: the end of a sentence. */
   readonly how: string;
   /** Stops the daemon if `startMps` started it. */
   stop(): Promise<void>;

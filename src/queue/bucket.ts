@@ -58,7 +58,7 @@ export function openBucket(address: BucketAddress): Bucket {
     }
   }
 
-  /** Says what a refusal means. Where it has no body, clock and region are told by the headers alone. */
+  /** Explains a refusal. One without a body shows clock and region in its headers alone. */
   async function refuse(response: Response): Promise<never> {
     const text = await response.text(), { status, headers } = response;
     const code = /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? `status ${status}`;

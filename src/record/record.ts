@@ -57,7 +57,7 @@ export interface RunRecord {
   readonly id: string;
   /** Everything that determines the numbers. */
   readonly spec: RunSpec;
-  /** How the run ended. */
+  /** End of the run. */
   readonly status: RunStatus;
   /** Reason why the run did not end as `done`. */
   readonly reason: string | null;

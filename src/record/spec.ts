@@ -160,7 +160,7 @@ export interface RunRecipe {
 export interface RunSpec {
   /** Version of this form. */
   readonly schema: 1;
-  /** How much of the recipe is run. */
+  /** Name of the protocol. */
   readonly protocol: ProtocolName;
   /** Row of a table: one label for one method with its options, such as `lsq` or `fpq`. */
   readonly arm: string;
@@ -178,7 +178,7 @@ export interface RunSpec {
   readonly seed: number;
   /** Engine that computes it: a flipped rounding parts two. */
   readonly engine: "onednn" | "tensorflow" | "wasm";
-  /** How a GPU multiplies in convolutions; left out: float32, as all runs did before December 2026. */
+  /** Precision of convolutions on a GPU; left out: float32, as in all runs before December 2026. */
   readonly precision?: "tf32" | undefined;
   /** Id of the full-precision run that this run starts from. */
   readonly teacher: string | null;

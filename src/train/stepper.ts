@@ -33,7 +33,7 @@ export interface StepperOptions {
    * @default on a GPU as many as take CALL_SECONDS; else one, with images made by the host
    */
   readonly stepsPerCall?: number | undefined;
-  /** Told of each quantized layer that TF32 would round, and which stays float32. */
+  /** Called with each quantized layer that stays float32, as TF32 would round it. */
   readonly float32?: (layer: string) => void;
   /** The step behind `from` that must end a call. */
   readonly until: (from: number) => number;

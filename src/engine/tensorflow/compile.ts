@@ -24,7 +24,7 @@ export interface Parts {
   readonly precision: Precision;
 }
 
-/** How programs are recorded unless their options say otherwise. */
+/** Fills in the options of a recording: XLA on a GPU, and the engine's precision. */
 export function recordingOptions(
   { device, precision }: Parts,
   options: Pick<CompileOptions, "xla" | "precision" | "float32">,
@@ -138,7 +138,7 @@ function requireOwn(backend: NodeBackend, tensor: Tensor, path: string): void {
   );
 }
 
-/** A shape that depends on values is unknown while recording; TensorFlow tells -1. */
+/** Refuses a shape that depends on values: TensorFlow gives -1 for it while recording. */
 function requireKnownShape({ shape }: Tensor, path: string): void {
   if (shape.every((size) => size >= 0)) return;
   const output = path === "" ? "its output" : `output "${path.replaceAll("\u0000", "/")}"`;

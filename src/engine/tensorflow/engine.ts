@@ -56,7 +56,7 @@ export function openTensorFlowEngine(options: TensorFlowOptions): Engine {
   // off by default on processors without AVX-512, where it still makes a training step 1.8 times faster
   if (!Deno.env.has("TF_ENABLE_ONEDNN_OPTS")) Deno.env.set("TF_ENABLE_ONEDNN_OPTS", "1");
   if (!Deno.env.has("TF_CPP_MIN_LOG_LEVEL")) Deno.env.set("TF_CPP_MIN_LOG_LEVEL", "2");
-  // what cuBLAS and cuDNN go by: 0 forbids TF32, else they do as they are told; `Runtime` sets TensorFlow's own switch
+  // cuBLAS and cuDNN read this: 0 forbids TF32. TensorFlow has a switch of its own, which `Runtime` sets
   const asked = Deno.env.get("NVIDIA_TF32_OVERRIDE"),
     wanted = options.precision ?? (asked === "1" ? "tf32" : "float32");
   if (wanted === "float32") Deno.env.set("NVIDIA_TF32_OVERRIDE", "0");

@@ -17,7 +17,7 @@ export interface GraphOutput {
   readonly path?: string;
 }
 
-/** How a program is recorded. */
+/** Options of a recording. */
 export interface RecordingOptions {
   /** XLA wants every shape to be static. */
   readonly xla: boolean;

@@ -125,7 +125,7 @@ export interface FigureBlock {
   /** Unique on its page. */
   readonly id: string;
   readonly caption: string;
-  /** How to read it; left out: nothing to add. */
+  /** Explanation of its signs; left out: nothing to add. */
   readonly note?: string;
   /** In words, for readers who cannot see it. */
   readonly description: string;

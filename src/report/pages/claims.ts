@@ -82,7 +82,7 @@ function evidenceTable(
   page: Paper<ArmTitle>,
   lines: readonly { readonly claim: Claim; readonly item: ClaimEvidence }[],
 ): Block {
-  return tableOf(`${page.id.toUpperCase()}: the evidence, a row a protocol, model and width`, lines, {
+  return tableOf(`${page.id.toUpperCase()}: the evidence, one row per protocol, model and width`, lines, {
     aside: true,
     fields: [
       naming("Claim", ({ claim }) => claim.id),

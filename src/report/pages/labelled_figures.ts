@@ -21,7 +21,7 @@ export type CostOf = (spec: RunSpec) => TrainingCost | null;
 
 type Labelled = Extract<Drawing, { kind: "labelled" }>;
 
-/** Mean accuracy by width, a figure a model; only methods that ran at two widths. */
+/** Mean accuracy by bits, one figure per model; only methods that ran at two widths. */
 export function bitsFigures({ table, rows }: ReportTable, { id }: { readonly id: string }): FigureBlock[] {
   const ran = rows.filter(({ mean }) => mean !== null);
   return [...Map.groupBy(ran, ({ model }) => model)].flatMap(([model, members]): FigureBlock[] => {

@@ -52,7 +52,7 @@ interface FigureContext {
   readonly armTitleOf: (arm: string) => string;
 }
 
-/** A figure a protocol, model, width and series; a panel an arm. */
+/** One figure per protocol, model, width and series; one panel per arm. */
 function figures(cells: readonly MeasuredCell[], { name, armTitleOf }: FigureContext): FigureBlock[] {
   const groups = Map.groupBy(
     cells,
@@ -119,7 +119,7 @@ function requireOneHead(rows: readonly { cell: MeasuredCell; quantities: readonl
 }
 
 /**
- * A table of one measurement: a row a cell. Null: nothing of that name was measured.
+ * A table of one measurement: one row per cell. Null: nothing of that name was measured.
  * @throws {InputError} If its cells were measured at different values, such as σ.
  */
 export function measurementTable(

@@ -70,7 +70,7 @@ export function curveFigures(rows: readonly ReportRow[], { id, group, records }:
   })];
 }
 
-/** LSQ's and a method's accuracy with a line a seed, for methods with two seeds. */
+/** LSQ's and a method's accuracy with one line per seed, for methods with two seeds. */
 export function seedFigure(rows: readonly ReportRow[], { id, group, records }: GroupFigure): FigureBlock[] {
   const last = (run: string) => records.get(run)!.metrics!["top1Percent"]!;
   const panels = pairedRuns(rows).filter(({ runs }) => runs.length > 1).map(({ row, runs }) => ({

@@ -7,7 +7,7 @@ import { COMPARED } from "./results.ts";
 
 /**
  * A paper's pages of the site: on the first the answer in one screen and the rest folded; then its smoke runs, which say
- * nothing about it, and a page a measurement.
+ * nothing about it, and one page per measurement.
  *
  * @param blocks All of the paper's.
  */

@@ -1,4 +1,4 @@
-/** The cells of a paper as CSV: tidy, a row a cell; and wide, as the papers print them. */
+/** The cells of a paper as CSV: tidy, one row per cell; and wide, as the papers print them. */
 import * as aq from "arquero";
 import { bitsTitle } from "../../catalog/bits.ts";
 import type { ReportRow, ReportSection } from "../judge/tables.ts";

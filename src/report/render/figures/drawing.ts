@@ -6,6 +6,8 @@ import { parseHTML } from "linkedom";
 /** Wide enough for a phone held upright, so that the text stays readable there. */
 export const FIGURE_WIDTH = 400;
 export const FONT_SIZE = 13;
+/** Distance of two lines of a wrapped text, in pixels. */
+export const LINE_HEIGHT = 15;
 
 /** Colours are names of the style sheet: one drawing serves light and dark. */
 export const COLOURS = { ours: "var(--ours)", published: "var(--published)", reference: "var(--reference)" } as const;

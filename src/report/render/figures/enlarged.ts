@@ -1,4 +1,4 @@
-/** Lines around zero: a row a method, all of x at the left, its last places enlarged at the right. */
+/** Lines around zero: one row per method, all of x at the left, its last places enlarged at the right. */
 import * as Plot from "@observablehq/plot";
 // @ts-types="npm:@types/d3-scale@4.0.9"
 import { scaleLinear } from "d3-scale";
@@ -11,6 +11,7 @@ import {
   FIGURE_WIDTH,
   FONT_SIZE,
   lettersIn,
+  LINE_HEIGHT,
   named,
   plotted,
   TEXT,
@@ -24,7 +25,6 @@ import { wholeTicks } from "./panels.ts";
 export const ENLARGED = 3;
 
 const ROW = 66;
-const LINE = 15;
 const BOTTOM = 44;
 const LEFT = 232;
 const MARGIN = 40;
@@ -47,7 +47,7 @@ export function enlargedDrawing(
     title: [difference(meanLine(lines).at(-1)!.y)],
     lines: lines.map((line) => line.filter(({ x }) => x >= from)),
   }));
-  const head = 16 + LINE * Math.max(...whole.map(({ title }) => title.length));
+  const head = 16 + LINE_HEIGHT * Math.max(...whole.map(({ title }) => title.length));
   const size = { head, height: panels.length * (ROW + head) + BOTTOM };
   const means = whole.flatMap(({ lines }) => meanLine(lines).map(({ y }) => y));
   const seeds = end.flatMap(({ lines }) => lines.flat().map(({ y }) => y));
@@ -151,7 +151,7 @@ function rowsPlot(rows: readonly Row[], { width, height, head, x, domain, shaded
         fy: "fy",
         text: ({ title }: Row) => title.join("\n"),
         lineAnchor: "bottom",
-        lineHeight: LINE / FONT_SIZE,
+        lineHeight: LINE_HEIGHT / FONT_SIZE,
         dy: -9,
         fontWeight: "bold",
       }),

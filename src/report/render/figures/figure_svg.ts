@@ -64,7 +64,7 @@ export function standaloneSvg(figure: FigureBlock): string {
 }
 
 /**
- * Draws the curve of one run by d3's scales alone: a site has a page a run, and Plot, which needs a document, would take
+ * Draws the curve of one run by d3's scales alone: a site has one page per run, and Plot, which needs a document, would take
  * minutes for ten thousand of them.
  *
  * Top-1 by epoch: on the test images as a full line, on the training images as a dashed one.

@@ -1,4 +1,4 @@
-/** Forest plot: a row a method, its name at the left, its interval in the middle, its numbers at the right. */
+/** Forest plot: one row per method, its name at the left, its interval in the middle, its numbers at the right. */
 import * as Plot from "@observablehq/plot";
 import type { Drawing, IntervalRow } from "../../pages/blocks.ts";
 import { COLOURS, drawing, type DrawingText, FONT_SIZE, lettersIn, TEXT, usualRange, wrapped } from "./drawing.ts";

@@ -11,6 +11,7 @@ import {
   FIGURE_WIDTH,
   FONT_SIZE,
   lettersIn,
+  LINE_HEIGHT,
   TEXT,
   wrapped,
 } from "./drawing.ts";
@@ -19,7 +20,6 @@ import { roleColour, roleDots, roleLegend } from "./roles.ts";
 const GUTTER = 186;
 const RIGHT = 46;
 const BOTTOM = 46;
-const LINE = 15;
 const LEAST_HEIGHT = 230;
 /** Room for the ties, in margins. */
 const TIES = 4;
@@ -37,7 +37,7 @@ export function labelledDrawing(
 ): string {
   const points = series.flatMap(({ points, role }) => points.map((point) => ({ ...point, role })));
   const labels = series.map(({ label }) => wrapped(label, lettersIn(GUTTER - 16)));
-  const heights = labels.map(({ length }) => length * LINE + 4);
+  const heights = labels.map(({ length }) => length * LINE_HEIGHT + 4);
   const height = Math.max(LEAST_HEIGHT, heights.reduce((sum, own) => sum + own, 0));
   const xs = points.map(({ x }) => x), ys = [...points.map(({ y }) => y), ...(reference ? [reference.y] : [])];
   const y = scaleLinear([Math.min(...ys), Math.max(...ys)], [height, 0]).nice(6);
@@ -48,13 +48,13 @@ export function labelledDrawing(
     at: points[0]!,
     place: y.invert(places[index]!),
   }));
-  const legend = roleLegend(series, { left: 8 - GUTTER, bottom: 2 * LINE, width: FIGURE_WIDTH - 16 });
+  const legend = roleLegend(series, { left: 8 - GUTTER, bottom: 2 * LINE_HEIGHT, width: FIGURE_WIDTH - 16 });
   const nameOf = (at: number) => axes.names?.find((place) => place.at === at)?.name ?? "";
   return drawing({
-    height: height + legend.height + 2 * LINE + BOTTOM,
+    height: height + legend.height + 2 * LINE_HEIGHT + BOTTOM,
     marginLeft: GUTTER,
     marginRight: RIGHT,
-    marginTop: legend.height + 2 * LINE,
+    marginTop: legend.height + 2 * LINE_HEIGHT,
     marginBottom: BOTTOM,
     x: {
       label: axes.x,
@@ -70,7 +70,7 @@ export function labelledDrawing(
         frameAnchor: "top-right",
         textAnchor: "end",
         dx: RIGHT - 4,
-        dy: -LINE - 4,
+        dy: -LINE_HEIGHT - 4,
       }),
       ...(reference
         ? [
@@ -97,7 +97,7 @@ export function labelledDrawing(
         frameAnchor: "left",
         textAnchor: "end",
         dx: -6,
-        lineHeight: LINE / FONT_SIZE,
+        lineHeight: LINE_HEIGHT / FONT_SIZE,
       }),
       ...legend.marks,
     ],

@@ -12,6 +12,7 @@ import {
   FIGURE_WIDTH,
   FONT_SIZE,
   lettersIn,
+  LINE_HEIGHT,
   TEXT,
   usualRange,
   wrapped,
@@ -19,7 +20,6 @@ import {
 
 const COLUMNS = 2;
 const PANEL_HEIGHT = 100;
-const LINE = 15;
 const LEFT = 46;
 const RIGHT = 10;
 /** Share of a column that parts it from the next: ticks at both ends need room. */
@@ -93,7 +93,7 @@ export function panelDrawing(
     fx: index % columns,
     fy: Math.floor(index / columns),
   }));
-  const titles = Math.max(...placed.map(({ title }) => title.length)) * LINE + 10;
+  const titles = Math.max(...placed.map(({ title }) => title.length)) * LINE_HEIGHT + 10;
   const points = (line: readonly Point[], { fx, fy }: { fx: number; fy: number }, series: string) =>
     thinned(line).map((point) => ({ ...point, fx, fy, series }));
   const line = { x: "x", y: "y", fx: "fx", fy: "fy", clip: axes.isUsual ?? false } as const;
@@ -156,7 +156,7 @@ export function panelDrawing(
         frameAnchor: "top-left",
         textAnchor: "start",
         lineAnchor: "bottom",
-        lineHeight: LINE / FONT_SIZE,
+        lineHeight: LINE_HEIGHT / FONT_SIZE,
         dy: -6,
         fontWeight: "bold",
       }),

@@ -1,4 +1,4 @@
-/** The static site: an overview, a page a paper, a page a run; linked, and whole without a network. */
+/** The static site: an overview, one page per paper and per run; linked, and whole without a network. */
 import type { RunRecord } from "../../../record/record.ts";
 import type { Block, PageLink, SitePage } from "../../pages/blocks.ts";
 import { paperHref } from "../../pages/paper.ts";

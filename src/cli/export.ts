@@ -50,9 +50,13 @@ export async function exportNetwork(args: readonly string[], services: ExportSer
   });
 }
 
-/** The engine that the services open. */
-export async function engineOf({ openEngine }: ExportServices, choice: EngineChoice): Promise<Engine> {
-  return await (openEngine ?? (await import("../engine/mod.ts")).openEngine)(choice);
+/** The engine that the services open; `auto` is the one that trained the run, as others round sums otherwise. */
+export async function engineOf(
+  { openEngine }: ExportServices,
+  { choice, own }: { readonly choice: EngineChoice; readonly own: EngineChoice },
+): Promise<Engine> {
+  const open = openEngine ?? (await import("../engine/mod.ts")).openEngine;
+  return await open(choice === "auto" ? own : choice);
 }
 
 /** The data set that the services load. */
@@ -64,7 +68,8 @@ export async function datasetOf({ loadDataset, stderr }: ExportServices, name: s
 async function exportOne(run: string, options: ExportOptions, services: ExportServices): Promise<void> {
   const record = finishedRun(run), { spec } = record, out = dirname(dirname(run));
   const to = options.to === undefined ? runFile(out, record.id, "export") : resolve(options.to);
-  const engine = await engineOf(services, options.engine), dataset = await datasetOf(services, spec.dataset.name);
+  const engine = await engineOf(services, { choice: options.engine, own: spec.engine });
+  const dataset = await datasetOf(services, spec.dataset.name);
   const files = await exportRun({
     record,
     checkpoint: checkpointFile(out, record.id),

@@ -3,6 +3,7 @@ import { cpus } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
 import type { Dataset } from "../data/types.ts";
+import { ENGINE_CHOICES, type EngineChoice } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { digestIn } from "../export/card.ts";
 import { compareRun, type RunComparison } from "../export/compare_run.ts";
@@ -13,7 +14,8 @@ import { type RuntimeName, RUNTIMES } from "../export/runtime/onnx_session.ts";
 import { differenceProblems, type Verification, verify } from "../export/verify.ts";
 import { fileExists, readBytesIfThere, readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { checkpointFile } from "../store/store.ts";
-import { choice, commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
+import type { RunSpec } from "../record/spec.ts";
+import { choice, commandLine, engineOption, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
 import { datasetOf, engineOf, type ExportServices, finishedRun } from "./export.ts";
 
 /** Default of the options that normalise images. */
@@ -28,6 +30,7 @@ interface VerifyOptions {
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
   readonly table?: string;
+  readonly engine: EngineChoice;
 }
 
 /** At most so many images of another class are listed. */
@@ -55,6 +58,7 @@ export async function verifyFiles(args: readonly string[], services: ExportServi
     )
     .addOption(option("--mean <A,B,C>", "mean that a float input wants subtracted", numbers).default(undefined, SCALE))
     .addOption(option("--std <A,B,C>", "deviation that it wants to be divided by", numbers).default(undefined, SCALE))
+    .addOption(engineOption())
     .addOption(option("--table <FILE>", "write a page with a row for each file that has a record"))
     .addOption(choice("--runtime <NAME>", "form of ONNX Runtime", RUNTIMES).default(undefined, "native, else wasm"));
   if (helpAlone(line, args, services)) return 0;
@@ -173,11 +177,16 @@ async function comparisonOf(
   return await compareRun(file, {
     record,
     checkpoint: checkpointFile(dirname(dirname(folder)), record.id),
-    engine: await engineOf(services, "auto"),
+    engine: await engineOf(services, { choice: options.engine, own: engineOfClasses(file, record.spec) }),
     dataset,
     images: [...new Set([...images, ...different])],
     ...(options.runtime && { runtime: options.runtime }),
   });
+}
+
+/** The engine of our own evaluation: files of older code name that of the run alone. */
+function engineOfClasses({ metadata: { ownEngine } }: OnnxFile, { engine }: RunSpec): EngineChoice {
+  return ENGINE_CHOICES.find((name) => name === ownEngine) ?? engine;
 }
 
 /** @throws {InputError} If the images are others than those of the run. */

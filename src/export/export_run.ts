@@ -81,6 +81,7 @@ export async function exportRun(
       dataSha256: dataset.sha256,
       networkSha256: opened.sha256,
       engine: engine.description,
+      ownEngine: engine.name,
       bits: JSON.stringify(bitsOf(network)),
     });
     const form = quantization ? "qdq" : "float32", opset = `opset ${OPSET}`;

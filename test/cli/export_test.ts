@@ -24,10 +24,12 @@ async function call(
   command: Command,
   args: readonly string[],
   dataset: Dataset = DATASET,
-): Promise<{ code: number; stdout: string; stderr: string }> {
+): Promise<{ code: number; stdout: string; stderr: string; asked: readonly string[] }> {
   let stdout = "", stderr = "";
+  const asked: string[] = [];
   const code = await command(args, {
-    openEngine: async () => {
+    openEngine: async (choice) => {
+      asked.push(choice);
       const engine = await openEngine("wasm");
       await tf.setBackend("wasm");
       return engine;
@@ -36,7 +38,7 @@ async function call(
     stdout: (text) => void (stdout += text),
     stderr: (text) => void (stderr += text),
   });
-  return { code, stdout, stderr };
+  return { code, stdout, stderr, asked };
 }
 
 const runOf = (out: string, spec: typeof FP) => join(out, "runs", runId(spec));
@@ -131,6 +133,16 @@ Deno.test("a network that `runs networks` copied gives the same files as its run
         assert.deepEqual(Deno.readFileSync(join(copy, "export", name)), Deno.readFileSync(join(run, "export", name)));
       }
     }
+  }));
+
+Deno.test("classes and layers are those of the run's own engine, unless another one is asked for", () =>
+  withRuns(async (out) => {
+    const run = runOf(out, STUDENT), onnx = join(run, "export/network.onnx"), layers = ["--layers", "--images", "2"];
+    assert.deepEqual((await call(exportNetwork, [run])).asked, [STUDENT.engine]);
+    assert.deepEqual((await call(exportNetwork, [run, "--engine", "onednn"])).asked, ["onednn"]);
+    // the engine that was opened in its place wrote its own name into the file
+    assert.deepEqual((await call(verifyFiles, [onnx, ...layers])).asked, ["wasm"]);
+    assert.deepEqual((await call(verifyFiles, [onnx, ...layers, "--engine", "tensorflow"])).asked, ["tensorflow"]);
   }));
 
 Deno.test("network.safetensors holds the integers and scales that give back the weights of the network", () =>

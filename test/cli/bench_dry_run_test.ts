@@ -203,6 +203,8 @@ Deno.test("bench says how runs share a GPU, and stops the MPS daemon that it sta
   ));
 
 Deno.test("bench plans TF32 on a GPU unless --precision says otherwise, in specs of their own", async () => {
+  // an engine that another test opened in this process may have forbidden it
+  Deno.env.delete("NVIDIA_TF32_OVERRIDE");
   const gpu = ON_GPUS(1), cpu = ON_GPUS(0);
   const args = ["--paper", "mec", "--protocol", "smoke", "--dry-run", "--json"];
   type Planned = { id: string; spec: { precision?: string } };
@@ -216,6 +218,9 @@ Deno.test("bench plans TF32 on a GPU unless --precision says otherwise, in specs
   const { code, stderr } = await cli([...args, "--precision", "tf32"], cpu);
   assert.equal(code, 2);
   assert.match(stderr, /Cannot compute in TF32 as no GPU was found: leave --precision out/);
+  Deno.env.set("NVIDIA_TF32_OVERRIDE", "0");
+  assert.deepEqual(await planned(gpu), float32);
+  Deno.env.delete("NVIDIA_TF32_OVERRIDE");
 });
 
 Deno.test("bench --epochs plans a protocol of its own, says what it shortens, and runs nothing that is not shorter", () =>

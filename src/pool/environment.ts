@@ -3,6 +3,7 @@ import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Engine } from "../engine/types.ts";
 import type { Environment } from "../record/environment.ts";
+import { readTextIfThere } from "../store/files.ts";
 import { type Checkout, checkoutOf } from "../store/git.ts";
 import { visibleGpus } from "./gpus.ts";
 
@@ -12,6 +13,8 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export interface HostFacts extends Checkout {
   /** Name and driver of the first visible GPU; null: NVIDIA's tool is not installed or names none. */
   readonly gpu: string | null;
+  /** Family and model of the processor, as processors of one name differ in both: "AMD EPYC". Null: not known. */
+  readonly generation: string | null;
 }
 
 /** Variable with the facts for a run's process, which may start no program: `HostFacts` as JSON. */
@@ -24,15 +27,28 @@ export const RUN_LOCK = "REQUANT_RUN_LOCK";
 export function hostFacts(): HostFacts {
   const given = Deno.env.get(HOST_FACTS);
   return given === undefined
-    ? { ...checkoutOf(ROOT), gpu: visibleGpus()[0]?.name ?? null }
+    ? { ...checkoutOf(ROOT), gpu: visibleGpus()[0]?.name ?? null, generation: generationIn(cpuInfo()) }
     : JSON.parse(given) as HostFacts;
+}
+
+/** Linux's list of processors; empty on another system. */
+function cpuInfo(): string {
+  return Deno.build.os === "linux" ? readTextIfThere("/proc/cpuinfo") ?? "" : "";
+}
+
+/** Reads family and model of the first processor in the text of /proc/cpuinfo; null: it names none, as on ARM. */
+export function generationIn(text: string): string | null {
+  const [family, model] = ["cpu family", "model"].map((name) =>
+    text.match(new RegExp(`^${name}\\s*:\\s*(\\d+)$`, "m"))?.[1]
+  );
+  return family && model ? `family ${family}, model ${model}` : null;
 }
 
 /** Describes what computes a run on this machine. */
 export function captureEnvironment(engine: Pick<Engine, "name" | "versions" | "device" | "threads">): Environment {
-  const { gpu, commit, dirty } = hostFacts(), { name, versions, device, threads } = engine;
+  const { gpu, generation, commit, dirty } = hostFacts(), { name, versions, device, threads } = engine;
   return {
-    ...{ commit, dirty, ...machine(), engine: name, device, threads },
+    ...{ commit, dirty, ...machine(generation), engine: name, device, threads },
     versions: {
       ...{ deno: Deno.version.deno, v8: Deno.version.v8, ...versions },
       ...(device === "gpu" && gpu !== null ? { gpu } : {}),
@@ -43,14 +59,14 @@ export function captureEnvironment(engine: Pick<Engine, "name" | "versions" | "d
 /** Does the same for a run whose process ended before it could say: only the engine's name is known. */
 export function environmentWithoutEngine(name: string): Environment {
   const { commit, dirty } = checkoutOf(ROOT), versions = { deno: Deno.version.deno };
-  return { commit, dirty, ...machine(), engine: name, versions, device: "unknown", threads: 1 };
+  return { commit, dirty, ...machine(generationIn(cpuInfo())), engine: name, versions, device: "unknown", threads: 1 };
 }
 
-function machine(): Pick<Environment, "os" | "cpu"> {
-  const processors = cpus();
+function machine(generation: string | null): Pick<Environment, "os" | "cpu"> {
+  const processors = cpus(), name = processors[0]?.model.trim() || "unknown";
   return {
     os: `${Deno.build.os} ${Deno.osRelease()} ${Deno.build.arch}`,
-    cpu: `${processors[0]?.model.trim() || "unknown"}, ${Math.max(1, processors.length)} cores`,
+    cpu: `${generation === null ? name : `${name} (${generation})`}, ${Math.max(1, processors.length)} cores`,
   };
 }
 

@@ -6,6 +6,7 @@ import {
   captureEnvironment,
   childEnvironment,
   environmentWithoutEngine,
+  generationIn,
   HOST_FACTS,
 } from "../../src/pool/environment.ts";
 import { environmentSchema } from "../../src/record/environment.ts";
@@ -35,13 +36,22 @@ Deno.test("captureEnvironment() names the GPU where NVIDIA's tool tells it, and 
 
 Deno.test("captureEnvironment() takes what it was told of checkout and GPU, and asks no program then", () => {
   const told = { commit: "a".repeat(40), dirty: true, gpu: "NVIDIA X1, driver 580.1" };
-  Deno.env.set(HOST_FACTS, JSON.stringify({ ...told, problem: null }));
+  Deno.env.set(HOST_FACTS, JSON.stringify({ ...told, generation: "family 1, model 2", problem: null }));
   try {
-    const { commit, dirty, versions } = captureEnvironment({ ...FAKE_ENGINE, device: "gpu" });
+    const { commit, dirty, versions, cpu } = captureEnvironment({ ...FAKE_ENGINE, device: "gpu" });
     assert.deepEqual({ commit, dirty, gpu: versions["gpu"] }, told);
+    assert.match(cpu, /^.+ \(family 1, model 2\), \d+ cores$/);
   } finally {
     Deno.env.delete(HOST_FACTS);
   }
+});
+
+Deno.test("generationIn() tells processors of one name apart, and knows nothing where Linux does not say", () => {
+  const list = (family: number, model: number) =>
+    `vendor_id\t: AuthenticAMD\ncpu family\t: ${family}\nmodel\t\t: ${model}\nmodel name\t: AMD EPYC\n`;
+  assert.equal(generationIn(list(25, 1) + list(26, 2)), "family 25, model 1");
+  assert.equal(generationIn(list(26, 2)), "family 26, model 2");
+  for (const text of ["", "processor\t: 0\nCPU part\t: 0xd0c\n"]) assert.equal(generationIn(text), null);
 });
 
 Deno.test("childEnvironment() passes on every variable by which engines and data sets find their files", () => {

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, readonly [about: string, load: () => Pro
     async () => (await import("./export.ts")).exportNetwork,
   ],
   verify: ["evaluate ONNX files in ONNX Runtime", async () => (await import("./verify.ts")).verifyFiles],
+  repeat: ["train a recorded run again and compare it", async () => (await import("./repeat.ts")).repeat],
   measure: ["measure the networks of finished runs", async () => (await import("./measure.ts")).measure],
   teacher: [
     "take over a full-precision network that PyTorch trained",

@@ -1,7 +1,5 @@
-import cliProgress from "cli-progress";
 import { cpus } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import process from "node:process";
 import type { Dataset } from "../data/types.ts";
 import { ENGINE_CHOICES, type EngineChoice } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
@@ -16,6 +14,7 @@ import { fileExists, readBytesIfThere, readTextIfThere, writeFileAtomic } from "
 import { checkpointFile } from "../store/store.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { choice, commandLine, engineOption, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
+import { progressBar } from "./console.ts";
 import { datasetOf, engineOf, type ExportServices, finishedRun } from "./export.ts";
 
 /** Default of the options that normalise images. */
@@ -101,7 +100,7 @@ async function verifyOne(
   const own = name === stated?.spec.dataset.name ? stated : null, recorded = own?.top1 ?? null;
   if (own) requireData(file.metadata["dataSha256"], { path, dataset });
   const count = own?.spec.dataset.testExamples ?? dataset.test.count;
-  const bar = services.terminal ? progressBar(count) : null;
+  const bar = services.terminal ? progressBar(count, "images") : null;
   let found: Verification;
   try {
     found = await verify(file, {
@@ -196,15 +195,6 @@ function requireData(stated: string | undefined, { path, dataset }: { path: stri
     `Cannot verify "${path}" as its data set ${dataset.name} had SHA-256 ${stated}, but here it has ${dataset.sha256}: ` +
       "restore the data set that it was trained on",
   );
-}
-
-function progressBar(total: number): cliProgress.SingleBar {
-  const bar = new cliProgress.SingleBar(
-    { format: "{bar} {value} of {total} images", barsize: 24, clearOnComplete: true, stream: process.stderr },
-    cliProgress.Presets.shades_classic,
-  );
-  bar.start(total, 0);
-  return bar;
 }
 
 function summary(

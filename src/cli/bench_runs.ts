@@ -193,8 +193,8 @@ function jobsOf(
 function engineLine(engine: EngineName): string {
   return engine !== "wasm"
     ? `Engine: ${engine}`
-    : "Engine: wasm, which needs nothing installed; tensorflow is several times faster: run `deno task engine install` " +
-      "to get it";
+    : "Engine: wasm, which needs nothing installed; others are several times faster: run `deno task engine install` to " +
+      "get them";
 }
 
 function resultDocument(

@@ -96,8 +96,9 @@ export function cudaFolder(library: string): string | null {
 
 /** Checks whether runs will compute on a GPU: the library has CUDA and NVIDIA's driver is loaded. Opens nothing. */
 export async function gpuExpected(): Promise<boolean> {
+  if (!await isFile("/proc/driver/nvidia/version")) return false;
   const { found } = await searchLibtensorflow();
-  return found !== null && cudaFolder(found.library) !== null && await isFile("/proc/driver/nvidia/version");
+  return found !== null && cudaFolder(found.library) !== null;
 }
 
 function isSupported(version: string | null): boolean {

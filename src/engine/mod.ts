@@ -15,8 +15,8 @@
  * @module
  */
 import { InputError } from "../errors.ts";
-import { type Libtensorflow, searchLibtensorflow } from "./locate.ts";
-import { locateOneDnn, type OneDnnLibrary } from "./onednn/locate.ts";
+import { gpuExpected, type Libtensorflow, searchLibtensorflow } from "./locate.ts";
+import { locateOneDnn, type OneDnnLibrary, processorServes } from "./onednn/locate.ts";
 import type { Engine, EngineChoice, EngineName, Precision } from "./types.ts";
 
 export type { Leaves, Tree } from "../tree.ts";
@@ -44,6 +44,7 @@ export async function libraryOf(name: EngineName): Promise<string | null> {
 
 async function choose(choice: EngineChoice): Promise<Chosen> {
   if (choice === "wasm") return { name: "wasm" };
+  if (choice === "auto") return await fastest();
   if (choice === "onednn") {
     const found = await locateOneDnn();
     if (found) return { name: "onednn", found };
@@ -54,15 +55,20 @@ async function choose(choice: EngineChoice): Promise<Chosen> {
   }
   const { found, passedOver } = await searchLibtensorflow();
   if (found) return { name: "tensorflow", found };
-  if (choice === "auto") {
-    const found = await locateOneDnn();
-    return found ? { name: "onednn", found } : { name: "wasm" };
-  }
   const met = passedOver.length > 0 ? ` (${passedOver.join("; ")})` : "";
   throw new InputError(
     `Cannot use engine tensorflow as libtensorflow was not found${met}: run \`deno task engine install\`, ` +
       "set REQUANT_LIBTENSORFLOW to a libtensorflow_cc of version 2.21, or take --engine wasm",
   );
+}
+
+/** The fastest engine that is installed: `tensorflow` on a GPU or where its library is named, else `onednn`. */
+async function fastest(): Promise<Chosen> {
+  const tensorflowFirst = Deno.env.get("REQUANT_LIBTENSORFLOW") || await gpuExpected();
+  const onednn = tensorflowFirst || !processorServes() ? null : await locateOneDnn();
+  if (onednn) return { name: "onednn", found: onednn };
+  const { found } = await searchLibtensorflow();
+  return found ? { name: "tensorflow", found } : { name: "wasm" };
 }
 
 /**

@@ -124,7 +124,7 @@ Deno.test("bench runs a paper's smoke table, prints its Markdown, and a second c
     const first = await cli(args);
     assert.equal(first.code, 0, first.stderr);
     assert.equal(first.stdout, "# 3 records\n\n");
-    assert.match(first.stderr, /^Engine: wasm, .*run `deno task engine install` to get it\n/);
+    assert.match(first.stderr, /^Engine: wasm, .*run `deno task engine install` to get them\n/);
     assert.match(first.stderr, /^Protocol smoke, 3 of 3 runs done$/m);
     assert.equal(Deno.readTextFileSync(join(out, "reports", "page.csv")), "a,b\n");
     assert.deepEqual(first.prepared, ["cifar10"]);

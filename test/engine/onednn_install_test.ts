@@ -6,7 +6,14 @@ import { zipSync } from "fflate";
 import { InputError } from "../../src/errors.ts";
 import { installOneDnn } from "../../src/engine/onednn/install.ts";
 import { OneDnn } from "../../src/engine/onednn/library.ts";
-import { installedLibrary, isSupported, LIBRARY_FILE, locateOneDnn } from "../../src/engine/onednn/locate.ts";
+import { resolveEngineName } from "../../src/engine/mod.ts";
+import {
+  installedLibrary,
+  isSupported,
+  LIBRARY_FILE,
+  locateOneDnn,
+  processorServes,
+} from "../../src/engine/onednn/locate.ts";
 import { ENGINES } from "../support/engines.ts";
 
 /** Runs with an empty cache folder and these variables (undefined: unset), all as before afterwards. */
@@ -119,4 +126,24 @@ Deno.test({
     const [other, said] = await doctor({ ONEDNN_MAX_CPU_ISA: "AVX9" });
     assert.deepEqual([other, said.split("\n").length], [2, 1]);
   },
+});
+
+test("auto means onednn where it is installed, unless a libtensorflow is named", async () => {
+  await within((folder) => ({ REQUANT_ONEDNN: folder, REQUANT_LIBTENSORFLOW: undefined }), async (folder) => {
+    await Deno.writeFile(join(folder, LIBRARY_FILE), CONTENT);
+    await Deno.writeTextFile(join(folder, "libtensorflow_cc.so.2"), "no library");
+    assert.equal(await resolveEngineName("auto"), processorServes() ? "onednn" : "wasm");
+    Deno.env.set("REQUANT_LIBTENSORFLOW", folder);
+    assert.equal(await resolveEngineName("auto"), "tensorflow");
+  });
+});
+
+Deno.test("processorServes() looks for AVX2, and believes a system that lists nothing", () => {
+  const list = (flags: string) => `processor\t: 0\nflags\t\t: fpu ${flags} sse2\nbugs\t\t: avx2\n`;
+  assert.deepEqual([list("avx avx2"), list("avx"), list("avx2_like"), ""].map(processorServes), [
+    true,
+    false,
+    false,
+    true,
+  ]);
 });

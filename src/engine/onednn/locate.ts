@@ -29,6 +29,20 @@ export function isSupported({ os, arch }: { os: string; arch: string } = Deno.bu
   return os === "linux" && arch === "x86_64";
 }
 
+/** Checks whether the first processor that Linux lists has AVX2; true where it lists none. */
+export function processorServes(list = processorList()): boolean {
+  const flags = list.match(/^flags\s*:(.*)$/m)?.[1];
+  return flags === undefined || flags.split(" ").includes("avx2");
+}
+
+function processorList(): string {
+  try {
+    return Deno.readTextFileSync("/proc/cpuinfo");
+  } catch {
+    return "";
+  }
+}
+
 /**
  * The library to use: `REQUANT_ONEDNN`, else the one installed by `deno task engine install`; null if there is none.
  * @throws {InputError} If `REQUANT_ONEDNN` names no library.

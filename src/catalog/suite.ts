@@ -1,4 +1,4 @@
-import type { BaseProtocol, ProtocolName } from "../record/spec.ts";
+import type { BaseProtocol, ProtocolLabel } from "../record/spec.ts";
 import type { Bits } from "./bits.ts";
 import type { Arm, ArmTitle, Paper } from "./paper.ts";
 import type { Protocol } from "./protocol.ts";
@@ -6,7 +6,7 @@ import type { Protocol } from "./protocol.ts";
 /** One table over all papers: every method under the same budget. */
 export interface CoreTable {
   readonly title: string;
-  readonly protocol: ProtocolName;
+  readonly protocol: ProtocolLabel;
   readonly dataset: string;
   readonly model: string;
   /** In the order of the rows; full precision among them. */

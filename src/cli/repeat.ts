@@ -74,8 +74,8 @@ async function repeatOne(digits: string, options: RepeatOptions, services: Repea
   try {
     await placeTeacher(record, { out, teachers: resolve(options.teachers) });
     const command = await (services.command ?? own.childCommand)({ out, engine: spec.engine });
-    const isa = environment.versions["isa"];
-    services.stdout(`Recorded: ${describeRun(spec)}, run ${record.id}, on ${environment.cpu}\n`);
+    const isa = environment.versions["isa"], processor = `${environment.cpu}${isa === undefined ? "" : `, ${isa}`}`;
+    services.stdout(`Recorded: ${describeRun(spec)}, run ${record.id}, engine ${spec.engine} on ${processor}\n`);
     const again: Epoch[] = [], bar = services.terminal ? progressBar(100 * epochs, "% of an epoch") : null;
     const child = startChild({ id: record.id, spec }, {
       ...{ out, command, lock: null },
@@ -100,7 +100,7 @@ async function repeatOne(digits: string, options: RepeatOptions, services: Repea
       );
     }
     const engine = lastLines.find((text) => text.startsWith("Engine: ")) ?? "";
-    services.stdout(`Here: ${engine.slice("Engine: ".length)}\n\n${comparison(curve, again)}\n`);
+    services.stdout(`Here: ${engine.slice("Engine: ".length)}\n\n${comparison(curve, again)}\n\n`);
     return verdict(record, { again, repeated: readRecord(out, record.id), services });
   } finally {
     interrupts.dispose();

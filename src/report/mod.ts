@@ -9,7 +9,7 @@ import { type Block, heading, type SitePage } from "./pages/blocks.ts";
 import { claimResults } from "./judge/claims.ts";
 import { claimsPageBlocks } from "./pages/claims.ts";
 import type { CoreTable } from "../catalog/suite.ts";
-import { coreBlocks, coreTable } from "./pages/core.ts";
+import { coreBlocks, coreTable, onOneDnn } from "./pages/core.ts";
 import { type Moments, movedCellBlocks } from "./pages/moved_cells.ts";
 import { standaloneSvg } from "./render/figures/figure_svg.ts";
 import { toCsv } from "./render/csv.ts";
@@ -71,7 +71,8 @@ export function renderReports(
     const blocks = [...pageBlocks(input), ...dataLinks(data)];
     return { page, sections, claims, data, blocks, pages: paperPages(input, blocks) };
   });
-  const whole = core ? { core, table: coreTable(core, all), outdated: all.outdated, ...context } : null;
+  const tableOf = (core: CoreTable) => ({ core, table: coreTable(core, all), outdated: all.outdated, ...context });
+  const whole = core ? { ...tableOf(core), exact: tableOf(onOneDnn(core)) } : null;
   const over = whole && { title: whole.core.title, blocks: coreBlocks(whole) };
   const differences = over?.blocks.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
   const extras: SitePage[] = [

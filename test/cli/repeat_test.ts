@@ -34,7 +34,7 @@ Deno.test("repeat trains a run again: the same digits and network, or the first 
 
     const whole = await call([lsq.id.slice(0, 10), "--epochs", "9", "--out", out, "--teachers", out]);
     assert.equal(whole.code, 0, whole.stderr);
-    assert.match(whole.stdout, /^Recorded: qat resnet8 W4A4 seed 3, run \w{16}, on /);
+    assert.match(whole.stdout, /^Recorded: qat resnet8 W4A4 seed 3, run \w{16}, engine wasm on /);
     assert.match(whole.stdout, /The same to the last digit: 2 of 2 epochs, and the network at the end/);
 
     const [first, second] = fp.curve, testLoss = second!.testLoss * (1 + 1e-15);

@@ -11,17 +11,26 @@ import { counted, points, signed } from "../labels.ts";
 import { armTitle, differenceText, reproducedText, SAME_SEEDS, sameSeedsText, statisticsBlocks } from "./results.ts";
 import { type ReportRow, reportSections, type ReportTable } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 import type { CoreTable } from "../../catalog/suite.ts";
+import { protocolLabel, protocolOf } from "../../record/spec.ts";
 
 /** Everything of the table over all papers. */
 export interface Core extends Omit<FigureContext, "idPrefix"> {
   readonly core: CoreTable;
   readonly table: ReportTable;
+  /** The same methods on engine onednn; left out: not shown. */
+  readonly exact?: Omit<Core, "exact">;
   readonly outdated: Aggregate["outdated"];
 }
 
+/** The table of the same methods on engine onednn, whose cells are its own. */
+export function onOneDnn(core: CoreTable): CoreTable {
+  return { ...core, protocol: protocolLabel({ protocol: protocolOf(core.protocol), engine: "onednn" }) };
+}
+
 /** Lays the runs that are there into one table; what is not run is in it as "not run". */
-export function coreBlocks({ core, table, outdated, ...figures }: Core): Block[] {
+export function coreBlocks({ core, table, exact, outdated, ...figures }: Core): Block[] {
   return [
     heading(1, core.title),
     paragraph(
@@ -41,6 +50,24 @@ export function coreBlocks({ core, table, outdated, ...figures }: Core): Block[]
     { kind: "list", items: [...detection({ core, table }), ...core.reading, ...core.cautions] },
     ...statisticsBlocks(table),
     ...figureBlocks(table, { ...figures, idPrefix: core.protocol }),
+    ...(exact ? exactBlocks(exact) : []),
+  ];
+}
+
+/** What engine onednn has run of the table; nothing: no blocks. */
+function exactBlocks({ core, table: { rows }, outdated }: Omit<Core, "exact">): Block[] {
+  const ran = core.bits.filter(({ weights, activations }) =>
+    rows.some(({ n, weightBits, activationBits }) => n > 0 && weightBits === weights && activationBits === activations)
+  );
+  if (ran.length === 0) return [];
+  return [
+    heading(2, "The same methods on one engine and one instruction set"),
+    paragraph(
+      "Trained anew by engine onednn, which multiplies the integers of quantized layers as integers. No run here is of a GPU, " +
+        "and deno task repeat gave the same digits on a second kind of processor (docs/reproducibility.md). There are fewer " +
+        "seeds so far, and a difference without an interval decides nothing.",
+    ),
+    ...ran.map((bits) => partTable(core, bits, { rows, outdated })),
   ];
 }
 
@@ -84,7 +111,9 @@ export function partTable(
     );
   return {
     kind: "table",
-    caption: `${bitsTitle(at)}: ${modelTitle(core.model)}, ${datasetTitle(core.dataset)}, protocol ${core.protocol}`,
+    caption: `${bitsTitle(at)}: ${modelTitle(core.model)}, ${datasetTitle(core.dataset)}, protocol ${
+      protocolTitle(core.protocol)
+    }`,
     columns: [
       { title: "Method", align: "left", names: true },
       { title: "Top-1, mean ± sd (n)", align: "right" },

@@ -63,6 +63,10 @@ export function runPageBlocks(run: RunRecord, { armTitle, teacherHasPage, papers
     facts("Spec: what determines the numbers", specFacts(run.spec, teacherHasPage)),
     heading(2, "Environment"),
     facts("What computed this run", environmentFacts(run)),
+    ...(run.curve.length === 0 ? [] : [
+      paragraph("To train the first epoch again and compare it to the last digit (--epochs for more):"),
+      { kind: "commands", lines: [`deno task repeat ${run.id}`] } satisfies Block,
+    ]),
   ];
 }
 

@@ -63,8 +63,8 @@ export async function exportRun(
   }
   const opened = await openRun(checkpoint, record, dataset), { model, quantization } = opened;
   try {
-    const source = { model, quantization, network: opened.network, imageShape: dataset.imageShape, scale: dataset };
-    const network = exportedNetwork(source);
+    const { imageShape } = dataset, source = { engine, model, quantization, imageShape, scale: dataset };
+    const network = exportedNetwork({ ...source, network: opened.network });
     const classes = ownClasses(engine, opened.network, {
       model,
       quantization,

@@ -1,6 +1,7 @@
 /** A trained network as what leaves the suite: steps, integers, grids and biases as plain numbers. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Engine } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { channelsLast, ownLeaves, ownNumbers, paths } from "../nn/layers.ts";
 import type { Layer, Model, ModelQuantization } from "../nn/types.ts";
@@ -40,6 +41,7 @@ export interface ExportedNetwork {
 
 /** A network that is to be exported. */
 export interface ExportSource {
+  readonly engine: Pick<Engine, "compile">;
   readonly model: Model;
   /** Null: full precision. */
   readonly quantization: ModelQuantization | null;
@@ -55,8 +57,9 @@ export interface ExportSource {
  * into each other; the quantizers are added to the layers' inputs and weights.
  * @throws {InputError} If an operation or a quantizer has no form outside.
  */
-export function exportedNetwork({ model, quantization, network, imageShape, scale }: ExportSource): ExportedNetwork {
-  const images = tf.zeros([1, ...imageShape], "int32");
+export function exportedNetwork(source: ExportSource): ExportedNetwork {
+  const { model, quantization, network, imageShape, scale } = source;
+  const images = tf.zeros([1, ...imageShape], "int32"), levels = quantization && weightLevels(source, quantization);
   try {
     const traced = trace(
       (bytes) =>
@@ -66,7 +69,7 @@ export function exportedNetwork({ model, quantization, network, imageShape, scal
     );
     const weights = model.layers.map((layer): [string, LayerWeight] => {
       const weight = network.params[paths.weight(layer)]!, values = inOnnxLayout(layer, weight);
-      const integers = quantization && integersOf(layer, { quantization, network });
+      const integers = quantization && integersOf(layer, { quantization, network, levels: levels![layer.path]! });
       return [layer.path, { shape: onnxShape(layer), values: Float32Array.from(values), integers }];
     });
     return { steps: stepsOf(traced, model), weights: Object.fromEntries(weights), imageShape, classes: model.classes };
@@ -75,16 +78,36 @@ export function exportedNetwork({ model, quantization, network, imageShape, scal
   }
 }
 
-function integersOf(layer: Layer, { quantization, network }: {
+/**
+ * Integers of all weights, in ONNX's layout, by a compiled program as an evaluation is: a weight within float error of a
+ * rounding edge, of which an oscillating training leaves thousands, may go to the other side where ops are computed one by one.
+ */
+function weightLevels(
+  { engine, model, network }: ExportSource,
+  quantization: ModelQuantization,
+): Record<string, Float32Array> {
+  type Inputs = { network: { params: Leaves<Tensor>; state: Leaves<Tensor> } };
+  const program = engine.compile(({ network }: Inputs) =>
+    Object.fromEntries(model.layers.map((layer) => {
+      const raw = channelsLast(layer, network.params[paths.weight(layer)]!);
+      const own = ownLeaves(network, paths.weightQuantizer(layer));
+      return [layer.path, quantization[layer.path]!.weight.levels(raw, own)];
+    }))
+  );
+  const levels = program({ network: { params: network.params, state: network.state } });
+  const found = model.layers.map((layer) => [layer.path, inOnnxLayout(layer, levels[layer.path]!)] as const);
+  tf.dispose(levels);
+  program.dispose();
+  return Object.fromEntries(found);
+}
+
+function integersOf(layer: Layer, { quantization, network, levels }: {
   quantization: ModelQuantization;
   network: ExportSource["network"];
+  levels: Float32Array;
 }): LayerIntegers {
   const { weight, input } = quantization[layer.path]!;
   const own = ownLeaves(network, paths.weightQuantizer(layer)), raw = network.params[paths.weight(layer)]!;
-  const integers = tf.tidy(() => {
-    const levels = weight.levels(channelsLast(layer, raw), own);
-    return inOnnxLayout(layer, levels);
-  });
   const weightGrid = weight.grid?.(ownNumbers(own), raw.dataSync() as Float32Array);
   const inputGrid = input.grid?.(ownNumbers(ownLeaves(network, paths.inputQuantizer(layer))));
   if (!weightGrid || !inputGrid) {
@@ -93,7 +116,7 @@ function integersOf(layer: Layer, { quantization, network }: {
     );
   }
   return {
-    weight: Int16Array.from(integers, Math.round),
+    weight: Int16Array.from(levels, Math.round),
     weightBits: weight.bits,
     weightGrid,
     inputBits: input.bits,

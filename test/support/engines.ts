@@ -1,15 +1,16 @@
 /** The engines that tests run on: wasm always, tensorflow and onednn where their libraries are found (CI installs them). */
 import * as tf from "@tensorflow/tfjs-core";
-import { openEngine, resolveEngineName } from "../../src/engine/mod.ts";
+import { searchLibtensorflow } from "../../src/engine/locate.ts";
+import { openEngine } from "../../src/engine/mod.ts";
 import { locateOneDnn } from "../../src/engine/onednn/locate.ts";
 import type { Engine, EngineName } from "../../src/engine/types.ts";
 
-const found = await resolveEngineName("auto"), onednn = await locateOneDnn();
+const { found: tensorflow } = await searchLibtensorflow(), onednn = await locateOneDnn();
 
 /** Names of the engines of this machine. */
 export const ENGINES: readonly EngineName[] = [
   "wasm",
-  ...(found === "tensorflow" ? ["tensorflow"] as const : []),
+  ...(tensorflow ? ["tensorflow"] as const : []),
   ...(onednn ? ["onednn"] as const : []),
 ];
 

@@ -49,7 +49,7 @@ export function smallNetwork(
     start.state[`${path}/mean`]!.values.forEach((_, i, values) => values[i] = 0.2 * draws.normal());
     start.state[`${path}/variance`]!.values.forEach((_, i, values) => values[i] = 0.5 + draws.uniform());
   }
-  const common = { model, imageShape: dataset.imageShape, scale: dataset };
+  const common = { engine, model, imageShape: dataset.imageShape, scale: dataset };
   const tensorsOf = (data: typeof start) => ({ params: toTensors(data.params), state: toTensors(data.state) });
   const float = tensorsOf(start);
   const free = (network: typeof float) => () => tf.dispose(network as unknown as Tensor[]);

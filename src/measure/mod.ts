@@ -15,6 +15,7 @@ import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { networkOf, testIndices } from "../train/quantization.ts";
 import { trainingTensors } from "../train/tensors.ts";
+import { edgeShare } from "./edge_share.ts";
 import { featureCoding } from "./feature_coding.ts";
 import { hessianTrace } from "./hessian_trace.ts";
 import { levelSpan } from "./level_span.ts";
@@ -36,6 +37,7 @@ export const MEASUREMENTS: readonly MeasurementDefinition[] = [
   normRecalibration,
   levelSpan,
   stepSizes,
+  edgeShare,
   unaveraged,
 ];
 

@@ -35,7 +35,7 @@ interface Kind {
 /** Lists of `step_sizes` and their titles. */
 const STEP_SIZES = [["weights", "Weights, mean of the channels"], ["inputs", "Inputs"]] as const;
 
-function numberOf(values: MeasuredValues, name: string): number {
+function numberOf(values: Measurement["options"] | MeasuredValues, name: string): number {
   const value = values[name];
   if (typeof value === "number") return value;
   throw new InputError(`Cannot show a measurement as its values have no number "${name}": measure again`);
@@ -198,6 +198,19 @@ const KINDS: Readonly<Record<string, Kind>> = {
         points: histogram(listOf(values, name), SHARE_BARS),
         barWidth: 1 / SHARE_BARS,
       })),
+  },
+  edge_share: {
+    title: "How many weights lie near a rounding edge",
+    quantities: ({ options, values }) => [
+      quantity(`Weights within ${numberOf(options, "distance")} steps of an edge, %`, 100 * numberOf(values, "share")),
+      quantity("Evenly spread weights would have, %", 200 * numberOf(options, "distance")),
+    ],
+    // full precision has no edges
+    series: ({ values }) => {
+      const points = listOf(values, "layers").map((share, i) => ({ x: i + 1, y: 100 * share, error: null }));
+      const titles = { title: "weights", xTitle: "Layer, from the input", yTitle: "Percent near an edge" };
+      return points.length === 0 ? [] : [{ ...titles, points }];
+    },
   },
   step_sizes: {
     title: "Step sizes by layer",

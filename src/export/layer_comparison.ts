@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Engine } from "../engine/types.ts";
 import type { NetworkTensors } from "../methods/types.ts";
-import type { Layer, Model, ModelQuantization } from "../nn/types.ts";
+import type { Hooks, Layer, Model, ModelQuantization } from "../nn/types.ts";
 import { ownLeaves, paths } from "../nn/layers.ts";
 import { forward, type ImageScale, normaliseImages } from "../train/forward.ts";
 import type { Leaves } from "../tree.ts";
@@ -99,50 +99,56 @@ export interface LayerInputs {
 
 type Batch = { network: { params: Leaves<Tensor>; state: Leaves<Tensor> }; images: Tensor };
 
-/** A program that gives the integers of all layers' inputs. */
+/**
+ * Programs that give what enters all layers: one for the integers and one for what is rounded. An engine may join what is
+ * before a rounding into one pass with it, which moves ties; who reads what is rounded would keep it from doing so.
+ */
 export function layerInputs(
   engine: Engine,
   { model, quantization, scale }: { model: Model; quantization: ModelQuantization; scale: ImageScale },
 ): { of(network: NetworkTensors, images: Tensor): LayerInputs; dispose(): void } {
-  const program = engine.compile(({ network, images }: Batch) => {
-    const integers: Record<string, Tensor> = {}, unrounded: Record<string, Tensor> = {};
-    forward(model, quantization, {
-      network,
-      images: normaliseImages(images, scale),
-      training: false,
-      quantized: true,
-      hooks: {
-        scaled(layer, scaled) {
-          unrounded[layer.path] = tf.clone(scaled);
-          return scaled;
-        },
-        input(layer, input) {
-          integers[layer.path] = tf.clone(input.levels ?? input.values);
-          return input;
-        },
-      },
+  const programOf = (hooksInto: (found: Record<string, Tensor>) => Hooks) =>
+    engine.compile(({ network, images }: Batch) => {
+      const found: Record<string, Tensor> = {}, pass = { network, images: normaliseImages(images, scale) };
+      forward(model, quantization, { ...pass, training: false, quantized: true, hooks: hooksInto(found) });
+      return found;
     });
-    return { integers, unrounded };
-  });
+  const programs = {
+    integers: programOf((found) => ({
+      input(layer, input) {
+        found[layer.path] = tf.clone(input.levels ?? input.values);
+        return input;
+      },
+    })),
+    unrounded: programOf((found) => ({
+      scaled(layer, scaled) {
+        found[layer.path] = tf.clone(scaled);
+        return scaled;
+      },
+    })),
+  };
   return {
     of(network, images) {
-      const found = program({ network: { params: network.params, state: network.state }, images });
-      const read = (kind: "integers" | "unrounded") =>
-        Object.fromEntries(model.layers.map((layer) => {
+      const read = (kind: keyof typeof programs) => {
+        const found = programs[kind]({ network: { params: network.params, state: network.state }, images });
+        const inputs = Object.fromEntries(model.layers.map((layer) => {
           const own = ownLeaves(network, paths.inputQuantizer(layer));
           const plain = Object.fromEntries(
             Object.entries(own).map(([name, x]) => [name, x.dataSync() as Float32Array]),
           );
           const zero = quantization[layer.path]!.input.grid!(plain).zero[0]!;
-          const values = found[kind][layer.path]!.dataSync() as Float32Array;
+          const values = found[layer.path]!.dataSync() as Float32Array;
           // an integer zero point is taken off again in `values`; LSQ+ states its integers as they are
           const shift = kind === "unrounded" || Number.isInteger(zero) ? zero : 0;
-          return [layer.path, shift === 0 ? Float32Array.from(values) : values.map((value) => value + shift)];
+          return [layer.path, shift === 0 ? Float32Array.from(values) : values.map((value) => value + shift)] as const;
         }));
-      const result = { integers: read("integers"), unrounded: read("unrounded") };
-      tf.dispose(found as unknown as Tensor[]);
-      return result;
+        tf.dispose(found);
+        return inputs;
+      };
+      return { integers: read("integers"), unrounded: read("unrounded") };
     },
-    dispose: () => program.dispose(),
+    dispose() {
+      for (const program of Object.values(programs)) program.dispose();
+    },
   };
 }

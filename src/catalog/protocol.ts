@@ -94,6 +94,12 @@ export function deviationsOf(
   }));
 }
 
+/** Precisions in a protocol's label: words for people, and options of `deno task bench`. */
+const PRECISIONS: Readonly<Record<string, readonly [words: string, options: string]>> = {
+  tf32: ["in TF32", "--precision tf32"],
+  bf16: ["on engine onednn, gradients in BF16", "--engine onednn --precision bf16"],
+};
+
 /** A protocol for people: `paper, shortened to 20 epochs, on engine onednn`. */
 export function protocolTitle(label: ProtocolLabel): string {
   const { base, epochs, start, engine } = partsOfProtocol(label);
@@ -101,7 +107,7 @@ export function protocolTitle(label: ProtocolLabel): string {
     base,
     ...(epochs === null ? [] : [`shortened to ${epochs} epochs`]),
     ...(start === null ? [] : [`from imported network ${start}`]),
-    ...(engine === null ? [] : [engine === "tf32" ? "in TF32" : `on engine ${engine}`]),
+    ...(engine === null ? [] : [PRECISIONS[engine]?.[0] ?? `on engine ${engine}`]),
   ].join(", ");
 }
 
@@ -117,6 +123,6 @@ export function protocolFlags(label: ProtocolLabel): string {
     `--protocol ${base}`,
     ...(epochs === null ? [] : [`--epochs ${epochs}`]),
     ...(start === null ? [] : ["--teachers DIR"]),
-    ...(engine === null ? [] : [engine === "tf32" ? "--precision tf32" : `--engine ${engine}`]),
+    ...(engine === null ? [] : [PRECISIONS[engine]?.[1] ?? `--engine ${engine}`]),
   ].join(" ");
 }

@@ -59,6 +59,8 @@ export interface BenchServices extends GridServices {
   readonly cores: number;
   /** Lists the GPUs that engine tensorflow will compute on. */
   readonly gpus?: () => Promise<readonly Gpu[]>;
+  /** @throws {InputError} If an engine does not compute in bfloat16 on this machine. */
+  readonly requireBfloat16: (engine: EngineName) => Promise<void>;
   /** Memory of this machine. */
   readonly memoryMiB: number;
   /** Size of a checkpoint of a run, at most. */

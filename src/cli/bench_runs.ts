@@ -42,6 +42,8 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const engine = await services.resolveEngine(options.engine);
   const gpus = engine === "tensorflow" ? await services.gpus?.() ?? [] : [];
   const precision = precisionOf(options, gpus.length > 0);
+  // workers of a queue have processors of their own
+  if (precision === "bf16" && (queue === null || engine !== "onednn")) await services.requireBfloat16(engine);
   services.stderr(`${engineLine(engine)}\n`);
   if (precision === "tf32") {
     services.stderr("TF32: forward exact, gradients rounded; --precision float32 turns it off\n");

@@ -218,9 +218,9 @@ export function engineOption(): Flag {
   return choice("--engine <NAME>", "what computes", ENGINE_CHOICES).default("auto" satisfies EngineChoice);
 }
 
-/** `--precision` of the commands that train. */
+/** `--precision` of the commands that open an engine or plan for it. */
 export function precisionOption(): Flag {
-  return choice("--precision <NAME>", "how a GPU multiplies in convolutions: tf32 is exact forward", [
+  return choice("--precision <NAME>", "of convolutions: tf32 on a GPU; bf16 in gradients of engine onednn", [
     "auto",
     ...PRECISIONS,
   ]).default("auto" satisfies PrecisionChoice, "auto: tf32 on a GPU");

@@ -1,8 +1,8 @@
 import { InputError } from "../errors.ts";
 import type { CudaCheck } from "../engine/cuda.ts";
 import type { Installed, InstallProgress } from "../engine/install.ts";
-import type { EngineChoice } from "../engine/types.ts";
-import { choice, commandLine, engineOption, helpAlone, option, runCommand } from "./command_line.ts";
+import type { EngineChoice, PrecisionChoice } from "../engine/types.ts";
+import { choice, commandLine, engineOption, helpAlone, option, precisionOption, runCommand } from "./command_line.ts";
 import type { Console } from "./console.ts";
 
 /** Libraries that can be installed. */
@@ -34,6 +34,7 @@ export async function engine(args: readonly string[], console: Console): Promise
   line.command("doctor")
     .description("run every kernel against reference values, and measure the speed")
     .addOption(engineOption())
+    .addOption(precisionOption())
     .addOption(option("--json", "print one JSON document"))
     .action(async (options) => void (code = await doctor(options, console)));
   if (helpAlone(line, args, console)) return 0;
@@ -108,12 +109,16 @@ function cudaLines(cuda: CudaCheck | null): string[] {
 }
 
 /** @returns The exit code. */
-async function doctor({ engine, json }: { engine: EngineChoice; json?: true }, { stdout }: Console): Promise<0 | 1> {
+async function doctor(
+  { engine, precision, json }: { engine: EngineChoice; precision: PrecisionChoice; json?: true },
+  { stdout }: Console,
+): Promise<0 | 1> {
   const { diagnose, formatReport } = await import("../engine/doctor.ts");
   const { checkCuda } = await import("../engine/cuda.ts");
   const { searchLibtensorflow } = await import("../engine/locate.ts");
   const { openEngine } = await import("../engine/mod.ts");
-  const report = await diagnose(await openEngine(engine)), { found, passedOver } = await searchLibtensorflow();
+  const opened = await openEngine(engine, precision === "auto" ? {} : { precision });
+  const report = await diagnose(opened), { found, passedOver } = await searchLibtensorflow();
   const hints = [...passedOver], ours = report.engine === "tensorflow" && found !== null;
   const cuda = ours ? await checkCuda(found.library) : null;
   if (report.engine === "wasm") {

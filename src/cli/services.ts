@@ -39,6 +39,7 @@ export function benchServices(papers: readonly Paper[] = PAPERS): Omit<BenchServ
     memoryMiB: machineMemoryMiB(),
     cores: navigator.hardwareConcurrency,
     gpus,
+    requireBfloat16: async (engine) => await (await import("../engine/mod.ts")).requireBfloat16(engine),
     listenForInterrupts,
   };
 }

@@ -35,8 +35,8 @@ export interface DoctorReport {
   readonly advice: readonly string[];
 }
 
-/** Relative errors allowed: float32 sums of some hundred terms, and of operands with 10 bits of mantissa. */
-const TOLERANCES = { float32: 2e-5, tf32: 4e-3 } as const;
+/** Relative errors allowed: float32 sums of some hundred terms, and of operands with 11 or 8 significant bits. */
+const TOLERANCES = { float32: 2e-5, tf32: 4e-3, bf16: 1e-2 } as const;
 
 /** A form in which an engine runs the cases. */
 interface Form {
@@ -66,7 +66,7 @@ export interface DoctorOptions {
  * to every input: none may come out as a finite number. Failures are reported, not thrown.
  */
 export async function diagnose(engine: Engine, options: DoctorOptions = {}): Promise<DoctorReport> {
-  const tolerance = TOLERANCES[engine.versions["tf32"] === "on" ? "tf32" : "float32"];
+  const tolerance = TOLERANCES[engine.precision ?? "float32"];
   const checks: KernelCheck[] = [];
   for (const given of options.cases ?? [...layerCases(), ...everydayCases(), ...integerCases()]) {
     for (const { options, inBytes } of FORMS[engine.name] ?? [{ options: {} } as Form]) {

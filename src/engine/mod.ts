@@ -42,6 +42,30 @@ export async function libraryOf(name: EngineName): Promise<string | null> {
   return chosen.name === "wasm" ? null : chosen.found.library;
 }
 
+/**
+ * Checks that an engine computes in bfloat16 on this machine.
+ * @throws {InputError} If it does not.
+ */
+export async function requireBfloat16(name: EngineName): Promise<void> {
+  const chosen = await choose(name);
+  requirePrecision(chosen, "bf16");
+  if (chosen.name !== "onednn") return;
+  const [{ OneDnn }, isa] = await Promise.all([import("./onednn/library.ts"), import("./onednn/isa.ts")]);
+  isa.requireBfloat16(new OneDnn(chosen.found.library).isa);
+}
+
+/** Engines that have a precision alone. */
+const OWNERS = { tf32: "tensorflow", bf16: "onednn" } as const;
+
+/** @throws {InputError} If another engine has that precision. */
+function requirePrecision({ name }: Chosen, precision: Precision = "float32"): void {
+  const owner = precision === "float32" ? name : OWNERS[precision];
+  if (name === owner) return;
+  throw new InputError(
+    `Cannot compute in ${precision} as engine ${name} does not have it: take --engine ${owner}, or leave --precision out`,
+  );
+}
+
 async function choose(choice: EngineChoice): Promise<Chosen> {
   if (choice === "wasm") return { name: "wasm" };
   if (choice === "auto") return await fastest();
@@ -80,6 +104,7 @@ export async function openEngine(
   options: { threads?: number; precision?: Precision } = {},
 ): Promise<Engine> {
   const chosen = await choose(choice);
+  requirePrecision(chosen, options.precision);
   switch (chosen.name) {
     case "wasm": {
       const { openWasmEngine } = await import("./wasm/engine.ts");
@@ -87,7 +112,7 @@ export async function openEngine(
     }
     case "onednn": {
       const { openOneDnnEngine } = await import("./onednn/engine.ts");
-      return openOneDnnEngine(chosen.found);
+      return openOneDnnEngine({ ...chosen.found, ...options });
     }
     case "tensorflow": {
       const { openTensorFlowEngine } = await import("./tensorflow/engine.ts");

@@ -13,10 +13,10 @@ export const ENGINE_CHOICES = ["auto", "onednn", "tensorflow", "wasm"] as const;
 export type EngineChoice = typeof ENGINE_CHOICES[number];
 
 /**
- * Ways in which a GPU multiplies. `tf32`: convolutions round their operands to 11 bits, except the forward ones of quantized layers,
- * which multiply integers and are exact, or stay float32.
+ * Ways in which convolutions multiply. `tf32` (a GPU): they round their operands to 11 bits, except the forward ones of quantized
+ * layers, which multiply integers and are exact, or stay float32. `bf16` (engine onednn): their gradients round operands to 8 bits.
  */
-export const PRECISIONS = ["float32", "tf32"] as const;
+export const PRECISIONS = ["float32", "tf32", "bf16"] as const;
 /** One of them. */
 export type Precision = typeof PRECISIONS[number];
 
@@ -49,7 +49,7 @@ export interface CompileOptions {
    */
   readonly xla?: boolean;
   /**
-   * Precision of convolutions (tensorflow only).
+   * Precision of convolutions (tensorflow and onednn).
    * @default the engine's
    */
   readonly precision?: Precision;

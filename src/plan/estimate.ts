@@ -181,7 +181,7 @@ const UNLIKE = {
   bits: 0.01,
   quantizer: 0.1,
   method: 0.1,
-  tf32: 0.1,
+  precision: 0.1,
   model: Math.log(1.5),
   fullPrecision: Math.log(2),
 } as const;
@@ -190,7 +190,7 @@ function unlikeness(a: RunSpec, b: RunSpec): number {
   const one = a.quantization, other = b.quantization;
   const bits = (own: RunSpec["quantization"]) => own && 10 * own.weightBits + own.activationBits;
   return ((one === null) !== (other === null) ? UNLIKE.fullPrecision : 0) +
-    (a.precision !== b.precision ? UNLIKE.tf32 : 0) +
+    (a.precision !== b.precision ? UNLIKE.precision : 0) +
     (a.model !== b.model ? UNLIKE.model : 0) + (a.method.name !== b.method.name ? UNLIKE.method : 0) +
     (one?.quantizer !== other?.quantizer ? UNLIKE.quantizer : 0) + (bits(one) !== bits(other) ? UNLIKE.bits : 0);
 }

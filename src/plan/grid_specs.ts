@@ -84,7 +84,7 @@ function fullPrecisionSpec(arm: Arm, { grid, model, seed }: Place): RunSpec {
     recipe: { ...protocol.fullPrecision, ...changes.recipe, ...arm.recipe },
     seed,
     engine,
-    ...(grid.precision === "tf32" ? { precision: grid.precision } : {}),
+    ...(grid.precision && grid.precision !== "float32" ? { precision: grid.precision } : {}),
     teacher: null,
   };
 }

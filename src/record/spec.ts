@@ -61,7 +61,7 @@ export function isWhole(label: ProtocolLabel, protocol: BaseProtocol): boolean {
   return base === protocol && epochs === null && start === null;
 }
 
-/** Labels the protocol of a run. Engine `onednn` multiplies in integers, `tensorflow` in TF32 where asked, else in float32. */
+/** Labels the protocol of a run: engine `onednn` multiplies in integers, and a precision is another one than float32. */
 export function protocolLabel(
   { protocol, engine, precision }: Pick<RunSpec, "protocol" | "engine" | "precision">,
 ): ProtocolLabel {
@@ -178,13 +178,16 @@ export interface RunSpec {
   readonly seed: number;
   /** Engine that computes it: a flipped rounding parts two. */
   readonly engine: "onednn" | "tensorflow" | "wasm";
-  /** Precision of convolutions on a GPU; left out: float32, as in all runs before December 2026. */
-  readonly precision?: "tf32" | undefined;
+  /** Precision of convolutions; left out: float32, as in all runs before December 2026. */
+  readonly precision?: "tf32" | "bf16" | undefined;
   /** Id of the full-precision run that this run starts from. */
   readonly teacher: string | null;
   /** Network of the protocol `imported`; left out: none. */
   readonly imported?: ImportedNetwork | undefined;
 }
+
+/** Precisions other than float32, and the engines that have them. */
+const PRECISION_ENGINES = { tf32: "tensorflow", bf16: "onednn" } as const;
 
 /** Rules of a spec. */
 export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
@@ -224,18 +227,18 @@ export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
   }),
   seed: count,
   engine: z.enum(["onednn", "tensorflow", "wasm"]),
-  precision: z.literal("tf32").optional(),
+  precision: z.enum(["tf32", "bf16"]).optional(),
   teacher: z.string().regex(RUN_ID, "must be 16 hex digits, the id of a run").nullable(),
   imported: z.strictObject({
     sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256: 64 hex digits"),
     newHead: z.boolean(),
   }).optional(),
 }).superRefine(({ protocol, imported, recipe, engine, precision }, context) => {
-  if (precision !== undefined && engine !== "tensorflow") {
+  if (precision !== undefined && engine !== PRECISION_ENGINES[precision]) {
     context.addIssue({
       code: "custom",
       path: ["precision"],
-      message: "must be left out, as only engine tensorflow has it",
+      message: `must be left out, as only engine ${PRECISION_ENGINES[precision]} has it`,
     });
   }
   if ((protocol === IMPORTED) !== (imported !== undefined)) {

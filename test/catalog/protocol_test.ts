@@ -100,6 +100,21 @@ Deno.test("runs on engine onednn stand in a section of their own, and protocol p
   for (const { verdict } of rows) assert.doesNotMatch(verdict.reason, /is not the paper's recipe/);
 });
 
+Deno.test("runs whose gradients are in BF16 have a label of their own, for engine onednn alone", () => {
+  const own = { ...spec({ engine: "onednn", protocol: "paper" }), precision: "bf16" as const },
+    label = protocolLabel(own);
+  assert.deepEqual([label, protocolTitle(label), protocolFlags(label)], [
+    "paper-on-bf16",
+    "paper, on engine onednn, gradients in BF16",
+    "--protocol paper --engine onednn --precision bf16",
+  ]);
+  assert.deepEqual(parseRunSpec(own, "a test"), own);
+  assert.throws(
+    () => parseRunSpec({ ...own, engine: "tensorflow" }, "a test"),
+    /as precision: must be left out, as only engine onednn has it/,
+  );
+});
+
 Deno.test("runs in TF32 stand in a section of their own; engines without it refuse it in a spec", () => {
   const own = { ...spec({ engine: "tensorflow", protocol: "paper" }), precision: "tf32" as const };
   const label = protocolLabel(own);

@@ -223,6 +223,25 @@ Deno.test("bench plans TF32 on a GPU unless --precision says otherwise, in specs
   Deno.env.delete("NVIDIA_TF32_OVERRIDE");
 });
 
+Deno.test("bench plans bf16 where it is asked for, in specs of their own, and refuses it on other engines", async () => {
+  const args = ["--paper", "mec", "--protocol", "smoke", "--dry-run", "--json"];
+  type Planned = { id: string; spec: { precision?: string } };
+  const onednn = {
+    resolveEngine: () => Promise.resolve("onednn" as const),
+    requireBfloat16: () => Promise.resolve(),
+  };
+  const planned = async (...more: string[]) =>
+    JSON.parse((await cli([...args, ...more], onednn)).stdout).runs as Planned[];
+  const [bf16, float32] = [await planned("--precision", "bf16"), await planned()];
+  assert.ok(bf16.length > 0 && bf16.every(({ spec }) => spec.precision === "bf16"));
+  assert.ok(float32.every(({ id, spec }) => !("precision" in spec) && bf16.every((run) => run.id !== id)));
+  for (const more of [[], ["--queue", "redis://127.0.0.1:1"]]) {
+    const { code, stderr } = await cli([...args, "--precision", "bf16", ...more]);
+    assert.equal(code, 2);
+    assert.match(stderr, /Cannot compute in bf16 as engine wasm does not have it: take --engine onednn/);
+  }
+});
+
 Deno.test("bench --epochs plans a protocol of its own, says what it shortens, and runs nothing that is not shorter", () =>
   withFolder(async (out) => {
     const args = ["--paper", "mec", "--protocol", "paper", "--table", "mec-bits", "--seeds", "0", "--out", out];

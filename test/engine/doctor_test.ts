@@ -190,7 +190,10 @@ Deno.test("deno task engine ends bad input with one sentence and code 2, and hel
       /^Cannot use engine "cuda" as it is not known: choose one of auto, onednn, tensorflow, wasm\n$/,
     ],
     [["install", "--engine", "wasm"], /^Cannot use option --engine as it is not known: choose among --gpu, /],
-    [["doctor", "--fast"], /^Cannot use option --fast as it is not known: choose among --engine, --json, --help\n$/],
+    [
+      ["doctor", "--fast"],
+      /^Cannot use option --fast as it is not known: choose among --engine, --precision, --json, --help\n$/,
+    ],
     [["install", "--wheel", "/nowhere.whl"], /^(?=[^\n]*\n$).*current value is "\/nowhere\.whl"/],
   ];
   const cache = await Deno.makeTempDir(), before = Deno.env.get("REQUANT_CACHE");

@@ -51,10 +51,8 @@ export const SYMBOLS = {
 export type Handle = Deno.PointerObject;
 
 /** Data types of memory (dnnl_data_type_t). */
-export const TYPE = { f32: 3, s32: 4, s8: 5, u8: 6 } as const;
+export const TYPE = { bf16: 2, f32: 3, s32: 4, s8: 5, u8: 6 } as const;
 export type MemoryType = keyof typeof TYPE;
-
-export const BYTES: Readonly<Record<MemoryType, number>> = { f32: 4, s32: 4, s8: 1, u8: 1 };
 
 /** Algorithms (dnnl_alg_kind_t). */
 export const ALGORITHM = {

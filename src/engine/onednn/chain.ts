@@ -11,10 +11,17 @@ export type ChainOperation =
   | { readonly algorithm: Algorithm; readonly operand: string }
   | { readonly algorithm: Algorithm; readonly alpha: number; readonly beta: number };
 
-const TYPES: Readonly<Record<string, MemoryType>> = { float32: "f32", int32: "s32", bool: "u8", u8: "u8", s8: "s8" };
+const TYPES: Readonly<Record<Use["value"]["type"], MemoryType>> = {
+  float32: "f32",
+  int32: "s32",
+  bool: "u8",
+  u8: "u8",
+  s8: "s8",
+  bf16: "bf16",
+};
 
 export function memoryType({ value }: Use): MemoryType {
-  return TYPES[value.type]!;
+  return TYPES[value.type];
 }
 
 /** Operations as post-ops of a primitive, and the arguments that they need. */
@@ -104,25 +111,27 @@ function savesNaN(node: Node, builder: Builder): Run {
   };
 }
 
-/** Another type of the same values: u8 or s8 to float32. */
-export function widen(node: Node, builder: Builder): Run {
+const BFLOAT16_NAN = 0x7fc0;
+
+/** Another type of the same values: bytes to float32 or bfloat16, float32 to bfloat16. */
+export function convert(node: Node, builder: Builder): Run {
   const { library } = builder, x = node.inputs["x"]!, to = node.outputs[0]!, size = x.value.size;
-  const [from, wide] = [library.plain([1, size], memoryType(x)), library.plain([1, size], "f32")];
-  const run = builder.primitive(library.reorder(from, wide), [[ARGUMENT.src, from, x.value], [
+  const [from, into] = [x, to].map((use) => library.plain([1, size], memoryType(use)));
+  const run = builder.primitive(library.reorder(from!, into!), [[ARGUMENT.src, from!, x.value], [
     ARGUMENT.dst,
-    wide,
+    into!,
     to.value,
   ]]);
-  const poison = builder.values(node.inputs["poison"]!), values = builder.values(to);
+  const { poison: flag } = node.inputs, poison = flag ? builder.values(flag) : null, values = builder.values(to);
   return () => {
     run();
-    if (poison[0] !== 0) values.fill(NaN); // bytes do not say where it was
+    if (poison && poison[0] !== 0) values.fill(to.value.type === "bf16" ? BFLOAT16_NAN : NaN); // bytes do not say where it was
   };
 }
 
 /** x + active u, of integers x, in float32; see `uniformPerturbation` in `../ops.ts`. */
 export function perturbIntegers(node: Node, builder: Builder): Run {
-  const copy = widen(node, builder),
+  const copy = convert(node, builder),
     [state, active, to] = [node.inputs["state"]!, node.inputs["active"]!, node.outputs[0]!].map((use) =>
       builder.values(use)
     );

@@ -2,7 +2,7 @@
 import { type ChainOperation, memoryType, postsOf } from "./chain.ts";
 import { convolutionInfo } from "./shapes.ts";
 import { makeUse, type Node, type Use } from "./graph.ts";
-import { ARGUMENT, type Handle, type MemoryType } from "./c_interface.ts";
+import { ARGUMENT, type Handle } from "./c_interface.ts";
 import type { Geometry, OneDnn } from "./library.ts";
 import type { Run } from "./loops.ts";
 import { type Builder, planOf } from "./plan.ts";
@@ -33,8 +33,8 @@ function isDepthwise(node: Node): boolean {
   return node.kernel.startsWith("Depthwise");
 }
 
-function images(builder: Builder, { shape }: Use, type: MemoryType = "f32"): Handle {
-  return builder.library.images(shape as unknown as Shape4, type);
+function images(builder: Builder, use: Use, type = memoryType(use)): Handle {
+  return builder.library.images(use.shape as unknown as Shape4, type);
 }
 
 /** y = convolution of x by the filter. */
@@ -80,7 +80,7 @@ export function integerConvolution(node: Node, builder: Builder): Run {
   const { library } = builder, { x, levels } = node.inputs, y = node.outputs[0]!;
   const { dims, strides } = filterLayout(levels!.shape as unknown as Shape4, false),
     given = library.strided(dims, strides, "f32");
-  const layouts = { image: images(builder, x!, "u8"), weights: library.any(dims, "s8"), result: images(builder, y) };
+  const layouts = { image: images(builder, x!), weights: library.any(dims, "s8"), result: images(builder, y) };
   const descriptor = library.convolution(layouts, node.attrs["geometry"] as unknown as Geometry, {
     weightScales: true,
   });
@@ -122,8 +122,15 @@ export function inputGradient(node: Node, builder: Builder): Run {
   if (!depthwise && canTurn(geometry, filter!.shape)) return turnedConvolution(node, builder);
   const { dims, strides } = filterLayout(filter!.shape as unknown as Shape4, depthwise),
     given = library.strided(dims, strides, "f32");
-  const layouts = { image: images(builder, dx), weights: library.any(dims, "f32"), result: images(builder, dy!) };
-  const descriptor = library.convolutionInputGradient(layouts, geometry);
+  const layouts = {
+    image: images(builder, dx),
+    weights: library.any(dims, memoryType(dy!)),
+    result: images(builder, dy!),
+  };
+  const descriptor = library.convolutionInputGradient(layouts, geometry, {
+    ...layouts,
+    image: images(builder, dx, memoryType(dy!)),
+  });
   const packed = packing(builder, { filter: filter!, given, wanted: library.wanted(descriptor, ARGUMENT.weights) });
   const run = builder.primitive(descriptor, [
     [ARGUMENT.ddst, layouts.result, dy!.value],
@@ -148,7 +155,11 @@ function turnedConvolution(node: Node, builder: Builder): Run {
   const turned = builder.floats(from.length);
   // its output channels are x's: [k, k, i, o] read as o inputs
   const dims = [i, o, h, w], given = library.strided(dims, [o, 1, w * i * o, i * o], "f32");
-  const layouts = { image: images(builder, dy!), weights: library.any(dims, "f32"), result: images(builder, dx) };
+  const layouts = {
+    image: images(builder, dy!),
+    weights: library.any(dims, memoryType(dy!)),
+    result: images(builder, dx),
+  };
   const geometry = node.attrs["geometry"] as unknown as Geometry;
   const operations = (node.attrs["operations"] ?? []) as unknown as ChainOperation[];
   const { posts, args } = postsOf(operations, (name) => {
@@ -192,7 +203,10 @@ export function filterGradient(node: Node, builder: Builder): Run {
   const { dims, strides } = filterLayout(dfilter.shape as unknown as Shape4, isDepthwise(node)),
     wanted = library.strided(dims, strides, "f32");
   const layouts = { image: images(builder, x!), weights: library.any(dims, "f32"), result: images(builder, dy!) };
-  const descriptor = library.convolutionFilterGradient(layouts, node.attrs["geometry"] as unknown as Geometry);
+  const descriptor = library.convolutionFilterGradient(layouts, node.attrs["geometry"] as unknown as Geometry, {
+    ...layouts,
+    weights: library.any(dims, memoryType(x!)),
+  });
   const own = library.wanted(descriptor, ARGUMENT.dweights), at = builder.scratch(library.sizeOf(own));
   const unpack = builder.primitive(library.reorder(own, wanted), [[ARGUMENT.src, own, at], [
     ARGUMENT.dst,

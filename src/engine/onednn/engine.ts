@@ -4,12 +4,13 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor, TensorInfo } from "@tensorflow/tfjs-core";
 import { flatten, mapTree } from "../../tree.ts";
 import { registerGradients } from "../ops.ts";
-import type { Compiled, CompileOptions, Engine, Program, TensorTree } from "../types.ts";
+import type { Compiled, CompileOptions, Engine, Precision, Program, TensorTree } from "../types.ts";
 import { BACKEND, OneDnnBackend } from "./backend.ts";
 import { bytesAreExact } from "./convolutions.ts";
 import { fuse } from "./fuse.ts";
 import type { Graph, Values } from "./graph.ts";
 import { buildWith, OWN_KERNELS, QUICKER_KERNELS } from "./kernels.ts";
+import { requireBfloat16 } from "./isa.ts";
 import { OneDnn } from "./library.ts";
 import { type Plan, planOf } from "./plan.ts";
 
@@ -18,33 +19,31 @@ export interface OneDnnOptions {
   readonly library: string;
   /** Where it was found, for people. */
   readonly source: string;
+  /** @default float32 */
+  readonly precision?: Precision;
 }
 
 /** Default of `CompileOptions.large`. */
 const LARGE = 8192;
 
-let opened: Engine | null = null;
+const opened = new Map<Precision, Engine>();
+let parts: Parts | null = null;
 
 /**
- * Opens oneDNN and makes it tfjs's backend. A process opens it once; later calls return the same engine and make it
- * current again.
+ * Opens oneDNN and makes it tfjs's backend. A process opens it once; later calls return the same engine of a precision and
+ * make it current again.
  * @throws {InputError} If the library or the processor does not serve.
  */
-export function openOneDnnEngine({ library, source }: OneDnnOptions): Engine {
-  if (opened) {
-    void tf.setBackend(BACKEND); // synchronous, as the backend exists
-    return opened;
-  }
-  Deno.env.set("OMP_NUM_THREADS", "1"); // read by libgomp as it is loaded
-  const dnnl = new OneDnn(library), backend = new OneDnnBackend();
-  tf.registerBackend(BACKEND, () => backend, 3);
+export function openOneDnnEngine({ library, source, precision = "float32" }: OneDnnOptions): Engine {
+  const own = parts ??= openParts(library), { dnnl } = own;
+  if (precision === "bf16") requireBfloat16(dnnl.isa);
   void tf.setBackend(BACKEND); // synchronous, as the backend exists
-  registerGradients();
-  const parts: Parts = { backend, dnnl, bytesAreExact: bytesAreExact(dnnl) };
-  registerKernels(parts);
-  opened = {
-    name: "onednn" as Engine["name"],
-    description: `oneDNN ${dnnl.version} (${source}), CPU (${dnnl.isa}), 1 thread`,
+  const known = opened.get(precision);
+  if (known) return known;
+  const engine: Engine = {
+    name: "onednn",
+    description: `oneDNN ${dnnl.version} (${source}), CPU (${dnnl.isa}), ` +
+      `${precision === "bf16" ? "gradients in bf16, " : ""}1 thread`,
     versions: {
       onednn: dnnl.version,
       isa: dnnl.isa,
@@ -53,10 +52,22 @@ export function openOneDnnEngine({ library, source }: OneDnnOptions): Engine {
       v8: Deno.version.v8,
     },
     device: "cpu",
+    precision,
     threads: 1,
-    compile: (program, options) => compile(parts, program, options ?? {}),
+    compile: (program, options) => compile(own, program, { precision, ...options }),
   };
-  return opened;
+  opened.set(precision, engine);
+  return engine;
+}
+
+function openParts(library: string): Parts {
+  const dnnl = new OneDnn(library), backend = new OneDnnBackend();
+  tf.registerBackend(BACKEND, () => backend, 3);
+  void tf.setBackend(BACKEND); // synchronous, as the backend exists
+  registerGradients();
+  const parts: Parts = { backend, dnnl, bytesAreExact: bytesAreExact(dnnl) };
+  registerKernels(parts);
+  return parts;
 }
 
 interface Parts {
@@ -116,7 +127,8 @@ function compile<In extends TensorTree, Out extends TensorTree>(
   program: Program<In, Out>,
   options: CompileOptions,
 ): Compiled<In, Out> {
-  const cache = new Map<string, Planned>(), limit = options.signatures ?? 8;
+  const cache = new Map<string, Planned>(), limit = options.signatures ?? 8, bfloat16 = options.precision === "bf16";
+  if (bfloat16) requireBfloat16(dnnl.isa);
   if (!(limit >= 1)) {
     throw new RangeError(`Cannot compile a program as signatures must be at least 1: current value is ${limit}`);
   }
@@ -143,7 +155,7 @@ function compile<In extends TensorTree, Out extends TensorTree>(
     });
     const { graph, outputs, structure } = recorded!;
     return {
-      plan: planOf(fuse(graph, { bytesAreExact, large: options.large ?? LARGE }), dnnl, buildWith(backend)),
+      plan: planOf(fuse(graph, { bytesAreExact, large: options.large ?? LARGE, bfloat16 }), dnnl, buildWith(backend)),
       outputs,
       structure,
     };

@@ -1,6 +1,7 @@
 /** Rewrites of a graph that give the same numbers in fewer passes over memory. */
 import type { ChainOperation } from "./chain.ts";
 import { canTurn } from "./convolutions.ts";
+import { withBfloat16 } from "./bfloat16.ts";
 import { withGeometry } from "./geometry.ts";
 import { type Graph, makeUse, type Node, sizeOf, type Use, type Value, withoutDead } from "./graph.ts";
 import { withIntegers } from "./integers.ts";
@@ -16,6 +17,7 @@ export function fuse(graph: Graph, options: RewriteOptions): Graph {
     withIntegers,
     withNorms,
     withMasks,
+    withBfloat16,
     withDots,
     withoutDead,
     withChains,

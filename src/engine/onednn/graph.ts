@@ -1,10 +1,10 @@
 /** A recorded program: kernel calls between values. */
 import type { DataType, NamedAttrMap } from "@tensorflow/tfjs-core";
 
-/** Types of a value: tfjs's, and the 8-bit integers of quantized tensors. */
-export type ValueType = "float32" | "int32" | "bool" | "u8" | "s8";
+/** Types of a value: tfjs's, the 8-bit integers of quantized tensors, and bfloat16, whose values are bits. */
+export type ValueType = "float32" | "int32" | "bool" | "u8" | "s8" | "bf16";
 
-export type Values = Float32Array | Int32Array | Uint8Array | Int8Array;
+export type Values = Float32Array | Int32Array | Uint8Array | Int8Array | Uint16Array;
 
 /** A tensor's data in a program. Its shape belongs to its uses, as a reshape moves no data. */
 export interface Value {
@@ -48,7 +48,14 @@ export function makeUse(shape: readonly number[], type: ValueType, more: Partial
   return { value: { type, size: sizeOf(shape), ...more }, shape };
 }
 
-const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, u8: Uint8Array, s8: Int8Array } as const;
+const ARRAYS = {
+  float32: Float32Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+  u8: Uint8Array,
+  s8: Int8Array,
+  bf16: Uint16Array,
+} as const;
 
 export function bytesOf(value: Value): number {
   return value.size * ARRAYS[value.type].BYTES_PER_ELEMENT;

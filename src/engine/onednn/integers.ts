@@ -123,7 +123,7 @@ export function withIntegers(graph: Graph, { bytesAreExact, large }: RewriteOpti
   /** A wide copy of rounded values, for who cannot read bytes. */
   function widened(value: Value, shape: readonly number[]): Use {
     const { use, poison } = rounded.get(value)!, wide = makeUse(shape, "float32");
-    nodes.push({ kernel: "Widen", inputs: { x: use, poison }, outputs: [wide], attrs: {} });
+    nodes.push({ kernel: "Convert", inputs: { x: use, poison }, outputs: [wide], attrs: {} });
     return wide;
   }
 

@@ -17,6 +17,23 @@ const ISAS: readonly (readonly [bits: number, name: string])[] = [
   [0x1fef, "AVX512_CORE_AMX_FP16"],
 ];
 
+/** The oldest set that multiplies bfloat16 faster than float32. */
+const LEAST_BFLOAT16 = "AVX512_CORE_BF16";
+
+/** Checks whether a set of these names multiplies bfloat16. */
+export function hasBfloat16(isa: string): boolean {
+  const names = ISAS.map(([, name]) => name);
+  return names.indexOf(isa) >= names.indexOf(LEAST_BFLOAT16);
+}
+
+/** @throws {InputError} If a set of these names does not multiply bfloat16. */
+export function requireBfloat16(isa: string): void {
+  if (hasBfloat16(isa)) return;
+  throw new InputError(
+    `Cannot compute in bf16 as engine onednn may use ${isa} here, and that takes AVX512_BF16 or AMX: take --precision float32`,
+  );
+}
+
 /** @throws {InputError} If the user's limit is no instruction set. */
 export function requireKnownLimit(): void {
   const wanted = Deno.env.get(MAX_ISA)?.toUpperCase();

@@ -9,7 +9,7 @@ import { relu6Grad, reluGrad } from "../wasm/kernels/rectifiers.ts";
 import { roundClip, roundClipGrad } from "../wasm/kernels/round_clip.ts";
 import { uniformPerturbation } from "../wasm/kernels/uniform_perturbation.ts";
 import type { OneDnnBackend } from "./backend.ts";
-import { chain, perturbIntegers, widen } from "./chain.ts";
+import { chain, convert, perturbIntegers } from "./chain.ts";
 import { convolution, filterGradient, inputGradient, integerConvolution } from "./convolutions.ts";
 import type { Node, Use, Values } from "./graph.ts";
 import { dot, elementwise, reduction, type Run } from "./loops.ts";
@@ -30,8 +30,8 @@ const PRIMITIVES: Readonly<Record<string, (node: Node, builder: Builder) => Run 
   BatchMatMul: matMul,
   IntegerConvolution: integerConvolution,
   Chain: chain,
+  Convert: convert,
   PerturbIntegers: perturbIntegers,
-  Widen: widen,
 };
 
 /** Loops of engine wasm, which need only arrays. */

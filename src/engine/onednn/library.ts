@@ -67,6 +67,7 @@ export class OneDnn {
   /** @throws {InputError} If the library cannot be opened, is not oneDNN 3, or it may not use AVX2 or newer. */
   constructor(path: string) {
     requireKnownLimit();
+    Deno.env.set("OMP_NUM_THREADS", "1"); // read by libgomp as it is loaded
     try {
       this.#c = open(path);
     } catch (error) {
@@ -225,11 +226,12 @@ export class OneDnn {
     );
   }
 
-  convolutionInputGradient(layouts: ConvolutionLayouts, geometry: Geometry): Handle {
+  /** @param forward Layouts of the forward pass that oneDNN wants: in bfloat16 all of them are. */
+  convolutionInputGradient(layouts: ConvolutionLayouts, geometry: Geometry, forward: ConvolutionLayouts): Handle {
     const { image, weights, result } = layouts, g = geometryArguments(geometry), e = this.#engine;
     const create = this.#c.dnnl_convolution_backward_data_primitive_desc_create;
     return this.#withHint(
-      this.convolution(layouts, geometry),
+      this.convolution(forward, geometry),
       (hint) =>
         this.#make(
           "a convolution's gradient by its input",
@@ -238,11 +240,12 @@ export class OneDnn {
     );
   }
 
-  convolutionFilterGradient(layouts: ConvolutionLayouts, geometry: Geometry): Handle {
+  /** @param forward As in `convolutionInputGradient`. */
+  convolutionFilterGradient(layouts: ConvolutionLayouts, geometry: Geometry, forward: ConvolutionLayouts): Handle {
     const { image, weights, result } = layouts, g = geometryArguments(geometry), e = this.#engine;
     const create = this.#c.dnnl_convolution_backward_weights_primitive_desc_create;
     return this.#withHint(
-      this.convolution(layouts, geometry),
+      this.convolution(forward, geometry),
       (hint) =>
         this.#make(
           "a convolution's gradient by its filter",

@@ -8,6 +8,8 @@ export interface RewriteOptions {
   readonly bytesAreExact: boolean;
   /** Tensors from so many elements on are worth a pass of oneDNN; smaller ones a loop. */
   readonly large: number;
+  /** True if convolution gradients take operands in bfloat16. */
+  readonly bfloat16?: boolean;
 }
 
 /** The nodes by what they make. */

@@ -17,7 +17,7 @@ const SPEC_FIELDS: readonly Field<RunRecord>[] = [
 ];
 
 const MACHINE_FIELDS: readonly Field<RunRecord>[] = [
-  words("Engine", ({ spec }) => spec.precision ? `${spec.engine}, TF32` : spec.engine),
+  words("Engine", ({ spec: { engine, precision } }) => precision ? `${engine}, ${precision.toUpperCase()}` : engine),
   words("Device", ({ environment }) => environment.device),
 ];
 

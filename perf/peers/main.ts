@@ -10,6 +10,8 @@ async function measure(options: PeerOptions): Promise<number> {
   const log = (line: string) => output.stderr(`${line}\n`);
   // loaded here: --help needs none of it
   const { openEngine } = await import("../../src/engine/mod.ts");
+  const { hasBfloat16 } = await import("../../src/engine/onednn/isa.ts");
+  const { OneDnn } = await import("../../src/engine/onednn/library.ts");
   const { locateOneDnn } = await import("../../src/engine/onednn/locate.ts");
   const { captureEnvironment } = await import("../../src/pool/environment.ts");
   const { writeFileAtomic } = await import("../../src/store/files.ts");
@@ -45,7 +47,8 @@ async function measure(options: PeerOptions): Promise<number> {
         : `Cannot measure on a CPU as the engine computes on a GPU: add --gpu, or set CUDA_VISIBLE_DEVICES to ""`,
     );
   }
-  const onednn = await locateOneDnn() !== null;
+  const library = options.gpu ? null : await locateOneDnn(), onednn = library !== null;
+  const bf16 = library !== null && hasBfloat16(new OneDnn(library.library).isa);
   const python = await findPython(options.torch, log);
   const absent = await obstacles(python);
   const allowed = allowedProcessors(), { cores, rounds } = options;
@@ -92,7 +95,7 @@ async function measure(options: PeerOptions): Promise<number> {
       const work = join(folder, `${model}_${arm}.safetensors`);
       const same = { model, arm, batch: options.batch ?? ownBatch, learningRate };
       await writeWork(engine, work, same);
-      const wanted = { brevitas: brevitas.includes(arm), onednn: onednn && !options.gpu };
+      const wanted = { brevitas: brevitas.includes(arm), onednn, bf16 };
       const sides = SIDES.filter((side) => (wanted as Partial<Record<typeof side, boolean>>)[side] ?? true);
       cases.push(await measureCase({ ...same, work, sides, rounds, fillCache: !onGpu, absent, run, log }));
       writeFileAtomic(unfinished, peerJson(measured())); // hours may follow

@@ -92,8 +92,12 @@ export interface ProcessOptions {
   readonly variables: Readonly<Record<string, string>>;
 }
 
-/** Engines of our sides. */
-const OUR_ENGINES: Readonly<Partial<Record<SideName, string>>> = { requant: "tensorflow", onednn: "onednn" };
+/** Engines of our sides, and the precision of gradients. */
+const OUR_ENGINES: Readonly<Partial<Record<SideName, readonly string[]>>> = {
+  requant: ["tensorflow"],
+  onednn: ["onednn"],
+  bf16: ["onednn", "bf16"],
+};
 
 /** Starts the real processes. */
 export function runProcesses({ python, processors, cores, place, variables }: ProcessOptions): RunSide {
@@ -102,7 +106,7 @@ export function runProcesses({ python, processors, cores, place, variables }: Pr
   return (side, work) => {
     const engine = OUR_ENGINES[side];
     const command = engine !== undefined
-      ? [Deno.execPath(), "run", "-A", "--quiet", path("requant/main.ts"), work, engine]
+      ? [Deno.execPath(), "run", "-A", "--quiet", path("requant/main.ts"), work, ...engine]
       : [python, path("step.py"), work, side, place];
     return Promise.all(Array.from({ length: cores }, (_, i) => {
       const pinned = processors ? ["taskset", "-c", String(processors[i]), ...command] : command;

@@ -2,7 +2,7 @@
 import type { Arm, Rule } from "./steps.ts";
 
 /** The sides in the order in which a round runs them; the first is compared with the others. */
-export const SIDES = ["requant", "onednn", "eager", "compile", "autocast", "brevitas"] as const;
+export const SIDES = ["requant", "onednn", "bf16", "eager", "compile", "autocast", "brevitas"] as const;
 export type SideName = typeof SIDES[number];
 
 /** Processor time (on a GPU: time by the clock), medians of steps that took turns in one process of ours. */

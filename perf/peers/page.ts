@@ -19,6 +19,7 @@ import { wholeRunBlocks } from "./whole_runs.ts";
 const SIDE_TITLES: Readonly<Record<SideName, string>> = {
   requant: "Requant",
   onednn: "Requant, engine onednn",
+  bf16: "Requant, engine onednn, bfloat16 gradients",
   eager: "PyTorch eager, channels_last",
   compile: "torch.compile, channels_last",
   autocast: "torch.compile, bfloat16 autocast",

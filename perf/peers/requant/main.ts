@@ -1,6 +1,6 @@
-/** Our side of `deno task dev:peer`, one process: `main.ts WORK ENGINE` measures the training step of a work file, JSON on stdout. */
+/** Our side of `deno task dev:peer`, one process: `main.ts WORK ENGINE [PRECISION]` measures the training step of a work file, JSON on stdout. */
 import process from "node:process";
-import { type EngineChoice, openEngine } from "../../../src/engine/mod.ts";
+import { type EngineName, openEngine, type Precision } from "../../../src/engine/mod.ts";
 import { peakBytes, processSeconds } from "../processes.ts";
 import type { Sample } from "../measurement.ts";
 import { median } from "../result.ts";
@@ -11,8 +11,9 @@ import { stepperOf } from "./stepper.ts";
 
 const LOSSES = 3;
 
-const engine = await openEngine(Deno.args[1] as EngineChoice, { threads: 1 });
-const { training, ...start } = await readWork(Deno.args[0]!);
+const [work, name, precision] = Deno.args as [string, EngineName, Precision?];
+const engine = await openEngine(name, { threads: 1, ...(precision && { precision }) });
+const { training, ...start } = await readWork(work);
 const { arm, rule: { warmupSteps, leastSteps, mostSteps, seconds } } = start.work;
 const stepper = stepperOf(engine, { ...start, training });
 

@@ -65,9 +65,8 @@ const COLUMNS: readonly PeerColumn[] = [
 
 const CPU_NOTES = [
   "Images a second are by the clock. A ratio by the clock in parentheses does not count: a process had less than " +
-  `${
-    percent(CORE_SHARE)
-  } of its core in some round, so other work was in its way by chance. The ratio by processor time then counts`,
+  `${percent(CORE_SHARE)} of its core in some round, so other work was in its way by chance. The ratio by processor ` +
+  "time then counts",
 ];
 
 const GPU_NOTE =

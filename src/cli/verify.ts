@@ -1,4 +1,3 @@
-import { cpus } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Dataset } from "../data/types.ts";
 import { ENGINE_CHOICES, type EngineChoice } from "../engine/types.ts";
@@ -10,6 +9,7 @@ import { exportsPage, type VerifiedFile } from "../export/exports_table.ts";
 import { type OnnxFile, parseOnnx, statedRun } from "../export/onnx_file.ts";
 import { type RuntimeName, RUNTIMES } from "../export/runtime/onnx_session.ts";
 import { differenceProblems, type Verification, verify } from "../export/verify.ts";
+import { processorName } from "../pool/environment.ts";
 import { fileExists, readBytesIfThere, readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { checkpointFile } from "../store/store.ts";
 import type { RunSpec } from "../record/spec.ts";
@@ -58,7 +58,7 @@ export async function verifyFiles(args: readonly string[], services: ExportServi
     .addOption(option("--mean <A,B,C>", "mean that a float input wants subtracted", numbers).default(undefined, SCALE))
     .addOption(option("--std <A,B,C>", "deviation that it wants to be divided by", numbers).default(undefined, SCALE))
     .addOption(engineOption())
-    .addOption(option("--table <FILE>", "write a page with a row for each file that has a record"))
+    .addOption(option("--table <FILE>", "add a row to this page for each file that has a record"))
     .addOption(choice("--runtime <NAME>", "form of ONNX Runtime", RUNTIMES).default(undefined, "native, else wasm"));
   if (helpAlone(line, args, services)) return 0;
   return await runCommand<VerifyOptions>(line, args, {
@@ -71,7 +71,10 @@ export async function verifyFiles(args: readonly string[], services: ExportServi
         if (row) rows.push(row);
         verified &&= problems.length === 0;
       }
-      if (options.table !== undefined) writeFileAtomic(resolve(options.table), exportsPage(rows));
+      if (options.table !== undefined) {
+        const page = resolve(options.table);
+        writeFileAtomic(page, exportsPage(rows, readTextIfThere(page) ?? ""));
+      }
       return verified ? 0 : 1;
     },
   });
@@ -129,8 +132,7 @@ async function verifyOne(
   services.stdout(
     problems.length === 0 ? "Verified\n" : problems.map((problem) => `Not verified: ${problem}\n`).join(""),
   );
-  const cpu = cpus()[0]?.model.trim() || "an unknown CPU";
-  const row = own && { file, found, recordedTop1: own.top1, cpu };
+  const row = own && { file, found, recordedTop1: own.top1, cpu: processorName() };
   return { problems, row };
 }
 

@@ -12,10 +12,29 @@ export interface VerifiedFile {
   readonly cpu: string;
 }
 
-/** The page as Markdown; files of other tools have no row, as no record is theirs. */
-export function exportsPage(files: readonly VerifiedFile[]): string {
-  const rows = [...files].sort((a, b) => orderOf(a) < orderOf(b) ? -1 : 1).map(rowOf);
-  const machines = [...new Set(files.map(({ cpu, found }) => `${found.runtime} on one thread of ${cpu}`))];
+const COLUMNS = [
+  "Network",
+  "Run",
+  "Form",
+  "Bytes",
+  "Top-1, record",
+  "Top-1, file",
+  "Images of another class",
+  "ms",
+  "By",
+];
+
+/**
+ * The page as Markdown; files of other tools have no row, as no record is theirs.
+ * @param before The page so far: rows of files that are not given stay.
+ */
+export function exportsPage(files: readonly VerifiedFile[], before = ""): string {
+  const kept = before.split("\n").map((line) => line.split(" | ").map((cell) => cell.replaceAll(/^\| | \|$/g, "")))
+    .filter((cells) => cells.length === COLUMNS.length && /^`\w+`$/.test(cells[1]!));
+  const rows = new Map(
+    [...kept, ...files.map(rowOf)].map((row) => [`${row[0]} ${row[1]} ${ORDER.indexOf(row[2]!)}`, row]),
+  );
+  const sorted = [...rows].sort(([a], [b]) => a < b ? -1 : 1).map(([, row]) => row);
   return [
     "# Exported networks",
     "",
@@ -25,16 +44,17 @@ export function exportsPage(files: readonly VerifiedFile[]): string {
     "float32: no integers. QDQ: integers between QuantizeLinear and DequantizeLinear, products in float; it must agree with " +
     "the record. QLinearConv: products of integers, with biases rounded to int32; a network of its own.",
     "",
-    `Computed by ${machines.join("; ")}; milliseconds an image, in batches of 100.`,
+    "Milliseconds an image, on one thread and in batches of 100.",
     "",
-    "| Network | Run | Form | Bytes | Top-1, record | Top-1, file | Images of another class | ms |",
-    "| --- | --- | --- | --: | --: | --: | --: | --: |",
-    ...rows.map((row) => `| ${row.join(" | ")} |`),
+    `| ${COLUMNS.join(" | ")} |`,
+    "| --- | --- | --- | --: | --: | --: | --: | --: | --- |",
+    ...sorted.map((row) => `| ${row.join(" | ")} |`),
     "",
   ].join("\n");
 }
 
 const SHORT: Readonly<Record<Form, string>> = { float32: "float32", qdq: "QDQ", integer: FORMS.integer };
+const ORDER = Object.values(SHORT);
 
 function formOf({ file }: VerifiedFile): Form {
   return file.metadata["form"] as Form;
@@ -44,12 +64,8 @@ function titleOf({ file }: VerifiedFile): string {
   return file.metadata["title"] ?? `Run ${file.metadata["run"]}`;
 }
 
-function orderOf(file: VerifiedFile): string {
-  return [titleOf(file), file.file.metadata["run"], Object.keys(FORMS).indexOf(formOf(file))].join(" ");
-}
-
 function rowOf(verified: VerifiedFile): string[] {
-  const { file, found, recordedTop1 } = verified;
+  const { file, found, recordedTop1, cpu } = verified;
   return [
     titleOf(verified),
     `\`${file.metadata["run"]}\``,
@@ -59,5 +75,6 @@ function rowOf(verified: VerifiedFile): string[] {
     found.top1Percent.toFixed(2),
     found.different === null ? "" : `${found.different.length} of ${found.images}`,
     (1000 * found.seconds / found.images).toFixed(2),
+    `${found.runtime}, ${cpu}`,
   ];
 }

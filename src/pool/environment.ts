@@ -62,11 +62,16 @@ export function environmentWithoutEngine(name: string): Environment {
   return { commit, dirty, ...machine(generationIn(cpuInfo())), engine: name, versions, device: "unknown", threads: 1 };
 }
 
+/** `AMD EPYC (family 26, model 2)`. */
+export function processorName(generation: string | null = generationIn(cpuInfo())): string {
+  const name = cpus()[0]?.model.trim() || "unknown";
+  return generation === null ? name : `${name} (${generation})`;
+}
+
 function machine(generation: string | null): Pick<Environment, "os" | "cpu"> {
-  const processors = cpus(), name = processors[0]?.model.trim() || "unknown";
   return {
     os: `${Deno.build.os} ${Deno.osRelease()} ${Deno.build.arch}`,
-    cpu: `${generation === null ? name : `${name} (${generation})`}, ${Math.max(1, processors.length)} cores`,
+    cpu: `${processorName(generation)}, ${Math.max(1, cpus().length)} cores`,
   };
 }
 

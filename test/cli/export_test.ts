@@ -101,6 +101,14 @@ Deno.test("export --integer writes a second form, and verify --table a row for e
     );
     assert.match(rows[1]!, new RegExp(`\\| QLinearConv \\| \\d+ \\| ${top1} \\| `));
     assert.equal(rows.length, 2);
+
+    // another call adds its rows to those that are there, and puts its own in the place of older ones
+    Deno.writeTextFileSync(table, Deno.readTextFileSync(table).replaceAll(/\d+\.\d\d \| onnx/g, "0.00 | onnx"));
+    assert.equal((await call(verifyFiles, ["--table", table, files[1]!])).code, 0);
+    const page = Deno.readTextFileSync(table).split("\n");
+    const [kept, replaced, ...others] = page.filter((line) => line.includes(runId(STUDENT)));
+    assert.deepEqual([kept!.includes("0.00 | onnx"), others.length], [true, 0]);
+    assert.match(replaced!, /\| QLinearConv \| .* \| onnxruntime-\w+ [\d.]+, .+ \|$/);
   }));
 
 Deno.test("the card of a reconstruction says that it is one", () =>

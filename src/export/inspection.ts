@@ -4,7 +4,7 @@ import type { Values } from "./runtime/onnx_session.ts";
 
 /** Quantization of one operand of a layer. */
 export interface OperandInspection {
-  /** Bits of the range: of an input its Clip's, else its type's; of a weight that of the integers in use. */
+  /** Bits of the range: of an input its Clip's, else its type's; of a weight that of the integers in use, as `levels`. */
   readonly bits: number;
   /** True: every zero point is 0 or in the middle of the range, and no offset is added. */
   readonly symmetric: boolean;
@@ -13,7 +13,7 @@ export interface OperandInspection {
 
 /** A weight's integers. */
 export interface WeightInspection extends OperandInspection {
-  /** Different integers that are used. */
+  /** Different integers that are used: of a convolution with a scale for each output channel, by the channel with most. */
   readonly levels: number;
   readonly count: number;
   /** In the file. */
@@ -186,16 +186,21 @@ function isSymmetric({ zeros, bounds: [low, high] }: Pick<Source, "zeros" | "bou
   return zeros?.every((zero) => zero === 0 || zero === Math.ceil((low + high) / 2)) ?? false;
 }
 
-function weightOf({ integers, bytes, granularity, ...source }: Source): WeightInspection | null {
+function weightOf({ integers, bytes, granularity, shape, ...source }: Source): WeightInspection | null {
   if (!integers) return null;
-  const levels = [...new Set(integers)].sort((a, b) => a - b);
-  // DoReFa's weights are odd integers, as 0 is none of their levels: steps of 2 count as one
-  const step = levels.slice(1).reduce((common, level) => divisor(level - levels[0]!, common), 0) || 1;
+  // zero points that were taken off move a channel's levels as a whole
+  const channels = granularity === "channel" && shape!.length > 2 ? shape![0]! : 1, size = integers.length / channels;
+  const used = Array.from({ length: channels }, (_, c) => {
+    const levels = [...new Set(integers.slice(c * size, (c + 1) * size))].sort((a, b) => a - b);
+    // DoReFa's weights are odd integers, as 0 is none of their levels: steps of 2 count as one
+    const step = levels.slice(1).reduce((common, level) => divisor(level - levels[0]!, common), 0) || 1;
+    return { levels: levels.length, bits: bitsOf(levels[0]! / step, levels.at(-1)! / step) };
+  });
   return {
-    bits: bitsOf(levels[0]! / step, levels.at(-1)! / step),
+    bits: Math.max(...used.map(({ bits }) => bits)),
     symmetric: isSymmetric(source),
     granularity,
-    levels: levels.length,
+    levels: Math.max(...used.map(({ levels }) => levels)),
     count: integers.length,
     bytes: bytes || integers.length, // a file may hold them in a field of wider numbers
   };

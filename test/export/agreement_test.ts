@@ -123,7 +123,7 @@ for (const quantizer of ["lsq", "lsq_asymmetric", "dorefa"]) {
     assert.ok(relativeDifference(packed.logits, whole.logits) < 1e-5);
     for (const { weight } of new Inspection(packed.file.graph).layers.slice(1, -1)) {
       assert.equal(weight!.bytes, weight!.count / 2);
-      assert.ok(weight!.levels > 8 && weight!.levels <= 16, `${weight!.levels} levels`);
+      assert.ok(weight!.levels > 4 && weight!.levels <= 16, `${weight!.levels} levels`);
     }
     for (const { weight } of new Inspection(whole.file.graph).layers) assert.equal(weight!.bytes, weight!.count);
     source.dispose();

@@ -83,7 +83,10 @@ for (const quantizer of ["lsq", "lsq_asymmetric", "pact"]) {
     }
     assert.ok(ties <= 10, `${ties} ties`);
     const layers = new Inspection(file.graph).layers;
-    assert.ok(layers.slice(1, -1).every(({ input, weight }) => input!.bits <= 2 && weight!.granularity === "channel"));
+    for (const { input, weight } of layers.slice(1, -1)) {
+      assert.deepEqual([input!.bits <= 2, weight!.granularity], [true, "channel"]);
+      assert.ok(weight!.bits <= 2 && weight!.levels <= 4, `${weight!.levels} levels of ${weight!.bits} bits`);
+    }
   });
 }
 

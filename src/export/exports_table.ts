@@ -44,7 +44,7 @@ export function exportsPage(files: readonly VerifiedFile[], before = ""): string
     "float32: no integers. QDQ: integers between QuantizeLinear and DequantizeLinear, products in float; it must agree with " +
     "the record. QLinearConv: products of integers, with biases rounded to int32; a network of its own.",
     "",
-    "Milliseconds an image, on one thread and in batches of 100.",
+    "Milliseconds an image by the clock, on one thread and in batches of 100. Other work of the machine is in them.",
     "",
     `| ${COLUMNS.join(" | ")} |`,
     "| --- | --- | --- | --: | --: | --: | --: | --: | --- |",

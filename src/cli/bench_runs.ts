@@ -16,7 +16,7 @@ import { checkOut } from "../store/store.ts";
 import { findTeachers, importedNetworks, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
-import { deviationsOf, shortenedProtocol } from "../catalog/protocol.ts";
+import { deviationsOf, protocolTitle, shortenedProtocol } from "../catalog/protocol.ts";
 import type { BenchOptions, BenchServices } from "./bench_options.ts";
 import { benchScreen } from "./bench_screen.ts";
 import { limitsOf } from "./command_line.ts";
@@ -91,7 +91,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const pagesOf = (records: readonly RunRecord[]) => reportedPapers(options.papers, { records, suite });
   const deviations = deviationsOf(suite.protocols, protocolsOf(runs));
   const watch = plan.todo.length === 0 ? null : await startWatch(options.watch, {
-    title: `${options.papers.map(({ id }) => id.toUpperCase()).join(", ")}: protocol ${shown}`,
+    title: `${options.papers.map(({ id }) => id.toUpperCase()).join(", ")}: protocol ${protocolTitle(shown)}`,
     out,
     runs: plan.runs,
     finished: plan.finished,

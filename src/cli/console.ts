@@ -1,4 +1,3 @@
-import cliProgress from "cli-progress";
 import process from "node:process";
 import { InputError } from "../errors.ts";
 import { terminalText } from "../terminal_text.ts";
@@ -74,14 +73,4 @@ function writer(
       }
     }
   };
-}
-
-/** A bar on stderr, for a terminal. */
-export function progressBar(total: number, noun: string): Pick<cliProgress.SingleBar, "update" | "stop"> {
-  const bar = new cliProgress.SingleBar(
-    { format: `{bar} {value} of {total} ${noun}`, barsize: 24, clearOnComplete: true, stream: process.stderr },
-    cliProgress.Presets.shades_classic,
-  );
-  bar.start(total, 0);
-  return bar;
 }

@@ -14,7 +14,8 @@ import { counted } from "../report/labels.ts";
 import { folderExists } from "../store/files.ts";
 import { readableRecords, readRecord } from "../store/store.ts";
 import { commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
-import { type Output, progressBar } from "./console.ts";
+import type { Output } from "./console.ts";
+import { progressBar } from "./progress_bar.ts";
 
 /** Folder of committed networks: where teachers are looked for. */
 const NETWORKS = fileURLToPath(new URL("../../reports/networks/", import.meta.url));
@@ -22,7 +23,7 @@ const NETWORKS = fileURLToPath(new URL("../../reports/networks/", import.meta.ur
 /** Variable by which oneDNN leaves newer instructions out, and so computes as the recorded processor did. */
 const INSTRUCTIONS = "ONEDNN_MAX_CPU_ISA";
 
-/** What the command needs of this machine; left out: this machine's own. */
+/** Services of the command; left out: this machine's own. */
 export interface RepeatServices extends Output {
   readonly records?: () => Promise<readonly RunRecord[]>;
   readonly command?: (place: { readonly out: string; readonly engine: EngineName }) => Promise<readonly string[]>;
@@ -34,7 +35,7 @@ export interface RepeatServices extends Output {
 interface RepeatOptions {
   readonly epochs: number;
   readonly out?: string;
-  readonly teachers: string;
+  readonly teachers?: string;
 }
 
 /** Runs the command. @returns The exit code: 0 the same, 1 not, 2 bad input. */
@@ -50,10 +51,8 @@ export async function repeat(args: readonly string[], services: RepeatServices):
     )
     .addOption(option("--out <DIR>", "folder of runs that has the record").default(undefined, "the committed records"))
     .addOption(
-      option("--teachers <DIR>", "folder with the network that the run started from").default(
-        NETWORKS,
-        "reports/networks",
-      ),
+      option("--teachers <DIR>", "folder with the network that the run started from")
+        .default(undefined, "that of --out, else reports/networks"),
     );
   if (helpAlone(line, args, services)) return 0;
   return await runCommand<RepeatOptions>(line, args, {
@@ -72,7 +71,7 @@ async function repeatOne(digits: string, options: RepeatOptions, services: Repea
   );
   const out = await Deno.makeTempDir({ prefix: "requant-repeat-" }), interrupts = listenForInterrupts();
   try {
-    await placeTeacher(record, { out, teachers: resolve(options.teachers) });
+    await placeTeacher(record, { out, teachers: resolve(options.teachers ?? options.out ?? NETWORKS) });
     const command = await (services.command ?? own.childCommand)({ out, engine: spec.engine });
     const isa = environment.versions["isa"], processor = `${environment.cpu}${isa === undefined ? "" : `, ${isa}`}`;
     services.stdout(`Recorded: ${describeRun(spec)}, run ${record.id}, engine ${spec.engine} on ${processor}\n`);

@@ -14,7 +14,7 @@ import { fileExists, readBytesIfThere, readTextIfThere, writeFileAtomic } from "
 import { checkpointFile } from "../store/store.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { choice, commandLine, engineOption, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
-import { progressBar } from "./console.ts";
+import { progressBar } from "./progress_bar.ts";
 import { datasetOf, engineOf, type ExportServices, finishedRun } from "./export.ts";
 
 /** Default of the options that normalise images. */

@@ -1,9 +1,9 @@
 /** The environment of a run: what its record holds of program and machine, and the variables its process gets. */
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
+import { cpuInfo } from "../engine/cpu_info.ts";
 import type { Engine } from "../engine/types.ts";
 import type { Environment } from "../record/environment.ts";
-import { readTextIfThere } from "../store/files.ts";
 import { type Checkout, checkoutOf } from "../store/git.ts";
 import { visibleGpus } from "./gpus.ts";
 
@@ -29,11 +29,6 @@ export function hostFacts(): HostFacts {
   return given === undefined
     ? { ...checkoutOf(ROOT), gpu: visibleGpus()[0]?.name ?? null, generation: generationIn(cpuInfo()) }
     : JSON.parse(given) as HostFacts;
-}
-
-/** Linux's list of processors; empty on another system. */
-function cpuInfo(): string {
-  return Deno.build.os === "linux" ? readTextIfThere("/proc/cpuinfo") ?? "" : "";
 }
 
 /** Reads family and model of the first processor in the text of /proc/cpuinfo; null: it names none, as on ARM. */

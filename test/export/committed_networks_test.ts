@@ -47,8 +47,12 @@ Deno.test("reports/exports.md has a row for each committed ONNX file, with the r
     const cells = rows[0]!.split("|").map((cell) => cell.trim());
     const top1 = readRecord(NETWORKS, id)!.metrics!["top1Percent"]!;
     assert.equal(cells[5], top1.toFixed(2), id);
-    // a few of 10,000 images get another class by ties at rounding edges, each of which `verify` explains
-    assert.ok(Math.abs(Number(cells[6]) - top1) < 0.1, `${id}: ${rows[0]}`);
+    // as in `verify`: at most 2 of 10,000 images have another class, but for those that ties explain, which are few
+    const others = Number.parseInt(cells[7]!);
+    assert.ok(
+      others <= 50 && Math.abs(Number(cells[6]) - top1) < Math.max(others, 2) / 100 + 0.005,
+      `${id}: ${rows[0]}`,
+    );
   }
   const stated = [...page.matchAll(/`([0-9a-f]{16})`/g)].map(([, id]) => id!);
   assert.deepEqual([...new Set(stated)].sort(), [...runIds(NETWORKS)].sort());

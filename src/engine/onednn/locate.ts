@@ -1,5 +1,6 @@
 /** Finds oneDNN's library on this machine; opens nothing. */
 import { join } from "node:path";
+import { cpuInfo } from "../cpu_info.ts";
 import { cacheFolder } from "../../data/cache.ts";
 import { InputError } from "../../errors.ts";
 
@@ -30,17 +31,9 @@ export function isSupported({ os, arch }: { os: string; arch: string } = Deno.bu
 }
 
 /** Checks whether the first processor that Linux lists has AVX2; true where it lists none. */
-export function processorServes(list = processorList()): boolean {
+export function processorServes(list = cpuInfo()): boolean {
   const flags = list.match(/^flags\s*:(.*)$/m)?.[1];
   return flags === undefined || flags.split(" ").includes("avx2");
-}
-
-function processorList(): string {
-  try {
-    return Deno.readTextFileSync("/proc/cpuinfo");
-  } catch {
-    return "";
-  }
 }
 
 /**

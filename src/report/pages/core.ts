@@ -54,18 +54,24 @@ export function coreBlocks({ core, table, exact, outdated, ...figures }: Core): 
   ];
 }
 
-/** What engine onednn has run of the table; nothing: no blocks. */
-function exactBlocks({ core, table: { rows }, outdated }: Omit<Core, "exact">): Block[] {
+/** Tables of the widths that engine onednn has run, and the instructions that it used. */
+function exactBlocks({ core, table: { rows }, outdated, records }: Omit<Core, "exact">): Block[] {
   const ran = core.bits.filter(({ weights, activations }) =>
     rows.some(({ n, weightBits, activationBits }) => n > 0 && weightBits === weights && activationBits === activations)
   );
   if (ran.length === 0) return [];
+  const own = [...records.values()].filter(({ spec }) =>
+    spec.model === core.model && spec.dataset.name === core.dataset && protocolLabel(spec) === core.protocol
+  );
+  const used = new Set(own.map(({ environment }) => environment.versions["isa"] ?? "unknown"));
   return [
-    heading(2, "The same methods on one engine and one instruction set"),
+    heading(2, "The same methods on engine onednn"),
     paragraph(
-      "Trained anew by engine onednn, which multiplies the integers of quantized layers as integers. No run here is of a GPU, " +
-        "and deno task repeat gave the same digits on a second kind of processor (docs/reproducibility.md). There are fewer " +
-        "seeds so far, and a difference without an interval decides nothing.",
+      `Trained anew by engine onednn, which multiplies integers as such. Instructions: ${
+        listed([...used].sort())
+      }. No run ` +
+        "is of a GPU; deno task repeat compares one on another processor (docs/reproducibility.md). There are fewer seeds so " +
+        "far, and a difference without an interval decides nothing.",
     ),
     ...ran.map((bits) => partTable(core, bits, { rows, outdated })),
   ];

@@ -69,12 +69,12 @@ Deno.test("runs of engine onednn have a table of their own behind the others, at
   const own = [run("lsq", 70, { engine: "onednn" }), run("mec", 71, { engine: "onednn" })];
   const pageOf = (records: typeof RECORDS) =>
     renderReports({ pages: [], records, deviations: {}, core: CORE }).find(({ path }) => path === "core.md")!.text;
-  const [before, after] = pageOf([...RECORDS, ...own]).split("## The same methods on one engine");
+  const [before, after] = pageOf([...RECORDS, ...own]).split("## The same methods on engine onednn");
   assert.ok(!before!.includes("70.00") && before!.includes("80.50 ± 0.71 (2)"));
   assert.match(after!, /\*\*W2A2: .*, protocol reduced, on engine onednn\*\*/);
   assert.ok(!after!.includes("**W4A4"));
   assert.match(after!, /\| MEC \(reconstruction\) +\| +71\.00 \(1\) \| +\+1\.00/);
-  assert.equal(pageOf(RECORDS).split("on one engine").length, 1);
+  assert.equal(pageOf(RECORDS).split("on engine onednn").length, 1);
 });
 
 Deno.test("the drawing of the differences stands on its own, and is left out where nothing is compared", () => {

@@ -75,13 +75,15 @@ async function repeatOne(digits: string, options: RepeatOptions, services: Repea
     const command = await (services.command ?? own.childCommand)({ out, engine: spec.engine });
     const isa = environment.versions["isa"], processor = `${environment.cpu}${isa === undefined ? "" : `, ${isa}`}`;
     services.stdout(`Recorded: ${describeRun(spec)}, run ${record.id}, engine ${spec.engine} on ${processor}\n`);
-    const again: Epoch[] = [], bar = services.terminal ? progressBar(100 * epochs, "% of an epoch") : null;
+    const again: Epoch[] = [];
+    let bar: ReturnType<typeof progressBar> | null = null;
     const child = startChild({ id: record.id, spec }, {
       ...{ out, command, lock: null },
       ...(isa === undefined ? {} : { place: { variables: { [INSTRUCTIONS]: isa }, gpu: null } }),
       onMessage(message) {
         if (message.type === "progress") {
-          bar?.update(Math.round(100 * spec.recipe.epochs * message.step / message.steps));
+          if (services.terminal) bar ??= progressBar(epochs * message.steps / spec.recipe.epochs, "steps");
+          bar?.update(message.step);
         }
         if (message.type !== "epoch") return;
         again.push(message.epoch);
@@ -90,7 +92,7 @@ async function repeatOne(digits: string, options: RepeatOptions, services: Repea
     });
     interrupts.stop.addEventListener("abort", child.kill);
     const { lastLines } = await child.ended;
-    bar?.stop();
+    (bar as ReturnType<typeof progressBar> | null)?.stop(); // assigned in a callback, which TypeScript does not see
     if (interrupts.stop.aborted) throw new InputError("Stopped: the same command starts again");
     if (again.length < epochs) {
       throw new InputError(

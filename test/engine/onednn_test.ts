@@ -156,6 +156,51 @@ function quantizedConvolution(input: readonly [number, number], weight: readonly
   return { nodes, inputs: [x, w, s], outputs: [y] };
 }
 
+Deno.test("fuse() joins a mask to an input's gradient only where the channels fill the vectors of AVX2", () => {
+  const kernels = (channels: number) => {
+    const dx = makeUse([1, 8, 8, channels], "float32"), mask = makeUse(dx.shape, "float32", { input: 2 });
+    const dy = makeUse([1, 8, 8, 16], "float32", { input: 0 }), masked = makeUse(dx.shape, "float32");
+    const filter = makeUse([3, 3, channels, 16], "float32", { input: 1 });
+    const attrs = { strides: 1, pad: "same", dataFormat: "NHWC", dilations: 1 };
+    const graph: Graph = {
+      nodes: [
+        { kernel: "Conv2DBackpropInput", inputs: { dy, filter }, attrs, outputs: [dx] },
+        { kernel: "Multiply", inputs: { a: dx, b: mask }, attrs: {}, outputs: [masked] },
+      ],
+      inputs: [dy, filter, mask],
+      outputs: [masked],
+    };
+    return fuse(graph, { bytesAreExact: true, large: 1, bfloat16: false }).nodes.map(({ kernel }) => kernel);
+  };
+  const [joined, apart] = [kernels(16), kernels(3)];
+  assert.equal(apart.length, joined.length + 1, `${joined} and ${apart}`);
+});
+
+test("gradients at the input of 1 to 9 channels equal float64's", (engine) => {
+  for (const channels of [1, 3, 7, 8, 9]) {
+    const dy = levels(64 * 4, { low: -8, high: 7, seed: channels }),
+      filter = levels(9 * channels * 4, { low: -8, high: 7, seed: 9 });
+    const program = engine.compile(({ x, filter, dy }: Named) => ({
+      dx: tf.grad((image) => tf.sum(tf.mul(convolution(image, filter!, { stride: 1 }), dy!)))(x!),
+    }));
+    const inputs = {
+      x: tf.zeros([1, 8, 8, channels]),
+      filter: tf.tensor(filter, [3, 3, channels, 4]),
+      dy: tf.tensor(dy, [1, 8, 8, 4]),
+    };
+    const { dx } = program(inputs), actual = dx!.dataSync();
+    // the convolution of dy by the turned filter
+    const turned = Float32Array.from({ length: filter.length }, (_, at) => {
+      const tap = Math.floor(at / (4 * channels)), o = Math.floor(at / channels) % 4, i = at % channels;
+      return filter[((8 - tap) * channels + i) * 4 + o]!;
+    });
+    const shape: Shape = { kernel: 3, channels: [4, channels], stride: 1, image: [8, 8] };
+    for (const [at, sum] of convolved(dy, turned, shape)) assert.equal(actual[at], sum, `${channels} channels, ${at}`);
+    tf.dispose([dx!, ...Object.values(inputs)]);
+    program.dispose();
+  }
+});
+
 Deno.test("fuse() multiplies integers where the processor's sums are exact, else float32", () => {
   const multipliesIntegers = (input: [number, number], weight: [number, number], bytesAreExact: boolean) =>
     fuse(quantizedConvolution(input, weight), { bytesAreExact, large: 1 })

@@ -149,16 +149,29 @@ export function canTurn({ strides, before, after }: Geometry, [h, w]: readonly n
   return strides[0] === 1 && strides[1] === 1 && pads.every((pad, i) => pad === wanted[i]);
 }
 
+/** Channels that one vector of AVX2 holds. */
+const LANES = 8;
+
+/**
+ * Checks whether images of so many channels fill the vectors of AVX2. Where they do not, oneDNN's kernel leaves old bytes in a
+ * lane that nobody reads; they may be a denormal number, and an Intel processor then takes 100 times as long.
+ */
+export function fillsLanes(channels: number): boolean {
+  return channels % LANES === 0;
+}
+
+/** dx as a convolution of dy, with channels of zeros where x's do not fill the vectors. */
 function turnedConvolution(node: Node, builder: Builder): Run {
   const { library } = builder, { dy, filter } = node.inputs, dx = node.outputs[0]!;
   const [h, w, i, o] = filter!.shape as unknown as Shape4, taps = h * w, from = builder.values(filter!);
-  const turned = builder.floats(from.length);
+  const filled = Math.ceil(i / LANES) * LANES, size = filled * o, turned = builder.floats(taps * size);
   // its output channels are x's: [k, k, i, o] read as o inputs
-  const dims = [i, o, h, w], given = library.strided(dims, [o, 1, w * i * o, i * o], "f32");
+  const dims = [filled, o, h, w], given = library.strided(dims, [o, 1, w * size, size], "f32");
+  const whole = cut(builder, dx, filled);
   const layouts = {
     image: images(builder, dy!),
     weights: library.any(dims, memoryType(dy!)),
-    result: images(builder, dx),
+    result: whole.layout,
   };
   const geometry = node.attrs["geometry"] as unknown as Geometry;
   const operations = (node.attrs["operations"] ?? []) as unknown as ChainOperation[];
@@ -176,17 +189,32 @@ function turnedConvolution(node: Node, builder: Builder): Run {
   const run = builder.primitive(descriptor, [
     [ARGUMENT.src, layouts.image, dy!.value],
     [ARGUMENT.weights, wanted, at],
-    [ARGUMENT.dst, layouts.result, dx.value],
+    [ARGUMENT.dst, whole.layout, whole.at],
     ...args,
   ]);
-  const size = i * o;
   return () => {
     for (let tap = 0; tap < taps; tap++) {
-      turned.values.set(from.subarray(tap * size, (tap + 1) * size), (taps - 1 - tap) * size);
+      turned.values.set(from.subarray(tap * i * o, (tap + 1) * i * o), (taps - 1 - tap) * size);
     }
     pack();
     run();
+    whole.run();
   };
+}
+
+/** Memory for images of more channels than a tensor has, and what copies the first of them into it; the tensor itself if it has as many. */
+function cut(builder: Builder, to: Use, channels: number) {
+  const { library } = builder, [n, h, w, own] = to.shape as unknown as Shape4;
+  const layout = library.images([n, h, w, channels], memoryType(to)), dense = images(builder, to);
+  if (own === channels) return { layout, at: to.value, run: () => {} };
+  const at = builder.scratch(library.sizeOf(layout));
+  const part = library.strided([n, own, h, w], [h * w * channels, 1, w * channels, channels], "f32");
+  const run = builder.primitive(library.reorder(part, dense), [[ARGUMENT.src, part, at], [
+    ARGUMENT.dst,
+    dense,
+    to.value,
+  ]]);
+  return { layout, at, run };
 }
 
 /** Layout of an operand beside images of so many channels: itself an image, a vector, or one number. */

@@ -1,6 +1,6 @@
 /** Rewrites of a graph that give the same numbers in fewer passes over memory. */
 import type { ChainOperation } from "./chain.ts";
-import { canTurn } from "./convolutions.ts";
+import { canTurn, fillsLanes } from "./convolutions.ts";
 import { withBfloat16 } from "./bfloat16.ts";
 import { withGeometry } from "./geometry.ts";
 import { type Graph, makeUse, type Node, sizeOf, type Use, type Value, withoutDead } from "./graph.ts";
@@ -198,7 +198,7 @@ function canGrow(before: Node | undefined, read: Map<Value, (Node | null)[]>, to
   const operations = (before.attrs["operations"] ?? []) as unknown as ChainOperation[];
   if (operations.length >= MOST_OPERATIONS || String(before.outputs[0]!.shape) !== String(to.shape)) return false;
   if (before.kernel === "Chain") return true;
-  return before.kernel === "Conv2DBackpropInput" &&
+  return before.kernel === "Conv2DBackpropInput" && fillsLanes(to.shape.at(-1)!) &&
     canTurn(before.attrs["geometry"] as unknown as Geometry, before.inputs["filter"]!.shape);
 }
 

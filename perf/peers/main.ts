@@ -96,7 +96,10 @@ async function measure(options: PeerOptions): Promise<number> {
       const same = { model, arm, batch: options.batch ?? ownBatch, learningRate };
       await writeWork(engine, work, same);
       const wanted = { brevitas: brevitas.includes(arm), onednn, bf16 };
-      const sides = SIDES.filter((side) => (wanted as Partial<Record<typeof side, boolean>>)[side] ?? true);
+      const sides = SIDES.filter((side, i) =>
+        ((wanted as Partial<Record<typeof side, boolean>>)[side] ?? true) &&
+        (i === 0 || (options.sides?.includes(side) ?? true))
+      );
       cases.push(await measureCase({ ...same, work, sides, rounds, fillCache: !onGpu, absent, run, log }));
       writeFileAtomic(unfinished, peerJson(measured())); // hours may follow
     }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { InputError } from "../../src/errors.ts";
 import { commandLine, listOf, option, wholeNumber } from "../../src/cli/command_line.ts";
+import { type SideName, SIDES } from "./measurement.ts";
 import { type Arm, ARMS, GPU_MODELS, PEER_MODELS } from "./steps.ts";
 
 /** Options of `deno task dev:peer`. */
@@ -8,6 +9,8 @@ export interface PeerOptions {
   readonly models: readonly string[];
   /** Null: all that the model has. */
   readonly arms: readonly Arm[] | null;
+  /** Null: all that the machine can run. */
+  readonly sides: readonly SideName[] | null;
   readonly rounds: number;
   readonly cores: number;
   /** True: all sides run on a GPU. */
@@ -49,6 +52,11 @@ export function peerLine(): Command {
     option("--models <A,B>", `models among ${MODEL_NAMES.join(", ")}`, listOf("models")).default(null, "all"),
     option("--arms <A,B>", `steps among ${Object.keys(ARMS).join(", ")}`, (text) => listOf("arms")(text).map(armName))
       .default(null, "all that are measured on the model"),
+    option(
+      "--sides <A,B>",
+      `who is measured beside ${SIDES[0]}: ${SIDES.slice(1).join(", ")}`,
+      (text) => listOf("sides")(text).map(sideName),
+    ).default(null, "all"),
     option("--rounds <N>", "starts of each side", whole("rounds", 100)).default(5, "5"),
     option(
       "--cores <N>",
@@ -93,9 +101,16 @@ export function peerOptions({ write, ...values }: PeerValues): PeerOptions {
       `Cannot measure model "${unknown}" as it is not among the peers' models: choose from ${names.join(", ")}`,
     );
   }
-  const { arms = null, rounds = 5, cores = 1, batch = null, torch = null, runs = null, json = false } = values;
+  const { arms = null, sides = null, rounds = 5, cores = 1, batch = null, torch = null, runs = null, json = false } =
+    values;
   const out = write ? REPORTS : values.out ?? DEFAULT_OUT;
-  return { models: models ?? names, arms, rounds, cores, gpu, float32, imitate, batch, torch, runs, json, out };
+  return { models: models ?? names, arms, sides, rounds, cores, gpu, float32, imitate, batch, torch, runs, json, out };
+}
+
+function sideName(name: string): SideName {
+  const found = SIDES.find((side) => side === name);
+  if (found) return found;
+  throw new InputError(`Cannot measure side "${name}" as there is none of that name: choose from ${SIDES.join(", ")}`);
 }
 
 function armName(name: string): Arm {

@@ -139,8 +139,8 @@ function costs(measurement: PeerMeasurement): Block[] {
     heading(2, "What a method's step costs"),
     { kind: "table", caption: `${kind} of a method's step`, columns: COST_COLUMNS, rows },
     paragraph(
-      "Over the LSQ step: of the same side, in the round of the same number. Over LSQ step and extra passes: Requant " +
-        `alone, all three in turn in one process, of ${measurement.rule.leastSteps} steps each; the extra pass is the full-precision teacher's (FPQ) or ` +
+      "Over the LSQ step: of the same side, in the round of the same number. Over LSQ step and extra passes: Requant's " +
+        `engines alone, all three in turn in one process, of ${measurement.rule.leastSteps} steps each; the extra pass is the full-precision teacher's (FPQ) or ` +
         `the averaged teacher's (CR-like), at inference and alone, and MEC has none. The target is at most ${COST_TARGET}x.`,
     ),
   ];

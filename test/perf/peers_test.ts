@@ -128,6 +128,7 @@ Deno.test("peer reads options, refuses what it cannot use, and writes into repor
   assert.deepEqual(options("--models", "resnet18,resnet20", "--rounds", "3", "--batch", "16", "--json"), {
     models: ["resnet18", "resnet20"],
     arms: null,
+    sides: null,
     rounds: 3,
     cores: 1,
     gpu: false,
@@ -146,6 +147,14 @@ Deno.test("peer reads options, refuses what it cannot use, and writes into repor
     new InputError(
       'Cannot measure model "vgg" as it is not among the peers\' models: ' +
         "choose from resnet20, resnet18, mobilenetv2",
+    ),
+  );
+  assert.deepEqual(options("--sides", "onednn,compile").sides, ["onednn", "compile"]);
+  assert.throws(
+    () => options("--sides", "jax"),
+    new InputError(
+      'Cannot measure side "jax" as there is none of that name: ' +
+        "choose from requant, onednn, bf16, eager, compile, autocast, brevitas",
     ),
   );
   assert.throws(

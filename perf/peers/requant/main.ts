@@ -33,9 +33,7 @@ const sample: Sample = {
   // of the process, not of a GPU; before the parts, which take more
   peakBytes: engine.device === "gpu" ? null : peakBytes(),
   versions: { ...engine.versions },
-  ...(METHOD_ARMS.includes(arm) && engine.name === "tensorflow"
-    ? { parts: measureParts(engine, { start, stepper, repeats: leastSteps }) }
-    : {}),
+  ...(METHOD_ARMS.includes(arm) ? { parts: measureParts(engine, { start, stepper, repeats: leastSteps }) } : {}),
 };
 process.stdout.write(`${JSON.stringify(sample)}\n`);
 process.exit(0);

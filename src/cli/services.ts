@@ -75,10 +75,11 @@ export async function gpus(): Promise<readonly Gpu[]> {
   return await gpuExpected() ? visibleGpus() : [];
 }
 
-/** Processor that runs of an engine have on this machine; nothing is opened to find out. */
+/** Processor that runs of an engine have on this machine. */
 async function processor(name: EngineName): Promise<string> {
   const device = name === "tensorflow" && (await gpus()).length > 0 ? "gpu" : "cpu";
-  return processorOf(captureEnvironment({ name, device, versions: {}, threads: 1 }));
+  const isa = name === "onednn" ? await (await import("../engine/mod.ts")).instructionsOf(name) : null;
+  return processorOf(captureEnvironment({ name, device, versions: isa === null ? {} : { isa }, threads: 1 }));
 }
 
 /** Where and with what the processes of a grid's runs compute. */

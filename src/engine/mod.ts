@@ -47,11 +47,17 @@ export async function libraryOf(name: EngineName): Promise<string | null> {
  * @throws {InputError} If it does not.
  */
 export async function requireBfloat16(name: EngineName): Promise<void> {
+  requirePrecision(await choose(name), "bf16");
+  const isa = await instructionsOf(name);
+  if (isa !== null) (await import("./onednn/isa.ts")).requireBfloat16(isa);
+}
+
+/** The instruction set that an engine uses on this machine, by oneDNN's name; null: it does not tell. */
+export async function instructionsOf(name: EngineName): Promise<string | null> {
   const chosen = await choose(name);
-  requirePrecision(chosen, "bf16");
-  if (chosen.name !== "onednn") return;
-  const [{ OneDnn }, isa] = await Promise.all([import("./onednn/library.ts"), import("./onednn/isa.ts")]);
-  isa.requireBfloat16(new OneDnn(chosen.found.library).isa);
+  if (chosen.name !== "onednn") return null;
+  const { OneDnn } = await import("./onednn/library.ts");
+  return new OneDnn(chosen.found.library).isa;
 }
 
 /** Engines that have a precision alone. */

@@ -15,9 +15,14 @@ export interface Estimate {
   readonly isScaled: boolean;
 }
 
-/** Names the processor that computed a run: the GPU if it used one, else the CPU. Others take other times. */
+/**
+ * Names the processor that computed a run: the GPU if it used one, else the CPU, with the instructions that oneDNN used. Others
+ * take other times.
+ */
 export function processorOf({ device, cpu, versions }: Pick<Environment, "device" | "cpu" | "versions">): string {
-  return device === "gpu" ? (versions["gpu"] ?? "unknown GPU").split(", driver")[0]! : cpu.replace(/, \d+ cores$/, "");
+  if (device === "gpu") return (versions["gpu"] ?? "unknown GPU").split(", driver")[0]!;
+  const name = cpu.replace(/, \d+ cores$/, ""), isa = versions["isa"];
+  return isa === undefined ? name : `${name}, ${isa}`;
 }
 
 /** Names the kind of a run as closely as a spec alone can: runs of one kind take alike. */

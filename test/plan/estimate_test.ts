@@ -104,6 +104,7 @@ Deno.test("estimator() passes over records of another processor, whatever its co
   const seconds = (processor: string) => learn([record(LSQ), record(LSQ, fast)], { processor })(LSQ)?.seconds ?? null;
   assert.deepEqual(["Fast CPU", "NVIDIA H200", "NVIDIA A100", "Slow CPU"].map(seconds), [1.6, 0.02, null, null]);
   assert.equal(processorOf({ ...CPU, cpu: "Fast CPU, 64 cores" }), "Fast CPU");
+  assert.equal(processorOf({ ...CPU, cpu: "Fast CPU, 64 cores", versions: { isa: "AVX2" } }), "Fast CPU, AVX2");
   assert.equal(processorOf({ ...CPU, device: "gpu", versions: { gpu: "NVIDIA H200, driver 590" } }), "NVIDIA H200");
 });
 

@@ -72,7 +72,7 @@ export function renderReports(
     return { page, sections, claims, data, blocks, pages: paperPages(input, blocks) };
   });
   const tableOf = (core: CoreTable) => ({ core, table: coreTable(core, all), outdated: all.outdated, ...context });
-  const whole = core ? { ...tableOf(core), exact: tableOf(onOneDnn(core)) } : null;
+  const whole = core ? { ...tableOf(core), exact: { ...tableOf(onOneDnn(core)), measurements } } : null;
   const over = whole && { title: whole.core.title, blocks: coreBlocks(whole) };
   const differences = over?.blocks.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
   const extras: SitePage[] = [

@@ -35,7 +35,8 @@ interface Kind {
 /** Lists of `step_sizes` and their titles. */
 const STEP_SIZES = [["weights", "Weights, mean of the channels"], ["inputs", "Inputs"]] as const;
 
-function numberOf(values: Measurement["options"] | MeasuredValues, name: string): number {
+/** A number of a measurement. @throws {InputError} If it has none of that name. */
+export function numberOf(values: Measurement["options"] | MeasuredValues, name: string): number {
   const value = values[name];
   if (typeof value === "number") return value;
   throw new InputError(`Cannot show a measurement as its values have no number "${name}": measure again`);

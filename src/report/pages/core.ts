@@ -9,7 +9,9 @@ import { sum } from "../judge/statistics/basics.ts";
 import { detectableDifference, POWER } from "../judge/statistics/student.ts";
 import { counted, points, signed } from "../labels.ts";
 import { armTitle, differenceText, reproducedText, SAME_SEEDS, sameSeedsText, statisticsBlocks } from "./results.ts";
+import { takenAgainTable } from "./norm_statistics.ts";
 import { type ReportRow, reportSections, type ReportTable } from "../judge/tables.ts";
+import type { Measurement } from "../../record/measurement.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { protocolTitle } from "../../catalog/protocol.ts";
 import type { CoreTable } from "../../catalog/suite.ts";
@@ -20,7 +22,7 @@ export interface Core extends Omit<FigureContext, "idPrefix"> {
   readonly core: CoreTable;
   readonly table: ReportTable;
   /** The same methods on engine onednn; left out: not shown. */
-  readonly exact?: Omit<Core, "exact">;
+  readonly exact?: Omit<Core, "exact"> & { readonly measurements: readonly Measurement[] };
   readonly outdated: Aggregate["outdated"];
 }
 
@@ -55,7 +57,7 @@ export function coreBlocks({ core, table, exact, outdated, ...figures }: Core): 
 }
 
 /** Tables of the widths that engine onednn has run, and the instructions that it used. */
-function exactBlocks({ core, table: { rows }, outdated, records }: Omit<Core, "exact">): Block[] {
+function exactBlocks({ core, table: { rows }, outdated, records, measurements }: NonNullable<Core["exact"]>): Block[] {
   const ran = core.bits.filter(({ weights, activations }) =>
     rows.some(({ n, weightBits, activationBits }) => n > 0 && weightBits === weights && activationBits === activations)
   );
@@ -74,6 +76,21 @@ function exactBlocks({ core, table: { rows }, outdated, records }: Omit<Core, "e
         "far, and a difference without an interval decides nothing.",
     ),
     ...ran.map((bits) => partTable(core, bits, { rows, outdated })),
+    ...normBlocks(core, ran, measurements),
+  ];
+}
+
+function normBlocks(core: CoreTable, widths: CoreTable["bits"], measurements: readonly Measurement[]): Block[] {
+  const tables = widths.map((bits) => takenAgainTable(core, bits, measurements)).filter((table) => table !== null);
+  if (tables.length === 0) return [];
+  return [
+    heading(3, "With batch norm's statistics taken again"),
+    paragraph(
+      "A weight that rests on a rounding edge jumps between two levels while it trains, and the running statistics of batch norm " +
+        "follow behind. Here each network's statistics are taken again from training images before it is evaluated. Near an " +
+        "edge: measurement edge_share (docs/methods.md).",
+    ),
+    ...tables,
   ];
 }
 

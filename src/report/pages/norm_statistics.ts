@@ -1,0 +1,68 @@
+/** The networks of the core table with batch norm's statistics taken again: does the comparison rest on stale ones? */
+import { bitsTitle } from "../../catalog/bits.ts";
+import type { CoreTable } from "../../catalog/suite.ts";
+import type { Measurement } from "../../record/measurement.ts";
+import { type MeasuredCell, measuredCells } from "../judge/measured_cells.ts";
+import { numberOf } from "../judge/measurements.ts";
+import { difference, mean, standardDeviation } from "../judge/statistics/basics.ts";
+import { pairedDifference } from "../judge/statistics/paired.ts";
+import { points } from "../labels.ts";
+import type { TableBlock, TableCell } from "./blocks.ts";
+import { armTitle, differenceText, meanText } from "./results.ts";
+
+const AGAIN = "recalibratedTop1Percent";
+
+/** One width of the core table, the measured methods alone; null where LSQ or all others are not measured. */
+export function takenAgainTable(
+  { arms, model, dataset, protocol }: CoreTable,
+  bits: CoreTable["bits"][number],
+  measurements: readonly Measurement[],
+): TableBlock | null {
+  const at = { weightBits: bits.weights, activationBits: bits.activations };
+  const cellsOf = (name: string) =>
+    new Map(
+      measuredCells(measurements, name).filter((cell) =>
+        cell.model === model && cell.dataset === dataset && cell.protocol === protocol &&
+        cell.weightBits === at.weightBits && cell.activationBits === at.activationBits
+      ).map((cell) => [cell.arm, cell]),
+    );
+  const again = cellsOf("norm_recalibration"), edges = cellsOf("edge_share"), lsq = again.get("lsq");
+  const measured = arms.filter(({ id }) => again.has(id));
+  if (!lsq || measured.length < 2) return null;
+  return {
+    kind: "table",
+    caption: `${bitsTitle(at)}: the same networks with batch norm's statistics taken again`,
+    columns: [
+      { title: "Method", align: "left", names: true },
+      { title: "Top-1, as trained", align: "right" },
+      { title: "Taken again", align: "right" },
+      { title: "Difference to LSQ, both taken again [95 %]", align: "right" },
+      { title: "Weights near a rounding edge, %", align: "right" },
+    ],
+    rows: measured.map((arm): TableCell[] => {
+      const cell = again.get(arm.id)!, near = edges.get(arm.id);
+      const pairs = arm.id === "lsq" ? [] : cell.measurements.flatMap((item) => {
+        const other = lsq.measurements.find(({ spec }) => spec.seed === item.spec.seed);
+        return other
+          ? [{
+            seed: item.spec.seed,
+            difference: difference(numberOf(item.values, AGAIN), numberOf(other.values, AGAIN)),
+          }]
+          : [];
+      });
+      return [
+        armTitle({ arm }),
+        overSeeds(cell, "top1Percent"),
+        overSeeds(cell, AGAIN),
+        pairs.length === 0 ? "" : differenceText(pairedDifference(pairs), cell.measurements.length),
+        near ? points(100 * mean(near.measurements.map((item) => numberOf(item.values, "share")))) : "",
+      ];
+    }),
+    ordered: true,
+  };
+}
+
+function overSeeds({ measurements }: MeasuredCell, name: string): string {
+  const values = measurements.map((item) => numberOf(item.values, name));
+  return meanText({ mean: mean(values), sd: standardDeviation(values), n: values.length });
+}

@@ -60,7 +60,7 @@ async function openNewest(path: string, wanted: WantedNetwork, remedy: string): 
   throw new InputError(`${wanted.purpose} as the checkpoint "${path}" is ${why}: ${remedy}`);
 }
 
-/** A checkpoint that is surely the network of the wanted record; null: it is not, or there is no such record. */
+/** A checkpoint that is certainly the network of the wanted record; null: it is not, or there is no such record. */
 async function fittingOf(path: string, wanted: WantedNetwork): Promise<Checkpoint | null> {
   if (wanted.record === null) return null;
   const checkpoint = await readCheckpoint(path).catch(() => null);

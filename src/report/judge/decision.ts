@@ -105,12 +105,12 @@ export interface ControlDifference {
   readonly difference: PairedDifference | null;
 }
 
-/** The controls that a gain does not surely exceed: they have a part of the method, so the gain may be theirs. */
+/** The controls that a gain does not significantly exceed: they have a part of the method, so the gain may be theirs. */
 export function controlRemarks(controls: readonly ControlDifference[]): string[] {
   return controls.filter(({ difference }) => difference === null || !isGain(difference)).map((
     { control, difference },
   ) =>
-    `not surely against its control ${control.title} ` +
+    `not significantly above its control ${control.title} ` +
     (difference === null ? "(no common seed)" : `(${differenceWords(difference)})`)
   );
 }

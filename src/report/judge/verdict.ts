@@ -54,13 +54,13 @@ export const VERDICT_RULES = [
   "such as the paper's, may lie",
   "Inconclusive: no finished run, fewer than 3 common seeds, or differences that are all equal",
   "Not reproduced, for D > 0: high <= 0 (no gain) or top < D (a smaller gain)",
-  "Reproduced, for D > 0: low > 0 and top >= D: our gain is sure, and one run of it may be as large as the published one, " +
+  "Reproduced, for D > 0: low > 0 and top >= D: our gain is significant, and a single run may gain as much as published, " +
   "which does not say that our mean is; where D lies above our interval of the mean, that is told",
   "Inconclusive: any other interval; about how large a new set of seeds would decide is told, if the spread stays. " +
   "Intervals hold for a number of seeds that was fixed before: adding seeds until one decides finds gains that are none",
   "For D < 0 all signs are turned",
   "Told with the verdict, without changing it: a gain that does not stand Holm's correction over the rows of its table, or " +
-  "that is not sure over the arm's controls; runs of either side that did not finish; runs of uncommitted code",
+  "that is not significant over the arm's controls; runs of either side that did not finish; runs of uncommitted code",
 ] as const;
 
 /**
@@ -93,7 +93,7 @@ function remarksOn({ holm, controls, remarks, publishedDifference }: Comparison,
   const isGain = name === "reproduced" && publishedDifference! > 0;
   return [
     ...(name === "reproduced" && holm !== null && holm.p > SIGNIFICANCE
-      ? [`not sure among the ${holm.rows} rows of its table (Holm's p = ${holm.p.toFixed(2)})`]
+      ? [`not significant among the ${holm.rows} rows of its table (Holm's p = ${holm.p.toFixed(2)})`]
       : []),
     ...(isGain ? controlRemarks(controls) : []),
     ...remarks,
@@ -149,7 +149,7 @@ function judgeDifference({ runs, done, difference, publishedDifference }: Compar
     const size = isOutside ? `, though the published size lies outside the interval of our mean` : "";
     return {
       name: "reproduced",
-      reason: `a sure ${word} over LSQ, and one run of it may be of the published size${size}: ${told}`,
+      reason: `a significant ${word} over LSQ, and a single run may reach the published size${size}: ${told}`,
     };
   }
   return { name: "inconclusive", reason: `${told}: ${why}` };

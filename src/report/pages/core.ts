@@ -181,7 +181,7 @@ function notRun(outdated: number): string {
 }
 
 /**
- * Says in a sentence for each width what the table decides, by the t 95 % intervals of its differences to LSQ alone: "surely"
+ * Says in a sentence for each width what the table decides, by the t 95 % intervals of its differences to LSQ alone: "significantly"
  * means at least 3 seeds and an interval on one side of 0. A width at which no paper's method has 3 seeds has no sentence.
  *
  * @param methods Ids of the papers' own methods.
@@ -206,14 +206,16 @@ export function answers({ core, table }: Pick<Core, "core" | "table">, methods: 
     const verb = (items: readonly unknown[]) => items.length === 1 ? "is" : "are";
     const parts = [
       above.length === 0
-        ? "no paper's method surely gains over LSQ"
-        : `${listed(above)} ${verb(above)} surely above LSQ`,
-      ...(below.length === 0 ? [] : [`${listed(below)} ${verb(below)} surely below`]),
+        ? "no paper's method is significantly better than LSQ"
+        : `${listed(above)} ${verb(above)} significantly above LSQ`,
+      ...(below.length === 0 ? [] : [`${listed(below)} ${verb(below)} significantly below`]),
       ...(open.length === 0 ? [] : [`${listed(open)} ${verb(open)} undecided`]),
       ...(missing.length === 0
         ? []
         : [`fewer than ${MINIMUM_SEEDS} seeds: ${listed(missing.map(({ title }) => title))}`]),
-      ...others.map(({ arm, text }) => `${text}, a ${controls.has(arm.id) ? "control" : "baseline"}, surely gains`),
+      ...others.map(({ arm, text }) =>
+        `${text}, a ${controls.has(arm.id) ? "control" : "baseline"}, is significantly above LSQ`
+      ),
     ];
     return [`Protocol ${core.protocol}, ${modelTitle(core.model)}, ${formatBits(bits)}: ${parts.join("; ")}.`];
   });

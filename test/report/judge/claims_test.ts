@@ -134,7 +134,7 @@ Deno.test("claimResults() says where a gain over LSQ is none over a control", ()
     "wide",
     3,
   ]]);
-  assert.match(verdict.reason, /, but not surely against its control Wide \(\+0\.00 \[-0\.25, \+0\.25\]\)$/);
+  assert.match(verdict.reason, /, but not significantly above its control Wide \(\+0\.00 \[-0\.25, \+0\.25\]\)$/);
   assert.doesNotMatch(verdict.reason, /control Bad/);
 });
 

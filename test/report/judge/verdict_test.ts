@@ -20,7 +20,7 @@ function around(mean: number, d: number): PairedDifference {
   return pairedDifference([mean - d, mean, mean + d].map((difference, seed) => ({ seed, difference })));
 }
 
-/** A published gain of 1 point, and three paired seeds that gain it surely: 1 ± 0.25. */
+/** A published gain of 1 point, and three paired seeds that gain it significantly: 1 ± 0.25. */
 const BASE: Comparison = {
   protocol: "paper",
   arm: "fpq",
@@ -156,7 +156,7 @@ const CASES: readonly Case[] = [
     comparison: BASE,
     name: "reproduced",
     reason:
-      /^a sure gain over LSQ, and one run of it may be of the published size: published \+1\.00, ours \+1\.00 \[\+0\.75, \+1\.25\]$/,
+      /^a significant gain over LSQ, and a single run may reach the published size: published \+1\.00, ours \+1\.00 \[\+0\.75, \+1\.25\]$/,
   },
   {
     branch: "a larger gain",
@@ -166,21 +166,21 @@ const CASES: readonly Case[] = [
   },
   {
     // 0.55 + 4.968 * 0.1 = 1.047 >= 1, but the mean is at most 0.55 + 2.484 * 0.1 = 0.80
-    branch: "a sure gain that one run may see as the published one, though the mean is smaller",
+    branch: "a significant gain, of which a single run may reach the published one, though the mean is smaller",
     comparison: { ...BASE, difference: around(0.55, 0.1) },
     name: "reproduced",
     reason:
-      /of the published size, though the published size lies outside the interval of our mean: published \+1\.00, /,
+      /reach the published size, though the published size lies outside the interval of our mean: published \+1\.00, /,
   },
   {
     // 0.5 + 4.968 * 0.1 = 0.997 < 1
-    branch: "a sure but smaller gain",
+    branch: "a significant but smaller gain",
     comparison: { ...BASE, difference: around(0.5, 0.1) },
     name: "not_reproduced",
     reason: /^a smaller gain over LSQ, if any: .*; one run of ours reaches at most \+1\.00$/,
   },
   {
-    branch: "an unsure and surely smaller gain",
+    branch: "a gain that is not significant and certainly smaller",
     comparison: { ...BASE, difference: around(0.1, 0.1) },
     name: "not_reproduced",
     reason: /^a smaller gain over LSQ, if any: /,
@@ -217,7 +217,7 @@ const CASES: readonly Case[] = [
     comparison: { ...BASE, publishedDifference: -1, difference: around(-1, 0.1) },
     name: "reproduced",
     reason:
-      /^a sure loss over LSQ, and one run of it may be of the published size: published -1\.00, ours -1\.00 \[-1\.25, -0\.75\]$/,
+      /^a significant loss over LSQ, and a single run may reach the published size: published -1\.00, ours -1\.00 \[-1\.25, -0\.75\]$/,
   },
   {
     branch: "a published loss, but a smaller one",
@@ -232,10 +232,10 @@ const CASES: readonly Case[] = [
     reason: /^no loss over LSQ: /,
   },
   {
-    branch: "a gain that Holm's correction does not leave sure is told",
+    branch: "a gain that Holm's correction leaves not significant is told",
     comparison: { ...BASE, holm: { p: 0.12, rows: 9 } },
     name: "reproduced",
-    reason: /; not sure among the 9 rows of its table \(Holm's p = 0\.12\)$/,
+    reason: /; not significant among the 9 rows of its table \(Holm's p = 0\.12\)$/,
   },
   {
     branch: "Holm's correction is not told where nothing was found",
@@ -250,7 +250,7 @@ const CASES: readonly Case[] = [
     reason: /\+1\.25\]; LSQ: 2 of 5 runs did not finish and are left out$/,
   },
   {
-    branch: "a gain is told of that is not sure over a control",
+    branch: "a gain is told of that is not significant over a control",
     comparison: {
       ...BASE,
       controls: [
@@ -261,7 +261,7 @@ const CASES: readonly Case[] = [
     },
     name: "reproduced",
     reason:
-      /; not surely against its control B \(\+0\.10 \[-0\.15, \+0\.35\]\); not surely against its control C \(no common seed\)$/,
+      /; not significantly above its control B \(\+0\.10 \[-0\.15, \+0\.35\]\); not significantly above its control C \(no common seed\)$/,
   },
   {
     branch: "of a loss controls say nothing",

@@ -101,12 +101,12 @@ Deno.test("the answer says what the intervals decide, and nothing of fewer than 
     open = seeds("cr", [79, 81, 80.1]),
     above = seeds("mec", [81, 81.1, 81.2]);
   assert.deepEqual(said([...lsq, ...below, ...open, ...above, ...seeds("lsq_plus", [82, 82.1, 82.2])]), [
-    "Protocol reduced, ResNet-20, W2A2: MEC (reconstruction) +1.00 is surely above LSQ; FPQ (SFP + CSD, p = 0.1) -1.05 is " +
-    "surely below; CR-like (stand-in) -0.07 is undecided; LSQ+ +2.00, a baseline, surely gains.",
+    "Protocol reduced, ResNet-20, W2A2: MEC (reconstruction) +1.00 is significantly above LSQ; FPQ (SFP + CSD, p = 0.1) -1.05 is " +
+    "significantly below; CR-like (stand-in) -0.07 is undecided; LSQ+ +2.00, a baseline, is significantly above LSQ.",
   ]);
   assert.deepEqual(said([...lsq, ...below, ...open.slice(0, 2), ...seeds("lsq_two_view", [82, 82.1, 82.2])]), [
-    "Protocol reduced, ResNet-20, W2A2: no paper's method surely gains over LSQ; FPQ (SFP + CSD, p = 0.1) -1.05 is surely " +
-    "below; fewer than 3 seeds: CR-like and MEC; LSQ on two views (control) +2.00, a control, surely gains.",
+    "Protocol reduced, ResNet-20, W2A2: no paper's method is significantly better than LSQ; FPQ (SFP + CSD, p = 0.1) -1.05 is significantly " +
+    "below; fewer than 3 seeds: CR-like and MEC; LSQ on two views (control) +2.00, a control, is significantly above LSQ.",
   ]);
   assert.deepEqual(said([...lsq, ...open.slice(0, 2)]), []);
 });
@@ -120,7 +120,7 @@ Deno.test("the first page of the site opens with the answer, its plot, its table
   const html = files.find(({ path }) => path === "site/index.html")!.text;
   const order = [
     '<section class="answer">',
-    "no paper's method surely gains over LSQ",
+    "no paper's method is significantly better than LSQ",
     "<figure",
     "<caption>W2A2",
     CORE.cautions[0]!,

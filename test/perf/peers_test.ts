@@ -351,15 +351,17 @@ Deno.test("peerPage() of one round tells no spread", () => {
   assert.match(page, /^- 1 round, the sides in turn/m);
 });
 
-for (const [cores, name] of [[1, "peers"], [2, "peers_2_cores"], [1, "peers_gpu"], [1, "peers_avx2"]] as const) {
+for (const { name: file } of Deno.readDirSync(join(ROOT, "reports"))) {
+  const name = /^(peers.*)\.json$/.exec(file)?.[1];
+  if (name === undefined) continue;
   Deno.test(`the committed ${name}.md and summary are what ${name}.json gives`, () => {
     const json = Deno.readTextFileSync(join(ROOT, `reports/${name}.json`));
     const { summary: _, costs: __, ...committed } = JSON.parse(json) as PeerMeasurement & {
       summary: unknown;
       costs: unknown;
     };
-    // a processor of another kind has a page of its own
-    assert.deepEqual([committed.environment.cores, peerName(committed)], [cores, name.replace("_avx2", "")]);
+    // a processor of another kind has a page of its own: peers_avx2
+    assert.ok(name.startsWith(peerName(committed)), peerName(committed));
     assert.equal(Deno.readTextFileSync(join(ROOT, `reports/${name}.md`)), peerPage(committed));
     assert.equal(json, peerJson(committed));
   });

@@ -94,7 +94,7 @@ export function finishedRun(folder: string, purpose = "export"): RunRecord {
   const id = basename(folder), out = dirname(dirname(folder));
   const refuse = (why: string) => new InputError(`Cannot ${purpose} ${folder} as ${why}`);
   if (!isRunId(id) || basename(dirname(folder)) !== "runs") {
-    throw refuse("it is no folder of a run: give DIR/runs/ID, as `deno task runs list DIR` shows them");
+    throw refuse("it is no folder of a run: give DIR/runs/ID, as `deno task runs list --out DIR` shows them");
   }
   const record = readRecord(out, id);
   if (record === null) throw refuse("it holds no finished run: run the same `deno task bench` to its end first");

@@ -124,7 +124,11 @@ async function recordOf(
   const found = new Map(records.filter(({ id }) => id.startsWith(digits)).map((record) => [record.id, record]));
   const where = out ?? "reports/records", [record] = found.values();
   if (record === undefined || digits === "") {
-    throw new InputError(`Cannot find run "${digits}" in ${where}: give an id that \`deno task bench --runs\` shows`);
+    throw new InputError(
+      `Cannot find run "${digits}" in ${where}: see \`${
+        out === undefined ? "deno task bench --dry-run --runs" : "deno task runs list --out DIR"
+      }\``,
+    );
   }
   if (found.size > 1) {
     throw new InputError(

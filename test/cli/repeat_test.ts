@@ -47,7 +47,8 @@ Deno.test("repeat trains a run again: the same digits and network, or the first 
     assert.match(other.stdout, /Not the same: epoch 2 differs/);
 
     const refusals: [string[], RunRecord[], RegExp][] = [
-      [["ffff"], [fp], /Cannot find run "ffff" in reports\/records/],
+      [["ffff"], [fp], /Cannot find run "ffff" in reports\/records: see `deno task bench --dry-run --runs`\n$/],
+      [["ffff", "--out", out], [], /Cannot find run "ffff" in .*: see `deno task runs list --out DIR`\n$/],
       [[""], [fp], /Cannot find run ""/],
       [["ffff", "--out", `${out}/none`], [], /as there is no such folder/],
       [[fp.id.slice(0, 1)], [fp, { ...fp, id: `${fp.id.slice(0, 15)}x` }], /Cannot tell which run/],

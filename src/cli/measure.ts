@@ -11,6 +11,7 @@ import {
   subjectOf,
 } from "../measure/mod.ts";
 import { headline } from "../report/judge/measurements.ts";
+import { counted } from "../report/labels.ts";
 import { captureEnvironment } from "../pool/environment.ts";
 import { isOfNetwork, type Measurement, type MeasurementOptions } from "../record/measurement.ts";
 import {
@@ -93,7 +94,9 @@ function parseSettings(text: string): Record<string, unknown> {
   for (const item of text.split(";").filter((part) => part.trim() !== "")) {
     const match = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(item);
     if (!match) throw new InputError(`Cannot use --set "${item}" as it must be KEY=VALUE: write it such as probes=64`);
-    settings[match[1]!] = parseValue(match[2]!);
+    const name = match[1]!;
+    if (name in settings) throw new InputError(`Cannot use --set "${text}" as it gives ${name} twice: leave one out`);
+    settings[name] = parseValue(match[2]!);
   }
   return settings;
 }
@@ -113,7 +116,7 @@ async function measureWith(flags: MeasureOptions, services: MeasureServices): Pr
   const todo = tasks.filter(({ there }) => there === null);
   const found = new Map<Task, Measurement>();
   if (todo.length > 0) {
-    say(`${todo.length} measurements to do, ${tasks.length - todo.length} done before, in ${out}`);
+    say(`${counted(todo.length, "measurement")} to do, ${tasks.length - todo.length} done before, in ${out}`);
     const open = services.openEngine ?? (await import("../engine/mod.ts")).openEngine;
     const load = services.loadDataset ?? (await import("./services.ts")).loadDataset;
     const engine = await open(flags.engine);

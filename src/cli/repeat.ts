@@ -43,7 +43,7 @@ export async function repeat(args: readonly string[], services: RepeatServices):
   const line = commandLine("repeat", "Trains a recorded run again and compares each epoch to the last digit", [
     "The record is a committed one, or with --out one of your own; the first digits of its id are enough",
     "A run of engine onednn takes the instructions that its record names, on a processor that has newer ones too",
-    "Exit codes: 0 all epochs are the same, 1 one is not, 2 bad input",
+    "Exit codes: 0 all epochs are the same, 1 one is not, 2 bad input, or stopped",
   ]).argument("<id>", "id of the run: `deno task bench --dry-run --runs` and the page of each run show it")
     .addOption(
       option("--epochs <N>", "epochs to train", wholeNumber("epochs", { to: 1e6, remedy: "leave it out for one" }))
@@ -116,7 +116,11 @@ async function recordOf(
   services: RepeatServices,
 ): Promise<RunRecord> {
   if (out !== undefined && !folderExists(resolve(out))) {
-    throw new InputError(`Cannot look for run ${digits} in ${resolve(out)} as there is no such folder`);
+    throw new InputError(
+      `Cannot look for run ${digits} in ${
+        resolve(out)
+      } as there is no such folder: give the --out folder of a \`deno task bench\``,
+    );
   }
   const records = out !== undefined
     ? readableRecords(resolve(out))

@@ -55,8 +55,12 @@ export async function verifyFiles(args: readonly string[], services: ExportServi
       )
         .default(200, "200"),
     )
-    .addOption(option("--mean <A,B,C>", "mean that a float input wants subtracted", numbers).default(undefined, SCALE))
-    .addOption(option("--std <A,B,C>", "deviation that it wants to be divided by", numbers).default(undefined, SCALE))
+    .addOption(
+      option("--mean <A,B,C>", "mean that a float input wants subtracted", numbers("mean")).default(undefined, SCALE),
+    )
+    .addOption(
+      option("--std <A,B,C>", "deviation that it wants to be divided by", numbers("std")).default(undefined, SCALE),
+    )
     .addOption(engineOption())
     .addOption(option("--table <FILE>", "add a row to this page for each file that has a record"))
     .addOption(choice("--runtime <NAME>", "form of ONNX Runtime", RUNTIMES).default(undefined, "native, else wasm"));
@@ -65,16 +69,16 @@ export async function verifyFiles(args: readonly string[], services: ExportServi
     output: services,
     act: async (options) => {
       const rows: VerifiedFile[] = [], detailed = line.args.length === 1;
+      const page = options.table === undefined ? null : resolve(options.table);
+      const before = page === null ? "" : readTextIfThere(page) ?? "";
+      if (page !== null) writeFileAtomic(page, exportsPage([], before)); // tried before the evaluations, which take long
       let verified = true;
       for (const file of line.args) {
         const { problems, row } = await verifyOne(resolve(file), options, { ...services, detailed });
         if (row) rows.push(row);
         verified &&= problems.length === 0;
       }
-      if (options.table !== undefined) {
-        const page = resolve(options.table);
-        writeFileAtomic(page, exportsPage(rows, readTextIfThere(page) ?? ""));
-      }
+      if (page !== null) writeFileAtomic(page, exportsPage(rows, before));
       return verified ? 0 : 1;
     },
   });
@@ -279,10 +283,12 @@ function comparisonText({ engine, images, layers, firstOf }: RunComparison): str
   ].join("\n");
 }
 
-function numbers(text: string): number[] {
-  const values = text.split(",").map(Number);
-  if (text !== "" && values.every(Number.isFinite)) return values;
-  throw new InputError(
-    `Cannot use "${text}" as it must be numbers between commas: give one a channel, such as 0.5,0.5,0.5`,
-  );
+function numbers(option: string): (text: string) => number[] {
+  return (text) => {
+    const parts = text.split(","), values = parts.map(Number);
+    if (parts.every((part) => part.trim() !== "") && values.every(Number.isFinite)) return values;
+    throw new InputError(
+      `Cannot use --${option} "${text}" as it must be numbers between commas: give one a channel, such as 0.5,0.5,0.5`,
+    );
+  };
 }

@@ -8,15 +8,17 @@ export function writeError(error: unknown, path: string): InputError {
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new InputError(
       `Cannot write ${path} as the disk is full: free some space and run the same command again, ` +
-        `or choose another folder with --out`,
+        "or choose another place",
     );
   }
   const why = ["EACCES", "EPERM", "EROFS"].includes(code)
     ? "writing there is not permitted"
     : ["ENOTDIR", "EEXIST", "EISDIR"].includes(code)
     ? "a file stands where a folder is needed, or a folder where a file is needed"
+    : code === "ENOENT"
+    ? "a folder above it is not there and cannot be made"
     : messageOf(error);
-  return new InputError(`Cannot write ${path} as ${why}: choose another folder with --out`);
+  return new InputError(`Cannot write ${path} as ${why}: choose another place`);
 }
 
 function isAbsent(error: unknown): boolean {
@@ -24,6 +26,9 @@ function isAbsent(error: unknown): boolean {
 }
 
 function readError(error: unknown, path: string): InputError {
+  if ((error as { code?: string } | null)?.code === "EISDIR") {
+    return new InputError(`Cannot read ${path} as it is a folder: name a file in it`);
+  }
   return new InputError(`Cannot read ${path} as ${messageOf(error)}: make it readable, or choose another folder`);
 }
 
@@ -58,7 +63,7 @@ function requireRegular(path: string): void {
   }
   if (entry.isFile || entry.isDirectory) return;
   const kind = entry.isSymlink ? "a link" : "no regular file";
-  throw new InputError(`Cannot use ${path} as it is ${kind}, which is refused below --out: delete it`);
+  throw new InputError(`Cannot use ${path} as it is ${kind}, which is refused in such a folder: delete it`);
 }
 
 /**

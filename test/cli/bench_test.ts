@@ -88,7 +88,7 @@ const BAD_INPUTS: readonly (readonly [args: string, message: string])[] = [
   ],
   [
     "--paper mec --out /dev/null/x",
-    "Cannot write /dev/null/x/runs as a file stands where a folder is needed, or a folder where a file is needed: choose another folder with --out",
+    "Cannot write /dev/null/x/runs as a file stands where a folder is needed, or a folder where a file is needed: choose another place",
   ],
 ];
 
@@ -199,7 +199,10 @@ Deno.test("bench refuses a folder of reports that is a link before it runs anyth
     Deno.symlinkSync(outside, join(out, "reports"));
     const refused = await cli([...args, "--out", out]);
     assert.equal(refused.code, 2);
-    assert.match(refused.stderr, /^Cannot use \S+reports as it is a link, which is refused below --out: delete it$/m);
+    assert.match(
+      refused.stderr,
+      /^Cannot use \S+reports as it is a link, which is refused in such a folder: delete it$/m,
+    );
     assert.deepEqual([...Deno.readDirSync(outside), ...Deno.readDirSync(join(out, "runs"))], []);
     assert.equal((await cli([...args, "--out", out, "--no-report"])).code, 0);
   }));

@@ -196,7 +196,10 @@ Deno.test("export refuses a run that is none, not finished, failed, a trial or w
       /^Cannot export run .* trained on data of SHA-256 1+ and the data set is now other: restore/,
     );
     await Deno.symlink(out, join(run, "export"));
-    await refuses(call(exportNetwork, [run]), /^Cannot use .*export as it is a link, which is refused below --out: /);
+    await refuses(
+      call(exportNetwork, [run]),
+      /^Cannot use .*export as it is a link, which is refused in such a folder: /,
+    );
     await Deno.remove(join(run, "export"));
     await Deno.rename(join(run, "checkpoint.safetensors"), join(run, "away"));
     await refuses(call(exportNetwork, [run]), /^Cannot export .* as its checkpoint is missing: restore /);
@@ -270,6 +273,14 @@ Deno.test("verify refuses what is no network, is of other data, or is not what i
     await refuses(
       call(verifyFiles, [odd]),
       /^Cannot verify ".*odd.onnx" as its spec or accuracy is damaged: export the run/,
+    );
+    for (const mean of ["0.5,,0.5", "a"]) {
+      await refuses(call(verifyFiles, [file, "--mean", mean]), /^Cannot use --mean ".*" as it must be numbers between/);
+    }
+    await refuses(call(verifyFiles, [out]), /^Cannot read .* as it is a folder: name a file in it$/m);
+    await refuses(
+      call(verifyFiles, [file, "--table", out]),
+      /^Cannot read .* as it is a folder: name a file in it$/m,
     );
     await refuses(
       call(verifyFiles, [file, "--mean", "1,2"]),

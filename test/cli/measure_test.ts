@@ -49,7 +49,7 @@ Deno.test("measure writes a file for each measurement of each finished run, and 
       "--set",
       "probes=3;images=20",
     );
-    assert.match(more.stderr, /^1 measurements to do, 0 done before/);
+    assert.match(more.stderr, /^1 measurement to do, 0 done before/);
     const probes = readMeasurement(out, runId(FP), "hessian_trace")!.values["probes"] as number[];
     assert.deepEqual(probes.slice(0, 2), trace.values["probes"]);
   }));
@@ -126,6 +126,10 @@ Deno.test("measure ends bad input with one sentence and exit code 2", () =>
       [
         ["--out", out, "--names", "level_span", "--set", "probes=3"],
         /^Cannot set "probes" as it is an option of none of level_span: leave --set out, as they have no options\n$/,
+      ],
+      [
+        ["--out", out, "--set", "probes=4;probes=5"],
+        /^Cannot use --set "probes=4;probes=5" as it gives probes twice: /,
       ],
       [["--out", out, "--set", "probes"], /^Cannot use --set "probes" as it must be KEY=VALUE: /],
       [

@@ -50,7 +50,7 @@ Deno.test("repeat trains a run again: the same digits and network, or the first 
       [["ffff"], [fp], /Cannot find run "ffff" in reports\/records: see `deno task bench --dry-run --runs`\n$/],
       [["ffff", "--out", out], [], /Cannot find run "ffff" in .*: see `deno task runs list --out DIR`\n$/],
       [[""], [fp], /Cannot find run ""/],
-      [["ffff", "--out", `${out}/none`], [], /as there is no such folder/],
+      [["ffff", "--out", `${out}/none`], [], /as there is no such folder: give the --out folder of/],
       [[fp.id.slice(0, 1)], [fp, { ...fp, id: `${fp.id.slice(0, 15)}x` }], /Cannot tell which run/],
       [[fp.id], [{ ...fp, curve: [] }], /its record has no epoch/],
       [[fp.id], [{ ...fp, spec: { ...fp.spec, seed: 4 } }], /of a training that this version cannot do/],

@@ -208,7 +208,7 @@ Deno.test("report ends bad input with one sentence and exit code 2", () => {
         /^Cannot use --diff together with --check: leave one out, as --diff only compares records\n$/,
       ],
       [["--diff", "HEAD", "--records", cut], /^Cannot read line 1 of/],
-      [["--records", whole, "--out", join(cut, "b.jsonl")], /^Cannot write .* choose another folder with --out\n$/],
+      [["--records", whole, "--out", join(cut, "b.jsonl")], /^Cannot write .* choose another place\n$/],
     ];
     for (const [args, message] of cases) {
       const { code, stderr } = await run(...args);

@@ -91,7 +91,7 @@ diskTest(
     for (let tries = 0; await tryRemountReadOnly(out) !== null && tries < 100; tries++) await sleep(100);
     const { code, stderr } = await startPool(out, undefined, { writeSpecs: false }).ended();
     assert.equal(code, 2);
-    assert.match(stderr, /^Cannot write .* as writing there is not permitted: choose another folder with --out$/m);
+    assert.match(stderr, /^Cannot write .* as writing there is not permitted: choose another place$/m);
     await remount("rw");
     const again = await startPool(out).ended();
     assert.equal(again.code, 0, again.stderr);

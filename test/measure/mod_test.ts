@@ -101,7 +101,7 @@ Deno.test("measure leaves out trials on held-out images, and refuses those that 
     assert.equal(code, 0);
     assert.match(
       stderr,
-      /^Left out 1 of 3 finished runs as they are trials on held-out images\n1 measurements to do, /,
+      /^Left out 1 of 3 finished runs as they are trials on held-out images\n1 measurement to do, /,
     );
     assert.ok(stdout.includes(runId(FP)) && !stdout.includes(runId(trial)), stdout);
     const named = await command("--out", out, "--runs", runId(trial), ...ONE);

@@ -145,7 +145,7 @@ Deno.test("runPool() ends with an InputError and no process left when a run's fo
     await pool([done], { out });
     await assert.rejects(pool([done, TEACHER, blocked], { out, behaviours: ["fp=slow"] }), {
       name: "InputError",
-      message: /^Cannot write .* as .*: choose another folder/,
+      message: /^Cannot write .* as .*: choose another place/,
     });
     assert.equal(readRecord(out, runId(done))!.status, "done");
   }));

@@ -25,7 +25,7 @@ import { doneRecord, fakeEpoch } from "../support/fakes/fake_trainer.ts";
 import { fakeCommand, fpSpec, TEST_LOCK_TIMES, traceOf, withFolder } from "../support/fakes/specs.ts";
 
 const SPEC = fpSpec(), ID = runId(SPEC);
-const REFUSED = /^InputError: Cannot use \S+ as it is a link, which is refused below --out: delete it/;
+const REFUSED = /^InputError: Cannot use \S+ as it is a link, which is refused in such a folder: delete it/;
 
 /** A folder with a file outside of `out`, which must be the same at the end. */
 async function beside(body: (out: string, outside: string) => void | Promise<void>): Promise<void> {
@@ -132,7 +132,10 @@ Deno.test("a pipe where a file belongs is refused, not waited for", () =>
     openRun(out, SPEC);
     const path = join(runFolder(out, ID), "record.json");
     assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
-    assert.throws(() => readRecord(out, ID), /Cannot use \S+ as it is no regular file, which is refused below --out/);
+    assert.throws(
+      () => readRecord(out, ID),
+      /Cannot use \S+ as it is no regular file, which is refused in such a folder/,
+    );
   }));
 
 Deno.test("other names in the folder of runs are passed over", () =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { InputError } from "../../src/errors.ts";
-import { writeError, writeFileAtomic } from "../../src/store/files.ts";
+import { makeFolder, writeError, writeFileAtomic } from "../../src/store/files.ts";
 import { type RunRecord, sealed } from "../../src/record/record.ts";
 import { runId } from "../../src/record/spec.ts";
 import {
@@ -107,7 +107,14 @@ Deno.test("checkOut() names a folder that cannot be made", () => {
   assert.throws(() => checkOut("/dev/null/out"), {
     name: "InputError",
     message: "Cannot write /dev/null/out/runs as a file stands where a folder is needed, or a folder where a file is " +
-      "needed: choose another folder with --out",
+      "needed: choose another place",
+  });
+});
+
+Deno.test("makeFolder() says that a folder above it cannot be made", { ignore: Deno.build.os !== "linux" }, () => {
+  assert.throws(() => makeFolder("/proc/none/below"), {
+    name: "InputError",
+    message: "Cannot write /proc/none/below as a folder above it is not there and cannot be made: choose another place",
   });
 });
 
@@ -121,7 +128,7 @@ Deno.test("writeError() says that the disk is full", () => {
   assert.equal(
     writeError(thrown, "/data/record.json").message,
     "Cannot write /data/record.json as the disk is full: free some space and run the same command again, or choose " +
-      "another folder with --out",
+      "another place",
   );
 });
 

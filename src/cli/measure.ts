@@ -92,11 +92,12 @@ export async function measure(args: readonly string[], services: MeasureServices
 function parseSettings(text: string): Record<string, unknown> {
   const settings: Record<string, unknown> = {};
   for (const item of text.split(";").filter((part) => part.trim() !== "")) {
-    const match = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(item);
-    if (!match) throw new InputError(`Cannot use --set "${item}" as it must be KEY=VALUE: write it such as probes=64`);
-    const name = match[1]!;
+    const [, name, value] = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(item) ?? [];
+    if (!name || !value) {
+      throw new InputError(`Cannot use --set "${item}" as it must be KEY=VALUE: write it such as probes=64`);
+    }
     if (name in settings) throw new InputError(`Cannot use --set "${text}" as it gives ${name} twice: leave one out`);
-    settings[name] = parseValue(match[2]!);
+    settings[name] = parseValue(value);
   }
   return settings;
 }
@@ -108,8 +109,7 @@ function parseValue(text: string): unknown {
 }
 
 async function measureWith(flags: MeasureOptions, services: MeasureServices): Promise<void> {
-  const out = resolve(flags.out);
-  const wanted = wantedMeasurements(flags);
+  const out = resolve(flags.out), wanted = wantedMeasurements(flags);
   const say = (line: string): void => services.stderr(line + "\n");
   const runs = chosenRuns(out, { ...flags, say });
   const tasks = runs.flatMap((run) => wanted.map((item) => taskOf(run, { ...item, out, flags })));
@@ -130,11 +130,8 @@ async function measureWith(flags: MeasureOptions, services: MeasureServices): Pr
       const measurement = await measured(task, { out, engine, dataset, environment });
       writeMeasurement(out, measurement);
       found.set(task, measurement);
-      say(
-        `${describeRun(task.run.spec)} ${measurement.name}: ${headline(measurement)}, ${
-          measurement.seconds.toFixed(0)
-        } s`,
-      );
+      const took = Math.round(measurement.seconds);
+      say(`${describeRun(task.run.spec)} ${measurement.name}: ${headline(measurement)}, ${took} s`);
     }
   }
   services.stdout(table(tasks.map((task) => task.there ?? found.get(task)!)));

@@ -23,7 +23,7 @@ const smoke: Protocol = {
   quantized: { ...SHARED_RECIPE, epochs: 1, batchSize: 64, learningRate: 0.02, warmupEpochs: 0.25 },
   calibrationExamples: 100,
   deviations: [
-    "Protocol smoke proves the plumbing and nothing about the paper: a ResNet-8, 2,048 training and 1,000 test images, " +
+    "Protocol smoke tests the software and says nothing about the paper: a ResNet-8, 2,048 training and 1,000 test images, " +
     "2 epochs in full precision and 1 quantized, batch 64, one seed, W4A4 only (a table without it: its first bits)",
     "Only FP, LSQ and the paper's method of its first table are run, unless a table is asked for by name",
   ],

@@ -239,7 +239,7 @@ function nextSteps({ options, outcome }: ScreenInput, notDone: readonly RunRecor
   }
   if (baseOf(protocol) === "smoke" && paper !== undefined) {
     const real = ["bench", "--paper", paper, "--protocol", "reduced", "--dry-run", ...outFlag];
-    return ["Smoke proves the plumbing only. Next, see what real runs take", real];
+    return ["Smoke tests the software only. Next, see what real runs take", real];
   }
   return ["Next, add the records to reports/records and write the pages", ["report", "--collect", out]];
 }

@@ -33,7 +33,7 @@ Deno.test("protocol paper is FPQ's recipe of section 4", () => {
 Deno.test("protocol smoke says first that it proves nothing about the paper", () => {
   assert.match(
     PROTOCOL_DEFINITIONS.smoke.deviations[0]!,
-    /^Protocol smoke proves the plumbing and nothing about the paper/,
+    /^Protocol smoke tests the software and says nothing about the paper/,
   );
 });
 

@@ -40,7 +40,7 @@ for (const engine of ENGINES) {
       assert.equal(first.code, 0, first.stderr);
       assert.match(
         first.stdout,
-        /^> \*\*Smoke protocol: this page proves that the plumbing works and says nothing about the paper\.\*\*/,
+        /^> \*\*Smoke protocol: this page tests the software and says nothing about the paper\.\*\*/,
       );
       const csv = await Deno.readTextFile(join(out, "reports", `${paper}.csv`));
       assert.match(csv, /^paper,table,dataset,model,method,w_bits,a_bits,variant,protocol,published,mean,sd,n,/);

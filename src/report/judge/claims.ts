@@ -51,7 +51,7 @@ export interface ClaimResult {
   readonly claim: Claim;
   /** `reproduced`: it holds, in the published size where there is one, in every cell that the paper states it of. */
   readonly verdict: Verdict;
-  /** Protocol paper first, then reduced; smoke proves plumbing only and is no evidence. */
+  /** Protocol paper first, then reduced; smoke tests the software only and is no evidence. */
   readonly evidence: readonly ClaimEvidence[];
 }
 

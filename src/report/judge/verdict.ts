@@ -102,7 +102,7 @@ function remarksOn({ holm, controls, remarks, publishedDifference }: Comparison,
 
 function obstaclesTo(comparison: Comparison): string[] {
   const { protocol, arm, label, model, modelIsPapers, published, publishedDifference } = comparison;
-  if (baseOf(protocol) === "smoke") return ["smoke proves plumbing only"];
+  if (baseOf(protocol) === "smoke") return ["smoke tests the software only"];
   const obstacles: string[] = [];
   if (!isWhole(protocol, "paper")) obstacles.push(`protocol ${protocol} is not the paper's recipe`);
   if (modelIsPapers === null) obstacles.push("the paper's models are not known");

@@ -27,7 +27,7 @@ export function overviewBlocks(papers: readonly PaperSections[], core: Core | nu
     heading(2, "Papers"),
     paragraph(
       "Quantization-aware training papers, run again: published numbers beside numbers from records. Protocol paper is the " +
-        "paper's own recipe, reduced a small form of it on real images, smoke a proof that the plumbing works.",
+        "paper's own recipe, reduced a small form of it on real images, smoke a test of the software.",
     ),
     countTable(papers),
     ...papers.flatMap(({ page }): Block[] => page.caveat === null ? [] : [paragraph(`${page.title}: ${page.caveat}`)]),

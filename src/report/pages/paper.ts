@@ -31,9 +31,8 @@ import { protocolFlags, protocolTitle } from "../../catalog/protocol.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICT_RULES } from "../judge/verdict.ts";
 
-const SMOKE_BANNER = "Smoke protocol: this page proves that the plumbing works and says nothing about the paper.";
-const SMOKE_SECTION_BANNER =
-  "Smoke protocol: this section proves that the plumbing works and says nothing about the paper.";
+const SMOKE_BANNER = "Smoke protocol: this page tests the software and says nothing about the paper.";
+const SMOKE_SECTION_BANNER = "Smoke protocol: this section tests the software and says nothing about the paper.";
 
 /** Stands above the tables. */
 export const LEGEND =

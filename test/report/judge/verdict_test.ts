@@ -50,7 +50,7 @@ const CASES: readonly Case[] = [
     branch: "smoke, even where all else fits",
     comparison: { ...BASE, protocol: "smoke" },
     name: "not_comparable",
-    reason: /^smoke proves plumbing only$/,
+    reason: /^smoke tests the software only$/,
   },
   {
     branch: "reduced",

@@ -63,7 +63,7 @@ Deno.test("a page of smoke runs alone says in its first line that it proves noth
   const smoke = markdown(runs({ protocol: "smoke", model: "resnet8", bits: [4, 4] }, [30]));
   assert.equal(
     smoke.split("\n")[0],
-    "> **Smoke protocol: this page proves that the plumbing works and says nothing about the paper.**",
+    "> **Smoke protocol: this page tests the software and says nothing about the paper.**",
   );
   assert.equal(markdown(RECORDS).split("\n")[0], "# Demo: an invented paper");
   assert.match(markdown(RECORDS), /^> \*\*Smoke protocol: this section proves/m);

@@ -66,7 +66,7 @@ Deno.test("a page of smoke runs alone says in its first line that it proves noth
     "> **Smoke protocol: this page tests the software and says nothing about the paper.**",
   );
   assert.equal(markdown(RECORDS).split("\n")[0], "# Demo: an invented paper");
-  assert.match(markdown(RECORDS), /^> \*\*Smoke protocol: this section proves/m);
+  assert.match(markdown(RECORDS), /^> \*\*Smoke protocol: this section tests/m);
 });
 
 Deno.test("sections come in the order paper, reduced, smoke; a paper protocol without runs last", () => {

@@ -52,7 +52,7 @@ export async function requireBfloat16(name: EngineName): Promise<void> {
   if (isa !== null) (await import("./onednn/isa.ts")).requireBfloat16(isa);
 }
 
-/** The instruction set that an engine uses on this machine, by oneDNN's name; null: it does not tell. */
+/** The instruction set that an engine uses on this machine, by oneDNN's name; null: the engine has none. */
 export async function instructionsOf(name: EngineName): Promise<string | null> {
   const chosen = await choose(name);
   if (chosen.name !== "onednn") return null;

@@ -1,4 +1,5 @@
 /** The page with all verified files: accuracy, size and latency of each form of a network. */
+import { InputError } from "../errors.ts";
 import type { OnnxFile } from "./onnx_file.ts";
 import { type Form, FORMS } from "./export_run.ts";
 import type { Verification } from "./verify.ts";
@@ -11,6 +12,8 @@ export interface VerifiedFile {
   /** Name of the CPU that computed. */
   readonly cpu: string;
 }
+
+const TITLE = "# Exported networks";
 
 const COLUMNS = [
   "Network",
@@ -27,8 +30,12 @@ const COLUMNS = [
 /**
  * The page as Markdown; files of other tools have no row, as no record is theirs.
  * @param before The page so far: rows of files that are not given stay.
+ * @throws {InputError} If it is another page.
  */
 export function exportsPage(files: readonly VerifiedFile[], before = ""): string {
+  if (before !== "" && !before.startsWith(TITLE)) {
+    throw new InputError("Cannot add rows to the file of --table as it is another page: name a new file");
+  }
   const kept = before.split("\n").map((line) => line.split(" | ").map((cell) => cell.replaceAll(/^\| | \|$/g, "")))
     .filter((cells) => cells.length === COLUMNS.length && /^`\w+`$/.test(cells[1]!));
   const rows = new Map(
@@ -36,7 +43,7 @@ export function exportsPage(files: readonly VerifiedFile[], before = ""): string
   );
   const sorted = [...rows].sort(([a], [b]) => a < b ? -1 : 1).map(([, row]) => row);
   return [
-    "# Exported networks",
+    TITLE,
     "",
     "Networks of finished runs as ONNX files, evaluated in ONNX Runtime on the test images: what the record says, and what " +
     "the file does. `deno task export` writes them, `deno task verify --table` wrote this page. See docs/export.md.",

@@ -63,7 +63,7 @@ function requireRegular(path: string): void {
   }
   if (entry.isFile || entry.isDirectory) return;
   const kind = entry.isSymlink ? "a link" : "no regular file";
-  throw new InputError(`Cannot use ${path} as it is ${kind}, which is refused in such a folder: delete it`);
+  throw new InputError(`Cannot use ${path} as it is ${kind}, and only files and folders may be there: delete it`);
 }
 
 /**

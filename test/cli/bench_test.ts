@@ -201,7 +201,7 @@ Deno.test("bench refuses a folder of reports that is a link before it runs anyth
     assert.equal(refused.code, 2);
     assert.match(
       refused.stderr,
-      /^Cannot use \S+reports as it is a link, which is refused in such a folder: delete it$/m,
+      /^Cannot use \S+reports as it is a link, and only files and folders may be there: delete it$/m,
     );
     assert.deepEqual([...Deno.readDirSync(outside), ...Deno.readDirSync(join(out, "runs"))], []);
     assert.equal((await cli([...args, "--out", out, "--no-report"])).code, 0);

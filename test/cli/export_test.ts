@@ -198,7 +198,7 @@ Deno.test("export refuses a run that is none, not finished, failed, a trial or w
     await Deno.symlink(out, join(run, "export"));
     await refuses(
       call(exportNetwork, [run]),
-      /^Cannot use .*export as it is a link, which is refused in such a folder: /,
+      /^Cannot use .*export as it is a link, and only files and folders may be there: /,
     );
     await Deno.remove(join(run, "export"));
     await Deno.rename(join(run, "checkpoint.safetensors"), join(run, "away"));
@@ -282,6 +282,10 @@ Deno.test("verify refuses what is no network, is of other data, or is not what i
       call(verifyFiles, [file, "--table", out]),
       /^Cannot read .* as it is a folder: name a file in it$/m,
     );
+    const notes = join(out, "notes.md");
+    Deno.writeTextFileSync(notes, "my notes");
+    await refuses(call(verifyFiles, [file, "--table", notes]), /as it is another page: name a new file$/m);
+    assert.equal(Deno.readTextFileSync(notes), "my notes");
     await refuses(
       call(verifyFiles, [file, "--mean", "1,2"]),
       /^Cannot use --mean "1,2" as images of tiny have 3 channels/,

@@ -16,19 +16,17 @@ import { verifyFiles } from "../../src/cli/verify.ts";
 import { worker } from "../../src/cli/worker.ts";
 
 const COMMANDS: Record<string, (args: readonly string[], console: Console) => Promise<number>> = {
-  ...{
-    bench,
-    data,
-    engine,
-    export: exportNetwork,
-    measure,
-    repeat,
-    report,
-    runs,
-    teacher,
-    verify: verifyFiles,
-    worker,
-  },
+  bench,
+  data,
+  engine,
+  export: exportNetwork,
+  measure,
+  repeat,
+  report,
+  runs,
+  teacher,
+  verify: verifyFiles,
+  worker,
 };
 const SRC = fileURLToPath(new URL("../../src", import.meta.url));
 
@@ -44,12 +42,15 @@ async function helpOf(...[name, ...part]: readonly string[]): Promise<string> {
   const stdout = (more: string) => void (text += more);
   const none = () => {}, console = { stdout, stderr: none, draw: none, paint: none, screen: null };
   await COMMANDS[name!]!([...part, name === "bench" ? "--help-all" : "--help"], {
-    ...{ ...console, colours: false, terminal: false, columns: 80 },
+    ...console,
+    colours: false,
+    terminal: false,
+    columns: 80,
   });
   return text;
 }
 
-/** What a person cannot type in `name ...words`; null: nothing. */
+/** Finds a word of `deno task NAME WORDS` that the help does not have; null: there is none. */
 async function faultOf(name: string, words: readonly string[]): Promise<string | null> {
   const isPart = /^[a-z]+$/.test(words[0] ?? "") && new RegExp(`^  ${words[0]} `, "m").test(await helpOf(name));
   const help = await helpOf(name, ...isPart ? [words[0]!] : []), usage = help.split("\n")[0]!;

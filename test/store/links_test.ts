@@ -25,7 +25,7 @@ import { doneRecord, fakeEpoch } from "../support/fakes/fake_trainer.ts";
 import { fakeCommand, fpSpec, TEST_LOCK_TIMES, traceOf, withFolder } from "../support/fakes/specs.ts";
 
 const SPEC = fpSpec(), ID = runId(SPEC);
-const REFUSED = /^InputError: Cannot use \S+ as it is a link, which is refused in such a folder: delete it/;
+const REFUSED = /^InputError: Cannot use \S+ as it is a link, and only files and folders may be there: delete it/;
 
 /** A folder with a file outside of `out`, which must be the same at the end. */
 async function beside(body: (out: string, outside: string) => void | Promise<void>): Promise<void> {
@@ -134,7 +134,7 @@ Deno.test("a pipe where a file belongs is refused, not waited for", () =>
     assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
     assert.throws(
       () => readRecord(out, ID),
-      /Cannot use \S+ as it is no regular file, which is refused in such a folder/,
+      /Cannot use \S+ as it is no regular file, and only files and folders may be there/,
     );
   }));
 

@@ -153,8 +153,8 @@ export function canTurn({ strides, before, after }: Geometry, [h, w]: readonly n
 const LANES = 8;
 
 /**
- * Checks whether images of so many channels fill the vectors of AVX2. Where they do not, oneDNN's kernel leaves old bytes in a
- * lane that nobody reads; they may be a denormal number, and an Intel processor then takes 100 times as long.
+ * Checks whether images of so many channels fill the vectors of AVX2. Where they do not, oneDNN's kernel computes
+ * with old bytes in a lane that nobody reads. They may be a denormal number: an Intel processor then takes 100 times as long.
  */
 export function fillsLanes(channels: number): boolean {
   return channels % LANES === 0;
@@ -202,7 +202,10 @@ function turnedConvolution(node: Node, builder: Builder): Run {
   };
 }
 
-/** Memory for images of more channels than a tensor has, and what copies the first of them into it; the tensor itself if it has as many. */
+/**
+ * Makes room for images of more channels than a tensor has. `run` then copies the first channels into the tensor. If it has
+ * as many, the room is the tensor itself.
+ */
 function cut(builder: Builder, to: Use, channels: number) {
   const { library } = builder, [n, h, w, own] = to.shape as unknown as Shape4;
   const layout = library.images([n, h, w, channels], memoryType(to)), dense = images(builder, to);

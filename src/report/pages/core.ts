@@ -87,7 +87,7 @@ function normBlocks(core: CoreTable, widths: CoreTable["bits"], measurements: re
     heading(3, "With batch norm's statistics taken again"),
     paragraph(
       "A weight that rests on a rounding edge jumps between two levels while it trains, and the running statistics of batch norm " +
-        "follow behind. Here each network's statistics are taken again from training images before it is evaluated. Near an " +
+        "lag behind. Here each network's statistics are taken again from training images before it is evaluated. Near an " +
         "edge: measurement edge_share (docs/methods.md).",
     ),
     ...tables,
@@ -181,8 +181,8 @@ function notRun(outdated: number): string {
 }
 
 /**
- * Says in a sentence for each width what the table decides, by the t 95 % intervals of its differences to LSQ alone: "significantly"
- * means at least 3 seeds and an interval on one side of 0. A width at which no paper's method has 3 seeds has no sentence.
+ * Says in a sentence for each width what the table decides, by the t 95 % intervals of its differences to LSQ alone.
+ * "Significantly" means at least 3 seeds and an interval on one side of 0. A width at which no paper's method has 3 seeds has no sentence.
  *
  * @param methods Ids of the papers' own methods.
  */

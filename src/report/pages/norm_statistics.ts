@@ -1,11 +1,11 @@
-/** The networks of the core table with batch norm's statistics taken again: does the comparison rest on stale ones? */
+/** The networks of the core table with batch norm's statistics taken again. */
 import { bitsTitle } from "../../catalog/bits.ts";
 import type { CoreTable } from "../../catalog/suite.ts";
 import type { Measurement } from "../../record/measurement.ts";
 import { type MeasuredCell, measuredCells } from "../judge/measured_cells.ts";
 import { numberOf } from "../judge/measurements.ts";
 import { difference, mean, standardDeviation } from "../judge/statistics/basics.ts";
-import { pairedDifference } from "../judge/statistics/paired.ts";
+import { pairedDifference, type SeedDifference } from "../judge/statistics/paired.ts";
 import { points } from "../labels.ts";
 import type { TableBlock, TableCell } from "./blocks.ts";
 import { armTitle, differenceText, meanText } from "./results.ts";
@@ -41,15 +41,7 @@ export function takenAgainTable(
     ],
     rows: measured.map((arm): TableCell[] => {
       const cell = again.get(arm.id)!, near = edges.get(arm.id);
-      const pairs = arm.id === "lsq" ? [] : cell.measurements.flatMap((item) => {
-        const other = lsq.measurements.find(({ spec }) => spec.seed === item.spec.seed);
-        return other
-          ? [{
-            seed: item.spec.seed,
-            difference: difference(numberOf(item.values, AGAIN), numberOf(other.values, AGAIN)),
-          }]
-          : [];
-      });
+      const pairs = arm.id === "lsq" ? [] : pairsOf(cell, lsq);
       return [
         armTitle({ arm }),
         overSeeds(cell, "top1Percent"),
@@ -60,6 +52,15 @@ export function takenAgainTable(
     }),
     ordered: true,
   };
+}
+
+/** Differences over the seeds that both have. */
+function pairsOf(cell: MeasuredCell, lsq: MeasuredCell): SeedDifference[] {
+  const others = new Map(lsq.measurements.map(({ spec, values }) => [spec.seed, numberOf(values, AGAIN)]));
+  return cell.measurements.filter(({ spec }) => others.has(spec.seed)).map(({ spec: { seed }, values }) => ({
+    seed,
+    difference: difference(numberOf(values, AGAIN), others.get(seed)!),
+  }));
 }
 
 function overSeeds({ measurements }: MeasuredCell, name: string): string {

@@ -8,7 +8,7 @@ import { difference, mean, standardDeviation } from "../judge/statistics/basics.
 import { pairedDifference, type SeedDifference } from "../judge/statistics/paired.ts";
 import { points } from "../labels.ts";
 import type { TableBlock, TableCell } from "./blocks.ts";
-import { armTitle, differenceText, meanText } from "./results.ts";
+import { armTitle, differenceText, meanText, SAME_SEEDS } from "./results.ts";
 
 const AGAIN = "recalibratedTop1Percent";
 
@@ -37,6 +37,7 @@ export function takenAgainTable(
       { title: "Top-1, as trained", align: "right" },
       { title: "Taken again", align: "right" },
       { title: "Difference to LSQ, both taken again [95 %]", align: "right" },
+      { title: SAME_SEEDS, align: "right" },
       { title: "Weights near a rounding edge, %", align: "right" },
     ],
     rows: measured.map((arm): TableCell[] => {
@@ -47,6 +48,7 @@ export function takenAgainTable(
         overSeeds(cell, "top1Percent"),
         overSeeds(cell, AGAIN),
         pairs.length === 0 ? "" : differenceText(pairedDifference(pairs), cell.measurements.length),
+        pairs.length === 0 || pairs.length === lsq.measurements.length ? "" : points(mean(pairs.map(({ lsq }) => lsq))),
         near ? points(100 * mean(near.measurements.map((item) => numberOf(item.values, "share")))) : "",
       ];
     }),
@@ -54,12 +56,13 @@ export function takenAgainTable(
   };
 }
 
-/** Differences over the seeds that both have. */
-function pairsOf(cell: MeasuredCell, lsq: MeasuredCell): SeedDifference[] {
+/** Differences, and LSQ itself, over the seeds that both have. */
+function pairsOf(cell: MeasuredCell, lsq: MeasuredCell): (SeedDifference & { readonly lsq: number })[] {
   const others = new Map(lsq.measurements.map(({ spec, values }) => [spec.seed, numberOf(values, AGAIN)]));
   return cell.measurements.filter(({ spec }) => others.has(spec.seed)).map(({ spec: { seed }, values }) => ({
     seed,
     difference: difference(numberOf(values, AGAIN), others.get(seed)!),
+    lsq: others.get(seed)!,
   }));
 }
 

@@ -142,6 +142,6 @@ browserTest(
       await reading;
       assert.equal(code, 0, stderr);
       assert.match(stderr, /^Protocol smoke(, on engine onednn)?, 3 of 3 runs done$/m);
-      assert.match(await printed, /^> \*\*Smoke protocol: this page proves/);
+      assert.match(await printed, /^> \*\*Smoke protocol: this page tests the software/);
     }),
 );

@@ -53,7 +53,7 @@ function benchLine(papers: readonly Paper[]) {
     watchOption().excludes(["dryRun"], "leave one out, as a dry run has nothing to watch"),
     option("--dry-run", "print the plan and its cost, run nothing"),
     option("--print", "print Markdown, on a terminal too"),
-    option("--list", "print what the options above can name"),
+    option("--list", "print what the options above can name, with --paper of that paper"),
     option("--help-all", "print these and rarer options"),
   ];
   const rare: Flag[] = [
@@ -116,7 +116,7 @@ export async function bench(
       if (options.list) {
         const { QUANTIZERS } = await import("../quant/mod.ts");
         const { knownModels } = await import("../plan/tables.ts");
-        const suite = { ...SUITE, papers };
+        const suite = { ...SUITE, papers: options.paper === undefined ? papers : papersOf(options, papers) };
         return services.stdout(listText(suite, { models: knownModels(suite), quantizers: QUANTIZERS }));
       }
       const chosen = papersOf(options, papers);

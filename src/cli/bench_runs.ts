@@ -44,11 +44,6 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const precision = precisionOf(options, gpus.length > 0);
   // workers of a queue have processors of their own
   if (precision === "bf16" && (queue === null || engine !== "onednn")) await services.requireBfloat16(engine);
-  services.stderr(`${engineLine(engine)}\n`);
-  if (precision === "tf32") {
-    services.stderr("TF32: forward exact, gradients rounded; --precision float32 turns it off\n");
-  }
-  if (protocol !== whole) services.stderr(`${protocol.deviations[0]}\n`);
   if (options.quantizer !== null) {
     const { quantizerNamed } = await import("../quant/mod.ts"); // tensor code, only where it is asked for
     quantizerNamed(options.quantizer);
@@ -57,6 +52,11 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const imported = options.teachers === null ? null : importedNetworks(resolve(options.teachers));
   const request = { ...options, suite, protocol, engine, precision, ...(imported === null ? {} : { imported }) };
   const runs = planRuns(request), shown = [...protocolsOf(runs)].at(-1) ?? protocol.name;
+  services.stderr(`${engineLine(engine)}\n`);
+  if (precision === "tf32") {
+    services.stderr("TF32: forward exact, gradients rounded; --precision float32 turns it off\n");
+  }
+  if (protocol !== whole) services.stderr(`${protocol.deviations[0]}\n`);
   if (partsOfProtocol(shown).start !== null) {
     services.stderr(`${deviationsOf(suite.protocols, [shown])[shown]![0]}\n`);
   }

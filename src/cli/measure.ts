@@ -23,6 +23,7 @@ import {
   runIds,
   writeMeasurement,
 } from "../store/store.ts";
+import { findRun, runsOf } from "../store/folder.ts";
 import type { RunRecord } from "../record/record.ts";
 import { canonicalJson, describeRun } from "../record/spec.ts";
 import { commandLine, engineOption, helpAlone, listOf, option, runCommand } from "./command_line.ts";
@@ -249,10 +250,10 @@ type Choice = Pick<MeasureOptions, "runs" | "methods"> & { readonly say: (line: 
  * test images, which nothing may be chosen by.
  * @throws {InputError} If one that is named is not there, not done or a trial, or if there is none.
  */
-function chosenRuns(out: string, { runs, methods, say }: Choice): RunRecord[] {
-  const ids = runIds(out);
+function chosenRuns(out: string, { runs: digits, methods, say }: Choice): RunRecord[] {
+  const ids = runIds(out), runs = digits?.map((text) => findRun(text, runsOf(out))) ?? null;
   const records = new Map(ids.map((id) => [id, runs === null || runs.includes(id) ? readRecord(out, id) : null]));
-  for (const id of runs ?? []) requireDone(id, { out, ids, record: records.get(id) ?? null });
+  for (const id of runs ?? []) requireDone(id, records.get(id) ?? null);
   const ended = [...records.values()].filter((record) => record?.status === "done") as RunRecord[];
   const done = ended.filter((record) => !isTrial(record)), trials = ended.length - done.length;
   if (done.length === 0) {
@@ -283,15 +284,10 @@ function orderOf({ spec, id }: RunRecord): string {
   return [spec.arm, spec.model, bits, String(spec.seed).padStart(16, "0"), id].join(" ");
 }
 
-function requireDone(
-  id: string,
-  { out, ids, record }: { out: string; ids: readonly string[]; record: RunRecord | null },
-): void {
+function requireDone(id: string, record: RunRecord | null): void {
   if (record?.status === "done" && !isTrial(record)) return;
   const why = record?.status === "done"
     ? "it is a trial on held-out images and measurements look at test images: choose other runs with --runs"
-    : !ids.includes(id)
-    ? `there is no such run in ${out}: choose among ${ids.join(", ") || "none, as the folder holds no run"}`
     : record === null
     ? "it is not finished: run the same `deno task bench` to its end first"
     : `it ended as ${record.status}: ${record.reason ?? "no reason known"}; choose other runs with --runs`;

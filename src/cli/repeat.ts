@@ -12,6 +12,7 @@ import type { Epoch, RunRecord } from "../record/record.ts";
 import { describeRun, runId } from "../record/spec.ts";
 import { counted } from "../report/labels.ts";
 import { folderExists } from "../store/files.ts";
+import { findRun } from "../store/folder.ts";
 import { readableRecords, readRecord } from "../store/store.ts";
 import { commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
 import type { Output } from "./console.ts";
@@ -125,21 +126,13 @@ async function recordOf(
   const records = out !== undefined
     ? readableRecords(resolve(out))
     : await (services.records ?? (await import("./services.ts")).committedRecords)();
-  const found = new Map(records.filter(({ id }) => id.startsWith(digits)).map((record) => [record.id, record]));
-  const where = out ?? "reports/records", [record] = found.values();
-  if (record === undefined || digits === "") {
-    throw new InputError(
-      `Cannot find run "${digits}" in ${where}: see \`${
-        out === undefined ? "deno task bench --dry-run --runs" : "deno task runs list --out DIR"
-      }\``,
-    );
-  }
-  if (found.size > 1) {
-    throw new InputError(
-      `Cannot tell which run "${digits}" is as ${found.size} begin so in ${where}: give more digits of ` +
-        [...found.keys()].slice(0, 5).join(", "),
-    );
-  }
+  const id = findRun(digits, {
+    ids: [...new Set(records.map((record) => record.id))],
+    ...(out === undefined
+      ? { place: "reports/records", list: "deno task bench --dry-run --runs" }
+      : { place: out, list: "deno task runs list --out DIR" }),
+  });
+  const record = records.findLast((record) => record.id === id)!;
   if (record.curve.length === 0 || record.spec.imported || runId(record.spec) !== record.id) {
     throw new InputError(
       `Cannot repeat run ${record.id} as its record ${

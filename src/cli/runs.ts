@@ -8,7 +8,7 @@ import { listenForInterrupts } from "../pool/interrupts.ts";
 import { describeEnd } from "../pool/progress.ts";
 import { clean, CLEANABLE, type Cleanable, type Cleaning, cleaningOf } from "../store/clean.ts";
 import { folderExists, readTextIfThere } from "../store/files.ts";
-import { findRun, readState, type RunState, sizeMiB } from "../store/folder.ts";
+import { findRun, readState, runsOf, type RunState, sizeMiB } from "../store/folder.ts";
 import { logFile, runIds } from "../store/store.ts";
 import { commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
 import type { Output } from "./console.ts";
@@ -75,7 +75,7 @@ function list(out: string, json: boolean, { stdout }: Output): void {
 }
 
 function show(out: string, digits: string, { json, output }: { json: boolean; output: Output }): void {
-  const state = readState(out, findRun(out, digits));
+  const state = readState(out, findRun(digits, runsOf(out)));
   output.stdout(json ? JSON.stringify(stateDocument(state), null, 2) + "\n" : showText(state));
 }
 
@@ -84,7 +84,7 @@ async function tail(
   digits: string,
   { lines, follow, stop, output: { stdout } }: { lines: number; follow: boolean; stop: AbortSignal; output: Output },
 ): Promise<void> {
-  const id = findRun(out, digits), path = logFile(out, id);
+  const id = findRun(digits, runsOf(out)), path = logFile(out, id);
   let text = readTextIfThere(path);
   if (text === null) throw new InputError(`Cannot tail run ${id} as it has no log yet: wait until it has started`);
   stdout(text.trimEnd().split("\n").slice(-lines).join("\n") + "\n");

@@ -70,38 +70,35 @@ export function incrementCounter(counter: Uint32Array): void {
   }
 }
 
-/** Place and length of a block of noise. */
-export interface UniformBlockOptions {
-  /** Number of values. */
-  readonly length: number;
+/** The noise of one tensor. */
+export interface UniformNoise {
+  /** [6], k0, k1, c0, c1, c2, c3, as `noiseState` gives it. */
+  readonly state: Int32Array;
   /**
    * Added to c1, modulo 2^32.
    * @default 0
    */
   readonly stream?: number;
+  /** @default 1 */
+  readonly factor?: number;
 }
 
 /**
  * The noise of the kernel `UniformPerturbation` (engine/ops.ts), by which every engine's is checked: U[-1/2, 1/2).
  *
- *   u[4 g + i] = (word i of the block at counter + g, mod 2^23) / 2^23 - 1/2
+ *   values[4 g + i] += factor u, u = (word i of the block at counter + g, mod 2^23) / 2^23 - 1/2
  *
- * counter + g is a sum of 128 bits. 23 bits are what a float32's mantissa holds, so every value is exact in float32.
- *
- * @param state [6], k0, k1, c0, c1, c2, c3, as `noiseState` gives it.
- * @returns [length].
+ * counter + g is a sum of 128 bits. 23 bits are what a float32's mantissa holds, so every u is exact in float32.
  */
-export function uniformBlock(state: Int32Array, options: UniformBlockOptions): Float32Array {
+export function addUniformNoise(values: Float32Array, { state, stream = 0, factor = 1 }: UniformNoise): void {
   const [k0, k1, c0, c1, c2, c3] = state as unknown as readonly [number, number, number, number, number, number];
-  const counter = Uint32Array.of(c0, c1 + (options.stream ?? 0), c2, c3), block = new Uint32Array(4);
-  const key = [k0, k1] as const, noise = new Float32Array(options.length);
-  for (let start = 0; start < noise.length; start += 4) {
+  const counter = Uint32Array.of(c0, c1 + stream, c2, c3), block = new Uint32Array(4), key = [k0, k1] as const;
+  for (let start = 0; start < values.length; start += 4) {
     block.set(counter);
     philox4x32InPlace(block, key);
-    for (let i = 0; i < 4 && start + i < noise.length; i++) {
-      noise[start + i] = (block[i]! & 0x7fffff) / 2 ** 23 - 0.5;
+    for (let i = 0; i < 4 && start + i < values.length; i++) {
+      values[start + i]! += factor * ((block[i]! & 0x7fffff) / 2 ** 23 - 0.5);
     }
     incrementCounter(counter);
   }
-  return noise;
 }

@@ -79,21 +79,34 @@ export function sizeMiB({ files }: Pick<RunState, "files">): number {
   return files.reduce((sum, { bytes }) => sum + bytes, 0) / 2 ** 20;
 }
 
+/** Where runs are looked for by their ids. */
+export interface RunIds {
+  readonly ids: readonly string[];
+  /** The place, for a message. */
+  readonly place: string;
+  /** A command that lists the runs. */
+  readonly list: string;
+}
+
+/** The runs of an `--out` folder. */
+export function runsOf(out: string): RunIds {
+  return { ids: runIds(out), place: out, list: "deno task runs list --out DIR" };
+}
+
 /**
- * Finds the run that an id or its first digits name.
+ * Finds the run that an id or its first digits name, in capitals or not.
  * @throws {InputError} If they name none or several.
  */
-export function findRun(out: string, text: string): string {
-  if (!/^[0-9a-f]{1,16}$/.test(text)) {
-    throw new InputError(
-      `Cannot use run "${text}" as it must be the first digits of an id: see \`deno task runs list\``,
-    );
+export function findRun(text: string, { ids, place, list }: RunIds): string {
+  const digits = text.toLowerCase();
+  if (!/^[0-9a-f]{1,16}$/.test(digits)) {
+    throw new InputError(`Cannot use run "${text}" as it must be the first digits of an id: see \`${list}\``);
   }
-  const found = runIds(out).filter((id) => id.startsWith(text));
+  const found = ids.filter((id) => id.startsWith(digits));
   if (found.length === 1) return found[0]!;
   throw new InputError(
     found.length === 0
-      ? `Cannot find run "${text}" in ${out} as no id begins so: see \`deno task runs list\`, or give --out`
-      : `Cannot use run "${text}" as ${found.length} ids begin so: give more digits of ${found.join(", ")}`,
+      ? `Cannot find run "${text}" in ${place} as no id begins so: see \`${list}\``
+      : `Cannot use run "${text}" as ${found.length} ids begin so: give more digits of ${found.slice(0, 5).join(", ")}`,
   );
 }

@@ -41,17 +41,25 @@ Deno.test("repeat trains a run again: the same digits and network, or the first 
     const altered = { ...fp, curve: [first!, { ...second!, testLoss }] };
     const one = await call([fp.id], [altered]);
     assert.deepEqual([one.code, one.stdout.split("\n").at(-2)], [0, "The same to the last digit: 1 of 2 epochs"]);
-    const other = await call([fp.id, "--epochs", "2"], [altered]);
+    const other = await call([fp.id.toUpperCase(), "--epochs", "2"], [altered]);
     assert.equal(other.code, 1);
     assert.ok(other.stdout.includes(`${second!.testLoss}, recorded ${testLoss}`), other.stdout);
     assert.match(other.stdout, /Not the same: epoch 2 differs/);
 
     const refusals: [string[], RunRecord[], RegExp][] = [
-      [["ffff"], [fp], /Cannot find run "ffff" in reports\/records: see `deno task bench --dry-run --runs`\n$/],
-      [["ffff", "--out", out], [], /Cannot find run "ffff" in .*: see `deno task runs list --out DIR`\n$/],
-      [[""], [fp], /Cannot find run ""/],
+      [
+        ["ffff"],
+        [fp],
+        /Cannot find run "ffff" in reports\/records as no id begins so: see `deno task bench --dry-run --runs`\n$/,
+      ],
+      [
+        ["ffff", "--out", out],
+        [],
+        /Cannot find run "ffff" in .* as no id begins so: see `deno task runs list --out DIR`\n$/,
+      ],
+      [[""], [fp], /Cannot use run "" as it must be the first digits of an id/],
       [["ffff", "--out", `${out}/none`], [], /as there is no such folder: give the --out folder of/],
-      [[fp.id.slice(0, 1)], [fp, { ...fp, id: `${fp.id.slice(0, 15)}x` }], /Cannot tell which run/],
+      [[fp.id.slice(0, 1)], [fp, { ...fp, id: `${fp.id.slice(0, 15)}x` }], /as 2 ids begin so: give more digits of/],
       [[fp.id], [{ ...fp, curve: [] }], /its record has no epoch/],
       [[fp.id], [{ ...fp, spec: { ...fp.spec, seed: 4 } }], /of a training that this version cannot do/],
       [[lsq.id, "--teachers", `${out}/none`], [lsq], /holds no runs/],

@@ -129,7 +129,7 @@ const BAD_INPUTS: readonly (readonly [args: string, message: RegExp])[] = [
   ["show ../../etc --out OUT", /^Cannot use run "\.\.\/\.\.\/etc" as it must be the first digits of an id: see /],
   [
     "show f00d --out OUT",
-    /^Cannot find run "f00d" in .* as no id begins so: see `deno task runs list`, or give --out\n$/,
+    /^Cannot find run "f00d" in .* as no id begins so: see `deno task runs list --out DIR`\n$/,
   ],
   [
     "tail f00d --lines 0 --out OUT",

@@ -265,6 +265,68 @@ testOnEngines(
   },
 );
 
+Deno.test("fuse() measures a tensor once for all its batch norms whose gamma is there by then", () => {
+  const statistics = (isEarly: boolean) => {
+    const x = makeUse([2, 8, 8, 16], "float32", { input: 0 }), vector = makeUse([16], "float32", { input: 1 });
+    const late = makeUse([16], "float32"), y = [makeUse(x.shape, "float32"), makeUse(x.shape, "float32")];
+    const norm = (gamma: Use, y: Use): Node => ({
+      kernel: "BatchNormTraining",
+      inputs: { x, gamma, beta: vector },
+      attrs: { epsilon: 1e-5 },
+      outputs: [y, ...Array.from({ length: 3 }, () => makeUse([16], "float32")), makeUse([1], "float32")],
+    });
+    const made: Node = { kernel: "Square", inputs: { x: vector }, attrs: {}, outputs: [late] };
+    const norms = [norm(vector, y[0]!), norm(late, y[1]!)];
+    const nodes = isEarly ? [made, ...norms] : [norms[0]!, made, norms[1]!];
+    return fuse({ nodes, inputs: [x, vector], outputs: y }, { bytesAreExact: true, large: 1 }).nodes
+      .filter(({ kernel }) => kernel === "NormStatistics").length;
+  };
+  assert.deepEqual([statistics(true), statistics(false)], [1, 2]);
+});
+
+test("two batch norms of one tensor give the bits of each alone, their gradients too", (engine) => {
+  const shape = [4, 16, 16, 16], values = levels(4 * 16 * 16 * 16, { low: -99, high: 99, seed: 1 });
+  const inputs = {
+    x: tf.tensor(values, shape),
+    dy: tf.tensor(levels(values.length, { low: -9, high: 9, seed: 2 }), shape),
+    gamma: tf.tensor(levels(16, { low: 1, high: 5, seed: 3 })),
+    beta: tf.ones([16]),
+  };
+  const one = ({ x, dy, gamma, beta }: Named, factor: number) => {
+    const { y, mean, variance } = batchNormTraining(x!, tf.mul(gamma!, factor), beta!, 1e-5);
+    return { loss: tf.sum(tf.mul(y, dy!)), y, mean, variance };
+  };
+  const withGradient = (given: Named, factors: readonly number[]) => {
+    const results: Named[] = [];
+    const dx = tf.grad((x) =>
+      factors.map((factor) => {
+        const { loss, ...others } = one({ ...given, x }, factor);
+        results.push(others);
+        return loss!;
+      }).reduce((a, b) => tf.add(a, b))
+    )(given["x"]!);
+    return Object.assign(
+      Object.fromEntries(
+        results.flatMap((result, i) =>
+          Object.entries(result).map(([name, tensor]) => [`${name}${factors[i]}`, tensor])
+        ),
+      ),
+      { dx },
+    );
+  };
+  const run = (factors: readonly number[]) => {
+    const program = engine.compile((given: Named) => withGradient(given, factors), { large: 1 });
+    const result = program(inputs), read = Object.entries(result).map(([name, tensor]) => [name, tensor.dataSync()]);
+    tf.dispose(result);
+    program.dispose();
+    return Object.fromEntries(read) as Record<string, Float32Array>;
+  };
+  const [both, first, second] = [run([1, 3]), run([1]), run([3])], { dx, ...others } = both;
+  for (const [name, values] of Object.entries(others)) assert.deepEqual(values, (first[name] ?? second[name])!, name);
+  assert.deepEqual(dx, first["dx"]!.map((value, i) => Math.fround(value + second["dx"]![i]!)));
+  tf.dispose(inputs);
+});
+
 Deno.test("an arena never gives two living values the same room, and uses freed room again", () => {
   const steps = fc.array(fc.record({ bytes: fc.integer({ min: 0, max: 5000 }), frees: fc.nat() }), { maxLength: 60 });
   fc.assert(fc.property(steps, (steps) => {

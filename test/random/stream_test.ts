@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "../support/npm/fast_check.ts";
-import { philox4x32, uniformBlock } from "../../src/random/philox.ts";
+import { addUniformNoise, philox4x32 } from "../../src/random/philox.ts";
 import { noiseState, PURPOSES, stream, type StreamAddress } from "../../src/random/stream.ts";
 
 const take = (count: number, draw: () => number) => Array.from({ length: count }, draw);
@@ -138,18 +138,21 @@ Deno.test("noiseState() holds the key, an empty block counter and the step", () 
   assert.deepEqual([...noiseState({ seed: 0, step: 2 ** 32 * 3 + 4, purpose: "noise" })], [0, k1, 0, 0, 4, 3]);
 });
 
-Deno.test("uniformBlock() takes the low 23 bits of each word and steps the counter", () => {
+Deno.test("addUniformNoise() takes the low 23 bits of each word and steps the counter", () => {
   const state = Int32Array.of(0, 0, 0, 0, 0, 0);
   const words = [...philox4x32([0, 0, 0, 0], [0, 0]), ...philox4x32([1, 0, 0, 0], [0, 0])];
   const expected = words.slice(0, 6).map((word) => word % 2 ** 23 / 2 ** 23 - 0.5);
-  assert.deepEqual([...uniformBlock(state, { length: 6 })], expected);
+  const noise = new Float32Array(6), doubled = new Float32Array(6).fill(1);
+  addUniformNoise(noise, { state });
+  assert.deepEqual([...noise], expected);
+  addUniformNoise(doubled, { state, factor: 2 });
+  assert.deepEqual([...doubled], expected.map((u) => Math.fround(1 + 2 * u)));
 });
 
-Deno.test("uniformBlock() adds the stream to c1 and carries a full c0 into it", () => {
+Deno.test("addUniformNoise() adds the stream to c1 and carries a full c0 into it", () => {
   const state = Int32Array.of(1, 2, -1, 6, 8, 9);
   const expected = [...philox4x32([0xffffffff, 7, 8, 9], [1, 2]), ...philox4x32([0, 8, 8, 9], [1, 2])];
-  assert.deepEqual(
-    [...uniformBlock(state, { length: 8, stream: 1 })],
-    expected.map((word) => word % 2 ** 23 / 2 ** 23 - 0.5),
-  );
+  const noise = new Float32Array(8);
+  addUniformNoise(noise, { state, stream: 1 });
+  assert.deepEqual([...noise], expected.map((word) => word % 2 ** 23 / 2 ** 23 - 0.5));
 });

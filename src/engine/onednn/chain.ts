@@ -1,5 +1,5 @@
 /** Chains of element-wise operations on large tensors: one pass of oneDNN. */
-import { uniformBlock } from "../../random/philox.ts";
+import { addUniformNoise } from "../../random/philox.ts";
 import type { Node, Use } from "./graph.ts";
 import { type Algorithm, ARGUMENT, type Handle, type MemoryType } from "./c_interface.ts";
 import type { PostOperation } from "./library.ts";
@@ -131,15 +131,12 @@ export function convert(node: Node, builder: Builder): Run {
 
 /** x + active u, of integers x, in float32; see `uniformPerturbation` in `../ops.ts`. */
 export function perturbIntegers(node: Node, builder: Builder): Run {
-  const copy = convert(node, builder),
-    [state, active, to] = [node.inputs["state"]!, node.inputs["active"]!, node.outputs[0]!].map((use) =>
-      builder.values(use)
-    );
-  const stream = node.attrs["stream"] as number, length = to!.length;
+  const copy = convert(node, builder), { state, active } = node.inputs;
+  const [numbers, factor, to] = [state!, active!, node.outputs[0]!].map((use) => builder.values(use));
+  const stream = node.attrs["stream"] as number;
   return () => {
     copy();
-    if (active![0] === 0) return;
-    const noise = uniformBlock(state as Int32Array, { length, stream });
-    for (let i = 0; i < length; i++) to![i]! += active![0]! * noise[i]!;
+    if (factor![0] === 0) return;
+    addUniformNoise(to as Float32Array, { state: numbers as Int32Array, stream, factor: factor![0]! });
   };
 }

@@ -26,31 +26,53 @@ export function fuse(graph: Graph, options: RewriteOptions): Graph {
   return rewrites.reduce((fused, rewrite) => rewrite(fused, options), graph);
 }
 
-/** Batch norm: statistics, and then a chain, which may join what follows. */
+/**
+ * Batch norm: statistics, and then a chain, which may join what follows. Batch norms of one tensor share its statistics:
+ * FPQ's distillation of a layer's output has those of the layer's own batch norm.
+ */
 function withNorms(graph: Graph): Graph {
+  const made = makers(graph.nodes), places = new Map(graph.nodes.map((node, i) => [node, i]));
+  const norms = graph.nodes.filter(({ kernel }) => kernel === "BatchNormTraining");
+  const groups = Map.groupBy(norms, (node) => norms.find((first) => canShare(first, node)) ?? node);
+  /** Checks whether the statistics of `first` serve `node`, whose gamma must be there by then. */
+  function canShare(first: Node, node: Node): boolean {
+    const [x, other] = [first.inputs["x"]!, node.inputs["x"]!], maker = made.get(node.inputs["gamma"]!.value);
+    return x.value === other.value && String(x.shape) === String(other.shape) &&
+      first.attrs["epsilon"] === node.attrs["epsilon"] && (!maker || places.get(maker)! < places.get(first)!);
+  }
+  const shared = new Map<Value, Value>(), slopes = new Map<Node, { mean: Use; slope: Use }>();
+  const own = (use: Use): Use => ({ ...use, value: shared.get(use.value) ?? use.value });
   const nodes = graph.nodes.flatMap((node): Node[] => {
-    if (node.kernel !== "BatchNormTraining") return [node];
-    const { x, gamma, beta } = node.inputs, [y, ...statistics] = node.outputs, slope = makeUse(gamma!.shape, "float32");
+    const inputs = Object.fromEntries(Object.entries(node.inputs).map(([name, use]) => [name, own(use)]));
+    if (node.kernel !== "BatchNormTraining") return [{ ...node, inputs }];
+    const [y, ...statistics] = node.outputs, group = groups.get(node) ?? [], all: Node[] = [];
+    if (group.length > 0) {
+      const gammas = group.map(({ inputs: { gamma } }, k) => [`gamma${k}`, gamma!] as const);
+      const outputs = group.map(({ inputs: { gamma } }) => makeUse(gamma!.shape, "float32"));
+      group.forEach((norm, k) => {
+        slopes.set(norm, { mean: statistics[2]!, slope: outputs[k]! });
+        norm.outputs.slice(1).forEach((use, i) => shared.set(use.value, statistics[i]!.value));
+      });
+      all.push({
+        kernel: "NormStatistics",
+        inputs: { x: inputs["x"]!, ...Object.fromEntries(gammas) },
+        outputs: [...statistics, ...outputs],
+        attrs: node.attrs,
+      });
+    }
     const operations = [["sub", "mean"], ["mul", "slope"], ["add", "beta"]].map(([algorithm, operand]) => ({
       algorithm,
       operand,
     }));
-    return [
-      {
-        kernel: "NormStatistics",
-        inputs: { x: x!, gamma: gamma! },
-        outputs: [...statistics, slope],
-        attrs: node.attrs,
-      },
-      {
-        kernel: "Chain",
-        inputs: { x: x!, mean: statistics[2]!, slope, beta: beta! },
-        outputs: [y!],
-        attrs: attributes({ operations }),
-      },
-    ];
+    all.push({
+      kernel: "Chain",
+      inputs: { x: inputs["x"]!, ...slopes.get(node)!, beta: inputs["beta"]! },
+      outputs: [y!],
+      attrs: attributes({ operations }),
+    });
+    return all;
   });
-  return { ...graph, nodes };
+  return { ...graph, nodes, outputs: graph.outputs.map(own) };
 }
 
 /** Inside of a rectifier by its gradient's kernel: what makes 1 of its result y where the gradient passes, else 0. */

@@ -24,13 +24,13 @@ function piecesOf(size: number, channels: number): Pieces {
 }
 
 /**
- * [mean, n / (n - 1) variance, mean, variance, nothing, gamma / sqrt(variance + epsilon)].
+ * [mean, n / (n - 1) variance, mean, variance, nothing], then gamma / sqrt(variance + epsilon) for each gamma.
  *
  * Over a whole tensor oneDNN sums each channel in one float32, which leaves 4e-5 of a variance of 131,072 values wrong. So it
  * gives statistics of pieces, which are joined in float64.
  */
 export function normStatistics(node: Node, builder: Builder): Run {
-  const { library } = builder, { x, gamma } = node.inputs;
+  const { library } = builder, { x, ...gammas } = node.inputs;
   const channels = x!.shape.at(-1)!, { size } = x!.value, { count, rows, row } = piecesOf(size, channels);
   const layout = library.images([1, rows, 1, row], "f32"),
     vector = library.plain([row], "f32"),
@@ -48,8 +48,8 @@ export function normStatistics(node: Node, builder: Builder): Run {
         [ARGUMENT.variance, vector, { address: variances.address + BigInt(4 * row * i) }],
       ]),
   );
-  const [mean, corrected, saved, variance, unused, slope] = node.outputs.map((use) => builder.values(use)),
-    scales = builder.values(gamma!);
+  const [mean, corrected, saved, variance, unused, ...slopes] = node.outputs.map((use) => builder.values(use)),
+    scales = Object.values(gammas).map((use) => builder.values(use));
   const n = size / channels,
     sums = new Float64Array(channels),
     squares = new Float64Array(channels),
@@ -68,7 +68,8 @@ export function normStatistics(node: Node, builder: Builder): Run {
       mean![c] = saved![c] = sums[c]!;
       variance![c] = value;
       corrected![c] = value * n / Math.max(n - 1, 1);
-      slope![c] = scales[c]! / Math.sqrt(value + epsilon);
+      const deviation = Math.sqrt(value + epsilon);
+      slopes.forEach((slope, k) => slope[c] = scales[k]![c]! / deviation);
     }
     unused![0] = 0;
   };

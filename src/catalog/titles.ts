@@ -32,3 +32,8 @@ export function modelTitle(id: string): string {
 export function datasetTitle(id: string): string {
   return Object.hasOwn(DATASET_TITLES, id) ? DATASET_TITLES[id]! : id;
 }
+
+/** The short name of a paper: its title before the colon. */
+export function shortTitle({ title }: { readonly title: string }): string {
+  return title.split(":")[0]!;
+}

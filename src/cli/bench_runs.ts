@@ -1,3 +1,4 @@
+import { shortTitle } from "../catalog/titles.ts";
 import { resolve } from "node:path";
 import type { EngineName, Precision } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
@@ -91,7 +92,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const pagesOf = (records: readonly RunRecord[]) => reportedPapers(options.papers, { records, suite });
   const deviations = deviationsOf(suite.protocols, protocolsOf(runs));
   const watch = plan.todo.length === 0 ? null : await startWatch(options.watch, {
-    title: `${options.papers.map(({ id }) => id.toUpperCase()).join(", ")}: protocol ${protocolTitle(shown)}`,
+    title: `${options.papers.map(shortTitle).join(", ")}: protocol ${protocolTitle(shown)}`,
     out,
     runs: plan.runs,
     finished: plan.finished,

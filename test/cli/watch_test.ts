@@ -27,7 +27,7 @@ Deno.test("bench --watch serves its page while runs run, in no file, and frees t
     const args = ["--paper", "mec", "--out", out, "--watch", "0"];
     const running = cli(args, { command: () => fakeCommand(["mec=throw"]), stderr: (text) => heard.stderr(text) });
     const url = await heard.url;
-    assert.match(await (await fetch(url)).text(), /<h1>MEC: protocol smoke<\/h1>/);
+    assert.match(await (await fetch(url)).text(), /<h1>MEC-Quant: protocol smoke<\/h1>/);
     const parts = (await (await fetch(`${url}events`)).text()).split("\n\n"); // ends with the command
     assert.equal((await running).code, 1, "mec failed");
     assert.equal(parts.at(-2), "event: end\ndata:");

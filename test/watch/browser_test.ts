@@ -125,7 +125,7 @@ browserTest(
         const place = await url;
         assert.notEqual(place, "", stderr);
         const page = await open(place);
-        assert.match(await page.locator("h1").innerText(), /^MEC: protocol smoke(, on engine onednn)?$/);
+        assert.match(await page.locator("h1").innerText(), /^MEC-Quant: protocol smoke(, on engine onednn)?$/);
         const wait = { timeout: 300_000 };
         await page.locator("tr.running").first().waitFor(wait);
         await page.locator("figure svg").first().waitFor(wait); // after the first epoch

@@ -3,7 +3,7 @@ import { type Block, firstRows, heading, naming, numbers, paragraph, tableOf, wo
 import { type ClaimEvidence, type ClaimResult, numberText, OWN_FP } from "../judge/claims.ts";
 import { differenceWords } from "../judge/decision.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { modelTitle } from "../../catalog/titles.ts";
+import { modelTitle, shortTitle } from "../../catalog/titles.ts";
 import { counted, verdictTitle } from "../labels.ts";
 import { armTitle } from "./results.ts";
 import { armOf } from "../judge/rows.ts";
@@ -66,7 +66,7 @@ export function claimsPageBlocks(
 function claimTables(page: Paper<ArmTitle>, results: readonly ClaimResult[]): Block[] {
   const lines = results.flatMap(({ claim, evidence }) => evidence.map((item) => ({ claim, item })));
   return [
-    tableOf(`${page.id.toUpperCase()}: ${counted(results.length, "claim")} and their verdicts`, results, {
+    tableOf(`${shortTitle(page)}: ${counted(results.length, "claim")} and their verdicts`, results, {
       fields: [
         naming("Claim", ({ claim }) => claim.statement),
         words("Source", ({ claim }) => claim.source),
@@ -82,7 +82,7 @@ function evidenceTable(
   page: Paper<ArmTitle>,
   lines: readonly { readonly claim: Claim; readonly item: ClaimEvidence }[],
 ): Block {
-  return tableOf(`${page.id.toUpperCase()}: the evidence, one row per protocol, model and width`, lines, {
+  return tableOf(`${shortTitle(page)}: the evidence, one row per protocol, model and width`, lines, {
     aside: true,
     fields: [
       naming("Claim", ({ claim }) => claim.id),

@@ -31,8 +31,9 @@ export function onOneDnn(core: CoreTable): CoreTable {
   return { ...core, protocol: protocolLabel({ protocol: protocolOf(core.protocol), engine: "onednn" }) };
 }
 
-/** Lays the runs that are there into one table; what is not run is in it as "not run". */
+/** Lays the runs that are there into one table a width; what is not run is in it as "not run". */
 export function coreBlocks({ core, table, exact, outdated, ...figures }: Core): Block[] {
+  const ran = widthsRun(core, { rows: table.rows, outdated }), left = core.bits.filter((bits) => !ran.includes(bits));
   return [
     heading(1, core.title),
     paragraph(
@@ -48,19 +49,36 @@ export function coreBlocks({ core, table, exact, outdated, ...figures }: Core): 
         "A small form of the recipe on a model that is not the papers': this table compares methods under one budget and " +
         "reproduces no published number. MEC is a reconstruction and CR-like a stand-in: neither is the paper's own method.",
     },
-    ...core.bits.map((bits) => partTable(core, bits, { rows: table.rows, outdated })),
-    { kind: "list", items: [...detection({ core, table }), ...core.reading, ...core.cautions] },
+    ...ran.map((bits) => partTable(core, bits, { rows: table.rows, outdated })),
+    {
+      kind: "list",
+      items: [
+        ...detection({ core, table }),
+        ...core.reading,
+        ...core.cautions,
+        ...(left.length === 0 ? [] : [`Not run: ${listed(left.map(formatBits))}`]),
+      ],
+    },
     ...statisticsBlocks(table),
     ...figureBlocks(table, { ...figures, idPrefix: core.protocol }),
     ...(exact ? exactBlocks(exact) : []),
   ];
 }
 
+/** The widths at which a method has been run, by this code or, with a revision that no longer counts, before. */
+function widthsRun(
+  core: CoreTable,
+  { rows, outdated }: { readonly rows: readonly ReportRow[] } & Pick<Aggregate, "outdated">,
+): CoreTable["bits"] {
+  return core.bits.filter(({ weights: weightBits, activations: activationBits }) =>
+    rows.some((row) => row.n > 0 && row.weightBits === weightBits && row.activationBits === activationBits) ||
+    core.arms.some((arm) => outdatedOf(core, { arm, weightBits, activationBits }, outdated) > 0)
+  );
+}
+
 /** Tables of the widths that engine onednn has run, and the instructions that it used. */
 function exactBlocks({ core, table: { rows }, outdated, records, measurements }: NonNullable<Core["exact"]>): Block[] {
-  const ran = core.bits.filter(({ weights, activations }) =>
-    rows.some(({ n, weightBits, activationBits }) => n > 0 && weightBits === weights && activationBits === activations)
-  );
+  const ran = widthsRun(core, { rows, outdated });
   if (ran.length === 0) return [];
   const own = [...records.values()].filter(({ spec }) =>
     spec.model === core.model && spec.dataset.name === core.dataset && protocolLabel(spec) === core.protocol

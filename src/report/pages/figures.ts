@@ -1,7 +1,7 @@
 /** The figures of a table, each with its numbers. */
 import { type Drawing, type FigureBlock, type IntervalRow, naming, numbers, tableOf, words } from "./blocks.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { modelTitle } from "../../catalog/titles.ts";
+import { modelTitle, shortTitle } from "../../catalog/titles.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { points, signed } from "../labels.ts";
 import type { ClaimResult } from "../judge/claims.ts";
@@ -141,7 +141,7 @@ export function publishedFigure(page: Paper<ArmTitle>, claims: readonly ClaimRes
   });
   return intervalFigure(rows, {
     id: "published",
-    caption: `${page.id.toUpperCase()}: published differences against ours, top-1 points`,
+    caption: `${shortTitle(page)}: published differences against ours, top-1 points`,
     note: `Ours: mean over n seeds with its 95 % interval, on the network and protocol that the heading names; each ` +
       `diamond: a network of the paper; ${OUTLIERS}.`,
     axis: { label: "Difference, points", zero: 0, heads: DIFFERENCE_HEADS },

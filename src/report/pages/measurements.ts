@@ -12,7 +12,7 @@ import {
   words,
 } from "./blocks.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { modelTitle } from "../../catalog/titles.ts";
+import { modelTitle, shortTitle } from "../../catalog/titles.ts";
 import { cellQuantities, type CellQuantity, type MeasuredCell, measuredCells } from "../judge/measured_cells.ts";
 import { kindOf, measurementTitle, type Series, seriesOf, withError } from "../judge/measurements.ts";
 import { armTitle } from "./results.ts";
@@ -40,7 +40,7 @@ export function measurementBlocks(page: Paper<ArmTitle>, measurements: readonly 
     ...names.flatMap((name) => {
       const table = measurementTable(own, name, armTitleOf);
       if (table === null) return [];
-      const title = measurementTitle(name), id = page.id.toUpperCase();
+      const title = measurementTitle(name), id = shortTitle(page);
       const head = heading(3, title, { href: `${page.id}_${name}.html`, title: `${id}: ${title}` });
       return [head, table, ...figures(measuredCells(own, name), { name, armTitleOf })];
     }),

@@ -1,6 +1,6 @@
 import { type Block, heading, naming, numbers, paragraph, type TableBlock, tableOf, words } from "./blocks.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { modelTitle } from "../../catalog/titles.ts";
+import { modelTitle, shortTitle } from "../../catalog/titles.ts";
 import { counted, VERDICT_SYMBOLS, verdictTitle } from "../labels.ts";
 import { armTitle } from "./results.ts";
 import { paperHref } from "./paper.ts";
@@ -95,7 +95,7 @@ function verdictMatrix(
 ): TableBlock {
   const arms = [...new Map(rows.map(({ arm }) => [arm.id, arm])).values()];
   const lines = [...Map.groupBy(rows, (row) => `${modelTitle(row.model)}, ${bitsTitle(row)}`)];
-  return tableOf(`${page.id.toUpperCase()}, ${table.title}, protocol ${protocol}`, lines, {
+  return tableOf(`${shortTitle(page)}, ${table.title}, protocol ${protocol}`, lines, {
     fields: [
       naming("Model, bits", ([name]) => name),
       ...arms.map((arm) =>

@@ -18,7 +18,7 @@ import { figureBlocks, type FigureContext, publishedFigure } from "./figures.ts"
 import { measurementBlocks } from "./measurements.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { datasetTitle, modelTitle, shortTitle } from "../../catalog/titles.ts";
 import { counted, points, signed, verdictTitle } from "../labels.ts";
 import { armTitle, meanText, NAMES, resultBlocks, statisticsBlocks } from "./results.ts";
 import { environmentBlocks, failureBlocks, runBlocks } from "./runs.ts";
@@ -122,7 +122,7 @@ function sectionBlocks(
     heading(
       2,
       sectionTitle(protocol, runs.length),
-      isSmoke ? { href: `${page.id}_smoke.html`, title: `${page.id.toUpperCase()}: smoke runs` } : undefined,
+      isSmoke ? { href: `${page.id}_smoke.html`, title: `${shortTitle(page)}: smoke runs` } : undefined,
     ),
     ...(isSmoke && !isSmokeOnly ? [{ kind: "banner", text: SMOKE_SECTION_BANNER } satisfies Block] : []),
     ...(shown.length > 0 ? shown : [paragraph("No published number and no run.")]),
@@ -136,9 +136,9 @@ function sectionBlocks(
   ];
 }
 
-function figuresPage({ id }: Paper<ArmTitle>, protocol: ProtocolLabel, { table }: ReportTable): PageLink {
+function figuresPage(page: Paper<ArmTitle>, protocol: ProtocolLabel, { table }: ReportTable): PageLink {
   const name = `${protocol}_${table.id}`.replace(/\W+/g, "_");
-  return { href: `${id}_figures_${name}.html`, title: `${id.toUpperCase()}: figures of ${table.id}, ${protocol}` };
+  return { href: `${page.id}_figures_${name}.html`, title: `${shortTitle(page)}: figures of ${table.id}, ${protocol}` };
 }
 
 function sectionTitle(protocol: ProtocolLabel, runs: number): string {

@@ -1,8 +1,9 @@
 /** Tables over runs: those of a page, those that did not finish, their environments, and the list of all. */
+import type { Paper } from "../../catalog/paper.ts";
 import type { RunRecord } from "../../record/record.ts";
 import { baseOf, canonicalJson } from "../../record/spec.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { datasetTitle, modelTitle, shortTitle } from "../../catalog/titles.ts";
 import { counted, points } from "../labels.ts";
 import { cellOf } from "../read/result.ts";
 import { type Block, type Field, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
@@ -108,7 +109,7 @@ export function runIndexBlocks(
   all: readonly RunRecord[],
   { titleOf, papersOf }: {
     readonly titleOf: (run: RunRecord) => string;
-    readonly papersOf: (run: RunRecord) => readonly { readonly id: string }[];
+    readonly papersOf: (run: RunRecord) => readonly Pick<Paper, "id" | "title">[];
   },
 ): Block[] {
   const keys = new Map(all.map((run) => {
@@ -129,7 +130,7 @@ export function runIndexBlocks(
     tableOf("All runs", runs, {
       fields: [
         RUN_FIELD,
-        words("Paper", (run) => papersOf(run).map(({ id }) => id.toUpperCase()).join(", ")),
+        words("Paper", (run) => papersOf(run).map(shortTitle).join(", ")),
         words("Protocol", ({ spec }) => spec.protocol),
         words("Method", titleOf),
         words("Data set", ({ spec }) => datasetTitle(spec.dataset.name)),

@@ -1,6 +1,6 @@
 import { formatBits } from "../../catalog/bits.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
-import { modelTitle } from "../../catalog/titles.ts";
+import { modelTitle, shortTitle } from "../../catalog/titles.ts";
 import type { ToleranceResult } from "../judge/tolerances.ts";
 import { armOf } from "../judge/rows.ts";
 import { points } from "../labels.ts";
@@ -15,7 +15,7 @@ export function toleranceBlocks(page: Paper<ArmTitle>, results: readonly Toleran
       "Ranges that were fixed before the first run. The mean over our seeds must lie inside; that of a control must lie " +
         "outside, or the tolerance could not fail. A gap is the accuracy below the full precision that a run started from.",
     ),
-    tableOf(`${page.id.toUpperCase()}: tolerances, top-1 in percent and gaps in points`, results, {
+    tableOf(`${shortTitle(page)}: tolerances, top-1 in percent and gaps in points`, results, {
       fields: [
         naming("Method", ({ tolerance }) => armOf(page, tolerance.arm).title),
         words("Model", ({ tolerance }) => modelTitle(tolerance.model)),

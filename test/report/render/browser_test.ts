@@ -46,7 +46,7 @@ function rowNames(page: Page, caption: string): Promise<string[]> {
 
 browserStep("a reader goes from the overview to a paper, a run, its teacher and back to all runs", async ({ open }) => {
   const page = await open("index.html");
-  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "DEMO" }).click();
+  await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Demo" }).click();
   assert.equal(await page.locator("h1").textContent(), "Demo: an invented paper");
   const run = RECORDS.find(({ spec }) => spec.teacher !== null)!;
   await page.getByRole("heading", { name: "Protocol paper" }).click();

@@ -62,7 +62,7 @@ function runColumn(title: string): string[] {
 
 Deno.test("the list of all runs says paper and device, and is sorted by paper, protocol, method and seed", () => {
   const [papers, protocols, methods, seeds] = ["Paper", "Protocol", "Method", "Seed"].map(runColumn);
-  assert.deepEqual([...new Set(papers)], ["DEMO, OTHER"]);
+  assert.deepEqual([...new Set(papers)], ["Demo, Other"]);
   assert.deepEqual([...new Set(protocols)], ["paper", "reduced", "smoke"]);
   const ofPaper = methods!.slice(0, protocols!.lastIndexOf("paper") + 1);
   assert.deepEqual(ofPaper, ofPaper.toSorted());
@@ -85,7 +85,7 @@ Deno.test("a paper's page folds all but its first screen; smoke runs have a page
   const folds = [...main.querySelectorAll("details.fold h2")].map(({ textContent }) => textContent);
   assert.deepEqual(folds.slice(0, 3), ["How to read the tables", "Protocol paper", "Protocol reduced"]);
   assert.ok(!folds.includes("Protocol smoke"));
-  assert.equal(main.querySelector('a[href="demo_smoke.html"]').textContent, "DEMO: smoke runs");
+  assert.equal(main.querySelector('a[href="demo_smoke.html"]').textContent, "Demo: smoke runs");
   assert.match(smoke.querySelector(".banner").textContent, /^Smoke protocol: /);
   assert.match(smoke.querySelector("table").textContent, /31\.25/);
   assert.equal(smoke.querySelectorAll("figure").length, 0);
@@ -215,7 +215,7 @@ Deno.test("a run of a dirty checkout says so on its page", () => {
 Deno.test("the overview shows each cell's verdict as a symbol with its words", () => {
   const document = parsed(pageOf("index.html"));
   const matrix = [...document.querySelectorAll("table")].find((table) =>
-    table.querySelector("caption").textContent === "DEMO, Table 1: CIFAR-10, protocol paper"
+    table.querySelector("caption").textContent === "Demo, Table 1: CIFAR-10, protocol paper"
   );
   const row = [...matrix.querySelectorAll("tbody tr")].find((row) =>
     row.querySelector("th").textContent === "ResNet-18, W2A2"

@@ -1,4 +1,5 @@
 /** The static site: an overview, one page per paper and per run; linked, and whole without a network. */
+import { shortTitle } from "../../../catalog/titles.ts";
 import type { RunRecord } from "../../../record/record.ts";
 import type { Block, PageLink, SitePage } from "../../pages/blocks.ts";
 import { paperHref } from "../../pages/paper.ts";
@@ -36,7 +37,7 @@ export function siteFiles({ overview, papers, extras, records }: SiteInput): Rep
   const runs = latestById(records);
   const links: readonly PageLink[] = [
     OVERVIEW,
-    ...papers.map(({ page }) => ({ href: paperHref(page.id), title: page.id.toUpperCase() })),
+    ...papers.map(({ page }) => ({ href: paperHref(page.id), title: shortTitle(page) })),
     ...extras,
     RUNS,
   ];

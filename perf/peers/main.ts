@@ -4,7 +4,7 @@ import { InputError } from "../../src/errors.ts";
 import { helpAlone, runCommand } from "../../src/cli/command_line.ts";
 import { openConsole } from "../../src/cli/console.ts";
 import type { PeerCase, PeerMeasurement } from "./measurement.ts";
-import { peerLine, type PeerOptions, peerOptions } from "./options.ts";
+import { OVERVIEW, peerLine, type PeerOptions, peerOptions, REPORTS } from "./options.ts";
 
 async function measure(options: PeerOptions): Promise<number> {
   const log = (line: string) => output.stderr(`${line}\n`);
@@ -118,11 +118,24 @@ async function measure(options: PeerOptions): Promise<number> {
   return failed ? 1 : 0;
 }
 
+async function writeOverview(): Promise<void> {
+  const { overviewPage, readMeasurements } = await import("./overview.ts");
+  const { writeFileAtomic } = await import("../../src/store/files.ts");
+  const path = join(REPORTS, OVERVIEW);
+  writeFileAtomic(path, overviewPage(readMeasurements(REPORTS)));
+  output.stderr(`Wrote ${path}\n`);
+}
+
 const output = openConsole(), line = peerLine();
 if (helpAlone(line, Deno.args, output)) Deno.exit(0);
 Deno.exit(
   await runCommand<Parameters<typeof peerOptions>[0]>(line, Deno.args, {
     output,
-    act: (values) => measure(peerOptions(values)),
+    async act(values) {
+      if (values.overview) return void await writeOverview();
+      const code = await measure(peerOptions(values));
+      if (values.write) await writeOverview();
+      return code;
+    },
   }),
 );

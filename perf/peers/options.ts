@@ -30,7 +30,9 @@ export interface PeerOptions {
 }
 
 const MODEL_NAMES = PEER_MODELS.map(({ model }) => model as string);
-const REPORTS = "reports", DEFAULT_OUT = "runs/peers";
+/** Folder of the committed measurements, and the page over all of them. */
+export const REPORTS = "reports", OVERVIEW = "speed.md";
+const DEFAULT_OUT = "runs/peers";
 
 /** The command line of `deno task dev:peer`. */
 export function peerLine(): Command {
@@ -78,6 +80,7 @@ export function peerLine(): Command {
     option("--out <DIR>", "folder of the two files").default(DEFAULT_OUT),
     option("--write", `write the two files into ${REPORTS}/, as the committed ones`)
       .excludes(["out"], "leave one out"),
+    option("--overview", `measure nothing: write ${REPORTS}/${OVERVIEW} from the committed measurements`),
   ];
   for (const flag of flags) line.addOption(flag);
   return line;
@@ -87,6 +90,7 @@ export function peerLine(): Command {
 interface PeerValues extends Partial<Omit<PeerOptions, "models">> {
   readonly models: readonly string[] | null;
   readonly write?: true;
+  readonly overview?: true;
 }
 
 /** Fills in defaults that depend on other options. @throws {InputError} If a model is not measured, or options contradict each other. */

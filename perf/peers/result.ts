@@ -140,7 +140,8 @@ function leastShare(side: Side): number {
   return Math.min(...side.rounds.flat().map((sample) => cpuShare([sample])));
 }
 
-function ratios(ours: Side, theirs: Side, kind: "seconds" | "cpuSeconds"): number[] {
+/** Speed of `ours` over that of `theirs`, by round. */
+export function ratios(ours: Side, theirs: Side, kind: "seconds" | "cpuSeconds"): number[] {
   const rounds = Math.min(ours.rounds.length, theirs.rounds.length);
   return Array.from(
     { length: rounds },
@@ -148,7 +149,8 @@ function ratios(ours: Side, theirs: Side, kind: "seconds" | "cpuSeconds"): numbe
   );
 }
 
-function peak(side: Side): number | null {
+/** Largest memory of a process of the side, in bytes; null: not known. */
+export function peak(side: Side): number | null {
   const peaks = side.rounds.flat().map(({ peakBytes }) => peakBytes);
   return peaks.includes(null) ? null : Math.max(...peaks as number[]);
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { CPU_VARIABLES, gpuVariables, measureCase, runProcesses } from "../../perf/peers/measure.ts";
 import { peerLine, peerOptions } from "../../perf/peers/options.ts";
+import { overviewPage, readMeasurements } from "../../perf/peers/overview.ts";
 import { IMITATED, peerJson, peerName, peerPage } from "../../perf/peers/page.ts";
 import { findPython, obstacles, othersBusy, parseProcessors, processorTicks } from "../../perf/peers/processes.ts";
 import type { PeerMeasurement, Side, SideName } from "../../perf/peers/measurement.ts";
@@ -366,6 +367,29 @@ for (const { name: file } of Deno.readDirSync(join(ROOT, "reports"))) {
     assert.equal(json, peerJson(committed));
   });
 }
+
+Deno.test("the committed speed.md is what the committed measurements give", () => {
+  const folder = join(ROOT, "reports");
+  assert.equal(Deno.readTextFileSync(join(folder, "speed.md")), overviewPage(readMeasurements(folder)));
+});
+
+Deno.test("overviewPage() divides the others' time by ours within a round, in parentheses where losses differ", () => {
+  const alone = (name: SideName, seconds: number, losses?: number[]) =>
+    side(name, [sample(seconds, losses && { losses }), sample(2 * seconds, losses && { losses })]);
+  const differ = [3, 3, 3], base = measurement(AGREES);
+  const rowsOf = (sides: readonly Side[]) =>
+    overviewPage([{ name: "peers_a", measurement: { ...base, cases: [{ ...base.cases[0]!, sides }] } }]).split("\n")
+      .filter((line) => line.includes("peers_a.md")).map((line) => line.replace(/ +/g, " "));
+  const start = "| A CPU | peers_a.md |";
+  assert.deepEqual(rowsOf([alone("requant", 1), alone("onednn", 0.5), alone("compile", 2)]), [
+    `${start} tensorflow | | | 2.00 | | | 1.00 |`,
+    `${start} onednn | 2.00 | | 4.00 | | | 1.00 |`,
+  ]);
+  assert.deepEqual(rowsOf([alone("requant", 1), alone("onednn", 0.5, differ), alone("compile", 2)]), [
+    `${start} tensorflow | | | 2.00 | | | 1.00 |`,
+    `${start} onednn | (2.00) | | (4.00) | | | 1.00 |`,
+  ]);
+});
 
 Deno.test("deno task dev:peer refuses steps that none of the models is measured in, in one sentence", async () => {
   const main = join(ROOT, "perf/peers/main.ts");

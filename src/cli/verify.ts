@@ -15,6 +15,7 @@ import { checkpointFile } from "../store/store.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { choice, commandLine, engineOption, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
 import { progressBar } from "./progress_bar.ts";
+import { comparisonText, summary } from "./verify_text.ts";
 import { datasetOf, engineOf, type ExportServices, finishedRun } from "./export.ts";
 
 /** Default of the options that normalise images. */
@@ -31,9 +32,6 @@ interface VerifyOptions {
   readonly table?: string;
   readonly engine: EngineChoice;
 }
-
-/** At most so many images of another class are listed. */
-const SHOWN_IMAGES = 10;
 
 /**
  * `deno task verify`: evaluates ONNX files in ONNX Runtime and compares them with what is known of them.
@@ -201,86 +199,6 @@ function requireData(stated: string | undefined, { path, dataset }: { path: stri
     `Cannot verify "${path}" as its data set ${dataset.name} had SHA-256 ${stated}, but here it has ${dataset.sha256}: ` +
       "restore the data set that it was trained on",
   );
-}
-
-function summary(
-  { path, file, cardSha256, dataset, recorded, detailed }: {
-    path: string;
-    file: OnnxFile;
-    cardSha256: string | null;
-    dataset: string;
-    recorded: number | null;
-    detailed: boolean;
-  },
-  found: Verification,
-): string {
-  const { layers, different, images } = found, integer = layers.filter(({ weight, input }) => weight && input);
-  const millions = (of: typeof layers) =>
-    (of.reduce((sum, { multiplications }) => sum + multiplications, 0) / 1e6).toFixed(2);
-  const bytes = layers.reduce((sum, { weight }) => sum + (weight?.bytes ?? 0), 0);
-  const digest = `SHA-256 ${file.sha256}${
-    cardSha256 === null ? ", which no card beside it states" : " as its card states"
-  }`;
-  const record = recorded === null ? "no record" : `record: ${recorded.toFixed(2)} %`;
-  const milliseconds = (1000 * found.seconds / images).toFixed(2);
-  return [
-    path,
-    `  ${file.bytes.length} bytes, opset ${file.opset}, ${digest}`,
-    `  ${dataset}: ${found.top1Percent.toFixed(2)} % of ${images} test images (${record}), loss ${
-      found.loss.toFixed(4)
-    }`,
-    `  ${found.runtime}, ${milliseconds} ms an image`,
-    different === null
-      ? "  The classes of our own evaluation are not known"
-      : `  ${different.length} of ${images} images get another class than by our own evaluation`,
-    `  ${integer.length} of ${layers.length} layers compute with integers: ${millions(integer)} of ${
-      millions(layers)
-    } ` +
-    `million multiplications an image; ${bytes} bytes of integer weights`,
-    ...(detailed ? layerTable(layers) : []),
-    ...(different ?? []).slice(0, SHOWN_IMAGES).map(({ image, theirs, ours, margin }) =>
-      `  Image ${image}: class ${theirs}, by our own evaluation ${ours}; best logit ${margin.toFixed(4)} above the next`
-    ),
-    "",
-  ].join("\n");
-}
-
-function layerTable(layers: Verification["layers"]): string[] {
-  return [
-    "",
-    "  | Layer | Weight | Levels used | Input | Multiplications |",
-    "  | --- | --- | --: | --- | --: |",
-    ...layers.map(({ name, weight, input, multiplications }) =>
-      `  | ${name} | ${operandText(weight).replace("bits", "bits used")} | ${weight?.levels ?? ""} | ${
-        operandText(input)
-      } ` +
-      `| ${multiplications} |`
-    ),
-    "",
-  ];
-}
-
-function operandText(operand: Verification["layers"][number]["input"]): string {
-  if (!operand) return "float";
-  const { bits, symmetric, granularity } = operand;
-  return `${bits} bits, ${symmetric ? "symmetric" : "asymmetric"}, one scale per ${granularity}`;
-}
-
-function comparisonText({ engine, images, layers, firstOf }: RunComparison): string {
-  return [
-    `  Integers of each layer's input, ONNX Runtime against ${engine}, ${images} images:`,
-    "",
-    "  | Layer | Integers | Differ first here | Of them ties | Differ after an earlier layer | Farthest from an edge |",
-    "  | --- | --: | --: | --: | --: | --: |",
-    ...layers.map(({ path, integers, first, ties, later, farthest }) =>
-      `  | ${path} | ${integers} | ${first} | ${ties} | ${later} | ${farthest.toExponential(1)} |`
-    ),
-    "",
-    ...firstOf.map(({ image, path, tied }) =>
-      `  Image ${image} differs first at the input of ${path}${tied ? ", by ties" : ""}`
-    ),
-    "",
-  ].join("\n");
 }
 
 function numbers(option: string): (text: string) => number[] {

@@ -26,6 +26,7 @@ import {
 import { findRun, runsOf } from "../store/folder.ts";
 import type { RunRecord } from "../record/record.ts";
 import { canonicalJson, describeRun } from "../record/spec.ts";
+import { columns } from "./columns.ts";
 import { commandLine, engineOption, helpAlone, listOf, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
 
@@ -238,8 +239,8 @@ function table(measurements: readonly Measurement[]): string {
     headline(measurement),
     measurement.seconds.toFixed(0),
   ]);
-  const lines = rows.map((row) => `| ${row.join(" | ")} |`);
-  return ["| Run | Arm | Measurement | Value | Seconds |", "|---|---|---|---|--:|", ...lines].join("\n") + "\n";
+  const head = ["run", "arm", "measurement", "value", "seconds"];
+  return columns([head, ...rows], new Set([4])).join("\n") + "\n";
 }
 
 /** Runs that are asked for, and a listener for those that are left out. */

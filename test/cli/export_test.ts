@@ -71,7 +71,7 @@ Deno.test("export writes three files of a run, and verify finds its accuracy in 
         found.stdout,
         quantized ? /10 of 10 layers compute with integers/ : /0 of 10 layers compute with integers/,
       );
-      if (quantized) assert.match(found.stdout, /\| stage3\/block0\/shortcut \| 15360 \| \d+ \| \d+ \| \d+ \|/);
+      if (quantized) assert.match(found.stdout, /^ {2}stage3\/block0\/shortcut +15360 +\d+ +\d+ +\d+ +\d/m);
       const card = Deno.readTextFileSync(join(to, "card.md")), onnx = Deno.readFileSync(join(to, "network.onnx"));
       assert.ok(card.includes(`network.onnx: ${sha256Of(onnx)}`), card);
       assert.ok(card.includes(`value: ${readRecord(out, runId(spec))!.metrics!["top1Percent"]}`), card);

@@ -47,7 +47,7 @@ function withNorms(graph: Graph): Graph {
     if (node.kernel !== "BatchNormTraining") return [{ ...node, inputs }];
     const [y, ...statistics] = node.outputs, group = groups.get(node) ?? [], all: Node[] = [];
     if (group.length > 0) {
-      const gammas = group.map(({ inputs: { gamma } }, k) => [`gamma${k}`, gamma!] as const);
+      const gammas = group.map(({ inputs: { gamma } }, k) => [`gamma${k}`, own(gamma!)] as const);
       const outputs = group.map(({ inputs: { gamma } }) => makeUse(gamma!.shape, "float32"));
       group.forEach((norm, k) => {
         slopes.set(norm, { mean: statistics[2]!, slope: outputs[k]! });

@@ -33,6 +33,23 @@ const MODEL_NAMES = PEER_MODELS.map(({ model }) => model as string);
 /** Folder of the committed measurements, and the page over all of them. */
 export const REPORTS = "reports", OVERVIEW = "speed.md";
 const DEFAULT_OUT = "runs/peers";
+/** Options that only a measurement has. */
+const MEASURING: readonly (keyof PeerValues)[] = [
+  "models",
+  "arms",
+  "sides",
+  "rounds",
+  "cores",
+  "gpu",
+  "float32",
+  "imitate",
+  "runs",
+  "batch",
+  "torch",
+  "json",
+  "out",
+  "write",
+];
 
 /** The command line of `deno task dev:peer`. */
 export function peerLine(): Command {
@@ -80,7 +97,8 @@ export function peerLine(): Command {
     option("--out <DIR>", "folder of the two files").default(DEFAULT_OUT),
     option("--write", `write the two files into ${REPORTS}/, as the committed ones`)
       .excludes(["out"], "leave one out"),
-    option("--overview", `measure nothing: write ${REPORTS}/${OVERVIEW} from the committed measurements`),
+    option("--overview", `measure nothing: write ${REPORTS}/${OVERVIEW} from the committed measurements`)
+      .excludes(MEASURING, "leave it out, as nothing is measured"),
   ];
   for (const flag of flags) line.addOption(flag);
   return line;

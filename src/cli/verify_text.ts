@@ -1,4 +1,4 @@
-/** What `deno task verify` prints of a file, in 80 columns. */
+/** Text of `deno task verify` about a file, for a terminal of 80 columns. */
 import type { RunComparison } from "../export/compare_run.ts";
 import type { OnnxFile } from "../export/onnx_file.ts";
 import type { Verification } from "../export/verify.ts";
@@ -8,7 +8,7 @@ import { columns } from "./columns.ts";
 /** At most so many images of another class are listed. */
 const SHOWN_IMAGES = 10;
 
-/** What a file holds and how accurate it is; with `detailed` its layers too. */
+/** Describes the contents and the accuracy of a file; with `detailed` each layer too. */
 export function summary(
   { path, file, cardSha256, dataset, recorded, detailed }: {
     path: string;
@@ -38,7 +38,7 @@ export function summary(
     different === null
       ? "  The classes of our own evaluation are not known"
       : `  ${different.length} of ${images} images get another class than by our own evaluation`,
-    `  ${integer.length} of ${layers.length} layers compute with integers; their weights take ${bytes} bytes:`,
+    `  ${integer.length} of ${layers.length} layers compute with integers (${bytes} bytes of weights):`,
     `  ${millions(integer)} of ${millions(layers)} million multiply-accumulates (MACs) an image`,
     ...(detailed ? layerTable(layers) : []),
     ...(different ?? []).slice(0, SHOWN_IMAGES).map(({ image, theirs, ours, margin }) =>
@@ -59,12 +59,12 @@ function layerTable(layers: Verification["layers"]): string[] {
   return [
     "",
     ...indented([["layer", "weight", "levels", "input", "MACs"], ...rows], new Set([2, 4])),
-    "  weight, input: bits used, a scale per what; zp: with a zero point; levels: in use",
+    "  weight, input: bits and what shares a scale; zp: zero point; levels: in use",
     "",
   ];
 }
 
-/** Columns that fit into 80 characters with the names of all models' layers. */
+/** Lays rows out in columns, two spaces from the edge. */
 function indented(rows: readonly string[][], right: ReadonlySet<number>): string[] {
   return columns(rows, right).map((line) => `  ${line}`);
 }
@@ -75,7 +75,7 @@ function operandText(operand: Verification["layers"][number]["input"]): string {
   return `${bits} per ${granularity}${symmetric ? "" : ", zp"}`;
 }
 
-/** How the integers of the file differ from those of the run that it was exported from. */
+/** Compares the integers of the file with those of the run that it was exported from. */
 export function comparisonText({ engine, images, layers, firstOf }: RunComparison): string {
   const rows = layers.map(({ path, integers, first, ties, later, farthest }) => [
     path,

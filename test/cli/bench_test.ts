@@ -97,7 +97,7 @@ for (const [args, message] of BAD_INPUTS) {
     const { code, stdout, stderr } = await cli(args.split(" ").filter((word) => word !== ""));
     assert.equal(code, 2);
     assert.equal(stdout, "");
-    // a place is tried when all else is known, and the engine is told by then
+    // the folder is tried last, after the engine was printed
     assert.equal(args.includes("--out") ? stderr.replace(/^Engine: .*\n/, "") : stderr, message + "\n");
   });
 }

@@ -373,6 +373,17 @@ Deno.test("the committed speed.md is what the committed measurements give", () =
   assert.equal(Deno.readTextFileSync(join(folder, "speed.md")), overviewPage(readMeasurements(folder)));
 });
 
+Deno.test("docs/engine.md names no speed that speed.md has not", () => {
+  const text = Deno.readTextFileSync(join(ROOT, "docs/engine.md")),
+    page = Deno.readTextFileSync(join(ROOT, "reports/speed.md"));
+  const measured = [...text.matchAll(/^- [^:]*: ((?:.|\n {2})*)/gm)].filter(([item]) =>
+    /at least|at most|AMX/.test(item)
+  );
+  const numbers = measured.flatMap(([, reached]) => reached!.match(/\d\.\d\d(?!\d)/g) ?? []);
+  assert.ok(numbers.length >= 15, String(numbers));
+  assert.deepEqual(numbers.filter((number) => !page.includes(number)), []);
+});
+
 Deno.test("overviewPage() divides the others' time by ours within a round, in parentheses where losses differ", () => {
   const alone = (name: SideName, seconds: number, losses?: number[]) =>
     side(name, [sample(seconds, losses && { losses }), sample(2 * seconds, losses && { losses })]);

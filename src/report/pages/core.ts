@@ -31,7 +31,7 @@ export function onOneDnn(core: CoreTable): CoreTable {
   return { ...core, protocol: protocolLabel({ protocol: protocolOf(core.protocol), engine: "onednn" }) };
 }
 
-/** Lays the runs that are there into one table a width; what is not run is in it as "not run". */
+/** Lays the runs that are there into one table for each width; an arm without a run says "not run". */
 export function coreBlocks({ core, table, exact, outdated, ...figures }: Core): Block[] {
   const ran = widthsRun(core, { rows: table.rows, outdated }), left = core.bits.filter((bits) => !ran.includes(bits));
   return [

@@ -4,6 +4,7 @@
 import type { Measurement } from "../record/measurement.ts";
 import type { RunRecord } from "../record/record.ts";
 import { aggregate } from "./judge/aggregate.ts";
+import { arithmeticBlocks } from "./pages/arithmetic.ts";
 import { resultsOf } from "./read/result.ts";
 import { type Block, heading, type SitePage } from "./pages/blocks.ts";
 import { claimResults } from "./judge/claims.ts";
@@ -73,7 +74,10 @@ export function renderReports(
   });
   const tableOf = (core: CoreTable) => ({ core, table: coreTable(core, all), outdated: all.outdated, ...context });
   const whole = core ? { ...tableOf(core), exact: { ...tableOf(onOneDnn(core)), measurements } } : null;
-  const over = whole && { title: whole.core.title, blocks: coreBlocks(whole) };
+  const over = whole && {
+    title: whole.core.title,
+    blocks: [...coreBlocks(whole), ...arithmeticBlocks(whole.core, all)],
+  };
   const differences = over?.blocks.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
   const extras: SitePage[] = [
     ...(over ? [{ href: "core.html", ...over }] : []),

@@ -20,6 +20,7 @@ export interface RunChoice {
   readonly reason?: string;
   readonly teacher?: string | null;
   readonly engine?: RunSpec["engine"];
+  readonly precision?: RunSpec["precision"];
   readonly version?: number;
   /** Of the recipe, and so of the curve; default: 2. */
   readonly epochs?: number;
@@ -62,6 +63,7 @@ export function spec(choice: RunChoice): RunSpec {
     },
     seed: choice.seed ?? 0,
     engine: choice.engine ?? "wasm",
+    ...(choice.precision ? { precision: choice.precision } : {}),
     teacher: choice.teacher ?? null,
   };
 }

@@ -35,35 +35,33 @@ export interface Protocol {
 
 /**
  * The protocol with `epochs` for its quantized runs, and everything else of its schedules in proportion.
- * @throws {InputError} If that is not shorter.
+ * @throws {InputError} If that is what it has.
  */
-export function shortenedProtocol(protocol: Protocol, epochs: number): Protocol {
-  const { name, fullPrecision, quantized, deviations } = protocol, most = quantized.epochs - 1;
-  if (epochs > most) {
+export function withEpochs(protocol: Protocol, epochs: number): Protocol {
+  const { name, fullPrecision, quantized, deviations } = protocol;
+  if (epochs === quantized.epochs) {
     throw new InputError(
-      `Cannot shorten protocol ${name} to ${epochs} epochs as its quantized runs have ${quantized.epochs}: ` +
-        (most > 0 ? `give --epochs 1 to ${most}, or leave it out` : "leave --epochs out"),
+      `Cannot give protocol ${name} ${epochs} epochs as its quantized runs have ${epochs}: leave --epochs out`,
     );
   }
-  const long = shortenedRecipe(
-    fullPrecision,
-    Math.max(1, Math.round(fullPrecision.epochs * epochs / quantized.epochs)),
-  );
+  const long = scaledRecipe(fullPrecision, Math.max(1, Math.round(fullPrecision.epochs * epochs / quantized.epochs)));
   return {
     ...protocol,
     name: `${name as BaseProtocol}-${epochs}`,
     fullPrecision: long,
-    quantized: shortenedRecipe(quantized, epochs),
+    quantized: scaledRecipe(quantized, epochs),
     deviations: [
-      `Shortened by --epochs ${epochs}: ${epochs} of ${quantized.epochs} epochs quantized and ${long.epochs} of ` +
-      `${fullPrecision.epochs} in full precision, with warm-up and learning rate in proportion; ramps that a method has of ` +
-      "its own keep their epochs",
+      `${
+        epochs < quantized.epochs ? "Shortened" : "Lengthened"
+      } by --epochs ${epochs}: ${epochs} epochs quantized in ` +
+      `place of ${quantized.epochs} and ${long.epochs} in full precision in place of ${fullPrecision.epochs}, with warm-up ` +
+      "and learning rate in proportion; ramps that a method has of its own keep their epochs",
       ...deviations,
     ],
   };
 }
 
-function shortenedRecipe(recipe: RunSpec["recipe"], epochs: number): RunSpec["recipe"] {
+function scaledRecipe(recipe: RunSpec["recipe"], epochs: number): RunSpec["recipe"] {
   return { ...recipe, epochs, warmupEpochs: recipe.warmupEpochs * epochs / recipe.epochs };
 }
 
@@ -71,7 +69,7 @@ function shortenedRecipe(recipe: RunSpec["recipe"], epochs: number): RunSpec["re
 export function protocolNamed(protocols: Readonly<Record<BaseProtocol, Protocol>>, name: ProtocolName): Protocol {
   const { base, epochs, start } = partsOfProtocol(name);
   if (base === IMPORTED) throw new RangeError(`Cannot plan protocol ${base} as nothing is trained in it`);
-  const protocol = epochs === null ? protocols[base] : shortenedProtocol(protocols[base], epochs);
+  const protocol = epochs === null ? protocols[base] : withEpochs(protocols[base], epochs);
   if (start === null) return protocol;
   return {
     ...protocol,
@@ -100,12 +98,12 @@ const PRECISIONS: Readonly<Record<string, readonly [words: string, options: stri
   bf16: ["on engine onednn, gradients in BF16", "--engine onednn --precision bf16"],
 };
 
-/** A protocol for people: `paper, shortened to 20 epochs, on engine onednn`. */
+/** A protocol for people: `paper, 20 epochs, on engine onednn`. */
 export function protocolTitle(label: ProtocolLabel): string {
   const { base, epochs, start, engine } = partsOfProtocol(label);
   return [
     base,
-    ...(epochs === null ? [] : [`shortened to ${epochs} epochs`]),
+    ...(epochs === null ? [] : [`${epochs} epochs`]),
     ...(start === null ? [] : [`from imported network ${start}`]),
     ...(engine === null ? [] : [PRECISIONS[engine]?.[0] ?? `on engine ${engine}`]),
   ].join(", ");

@@ -18,7 +18,7 @@ export interface BenchOptions extends LimitValues, WatchValues {
   readonly paper?: string;
   readonly table: string | null;
   readonly protocol: BaseProtocol;
-  /** Epochs of quantized runs in place of the protocol's, which is shortened as a whole; null: its own. */
+  /** Epochs of quantized runs in place of the protocol's, whose length changes as a whole; null: its own. */
   readonly epochs: number | null;
   readonly methods: readonly string[] | null;
   readonly models: readonly string[] | null;

@@ -17,7 +17,7 @@ import { checkOut } from "../store/store.ts";
 import { findTeachers, importedNetworks, placeTeachers, recordsOf, type Teacher } from "../checkpoint/teachers.ts";
 import { SUITE } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
-import { deviationsOf, protocolTitle, shortenedProtocol } from "../catalog/protocol.ts";
+import { deviationsOf, protocolTitle, withEpochs } from "../catalog/protocol.ts";
 import type { BenchOptions, BenchServices } from "./bench_options.ts";
 import { benchScreen } from "./bench_screen.ts";
 import { limitsOf } from "./command_line.ts";
@@ -38,7 +38,7 @@ type ChosenOptions = BenchOptions & {
 export async function runBench(options: ChosenOptions, services: BenchServices): Promise<0 | 1> {
   const { queue, store, dryRun = false } = options, limits = limitsOf(options);
   const whole = SUITE.protocols[options.protocol];
-  const protocol = options.epochs === null ? whole : shortenedProtocol(whole, options.epochs);
+  const protocol = options.epochs === null ? whole : withEpochs(whole, options.epochs);
   const out = resolve(options.out);
   const engine = await services.resolveEngine(options.engine);
   const gpus = engine === "tensorflow" ? await services.gpus?.() ?? [] : [];

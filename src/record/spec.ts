@@ -8,7 +8,7 @@ export const PROTOCOLS = ["smoke", "reduced", "full", "paper"] as const;
 export type BaseProtocol = typeof PROTOCOLS[number];
 
 /**
- * A protocol, or one that was changed: `paper-20` is shortened to 20 epochs, `paper-from-0123abcd` starts from an imported
+ * A protocol, or one that was changed: `paper-20` has 20 epochs, `paper-from-0123abcd` starts from an imported
  * network whose run id begins so. A changed one has cells of its own, as its name is another one. `imported` is the protocol
  * of such a network itself, which was not trained here.
  */

@@ -5,6 +5,7 @@ import type { Measurement } from "../record/measurement.ts";
 import type { RunRecord } from "../record/record.ts";
 import { aggregate } from "./judge/aggregate.ts";
 import { arithmeticBlocks } from "./pages/arithmetic.ts";
+import { budgetBlocks } from "./pages/budgets.ts";
 import { resultsOf } from "./read/result.ts";
 import { type Block, heading, type SitePage } from "./pages/blocks.ts";
 import { claimResults } from "./judge/claims.ts";
@@ -76,7 +77,11 @@ export function renderReports(
   const whole = core ? { ...tableOf(core), exact: { ...tableOf(onOneDnn(core)), measurements } } : null;
   const over = whole && {
     title: whole.core.title,
-    blocks: [...coreBlocks(whole), ...arithmeticBlocks(whole.core, all)],
+    blocks: [
+      ...coreBlocks(whole),
+      ...budgetBlocks({ core: whole.core, aggregate: all, records: byId }),
+      ...arithmeticBlocks(whole.core, all),
+    ],
   };
   const differences = over?.blocks.find((block) => block.kind === "figure" && block.id.endsWith("-difference"));
   const extras: SitePage[] = [

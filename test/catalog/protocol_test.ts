@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
-import { deviationsOf, protocolFlags, protocolTitle, shortenedProtocol } from "../../src/catalog/protocol.ts";
+import { deviationsOf, protocolFlags, protocolTitle, withEpochs } from "../../src/catalog/protocol.ts";
 import { InputError } from "../../src/errors.ts";
 import { parseRunSpec, protocolLabel, type ProtocolName, runId } from "../../src/record/spec.ts";
 import { reportSections } from "../../src/report/judge/tables.ts";
@@ -8,8 +8,8 @@ import { aggregateOf, PAGE, runs, spec } from "../report/fixtures.ts";
 
 const { reduced, full, smoke } = PROTOCOL_DEFINITIONS;
 
-Deno.test("shortenedProtocol() scales both phases and their warm-up, and changes nothing else of the recipe", () => {
-  const short = shortenedProtocol(reduced, 4);
+Deno.test("withEpochs() scales both phases and their warm-up, and changes nothing else of the recipe", () => {
+  const short = withEpochs(reduced, 4);
   assert.equal(short.name, "reduced-4");
   // 4 of 10 epochs: 8 of 20 in full precision, warm-up 0.4 of 1 and 0.2 of 0.5
   assert.deepEqual(short.fullPrecision, { ...reduced.fullPrecision, epochs: 8, warmupEpochs: 0.4 });
@@ -17,31 +17,37 @@ Deno.test("shortenedProtocol() scales both phases and their warm-up, and changes
   assert.deepEqual(short.deviations.slice(1), reduced.deviations);
   assert.match(
     short.deviations[0]!,
-    /^Shortened by --epochs 4: 4 of 10 epochs quantized and 8 of 20 in full precision/,
+    /^Shortened by --epochs 4: 4 epochs quantized in place of 10 and 8 in full precision in place of 20/,
   );
   // 200 / 90 of an epoch is 2.2: whole epochs are run, and never none
-  assert.equal(shortenedProtocol(full, 1).fullPrecision.epochs, 2);
+  assert.equal(withEpochs(full, 1).fullPrecision.epochs, 2);
 });
 
-Deno.test("shortenedProtocol() refuses what is not shorter", () => {
-  assert.throws(
-    () => shortenedProtocol(reduced, 10),
-    new InputError(
-      "Cannot shorten protocol reduced to 10 epochs as its quantized runs have 10: give --epochs 1 to 9, or leave it out",
-    ),
-  );
-  assert.throws(
-    () => shortenedProtocol(smoke, 1),
-    new InputError("Cannot shorten protocol smoke to 1 epochs as its quantized runs have 1: leave --epochs out"),
-  );
+Deno.test("withEpochs() lengthens in the same proportion", () => {
+  const long = withEpochs(reduced, 40);
+  assert.equal(long.name, "reduced-40");
+  assert.deepEqual(long.fullPrecision, { ...reduced.fullPrecision, epochs: 80, warmupEpochs: 4 });
+  assert.deepEqual(long.quantized, { ...reduced.quantized, epochs: 40, warmupEpochs: 2 });
+  assert.match(long.deviations[0]!, /^Lengthened by --epochs 40: 40 epochs quantized in place of 10 and 80 in full /);
 });
 
-Deno.test("a shortened protocol is told by its name alone: deviations, title and options", () => {
-  const name = shortenedProtocol(full, 45).name;
+Deno.test("withEpochs() refuses the length that the protocol has", () => {
+  for (const [protocol, epochs] of [[reduced, 10], [smoke, 1]] as const) {
+    assert.throws(
+      () => withEpochs(protocol, epochs),
+      new InputError(
+        `Cannot give protocol ${protocol.name} ${epochs} epochs as its quantized runs have ${epochs}: leave --epochs out`,
+      ),
+    );
+  }
+});
+
+Deno.test("a protocol of another length is told by its name alone: deviations, title and options", () => {
+  const name = withEpochs(full, 45).name;
   assert.equal(parseRunSpec(spec({ protocol: name }), "a test").protocol, name);
-  assert.deepEqual(deviationsOf(PROTOCOL_DEFINITIONS, [name]), { [name]: shortenedProtocol(full, 45).deviations });
+  assert.deepEqual(deviationsOf(PROTOCOL_DEFINITIONS, [name]), { [name]: withEpochs(full, 45).deviations });
   assert.deepEqual([protocolTitle(name), protocolFlags(name)], [
-    "full, shortened to 45 epochs",
+    "full, 45 epochs",
     "--protocol full --epochs 45",
   ]);
   for (const odd of ["full-0", "full-045", "full-x", "other", "full-from-12", "full-on-onednn"]) {

@@ -242,13 +242,16 @@ Deno.test("bench plans bf16 where it is asked for, in specs of their own, and re
   }
 });
 
-Deno.test("bench --epochs plans a protocol of its own, says what it shortens, and runs nothing that is not shorter", () =>
+Deno.test("bench --epochs plans a protocol of its own, says what it changes, and refuses the length that is there", () =>
   withFolder(async (out) => {
     const args = ["--paper", "mec", "--protocol", "paper", "--table", "mec-bits", "--seeds", "0", "--out", out];
     const planned = async (...more: string[]) => await cli([...args, ...more, "--dry-run", "--json"]);
     const whole = JSON.parse((await planned()).stdout), { stdout, stderr } = await planned("--epochs", "20");
     const short = JSON.parse(stdout);
-    assert.match(stderr, /\nShortened by --epochs 20: 20 of 200 epochs quantized and 20 of 200 in full precision, /);
+    assert.match(
+      stderr,
+      /\nShortened by --epochs 20: 20 epochs quantized in place of 200 and 20 in full precision in place of 200, /,
+    );
     assert.equal(short.protocol, "paper-20");
     assert.equal(short.runs.length, whole.runs.length);
     type Run = { id: string; spec: { protocol: string; recipe: { epochs: number } } };
@@ -258,7 +261,10 @@ Deno.test("bench --epochs plans a protocol of its own, says what it shortens, an
     }
     const refused = await planned("--epochs", "200");
     assert.equal(refused.code, 2);
-    assert.match(refused.stderr, /Cannot shorten protocol paper to 200 epochs as .*: give --epochs 1 to 199, /);
+    assert.match(
+      refused.stderr,
+      /^Cannot give protocol paper 200 epochs as its quantized runs have 200: leave --epochs out$/m,
+    );
   }));
 
 for (const flag of ["probe", "runs"]) {

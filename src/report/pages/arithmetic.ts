@@ -7,7 +7,7 @@ import { difference, mean, standardDeviation } from "../judge/statistics/basics.
 import { pairedDifference, type SeedDifference } from "../judge/statistics/paired.ts";
 import { points, signed } from "../labels.ts";
 import { type Block, heading, paragraph, type TableCell } from "./blocks.ts";
-import { armTitle, differenceText, meanText } from "./results.ts";
+import { armTitle, differenceText, overSeeds } from "./results.ts";
 
 /** In the order of the columns; each but the first is compared with the one before. */
 const ARITHMETICS:
@@ -91,9 +91,4 @@ function spreads(rows: readonly SeedDifference[][][]): Block[] {
     ];
   });
   return items.length === 0 ? [] : [{ kind: "list", items }];
-}
-
-function overSeeds({ done }: Cell): string {
-  const values = done.map(({ top1 }) => top1);
-  return meanText({ mean: mean(values), sd: standardDeviation(values), n: values.length });
 }

@@ -4,9 +4,10 @@ import { bitsTitle } from "../../catalog/bits.ts";
 import type { ArmTitle } from "../../catalog/paper.ts";
 import { modelTitle } from "../../catalog/titles.ts";
 import { counted, noteMark, points, signed, verdictTitle } from "../labels.ts";
+import type { Cell } from "../judge/aggregate.ts";
 import { differenceWords, MINIMUM_SEEDS } from "../judge/decision.ts";
 import { BASELINE } from "../judge/rows.ts";
-import type { Interval } from "../judge/statistics/basics.ts";
+import { type Interval, mean, standardDeviation } from "../judge/statistics/basics.ts";
 import type { PairedDifference } from "../judge/statistics/paired.ts";
 import type { ArmSuite, ReportRow, ReportTable } from "../judge/tables.ts";
 
@@ -114,6 +115,12 @@ export function meanText(
   { mean, sd, n }: { readonly mean: number | null; readonly sd: number | null; readonly n: number | string },
 ): string {
   return mean === null ? "" : `${points(mean)}${sd === null ? "" : ` ± ${points(sd)}`} (${n})`;
+}
+
+/** `meanText` of the finished runs of a cell. */
+export function overSeeds({ done }: Cell): string {
+  const values = done.map(({ top1 }) => top1);
+  return meanText({ mean: mean(values), sd: standardDeviation(values), n: values.length });
 }
 
 /** `+0.50 [-0.10, +1.10]`; with ` (2 seeds)` where fewer are common than the row has; empty where there is none. */

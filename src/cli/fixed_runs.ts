@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { EngineChoice, EngineName } from "../engine/types.ts";
-import { orderRuns, statePlan } from "../plan/plan.ts";
+import { hoursOf, hoursText } from "../plan/cost.ts";
+import { type PlanState, statePlan } from "../plan/plan.ts";
 import { NO_LIMITS } from "../pool/limits.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
@@ -8,7 +9,8 @@ import { checkOut } from "../store/store.ts";
 import { commandLine, engineOption, helpAlone, type Jobs, jobsOption, option, runCommand } from "./command_line.ts";
 import { withPlaces } from "./places.ts";
 import type { Console } from "./console.ts";
-import { learnEstimates, measuredRuns, runGrid } from "./grid.ts";
+import { type Estimator, learnEstimates, measuredRuns, runGrid } from "./grid.ts";
+import type { benchServices } from "./services.ts";
 
 /** A list of runs that is no table of a paper. */
 interface FixedRuns {
@@ -17,56 +19,88 @@ interface FixedRuns {
   readonly about: string;
   /** Meaning of exit code 0. */
   readonly good: string;
-  readonly specs: (engine: EngineName) => readonly RunSpec[];
+  /** The runs that are known by the records of those that have ended; called again until nothing is added. */
+  readonly specs: (engine: EngineName, records: readonly RunRecord[]) => readonly RunSpec[];
+  /** One spec for each run that only later records will name, of the same cost; left out: none. */
+  readonly later?: FixedRuns["specs"];
   /** Gives what is printed of the records, and whether it is as wanted. */
   readonly result: (records: readonly RunRecord[], engine: EngineName) => { text: string; good: boolean };
 }
+
+/** Services of a list of runs. */
+export type FixedServices = ReturnType<typeof benchServices>;
 
 interface FixedOptions {
   readonly out: string;
   readonly engine: EngineChoice;
   readonly jobs: Jobs;
+  readonly dryRun?: true;
+}
+
+interface Context {
+  readonly console: Console;
+  readonly runs: FixedRuns;
+  /** In place of this machine's. */
+  readonly services?: Partial<FixedServices>;
 }
 
 /** Runs what is not done yet. @returns The exit code: 0 good or help, 1 not, 2 bad input. */
-export async function fixedRuns(
-  args: readonly string[],
-  { console, runs }: { console: Console; runs: FixedRuns },
-): Promise<number> {
+export async function fixedRuns(args: readonly string[], context: Context): Promise<number> {
+  const { console, runs } = context;
   const line = commandLine(runs.task, runs.about, [
-    `${
-      runs.specs("wasm").length
-    } trainings of ResNet-20 on CIFAR-10, about an hour and a half of one core with engine tensorflow`,
+    "Trainings of ResNet-20 on CIFAR-10: --dry-run prints how many, and their core-hours here",
     "Ctrl-C is safe: the same command continues",
     `Exit codes: 0 ${runs.good}, 1 not all, 2 bad input`,
   ]).addOption(option("--out <DIR>", "folder of the runs; what is done there is kept").demanded())
     .addOption(engineOption())
-    .addOption(jobsOption());
+    .addOption(jobsOption())
+    .addOption(option("--dry-run", "print what is left and what it costs; run nothing"));
   if (helpAlone(line, args, console)) return 0;
-  return await runCommand<FixedOptions>(line, args, {
-    output: console,
-    act: (options) => run(options, { console, runs }),
-  });
+  return await runCommand<FixedOptions>(line, args, { output: console, act: (options) => run(options, context) });
 }
 
-async function run(
-  options: FixedOptions,
-  { console, runs: { specs, result } }: { console: Console; runs: FixedRuns },
-): Promise<0 | 1> {
-  const services = { ...(await import("./services.ts")).benchServices(), ...console };
+async function run(options: FixedOptions, { console, runs, services: others }: Context): Promise<0 | 1> {
+  const services = { ...(await import("./services.ts")).benchServices(), ...others, ...console };
   const engine = await services.resolveEngine(options.engine), out = resolve(options.out);
+  const learn = async (plan: PlanState) => {
+    const measured = await measuredRuns(out, services);
+    return await learnEstimates(plan, { measured, engine, sizesOf: services.datasetSizes, services });
+  };
+  if (options.dryRun) {
+    let plan = statePlan(runs.specs(engine, []), out);
+    for (let before = -1; before < plan.finished.size;) {
+      before = plan.finished.size;
+      plan = statePlan(runs.specs(engine, [...plan.finished.values()]), out);
+    }
+    const later = runs.later?.(engine, [...plan.finished.values()]) ?? [], estimate = await learn(plan);
+    console.stdout(costText(plan, later, estimate));
+    return 0;
+  }
   const command = await services.command({ out, engine }); // before anything is written
   checkOut(out);
-  const plan = statePlan(orderRuns(specs(engine)).map(({ spec }) => spec), out);
-  const measured = await measuredRuns(out, services);
-  const estimate = await learnEstimates(plan, { measured, engine, sizesOf: services.datasetSizes, services });
-  const pool = { out, command, limits: NO_LIMITS, retries: 0, failFast: false, estimate, services };
   const gpus = engine === "tensorflow" ? await services.gpus?.() ?? [] : [];
-  const { records } = await withPlaces(
+  const records = await withPlaces(
     { gpus, jobs: options.jobs, most: services.cores, say: (line) => console.stderr(`${line}\n`) },
-    (places) => runGrid(plan, { ...pool, jobs: places }),
+    async (places) => {
+      let known: readonly RunRecord[] = [];
+      for (let count = 0;;) {
+        const plan = statePlan(runs.specs(engine, known), out);
+        if (plan.runs.length === count) return known;
+        count = plan.runs.length;
+        const pool = { out, command, limits: NO_LIMITS, retries: 0, failFast: false, estimate: await learn(plan) };
+        const ran = await runGrid(plan, { ...pool, services, jobs: places });
+        known = ran.records;
+        if (ran.unfinished.length > 0) return known;
+      }
+    },
   );
-  const { text, good } = result([...plan.finished.values(), ...records], engine);
+  const { text, good } = runs.result(records, engine);
   console.stdout(`${text}\n`);
   return good ? 0 : 1;
+}
+
+function costText({ runs, finished, todo }: PlanState, later: readonly RunSpec[], estimate: Estimator): string {
+  const left = [...todo.map(({ spec }) => spec), ...later], hours = hoursOf(left.map(estimate), "");
+  return `${runs.length + later.length} runs, ${finished.size} done, ${left.length} left: ` +
+    `${hoursText(hours, left.length)} core-hours here\n`;
 }

@@ -31,6 +31,10 @@ const COMMANDS: Readonly<Record<string, readonly [about: string, load: () => Pro
   worker: ["compute runs of a queue", async () => (await import("./worker.ts")).worker],
   acceptance: ["show that training reaches its targets", async () => (await import("./acceptance.ts")).acceptance],
   tune: ["choose the hyper-parameters of protocol reduced", async () => (await import("./tune.ts")).tune],
+  "tune-equal": [
+    "tune every quantized arm by equally many trials",
+    async () => (await import("./tune_equal.ts")).tuneEqual,
+  ],
 };
 
 async function main([name, ...args]: readonly string[]): Promise<number> {

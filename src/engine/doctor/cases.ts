@@ -7,6 +7,7 @@ import {
   cropFlip,
   logDet,
   maxPool,
+  type PoolingOptions,
   relu,
   relu6,
   roundClip,
@@ -148,24 +149,26 @@ function crops(): Case {
   };
 }
 
-/** Ties, infinities and NaN; each window's gradient is another number, so that none can stand in for another. */
-function pooling(): Case {
-  const special = [NaN, Infinity, -Infinity, -0], options = { size: 3, stride: 2, padding: 1 };
-  const x = valuesOf([2, 7, 6, 3], (i) => i % 11 === 0 ? special[i / 11 % 4]! : (i * 7) % 5);
+/** Ties, and every 11th value a special one; each window's gradient is another number, so that none can stand in for another. */
+function pooling(options: PoolingOptions, special: readonly number[]): Case {
+  const isSpecial = (i: number) => special.length > 0 && i % 11 === 0;
+  const x = valuesOf([2, 7, 6, 3], (i) => isSpecial(i) ? special[i / 11 % special.length]! : (i * 7) % 5 - 2);
+  const what = `${options.size} x ${options.size}, stride ${options.stride}${special.length > 0 ? ", not finite" : ""}`;
+  const [forward, gradient] = [`MaxPoolAxis: ${what}`, `MaxPoolAxisGrad: ${what}`] as const;
   const dy = mapValues(reference.poolWinners(x, options), (_, i) => i + 1);
   return {
     inputs: { x, dy },
     exact: true,
     program: ({ x, dy }) => ({
-      "MaxPoolAxis: 3 x 3, stride 2": maxPool(x!, options),
-      "MaxPoolAxisGrad: 3 x 3, stride 2": gradients((x) => maxPool(x!, options), [x!], dy!)[0]!,
+      [forward]: maxPool(x!, options),
+      [gradient]: gradients((x) => maxPool(x!, options), [x!], dy!)[0]!,
     }),
     expected: ({ x, dy }) => {
       const winners = reference.poolWinners(x!, options), dx = valuesOf(x!.shape);
       winners.values.forEach((place, i) => dx.values[place]! += dy!.values[i]!);
       return {
-        "MaxPoolAxis: 3 x 3, stride 2": mapValues(winners, (place) => x!.values[place]!),
-        "MaxPoolAxisGrad: 3 x 3, stride 2": dx,
+        [forward]: mapValues(winners, (place) => x!.values[place]!),
+        [gradient]: dx,
       };
     },
   };
@@ -196,11 +199,15 @@ function determinants(): Case {
   };
 }
 
-function convolutions(taps: number, { stride, depthwise }: { stride: number; depthwise: boolean }): Case {
-  const x = wave([2, 7, 8, 8], 1), filter = wave([taps, taps, 8, depthwise ? 1 : 4], 2);
+function convolutions(
+  taps: number,
+  { stride, depthwise, image }: { stride: number; depthwise: boolean; image?: readonly [number, number] },
+): Case {
+  const x = wave([2, ...(image ?? [7, 8]), 8], 1), filter = wave([taps, taps, 8, depthwise ? 1 : 4], 2);
   const padding = { stride, padding: (taps - 1) / 2, depthwise }, y = reference.convolve(x, filter, padding);
   const dy = wave(y.shape, 3);
-  const kernel = depthwise ? "DepthwiseConv2dNative" : "Conv2D", what = `${taps} x ${taps}, stride ${stride}`;
+  const kernel = depthwise ? "DepthwiseConv2dNative" : "Conv2D", of = image ? `, image ${image[0]} x ${image[1]}` : "";
+  const what = `${taps} x ${taps}, stride ${stride}${of}`;
   const names = ["", "BackpropInput", "BackpropFilter"].map((suffix) => `${kernel}${suffix}: ${what}`);
   return {
     inputs: { x, filter, dy },
@@ -255,6 +262,18 @@ function softmax(): Case {
   };
 }
 
+/** Images of few pixels, most taps of a filter beside them. */
+const SMALL_IMAGES: readonly (readonly [taps: number, stride: number, image: readonly [number, number]])[] = [
+  [3, 1, [1, 1]],
+  [3, 2, [1, 1]],
+  [3, 1, [2, 2]],
+  [3, 2, [2, 2]],
+  [3, 1, [1, 2]],
+  [3, 1, [2, 3]],
+  [5, 1, [3, 3]],
+  [5, 2, [4, 3]],
+];
+
 /** Every case of the suite's own kernels and of the layers' products. */
 export function layerCases(): Case[] {
   return [
@@ -264,13 +283,17 @@ export function layerCases(): Case[] {
     noise(1),
     noise(0),
     crops(),
-    pooling(),
+    pooling({ size: 3, stride: 2, padding: 1 }, [NaN, Infinity, -Infinity, -0]),
+    ...[[3, 2, 1], [2, 2, 0], [3, 1, 1]].map(([size, stride, padding]) =>
+      pooling({ size: size!, stride: stride!, padding: padding! }, [])
+    ),
     determinants(),
     ...[false, true].flatMap((depthwise) =>
       [[1, 1], [1, 2], [3, 1], [3, 2], [5, 2]].map(([taps, stride]) =>
         convolutions(taps!, { stride: stride!, depthwise })
       )
     ),
+    ...SMALL_IMAGES.map(([taps, stride, image]) => convolutions(taps, { stride, depthwise: false, image })),
     dense(),
     softmax(),
   ];

@@ -13,6 +13,7 @@ import {
   type Value,
   type Values,
 } from "./graph.ts";
+import type { Held } from "./held.ts";
 import { shapesOf } from "./shapes.ts";
 
 export const BACKEND = "onednn";
@@ -34,6 +35,7 @@ export type RunKernel = (
 
 export class OneDnnBackend extends MathBackendCPU {
   #recording: Recording | null = null;
+  readonly #held = new WeakMap<DataId, Held>();
 
   get isRecording(): boolean {
     return this.#recording !== null;
@@ -58,6 +60,25 @@ export class OneDnnBackend extends MathBackendCPU {
   /** A tensor with values that are not copied. */
   tensor(shape: readonly number[], dtype: DataType, values?: Values): TensorInfo {
     return this.makeTensorInfo([...shape], dtype, values as tf.backend_util.BackendValues | undefined);
+  }
+
+  /** A tensor of a program's result. */
+  heldTensor(shape: readonly number[], dtype: DataType, held: Held): TensorInfo {
+    const info = this.tensor(shape, dtype);
+    this.#held.set(info.dataId, held);
+    Object.defineProperty(this.data.get(info.dataId), "values", { get: () => held.values });
+    return info;
+  }
+
+  /** A program's result as it is, else the values of a tensor, in place. */
+  heldOrValues(info: TensorInfo): Held | Values {
+    return this.#held.get(info.dataId) ?? this.valuesOf(info);
+  }
+
+  override disposeData(dataId: DataId, force?: boolean): boolean {
+    const isGone = super.disposeData(dataId, force);
+    if (isGone) this.#held.get(dataId)?.giveUp();
+    return isGone;
   }
 
   /** The values of a tensor, in place. */

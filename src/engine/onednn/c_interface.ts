@@ -1,7 +1,7 @@
 /** oneDNN's C interface (oneapi/dnnl/dnnl.h and dnnl_types.h, version 3): the functions that the engine calls, and constants. */
 
 const p = "pointer", b = "buffer", i = "i32", f = "f32", u = "usize";
-/** Functions of other libraries: rounding (libm) and advice on memory (libc). */
+/** Functions of the system's libraries: rounding (libm) and advice on memory (libc). */
 export const MATH_SYMBOLS = { fesetround: { parameters: [i], result: i } } as const;
 export const MEMORY_SYMBOLS = { madvise: { parameters: [p, u, i], result: i } } as const;
 

@@ -5,6 +5,7 @@ import { type Algorithm, ARGUMENT, type Handle, type MemoryType } from "./c_inte
 import type { PostOperation } from "./library.ts";
 import type { Run } from "./loops.ts";
 import type { Argument, Builder } from "./plan.ts";
+import { roundingDown } from "./system.ts";
 
 /** One operation on what is before it: with an operand (an input of the node), or with two numbers. */
 export type ChainOperation =
@@ -76,7 +77,7 @@ export function chain(node: Node, builder: Builder): Run {
     [ARGUMENT.dst, layouts[2], to.value],
     ...args,
   ]);
-  const rounded = node.attrs["floor"] ? () => library.roundingDown(run) : run;
+  const rounded = node.attrs["floor"] ? () => roundingDown(run) : run;
   const saved = operations.some(({ algorithm }) => LOSE_NAN.has(algorithm)) ? savesNaN(node, builder) : null;
   return () => {
     for (const fill of runs) fill();

@@ -1,5 +1,6 @@
 /** Convolutions and their gradients as oneDNN primitives; layouts of small tensors (filters) are made at each run. */
 import { type ChainOperation, memoryType, postsOf } from "./chain.ts";
+import { denseConvolution, denseFilterGradient, denseInputGradient, denseOf } from "./dense.ts";
 import { convolutionInfo } from "./shapes.ts";
 import { makeUse, type Node, type Use } from "./graph.ts";
 import { ARGUMENT, type Handle } from "./c_interface.ts";
@@ -40,6 +41,8 @@ function images(builder: Builder, use: Use, type = memoryType(use)): Handle {
 /** y = convolution of x by the filter. */
 export function convolution(node: Node, builder: Builder): Run {
   const { library } = builder, { x, filter } = node.inputs, y = node.outputs[0]!;
+  const tensors = { image: x!, filter: filter!, result: y }, dense = denseOf(node, tensors);
+  if (dense) return denseConvolution(dense, tensors, builder);
   const { dims, strides } = filterLayout(filter!.shape as unknown as Shape4, isDepthwise(node)),
     given = library.strided(dims, strides, "f32");
   const layouts = { image: images(builder, x!), weights: library.any(dims, "f32"), result: images(builder, y) };
@@ -119,6 +122,8 @@ export function integerConvolution(node: Node, builder: Builder): Run {
 export function inputGradient(node: Node, builder: Builder): Run {
   const { library } = builder, { dy, filter } = node.inputs, dx = node.outputs[0]!;
   const depthwise = isDepthwise(node), geometry = node.attrs["geometry"] as unknown as Geometry;
+  const tensors = { image: dx, filter: filter!, result: dy! }, dense = denseOf(node, tensors);
+  if (dense) return denseInputGradient(node, dense, { ...tensors, builder });
   if (!depthwise && canTurn(geometry, filter!.shape)) return turnedConvolution(node, builder);
   const { dims, strides } = filterLayout(filter!.shape as unknown as Shape4, depthwise),
     given = library.strided(dims, strides, "f32");
@@ -231,6 +236,8 @@ function channelLayout({ library }: Builder, use: Use, channels: number): Handle
 /** dfilter = correlation of x and dy. */
 export function filterGradient(node: Node, builder: Builder): Run {
   const { library } = builder, { x, dy } = node.inputs, dfilter = node.outputs[0]!;
+  const tensors = { image: x!, filter: dfilter, result: dy! }, dense = denseOf(node, tensors);
+  if (dense) return denseFilterGradient(dense, tensors, builder);
   const { dims, strides } = filterLayout(dfilter.shape as unknown as Shape4, isDepthwise(node)),
     wanted = library.strided(dims, strides, "f32");
   const layouts = { image: images(builder, x!), weights: library.any(dims, "f32"), result: images(builder, dy!) };
@@ -272,5 +279,5 @@ export function bytesAreExact(library: OneDnn): boolean {
   const plan = planOf({ nodes: [node], inputs: [x], outputs: [y] }, library, integerConvolution);
   const [sums] = plan.run([new Uint8Array(size).fill(255)]);
   plan.dispose();
-  return sums!.every((sum) => sum === 255 * 127 * size);
+  return sums!.values.every((sum) => sum === 255 * 127 * size);
 }

@@ -8,7 +8,7 @@ import type { Compiled, CompileOptions, Engine, Precision, Program, TensorTree }
 import { BACKEND, OneDnnBackend } from "./backend.ts";
 import { bytesAreExact } from "./convolutions.ts";
 import { fuse } from "./fuse.ts";
-import type { Graph, Values } from "./graph.ts";
+import type { Graph } from "./graph.ts";
 import { buildWith, OWN_KERNELS, QUICKER_KERNELS } from "./kernels.ts";
 import { requireBfloat16 } from "./isa.ts";
 import { OneDnn } from "./library.ts";
@@ -103,7 +103,7 @@ function registerKernels({ backend, dnnl, bytesAreExact }: Parts): void {
     const plan = planOf(fuse(graph, { bytesAreExact, large: LARGE }), dnnl, buildWith(backend));
     const values = plan.run(given.map((info) => backend.valuesOf(info)));
     plan.dispose();
-    return result.shapes.map(({ shape, dtype }, i) => backend.tensor(shape, dtype, values[i]!));
+    return result.shapes.map(({ shape, dtype }, i) => backend.tensor(shape, dtype, values[i]!.values));
   };
   const functions = new Map<string, tf.KernelFunc>();
   for (
@@ -184,11 +184,11 @@ function compile<In extends TensorTree, Out extends TensorTree>(
     const leaves = flatten<Tensor>(inputs);
     for (const [path, tensor] of leaves) requireOwn(backend, tensor, path);
     const { plan, outputs, structure } = plannedFor(inputs, leaves);
-    const results = plan.run(leaves.map(([, tensor]) => backend.valuesOf(tensor) as Values));
+    const results = plan.run(leaves.map(([, tensor]) => backend.heldOrValues(tensor)));
     let next = 0;
     return mapTree(structure, () => {
       const { shape, dtype } = outputs[next]!;
-      return tf.engine().makeTensorFromTensorInfo(backend.tensor(shape, dtype, results[next++]!), backend);
+      return tf.engine().makeTensorFromTensorInfo(backend.heldTensor(shape, dtype, results[next++]!), backend);
     }) as Out;
   };
   return Object.assign(call, {

@@ -4,12 +4,6 @@ import * as c from "./c_interface.ts";
 import { isaName, requireKnownLimit } from "./isa.ts";
 import type { Algorithm, Handle, MemoryType } from "./c_interface.ts";
 
-/** Linux's advice (sys/mman.h), and the size of its large pages on x86-64. */
-const MADV_HUGEPAGE = 14, HUGE_PAGE = 2n ** 21n;
-
-/** Rounding of x86-64 (fenv.h). */
-const NEAREST = 0, DOWNWARD = 0x400;
-
 const FORWARD = 64, BACKWARD = 128, DIRECT = 1, IN_ORDER = 1, CPU = 1, ANY_TAG = 1, ARG_MD = 255;
 
 /** One operation after a primitive's own, on its result; the second operand of a binary one has this layout. */
@@ -60,8 +54,6 @@ export class OneDnn {
   readonly #c: ReturnType<typeof open>;
   readonly #engine: Handle;
   readonly #stream: Handle;
-  readonly #math = Deno.dlopen("libm.so.6", c.MATH_SYMBOLS).symbols;
-  readonly #libc = Deno.dlopen("libc.so.6", c.MEMORY_SYMBOLS).symbols;
   readonly #layouts = new Map<string, Handle>();
 
   /** @throws {InputError} If the library cannot be opened, is not oneDNN 3, or it may not use AVX2 or newer. */
@@ -181,22 +173,6 @@ export class OneDnn {
     if (status !== 0) throw new Error(`oneDNN cannot run a primitive: status ${status}`);
   }
 
-  /** Asks the system for large pages: a step then takes 2 to 5 % less. A system that has none goes on with small ones. */
-  preferHugePages(address: bigint, bytes: number): void {
-    const start = (address + HUGE_PAGE - 1n) / HUGE_PAGE * HUGE_PAGE, end = address + BigInt(bytes);
-    if (end > start) this.#libc.madvise(Deno.UnsafePointer.create(start), end - start, MADV_HUGEPAGE);
-  }
-
-  /** Runs with the processor's rounding set to down: conversions to integers, and sums before them, round so. */
-  roundingDown(run: () => void): void {
-    this.#math.fesetround(DOWNWARD);
-    try {
-      run();
-    } finally {
-      this.#math.fesetround(NEAREST);
-    }
-  }
-
   #withAttributes<T>({ posts = [], weightScales = false }: Attributes, use: (attributes: Handle | null) => T): T {
     if (posts.length === 0 && !weightScales) return use(null);
     const library = this.#c, attributes = this.#make("attributes", (to) => library.dnnl_primitive_attr_create(to));
@@ -280,9 +256,12 @@ export class OneDnn {
     );
   }
 
-  matMul([a, b, c]: readonly [Handle, Handle, Handle]): Handle {
-    const create = this.#c.dnnl_matmul_primitive_desc_create;
-    return this.#make("a matrix product", (to) => create(to, this.#engine, a, b, null, c, null));
+  matMul([a, b, c]: readonly [Handle, Handle, Handle], attributes: Attributes = {}): Handle {
+    const create = this.#c.dnnl_matmul_primitive_desc_create, e = this.#engine;
+    return this.#withAttributes(
+      attributes,
+      (attr) => this.#make("a matrix product", (to) => create(to, e, a, b, null, c, attr)),
+    );
   }
 
   reorder(from: Handle, into: Handle): Handle {

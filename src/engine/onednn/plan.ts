@@ -1,9 +1,11 @@
 /** A graph made ready to run: every value has its place in one memory, every node its function. */
 import { Arena } from "./arena.ts";
 import { bytesOf, type Graph, type Node, type Use, type Value, type Values, viewOf } from "./graph.ts";
+import { Held, HeldResults } from "./held.ts";
 import type { Handle } from "./c_interface.ts";
 import type { OneDnn } from "./library.ts";
 import type { Run } from "./loops.ts";
+import { preferHugePages } from "./system.ts";
 
 /** An argument of a primitive: what it is, its layout, and where. */
 export type Argument = readonly [argument: number, layout: Handle, at: Value | Place];
@@ -38,7 +40,7 @@ export type Build = (node: Node, builder: Builder) => Run;
 
 /** A program that can be run. */
 export interface Plan {
-  run(inputs: readonly Values[]): Values[];
+  run(inputs: readonly (Values | Held)[]): Held[];
   dispose(): void;
   /** Bytes of its memory. */
   readonly bytes: number;
@@ -77,7 +79,7 @@ function place(graph: Graph, arena: Arena): Map<Value, number> {
 /** Plans a graph. */
 export function planOf(graph: Graph, library: OneDnn, build: Build): Plan {
   const arena = new Arena(), offsets = place(graph, arena);
-  arena.allocate((address, bytes) => library.preferHugePages(address, bytes));
+  arena.allocate(preferHugePages);
   const memories: Handle[] = [],
     primitives: Handle[] = [],
     scratches: Uint8Array[] = [],
@@ -123,15 +125,21 @@ export function planOf(graph: Graph, library: OneDnn, build: Build): Plan {
   for (const value of offsets.keys()) if (value.constant) valuesOf(value).set(value.constant);
   const runs = graph.nodes.map((node) => build(node, builder));
   const inputs = graph.inputs.map(({ value }) => valuesOf(value)),
-    outputs = graph.outputs.map(({ value }) => valuesOf(value));
+    outputs = graph.outputs.map(({ value }) => ({
+      values: valuesOf(value),
+      // what no node writes lies in a place that it does not own
+      isOwn: value.input === undefined && value.constant === undefined,
+    }));
+  const held = new HeldResults();
   return {
     bytes: arena.size,
     run(given) {
-      given.forEach((values, i) => inputs[i]!.set(values));
+      held.putInputs(inputs, given);
       for (const run of runs) run();
-      return outputs.map((values) => values.slice());
+      return outputs.map(({ values, isOwn }) => isOwn ? held.add(values) : new Held(values.slice()));
     },
     dispose() {
+      held.copyAllOut();
       for (const primitive of primitives) library.freePrimitive(primitive);
       for (const memory of memories) library.freeMemory(memory);
       for (const free of frees) free();

@@ -2,7 +2,7 @@
 import { type ChainOperation, memoryType, postsOf } from "./chain.ts";
 import { denseConvolution, denseFilterGradient, denseInputGradient, denseOf } from "./dense.ts";
 import { convolutionInfo } from "./shapes.ts";
-import { makeUse, type Node, type Use } from "./graph.ts";
+import { makeUse, type Node, type Use, type Values } from "./graph.ts";
 import { ARGUMENT, type Handle } from "./c_interface.ts";
 import type { Geometry, OneDnn } from "./library.ts";
 import type { Run } from "./loops.ts";
@@ -102,20 +102,32 @@ export function integerConvolution(node: Node, builder: Builder): Run {
     integers = builder.values(levels!),
     { wide, filter, active } = node.inputs;
   const plain = wide ? convolution({ ...node, inputs: { x: wide, filter: filter! } }, builder) : null;
-  const largest = node.attrs["largest"] as number, noise = active ? builder.values(active) : null;
-  const isLevel = (level: number) => Number.isInteger(level) && Math.abs(level) <= largest && level < 128;
+  const largest = Math.min(node.attrs["largest"] as number, 127), noise = active ? builder.values(active) : null;
   return () => {
-    if (plain && (noise?.[0] || !integers.every(isLevel))) return plain();
+    if (plain && (noise?.[0] || !areLevels(integers, largest))) return plain();
     for (let c = 0; c < channels; c++) {
       let scale = 1;
       for (const factor of factors) scale = Math.fround(scale * factor[factor.length === 1 ? 0 : c]!);
       scales.values[c] = scale + poison[0]!;
     }
-    // a byte cannot be NaN
-    for (let at = 0; at < integers.length; at++) if (integers[at] !== integers[at]) scales.values[at % channels] = NaN;
+    if (!plain) {
+      // a byte cannot be NaN
+      for (let at = 0; at < integers.length; at++) {
+        if (integers[at] !== integers[at]) scales.values[at % channels] = NaN;
+      }
+    }
     packed.run();
     run();
   };
+}
+
+/** Checks if all are whole numbers of at most this size. */
+function areLevels(values: Values, largest: number): boolean {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (value !== (value | 0) || value > largest || value < -largest) return false;
+  }
+  return true;
 }
 
 /** dx; at stride 1 a convolution by the turned filter, whose post-ops change dx as it is written. */

@@ -19,7 +19,7 @@ interface FixedRuns {
   readonly about: string;
   /** Meaning of exit code 0. */
   readonly good: string;
-  /** The runs that are known by the records of those that have ended; called again until nothing is added. */
+  /** The runs that are known by the records of those that are over; called again until nothing is added. */
   readonly specs: (engine: EngineName, records: readonly RunRecord[]) => readonly RunSpec[];
   /** One spec for each run that only later records will name, of the same cost; left out: none. */
   readonly later?: FixedRuns["specs"];
@@ -66,14 +66,17 @@ async function run(options: FixedOptions, { console, runs, services: others }: C
     const measured = await measuredRuns(out, services);
     return await learnEstimates(plan, { measured, engine, sizesOf: services.datasetSizes, services });
   };
-  if (options.dryRun) {
-    let plan = statePlan(runs.specs(engine, []), out);
-    for (let before = -1; before < plan.finished.size;) {
-      before = plan.finished.size;
-      plan = statePlan(runs.specs(engine, [...plan.finished.values()]), out);
+  /** All that the folder's records name. */
+  const plan = (): PlanState => {
+    for (let state = statePlan(runs.specs(engine, []), out);;) {
+      const next = statePlan(runs.specs(engine, [...state.finished.values()]), out);
+      if (next.runs.length === state.runs.length) return next;
+      state = next;
     }
-    const later = runs.later?.(engine, [...plan.finished.values()]) ?? [], estimate = await learn(plan);
-    console.stdout(costText(plan, later, estimate));
+  };
+  if (options.dryRun) {
+    const state = plan(), later = runs.later?.(engine, [...state.finished.values()]) ?? [];
+    console.stdout(costText(state, later, await learn(state)));
     return 0;
   }
   const command = await services.command({ out, engine }); // before anything is written
@@ -82,15 +85,11 @@ async function run(options: FixedOptions, { console, runs, services: others }: C
   const records = await withPlaces(
     { gpus, jobs: options.jobs, most: services.cores, say: (line) => console.stderr(`${line}\n`) },
     async (places) => {
-      let known: readonly RunRecord[] = [];
-      for (let count = 0;;) {
-        const plan = statePlan(runs.specs(engine, known), out);
-        if (plan.runs.length === count) return known;
-        count = plan.runs.length;
-        const pool = { out, command, limits: NO_LIMITS, retries: 0, failFast: false, estimate: await learn(plan) };
-        const ran = await runGrid(plan, { ...pool, services, jobs: places });
-        known = ran.records;
-        if (ran.unfinished.length > 0) return known;
+      const pool = { out, command, limits: NO_LIMITS, retries: 0, failFast: false, services, jobs: places };
+      for (let state = plan();;) {
+        const { records, unfinished } = await runGrid(state, { ...pool, estimate: await learn(state) }), next = plan();
+        if (unfinished.length > 0 || next.runs.length === state.runs.length) return records;
+        state = next;
       }
     },
   );

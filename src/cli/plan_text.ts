@@ -5,9 +5,10 @@ import type { PlanState } from "../plan/plan.ts";
 import type { Resources } from "../plan/resources.ts";
 import type { PlannedCell } from "../plan/tables.ts";
 import type { RunRecord } from "../record/record.ts";
-import { describeRun, type PlannedRun, type RunSpec } from "../record/spec.ts";
+import { describeRun, type PlannedRun, type ProtocolName, type RunSpec } from "../record/spec.ts";
 import { counted } from "../report/labels.ts";
 import { columns } from "./columns.ts";
+import { protocolTitle } from "../catalog/protocol.ts";
 
 /** Everything that `--dry-run` shows. */
 export interface PlanView {
@@ -19,7 +20,7 @@ export interface PlanView {
   readonly estimate: (spec: RunSpec) => Estimate | null;
   readonly jobs: number;
   readonly resources: Resources;
-  readonly protocol: string;
+  readonly protocol: ProtocolName;
   readonly engine: string;
   readonly papers: readonly string[];
   /** True: each run is listed. */
@@ -148,7 +149,7 @@ function runLines(view: PlanView): string[] {
 export function planText(view: PlanView): string {
   const { plan, papers, protocol, showRuns } = view;
   const left = `${plan.runs.length} runs, ${plan.finished.size} done, ${plan.todo.length} to run: ${timeText(view)}`;
-  const head = `Plan of ${papers.join(", ")}, protocol ${protocol}`,
+  const head = `Plan of ${papers.join(", ")}, protocol ${protocolTitle(protocol)}`,
     costs = plan.todo.length === 0 ? [] : costLines(view);
   return [head, "", ...cellLines(view), ...(showRuns ? runLines(view) : []), ...costs, left, ""].join("\n");
 }

@@ -74,7 +74,7 @@ Deno.test("runs of another length stand in a section of their own and are compar
     ) => [arm.id, mean, gapToFp?.mean ?? null, differenceToLsq?.mean ?? null]),
     [["fp", 70.5, null, null], ["lsq", 60.5, -10, null], ["good", 62.75, -7.75, 2.25]],
   );
-  for (const { verdict } of rows) assert.match(verdict.reason, /^protocol paper-20 is not the paper's recipe/);
+  for (const { verdict } of rows) assert.match(verdict.reason, /^protocol paper, 20 epochs, is not the paper's recipe/);
 });
 
 Deno.test("runs on engine onednn stand in a section of their own, and protocol paper on it is the paper's recipe", () => {
@@ -141,4 +141,16 @@ Deno.test("runs in TF32 stand in a section of their own; engines without it refu
     () => parseRunSpec({ ...own, engine: "wasm" }, "a test"),
     /as precision: must be left out, as only engine/,
   );
+});
+
+Deno.test("pages name protocols in words, never by the labels of records", () => {
+  const folder = new URL("../../reports/", import.meta.url);
+  const pages = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".md"));
+  assert.ok(pages.length > 5);
+  for (const { name } of pages) {
+    const found = /\b(smoke|reduced|full|paper)(-\d+)?-(on|from)-\w+/.exec(
+      Deno.readTextFileSync(new URL(name, folder)),
+    );
+    assert.equal(found?.[0], undefined, name);
+  }
 });

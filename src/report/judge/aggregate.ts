@@ -3,6 +3,7 @@ import { InputError } from "../../errors.ts";
 import { canonicalJson } from "../../record/spec.ts";
 import { type CellKey, type Finished, isFinished, type Result, type Subject } from "../read/result.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 
 /** The runs of one cell: same spec but for seed and start. */
 export interface Cell extends CellKey {
@@ -85,7 +86,9 @@ function cellsOf(results: readonly Result[]): Cell[] {
 function refusal({ cell }: Result, reason: string): InputError {
   const bits = cell.weightBits === null ? "full precision" : bitsTitle(cell);
   return new InputError(
-    `Cannot average the runs of ${cell.arm} on ${cell.model}, ${cell.dataset}, ${bits}, protocol ${cell.protocol} as ` +
+    `Cannot average the runs of ${cell.arm} on ${cell.model}, ${cell.dataset}, ${bits}, protocol ${
+      protocolTitle(cell.protocol)
+    } as ` +
       `${reason}, so take one of them away`,
   );
 }

@@ -21,6 +21,7 @@ import { armOf } from "./rows.ts";
 import type { PairedDifference } from "./statistics/paired.ts";
 import type { ArmTitle, Claim, Paper } from "../../catalog/paper.ts";
 import type { Verdict } from "./verdict.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 
 /** The baseline of a claim about the full-precision run that each run started from. */
 export const OWN_FP = "own_fp";
@@ -217,6 +218,7 @@ function evidenceWords(claim: Claim, item: ClaimEvidence): string {
   const numbers = difference === null ? "" : `, n = ${difference.n}: ${differenceWords(difference, numberText(claim))}`;
   const place = `${modelTitle(item.model)}, ${bitsTitle(item)}${numbers}`;
   const weaker = direction === "holds" && claim.relation !== "below" ? controlRemarks(item.controls) : [];
-  return `direction ${direction} under protocol ${protocol} (${place})` + (note === null ? "" : `, ${note}`) +
+  return `direction ${direction} under protocol ${protocolTitle(protocol)} (${place})` +
+    (note === null ? "" : `, ${note}`) +
     weaker.map((remark) => `, but ${remark}`).join("") + item.remarks.map((remark) => `, ${remark}`).join("");
 }

@@ -3,6 +3,7 @@ import { type ControlDifference, controlRemarks, decide, differenceWords } from 
 import { signed } from "../labels.ts";
 import type { PairedDifference } from "./statistics/paired.ts";
 import type { ArmTitle, PublishedCell } from "../../catalog/paper.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 
 /** All verdicts, best first. */
 export const VERDICTS = ["reproduced", "not_reproduced", "inconclusive", "not_comparable", "not_run"] as const;
@@ -104,7 +105,10 @@ function obstaclesTo(comparison: Comparison): string[] {
   const { protocol, arm, label, model, modelIsPapers, published, publishedDifference } = comparison;
   if (baseOf(protocol) === "smoke") return ["smoke tests the software only"];
   const obstacles: string[] = [];
-  if (!isWhole(protocol, "paper")) obstacles.push(`protocol ${protocol} is not the paper's recipe`);
+  if (!isWhole(protocol, "paper")) {
+    const name = protocolTitle(protocol), comma = name.includes(",") ? "," : "";
+    obstacles.push(`protocol ${name}${comma} is not the paper's recipe`);
+  }
   if (modelIsPapers === null) obstacles.push("the paper's models are not known");
   if (modelIsPapers === false) obstacles.push(`${model} is not a model of the paper's table`);
   if (label !== null) {

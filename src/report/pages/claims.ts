@@ -8,6 +8,7 @@ import { counted, verdictTitle } from "../labels.ts";
 import { armTitle } from "./results.ts";
 import { armOf } from "../judge/rows.ts";
 import type { ArmTitle, Claim, Paper } from "../../catalog/paper.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 
 const LEGEND =
   "Each claim is tested on differences of runs of the same seed, by the t 95 % interval. A size is compared only under " +
@@ -33,7 +34,10 @@ export function claimSummary(results: readonly ClaimResult[]): Block[] {
     numbers("Ours [95 %]", oursText),
     words(
       "Ours is of",
-      ({ item }) => `${item.protocol}, ${modelTitle(item.model)}, ${bitsTitle(item)}, n = ${item.difference?.n ?? 0}`,
+      ({ item }) =>
+        `${protocolTitle(item.protocol)}, ${modelTitle(item.model)}, ${bitsTitle(item)}, n = ${
+          item.difference?.n ?? 0
+        }`,
     ),
     words("Direction", ({ item }) => item.direction),
     words("Verdict", ({ verdict: { name } }) => ({ text: verdictTitle(name), verdict: name })),
@@ -87,7 +91,7 @@ function evidenceTable(
     fields: [
       naming("Claim", ({ claim }) => claim.id),
       words("Compared", ({ claim }) => comparedText(page, claim)),
-      words("Protocol", ({ item }) => item.protocol),
+      words("Protocol", ({ item }) => protocolTitle(item.protocol)),
       words("Model", ({ item }) => modelTitle(item.model)),
       words("Bits", ({ item }) => bitsTitle(item)),
       numbers("Common seeds", ({ item }) => String(item.difference?.n ?? 0)),

@@ -10,6 +10,7 @@ import type { ReportRow, ReportTable } from "../judge/tables.ts";
 import { bitsFigures, costFigure, type CostOf } from "./labelled_figures.ts";
 import { curveFigures, type RecordsById, seedFigure } from "./panel_figures.ts";
 import { armTitle, roleOf } from "./results.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 
 /** A drawing of more rows than this would be longer than its table is useful. */
 const MAXIMUM_ROWS = 40;
@@ -127,7 +128,7 @@ export function publishedFigure(page: Paper<ArmTitle>, claims: readonly ClaimRes
     const { claim, item } = members[0]!, { mean, interval, n } = item.difference!;
     const arm = armOf(page, claim.arm), baseline = armOf(page, claim.baseline);
     return {
-      group: `${modelTitle(item.model)}, ${bitsTitle(item)}, protocol ${item.protocol}`,
+      group: `${modelTitle(item.model)}, ${bitsTitle(item)}, protocol ${protocolTitle(item.protocol)}`,
       label: `${armTitle({ arm })} less ${baseline.title === claim.baseline ? "full precision" : baseline.title}`,
       role: roleOf(arm, page.arms),
       value: mean,

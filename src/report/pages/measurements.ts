@@ -21,6 +21,7 @@ import { panelFigure } from "./panel_figures.ts";
 import { InputError } from "../../errors.ts";
 import { runsOf } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 
 /** A scale is logarithmic from this ratio of the largest to the smallest value on. */
 const LOGARITHMIC_FROM = 50;
@@ -56,7 +57,7 @@ interface FigureContext {
 function figures(cells: readonly MeasuredCell[], { name, armTitleOf }: FigureContext): FigureBlock[] {
   const groups = Map.groupBy(
     cells,
-    (cell) => `${modelTitle(cell.model)}, ${bitsTitle(cell)}, protocol ${cell.protocol}`,
+    (cell) => `${modelTitle(cell.model)}, ${bitsTitle(cell)}, protocol ${protocolTitle(cell.protocol)}`,
   );
   return [...groups].flatMap(([group, members], groupIndex) => {
     const titles = new Map(
@@ -139,7 +140,7 @@ export function measurementTable(
       naming("Method", ({ cell }) => armTitleOf(cell.arm)),
       words("Model", ({ cell }) => modelTitle(cell.model)),
       words("Bits", ({ cell }) => bitsTitle(cell)),
-      words("Protocol", ({ cell }) => cell.protocol),
+      words("Protocol", ({ cell }) => protocolTitle(cell.protocol)),
       numbers("Runs", ({ cell }) => String(cell.measurements.length)),
       ...rows[0]!.quantities.map(({ title }, index) =>
         numbers<typeof rows[number]>(

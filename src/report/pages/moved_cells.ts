@@ -7,6 +7,7 @@ import { counted, signed, verdictTitle } from "../labels.ts";
 import { armTitle, meanText } from "./results.ts";
 import { type ReportRow, reportSections } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 
 /** The runs of two moments, judged by the same rules: today's. */
 export interface Moments {
@@ -78,7 +79,7 @@ function moveTable(moves: readonly Move[]): Block {
     fields: [
       words("Paper", ({ page }) => page.id),
       words("Table", ({ row }) => row.table),
-      words("Protocol", ({ row }) => row.protocol),
+      words("Protocol", ({ row }) => protocolTitle(row.protocol)),
       words("Model", ({ row }) => modelTitle(row.model)),
       words("Bits", ({ row }) => bitsTitle(row)),
       naming("Method", ({ row }) => armTitle(row)),

@@ -9,6 +9,8 @@ import { figureBlocks } from "./figures.ts";
 import type { ReportSection, ReportTable } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICTS } from "../judge/verdict.ts";
+import type { ProtocolLabel } from "../../record/spec.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 
 /** A page with its sections. */
 export interface PaperSections {
@@ -62,7 +64,7 @@ function countTable(papers: readonly PaperSections[]): TableBlock {
   return tableOf("Cells by verdict", lines, {
     fields: [
       naming("Paper", ({ page }) => ({ text: page.title, href: paperHref(page.id) })),
-      words("Protocol", ({ section }) => section.protocol),
+      words("Protocol", ({ section }) => protocolTitle(section.protocol)),
       numbers("Runs", ({ section }) => String(section.runs.length)),
       ...VERDICTS.map((name) =>
         numbers<typeof lines[number]>(capitalised(verdictTitle(name)), ({ section }) => {
@@ -81,7 +83,7 @@ function sectionMatrices({ protocol, tables }: ReportSection, page: Paper<ArmTit
   return [
     ...filled.map((table) => verdictMatrix(table, { page, protocol })),
     ...(empty.length === 0 ? [] : [paragraph(
-      `Not run under protocol ${protocol}: ${
+      `Not run under protocol ${protocolTitle(protocol)}: ${
         empty.map(({ table, rows }) => `${table.title} (${counted(rows.length, "cell")})`).join("; ")
       }.`,
     )]),
@@ -91,11 +93,11 @@ function sectionMatrices({ protocol, tables }: ReportSection, page: Paper<ArmTit
 /** Methods across, models and bits down. */
 function verdictMatrix(
   { table, rows }: ReportTable,
-  { page, protocol }: { readonly page: Paper<ArmTitle>; readonly protocol: string },
+  { page, protocol }: { readonly page: Paper<ArmTitle>; readonly protocol: ProtocolLabel },
 ): TableBlock {
   const arms = [...new Map(rows.map(({ arm }) => [arm.id, arm])).values()];
   const lines = [...Map.groupBy(rows, (row) => `${modelTitle(row.model)}, ${bitsTitle(row)}`)];
-  return tableOf(`${shortTitle(page)}, ${table.title}, protocol ${protocol}`, lines, {
+  return tableOf(`${shortTitle(page)}, ${table.title}, protocol ${protocolTitle(protocol)}`, lines, {
     fields: [
       naming("Model, bits", ([name]) => name),
       ...arms.map((arm) =>

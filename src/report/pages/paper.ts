@@ -127,9 +127,9 @@ function sectionBlocks(
     ...(isSmoke && !isSmokeOnly ? [{ kind: "banner", text: SMOKE_SECTION_BANNER } satisfies Block] : []),
     ...(shown.length > 0 ? shown : [paragraph("No published number and no run.")]),
     ...failureBlocks(runs, armTitleOf),
-    ...(runs.length === 0
-      ? []
-      : listSection(heading(3, `Deviations of protocol ${protocol}`), { items: deviations[protocol] ?? [] })),
+    ...(runs.length === 0 ? [] : listSection(heading(3, `Deviations of protocol ${protocolTitle(protocol)}`), {
+      items: deviations[protocol] ?? [],
+    })),
     ...runBlocks(runs, armTitleOf),
     ...environmentBlocks(runs),
     ...figures,
@@ -180,7 +180,7 @@ function importedBlocks(imported: readonly ImportedSection[], ours: readonly Rep
     ...imported.flatMap(({ tool, protocol, table, notes }) => [
       ...resultBlocks({
         ...table,
-        table: { ...table.table, title: `${tool}: ${table.table.title}, protocol ${protocol}` },
+        table: { ...table.table, title: `${tool}: ${table.table.title}, protocol ${protocolTitle(protocol)}` },
       }),
       ...listSection(paragraph(`Notes of ${tool}:`), { items: notes }),
     ]),
@@ -195,7 +195,7 @@ function besideOurs(sections: readonly ImportedSection[], ours: readonly ReportS
   );
   const rows = new Map(sections.flatMap((section) => section.table.rows).map((row) => [cellName(row), row]));
   const find = (all: readonly ReportRow[], row: ReportRow) => all.find((other) => cellName(other) === cellName(row));
-  return tableOf(`${table.title}, protocol ${protocol}: other tools beside ours`, [...rows.values()], {
+  return tableOf(`${table.title}, protocol ${protocolTitle(protocol)}: other tools beside ours`, [...rows.values()], {
     fields: [
       ...NAMES,
       numbers("Published", ({ published }) => published?.top1Percent == null ? "" : points(published.top1Percent)),

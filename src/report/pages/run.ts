@@ -18,6 +18,7 @@ import { spread } from "./panel_figures.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
 import { points } from "../labels.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 
 /** Epochs in the table under the curve. */
 const MAXIMUM_EPOCHS = 20;
@@ -75,7 +76,7 @@ function outcome({ id, spec, status, reason, metrics }: RunRecord): string {
   const result = status === "done"
     ? `top-1 ${points(metrics!["top1Percent"]!)} % on the ${images} after the last epoch`
     : `${status}: ${reason ?? "no reason given"}`;
-  return `Run ${id} of protocol ${spec.protocol} on ${datasetTitle(spec.dataset.name)}: ${result}.`;
+  return `Run ${id} of protocol ${protocolTitle(spec.protocol)} on ${datasetTitle(spec.dataset.name)}: ${result}.`;
 }
 
 /** Shows the last lines that the process of a run wrote, if the run did not end well. */

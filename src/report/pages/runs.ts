@@ -9,6 +9,7 @@ import { cellOf } from "../read/result.ts";
 import { type Block, type Field, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import { runHref } from "./run.ts";
 import { SECTION_ORDER } from "../judge/tables.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 
 const RUN_FIELD: Field<RunRecord> = naming("Run", ({ id }) => ({ text: id, href: runHref(id) }));
 const SPEC_FIELDS: readonly Field<RunRecord>[] = [
@@ -131,7 +132,7 @@ export function runIndexBlocks(
       fields: [
         RUN_FIELD,
         words("Paper", (run) => papersOf(run).map(shortTitle).join(", ")),
-        words("Protocol", ({ spec }) => spec.protocol),
+        words("Protocol", ({ spec }) => protocolTitle(spec.protocol)),
         words("Method", titleOf),
         words("Data set", ({ spec }) => datasetTitle(spec.dataset.name)),
         ...SPEC_FIELDS,

@@ -5,6 +5,7 @@ import type { ToleranceResult } from "../judge/tolerances.ts";
 import { armOf } from "../judge/rows.ts";
 import { points } from "../labels.ts";
 import { type Block, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 
 /** The tolerances of a page with what our runs say of them; nothing where it has none. */
 export function toleranceBlocks(page: Paper<ArmTitle>, results: readonly ToleranceResult[]): Block[] {
@@ -20,7 +21,7 @@ export function toleranceBlocks(page: Paper<ArmTitle>, results: readonly Toleran
         naming("Method", ({ tolerance }) => armOf(page, tolerance.arm).title),
         words("Model", ({ tolerance }) => modelTitle(tolerance.model)),
         words("Bits", ({ tolerance: { bits } }) => bits === null ? "FP" : formatBits(bits)),
-        words("Protocol", ({ tolerance }) => tolerance.protocol),
+        words("Protocol", ({ tolerance }) => protocolTitle(tolerance.protocol)),
         words("Quantity", ({ tolerance }) => tolerance.quantity === "top1" ? "top-1" : "gap to own FP"),
         words(
           "Range",

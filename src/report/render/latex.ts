@@ -4,6 +4,8 @@ import { points, signed, verdictTitle } from "../labels.ts";
 import { armTitle } from "../pages/results.ts";
 import type { ReportRow, ReportSection, ReportTable } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
+import type { ProtocolLabel } from "../../record/spec.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
 
 /** Rows that fit on a page of article at 10 points with their caption; a heading over a group counts as one. */
 const ROWS_A_PAGE = 40;
@@ -27,7 +29,7 @@ interface Group {
   readonly rows: readonly ReportRow[];
 }
 
-function environments({ table, rows }: ReportTable, place: { paper: string; protocol: string }): string[] {
+function environments({ table, rows }: ReportTable, place: { paper: string; protocol: ProtocolLabel }): string[] {
   const groups = new Map<string, ReportRow[]>();
   for (const row of rows) {
     const title = `${modelTitle(row.model)}, ${bitsTitle(row)}`;
@@ -58,13 +60,13 @@ function pagesOf(groups: readonly Group[]): Group[][] {
 
 function environment(
   { id, title }: ReportTable["table"],
-  { paper, protocol, page, number }: { paper: string; protocol: string; page: readonly Group[]; number: number },
+  { paper, protocol, page, number }: { paper: string; protocol: ProtocolLabel; page: readonly Group[]; number: number },
 ): string {
   return [
     "\\begin{table}",
     "  \\centering",
     `  \\caption{${
-      escaped(`${title}. Protocol ${protocol}${number === 1 ? "" : `, continued (${number})`}`)
+      escaped(`${title}. Protocol ${protocolTitle(protocol)}${number === 1 ? "" : `, continued (${number})`}`)
     }${CAPTION}}`,
     `  \\label{tab:${paper}-${id}-${protocol}${number === 1 ? "" : `-${number}`}}`,
     "  \\begin{tabular}{lrrrrl}",

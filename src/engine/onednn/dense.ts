@@ -99,13 +99,30 @@ function layoutsOf({ images, channels: [i, o], pixels: [from, to] }: Dense, { li
   };
 }
 
+/** A matrix: its layout, and where it is. */
+type Operand = readonly [Handle, Argument[2]];
+
+/** c = a b, then operations. */
+function product(
+  { library, primitive }: Builder,
+  [a, b, c]: readonly [Operand, Operand, Operand],
+  { posts, args }: ReturnType<typeof postsOf> = { posts: [], args: [] },
+): Run {
+  return primitive(library.matMul([a[0], b[0], c[0]], { posts }), [
+    [ARGUMENT.src, ...a],
+    [ARGUMENT.weights, ...b],
+    [ARGUMENT.dst, ...c],
+    ...args,
+  ]);
+}
+
 /** y = x matrix. */
 export function denseConvolution(dense: Dense, { image, filter, result }: Tensors, builder: Builder): Run {
   const layouts = layoutsOf(dense, builder), matrix = matrixOf(dense, filter, builder);
-  const run = builder.primitive(builder.library.matMul([layouts.image, layouts.matrix, layouts.result]), [
-    [ARGUMENT.src, layouts.image, image.value],
-    [ARGUMENT.weights, layouts.matrix, matrix.at],
-    [ARGUMENT.dst, layouts.result, result.value],
+  const run = product(builder, [
+    [layouts.image, image.value],
+    [layouts.matrix, matrix.at],
+    [layouts.result, result.value],
   ]);
   return () => {
     matrix.fill();
@@ -129,14 +146,12 @@ export function denseInputGradient(node: Node, dense: Dense, { image, filter, re
     });
     return { layout: library.plain([1, rows], "f32"), at: repeated };
   };
-  const { posts, args } = postsOf((node.attrs["operations"] ?? []) as unknown as ChainOperation[], operandOf);
-  const descriptor = library.matMul([layouts.result, layouts.matrixTransposed, layouts.image], { posts });
-  const run = builder.primitive(descriptor, [
-    [ARGUMENT.src, layouts.result, result.value],
-    [ARGUMENT.weights, layouts.matrixTransposed, matrix.at],
-    [ARGUMENT.dst, layouts.image, image.value],
-    ...args,
-  ]);
+  const operations = (node.attrs["operations"] ?? []) as unknown as ChainOperation[];
+  const run = product(builder, [
+    [layouts.result, result.value],
+    [layouts.matrixTransposed, matrix.at],
+    [layouts.image, image.value],
+  ], postsOf(operations, operandOf));
   return () => {
     for (const fill of fills) fill();
     matrix.fill();
@@ -147,10 +162,10 @@ export function denseInputGradient(node: Node, dense: Dense, { image, filter, re
 /** dfilter: the taps' parts of x^T dy. */
 export function denseFilterGradient(dense: Dense, { image, filter, result }: Tensors, builder: Builder): Run {
   const layouts = layoutsOf(dense, builder), matrix = matrixOf(dense, filter, builder);
-  const run = builder.primitive(builder.library.matMul([layouts.imageTransposed, layouts.result, layouts.matrix]), [
-    [ARGUMENT.src, layouts.imageTransposed, image.value],
-    [ARGUMENT.weights, layouts.result, result.value],
-    [ARGUMENT.dst, layouts.matrix, matrix.at],
+  const run = product(builder, [
+    [layouts.imageTransposed, image.value],
+    [layouts.result, result.value],
+    [layouts.matrix, matrix.at],
   ]);
   return () => {
     run();

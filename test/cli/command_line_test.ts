@@ -98,8 +98,9 @@ async function command(path: string, args: readonly string[]) {
 
 /** Commands of the maintainers, with something that each says of itself. */
 const MAINTAINERS: readonly (readonly [main: string, args: readonly string[], told: string])[] = [
-  ["src/cli/main.ts", ["acceptance"], "3 trainings of ResNet-20 on CIFAR-10, about an hour and a half"],
+  ["src/cli/main.ts", ["acceptance"], "Trainings of ResNet-20 on CIFAR-10: --dry-run"],
   ["src/cli/main.ts", ["tune"], "writes no page"],
+  ["src/cli/main.ts", ["tune-equal"], "6 trials on held-out images"],
   ["perf/engine_speed/main.ts", [], "JSON on stdout"],
   ["perf/peers/main.ts", [], "hours of one"],
   ["perf/queue_load/main.ts", [], "--run-ms N"],
@@ -110,16 +111,18 @@ for (const [main, name, told] of MAINTAINERS) {
     assert.deepEqual([help.code, help.stderr], [0, ""]);
     for (const text of [told, "  --help "]) assert.ok(help.stdout.includes(text), help.stdout);
     for (const line of help.stdout.split("\n")) assert.ok(line.length <= 80, line);
-    const { code, stdout, stderr } = await command(main, [...name, "--dry-run"]);
+    const { code, stdout, stderr } = await command(main, [...name, "--nothing"]);
     assert.deepEqual([code, stdout], [2, ""]);
-    assert.match(stderr, /^Cannot use option --dry-run as it is not known.*: choose among --.*, --help\n$/);
+    assert.match(stderr, /^Cannot use option --nothing as it is not known.*: choose among --.*, --help\n$/);
   });
 }
 
 Deno.test("the entry point lists its commands, and names the nearest to one that it does not know", async () => {
   const { code, stdout } = await command("src/cli/main.ts", []);
   assert.equal(code, 0);
-  for (const name of ["bench", "report", "runs", "measure", "data", "engine", "worker", "acceptance", "tune"]) {
+  for (
+    const name of ["bench", "report", "runs", "measure", "data", "engine", "worker", "acceptance", "tune", "tune-equal"]
+  ) {
     assert.match(stdout, new RegExp(`^  ${name} +\\w`, "m"));
   }
   const unknown = await command("src/cli/main.ts", ["becnh"]);

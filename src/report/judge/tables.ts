@@ -108,7 +108,8 @@ function tableRows(page: Paper<ArmTitle>, table: Table<ArmTitle>, { protocol, ce
     cells.filter((cell) => isInTable(table, cell)).map((cell) => [text(cell), cell]),
   );
   if (protocol === homeOf(table)) { for (const cell of published) keys.set(text(rowOf(cell)), rowOf(cell)); }
-  const models = new Set(published.map((cell) => modelFor(table, cell)));
+  // a table of ours publishes nothing: its models are those that it plans
+  const models = new Set(published.length > 0 ? published.map((cell) => modelFor(table, cell)) : table.models);
   const inputs = [...keys.values()].sort(cellOrder(page)).map((key) => ({
     page,
     table,

@@ -62,6 +62,15 @@ Deno.test("a published cell is compared with the model that its table names for 
   assert.match(other.verdict.reason, /^ResNet-18 is not a model of the paper's table/);
 });
 
+Deno.test("in a table without published numbers, the models that it plans are the paper's, and no other is", () => {
+  const page = { ...PAGE, published: [], tables: PAGE.tables.map((table) => ({ ...table, models: ["resnet18"] })) };
+  const reasonOf = (model: string) =>
+    tableOf([...LSQ, ...runs({ arm: "good", model }, [89])], page).rows.find(({ arm }) => arm.id === "good")!.verdict
+      .reason;
+  assert.match(reasonOf("resnet18"), /^the paper has no such cell/);
+  assert.match(reasonOf("resnet20"), /^ResNet-20 is not a model of the paper's table/);
+});
+
 Deno.test("differences that are equal but for the rounding of a subtraction have no spread", () => {
   // 88.3 - 87.9 and 80.5 - 80.1 differ by 1e-14
   const lsq = runs({ arm: "lsq" }, [87.9, 80.1, 55.5]), good = runs({ arm: "good" }, [88.3, 80.5, 55.9]);

@@ -282,12 +282,12 @@ export function layerCases(): Case[] {
     crops(),
     pooling(),
     determinants(),
-    ...[false, true].flatMap((depthwise) =>
-      [[1, 1], [1, 2], [3, 1], [3, 2], [5, 2]].map(([taps, stride]) =>
+    ...[false, true].flatMap((depthwise) => [
+      ...[[1, 1], [1, 2], [3, 1], [3, 2], [5, 2]].map(([taps, stride]) =>
         convolutions(taps!, { stride: stride!, depthwise })
-      )
-    ),
-    ...SMALL_IMAGES.map(([taps, stride, image]) => convolutions(taps, { stride, depthwise: false, image })),
+      ),
+      ...SMALL_IMAGES.map(([taps, stride, image]) => convolutions(taps, { stride, depthwise, image })),
+    ]),
     dense(),
     softmax(),
   ];

@@ -32,12 +32,17 @@ interface Dense {
 /** The tensors of a convolution or of one of its gradients. */
 type Tensors = Readonly<Record<"image" | "filter" | "result", Use>>;
 
+/** Checks if an image has fewer pixels than its filter has taps. */
+export function isSmall({ shape: [, h, w] }: Use, { shape: [kh, kw] }: Use): boolean {
+  return h! * w! < kh! * kw!;
+}
+
 /** The product that a convolution or one of its gradients is; null: it is best computed as it is. */
 export function denseOf(node: Node, { image, filter, result }: Tensors): Dense | null {
   const [images, h, w, i] = image.shape as [number, number, number, number], [, oh, ow, o] = result.shape;
   const [kh, kw] = filter.shape as [number, number];
   const isFloat = [image, filter, result].every((use) => memoryType(use) === "f32");
-  if (node.kernel.startsWith("Depthwise") || !isFloat || h * w >= kh * kw) return null;
+  if (node.kernel.startsWith("Depthwise") || !isFloat || !isSmall(image, filter)) return null;
   const { strides, before } = node.attrs["geometry"] as unknown as Geometry, pairs: Pair[] = [];
   for (let from = 0; from < h * w; from++) {
     for (let to = 0; to < oh! * ow!; to++) {

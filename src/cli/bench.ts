@@ -61,7 +61,7 @@ function benchLine(papers: readonly Paper[]) {
     option("--runs", "with --dry-run: list each run with its id"),
     option(
       "--epochs <N>",
-      "other length of the protocol: N epochs quantized, the rest in proportion; such rows fill no cell of a paper",
+      "another length of the protocol: N epochs quantized, the rest in proportion; such rows fill no cell of a paper",
       wholeNumber("epochs", { to: 100_000, remedy: "give such as 20" }),
     ).default(null),
     option("--quantizer <NAME>", "quantizer of every arm in place of its own; such rows fill no cell of a paper")

@@ -27,9 +27,6 @@ interface FixedRuns {
   readonly result: (records: readonly RunRecord[], engine: EngineName) => { text: string; good: boolean };
 }
 
-/** Services of a list of runs. */
-export type FixedServices = ReturnType<typeof benchServices>;
-
 interface FixedOptions {
   readonly out: string;
   readonly engine: EngineChoice;
@@ -41,7 +38,7 @@ interface Context {
   readonly console: Console;
   readonly runs: FixedRuns;
   /** In place of this machine's. */
-  readonly services?: Partial<FixedServices>;
+  readonly services?: Partial<ReturnType<typeof benchServices>>;
 }
 
 /** Runs what is not done yet. @returns The exit code: 0 good or help, 1 not, 2 bad input. */

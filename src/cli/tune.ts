@@ -22,7 +22,7 @@ import type { Protocol } from "../catalog/protocol.ts";
 import type { Console } from "./console.ts";
 import { fixedRuns } from "./fixed_runs.ts";
 
-/** Of all trials: no table reports it. */
+/** Seed of all trials; no table reports it. */
 export const SEED = 100;
 
 /** Protocol reduced, shorter, and evaluated on held-out images. */

@@ -19,7 +19,7 @@ import { isFinal, type RunRecord } from "../record/record.ts";
 import { runId, type RunSpec } from "../record/spec.ts";
 import { columns } from "./columns.ts";
 import type { Console } from "./console.ts";
-import { fixedRuns, type FixedServices } from "./fixed_runs.ts";
+import { fixedRuns } from "./fixed_runs.ts";
 import { SEED, TRIALS as SHORT_TRIALS } from "./tune.ts";
 
 /** Trials of each arm. */
@@ -171,14 +171,9 @@ export function searchTable(all: readonly Search[]): string {
 }
 
 /** `deno task dev:tune-equal`. @returns The exit code: 0 every arm is tuned, 1 not all, 2 bad input. */
-export async function tuneEqual(
-  args: readonly string[],
-  console: Console,
-  services: Partial<FixedServices> = {},
-): Promise<number> {
+export async function tuneEqual(args: readonly string[], console: Console): Promise<number> {
   return await fixedRuns(args, {
     console,
-    services,
     runs: {
       task: "dev:tune-equal",
       about: `Tunes every quantized arm of the core table by ${TRIALS} trials on held-out images; writes no page`,

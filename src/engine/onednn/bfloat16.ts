@@ -6,7 +6,7 @@ import { makers, type RewriteOptions } from "./rewrite.ts";
 /**
  * Gradients of ordinary convolutions get copies of x and dy in bfloat16, one for all that read the same tensor. An input
  * gradient's filter is rounded where it is packed. Integers of up to 8 bits are exact. Images of fewer pixels than taps stay
- * float32, as their gradients are products; of a 1 x 1 image and stride 2, oneDNN 3.2 leaves taps unwritten in bfloat16.
+ * float32: oneDNN 3.2 leaves taps unwritten in bfloat16 for a 1 x 1 image at stride 2.
  */
 export function withBfloat16(graph: Graph, { bfloat16 }: RewriteOptions): Graph {
   if (!bfloat16) return graph;

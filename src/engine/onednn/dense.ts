@@ -1,6 +1,6 @@
 /**
- * Convolutions in which a filter reaches every pixel of its image from every pixel of the result, and has taps to spare: as
- * matrix products, as they would mostly multiply padding.
+ * Convolutions whose filter reaches every pixel of the image from every pixel of the result, and has taps to spare. They
+ * would mostly multiply padding, so they are computed as matrix products.
  *
  * An image is one row of pixels times channels, and so is a result. The matrix between them has a block for each pair of
  * pixels: the tap that joins them.

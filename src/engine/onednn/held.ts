@@ -1,4 +1,4 @@
-/** Results that stay where a program computed them: a training step would else copy its whole network out and in again. */
+/** Results that stay where a program computed them. Otherwise each training step would copy its network out and in again. */
 import type { Values } from "./graph.ts";
 
 /** A result in its program's memory. It is copied out when it is read, or before the memory is written again. */
@@ -26,7 +26,7 @@ export class Held {
     return this.#copy ?? this.#view!;
   }
 
-  /** Tells where in the program's memory it lies from now on. */
+  /** Takes its new place in the program's memory. */
   moveTo(view: Values): void {
     this.#view = view;
   }
@@ -37,7 +37,7 @@ export class Held {
     this.#view = null;
   }
 
-  /** Tells that nobody reads it any more. */
+  /** Forgets its place, as nobody reads it any more. */
   giveUp(): void {
     this.#view = null;
   }

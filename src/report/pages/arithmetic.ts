@@ -80,7 +80,7 @@ function pairsOf(cells: readonly (Cell | undefined)[]): SeedDifference[][] {
   });
 }
 
-/** How far two arithmetics lie apart on one seed, over all rows. */
+/** Mean and spread of the differences by seed, over all rows. */
 function spreads(rows: readonly SeedDifference[][][]): Block[] {
   const items = ARITHMETICS.slice(1).flatMap(({ less }, index) => {
     const values = rows.flatMap((row) => row[index]!.map((pair) => pair.difference)), sd = standardDeviation(values);

@@ -15,7 +15,7 @@ import { armTitle, differenceText, overSeeds, roleOf } from "./results.ts";
 /** One length of the core table's protocol. */
 interface Budget {
   readonly label: ProtocolLabel;
-  /** Of quantized runs. */
+  /** Epochs of quantized runs. */
   readonly epochs: number;
 }
 

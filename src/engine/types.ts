@@ -61,6 +61,12 @@ export interface CompileOptions {
    */
   readonly large?: number;
   /**
+   * Names at the top of the inputs. A call may write over their tensors, so that the caller reads them no more, and only
+   * disposes of them (onednn only).
+   * @default none
+   */
+  readonly consumes?: readonly string[];
+  /**
    * Number of input signatures (structure, shapes and dtypes) kept recorded; the least recently used is dropped first.
    * @default 8
    */

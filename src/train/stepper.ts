@@ -52,7 +52,7 @@ export function makeStepper(engine: Engine, setup: Setup, options: StepperOption
   if (engine.loops && (options.stepsPerCall !== undefined || engine.device === "gpu")) {
     return new ManySteps(engine.loops, setup, { ...options, program, teacher });
   }
-  const step = engine.compile(program, compileOptions(options));
+  const step = engine.compile(program, { ...compileOptions(options), consumes: ["training"] });
   return {
     // so that a GPU has work while the next batch is made
     unread: 1,

@@ -44,6 +44,8 @@ export const SYMBOLS = {
     result: i,
   },
   dnnl_binary_primitive_desc_create: { parameters: [b, p, i, p, p, p, p], result: i },
+  dnnl_pooling_forward_primitive_desc_create: { parameters: [b, p, i, i, p, p, b, b, b, b, b, p], result: i },
+  dnnl_pooling_backward_primitive_desc_create: { parameters: [b, p, i, p, p, b, b, b, b, b, p, p], result: i },
   dnnl_matmul_primitive_desc_create: { parameters: [b, p, p, p, p, p, p], result: i },
 } as const;
 
@@ -84,6 +86,7 @@ export const ARGUMENT = {
   variance: 50,
   scale: 51,
   shift: 52,
+  workspace: 64,
   dsrc: 129,
   ddst: 145,
   dweights: 161,

@@ -89,6 +89,12 @@ export function chain(node: Node, builder: Builder): Run {
 /** Operations in which oneDNN makes a number of NaN. */
 const LOSE_NAN: ReadonlySet<Algorithm> = new Set(["relu", "clip", "max", "min"]);
 
+/** Checks whether a node may write its result over an operand: it reads each element before it writes it, and none later. */
+export function worksInPlace({ kernel, attrs }: Node): boolean {
+  if (kernel !== "Chain") return false;
+  return (attrs["operations"] as unknown as ChainOperation[]).every(({ algorithm }) => !LOSE_NAN.has(algorithm));
+}
+
 /** In larger tensors NaN is looked for at the first pixel alone: batch norm spreads it over a whole channel. */
 const ALL_LOOKED_AT = 65536;
 

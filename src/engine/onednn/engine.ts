@@ -133,6 +133,9 @@ function compile<In extends TensorTree, Out extends TensorTree>(
     throw new RangeError(`Cannot compile a program as signatures must be at least 1: current value is ${limit}`);
   }
 
+  const large = options.large ?? LARGE, consumed = new Set(options.consumes);
+  const isConsumed = ([path]: readonly [string, Tensor]) => consumed.has(path.split("\u0000")[0]!);
+
   function record(inputs: In, leaves: readonly [string, Tensor][]): Planned {
     let recorded: Omit<Planned, "plan"> & { graph: Graph } | null = null;
     tf.tidy(() => {
@@ -155,7 +158,7 @@ function compile<In extends TensorTree, Out extends TensorTree>(
     });
     const { graph, outputs, structure } = recorded!;
     return {
-      plan: planOf(fuse(graph, { bytesAreExact, large: options.large ?? LARGE, bfloat16 }), dnnl, buildWith(backend)),
+      plan: planOf(fuse(graph, { bytesAreExact, large, bfloat16 }), dnnl, buildWith(backend), leaves.map(isConsumed)),
       outputs,
       structure,
     };

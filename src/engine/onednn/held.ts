@@ -18,12 +18,24 @@ export class Held {
 
   /** The values, in an array of their own. */
   get values(): Values {
-    return this.#copy ??= this.#view!.slice();
+    return this.#copy ??= this.source.slice();
   }
 
   /** The values, wherever they are. */
   get source(): Values {
-    return this.#copy ?? this.#view!;
+    const values = this.#copy ?? this.#view;
+    if (values) return values;
+    throw new Error("Cannot read a tensor that a program consumed: read it before the call");
+  }
+
+  /** Checks whether it lies at this place of its program's memory. */
+  isAt(place: Values): boolean {
+    return this.#view?.buffer === place.buffer && this.offset === place.byteOffset;
+  }
+
+  /** Where it lies in its program's memory; undefined: not there. */
+  get offset(): number | undefined {
+    return this.#view?.byteOffset;
   }
 
   /** Takes its new place in the program's memory. */
@@ -45,9 +57,18 @@ export class Held {
 
 /** The results of a program that may still lie in its memory. */
 export class HeldResults {
+  readonly #places: readonly Values[];
+  /** For each input: a run may write over it. */
+  readonly #isConsumed: readonly boolean[];
   readonly #resident = new Set<Held>();
   /** Those that the last run had as inputs, in whose places they lie since. */
   #moved = new Set<Held>();
+
+  /** @param places Those of the inputs. */
+  constructor(places: readonly Values[], isConsumed: readonly boolean[]) {
+    this.#places = places;
+    this.#isConsumed = isConsumed;
+  }
 
   add(view: Values): Held {
     const held = new Held(view);
@@ -56,19 +77,32 @@ export class HeldResults {
   }
 
   /** Writes the inputs of a run into their places, after every result that the run would overwrite has left. */
-  putInputs(places: readonly Values[], given: readonly (Values | Held)[]): void {
-    const inputs = new Set(given);
+  putInputs(given: readonly (Values | Held)[]): void {
+    const inputs = new Set(given), places = this.#places;
+    // a result may lie in the place of an input: then it is there already, or in the way
+    const isThere = (held: Held) => given.some((item, i) => item === held && held.isAt(places[i]!));
+    const isInTheWay = (held: Held) => places.some((place) => held.isAt(place));
     for (const held of this.#resident) {
-      if (held.isResident && inputs.has(held) && !this.#moved.has(held)) continue;
+      const stays = held.isResident && inputs.has(held) && !this.#moved.has(held) &&
+        (isThere(held) || !isInTheWay(held));
+      if (stays) continue;
       if (held.isResident) held.copyOut();
       this.#resident.delete(held);
     }
-    given.forEach((item, i) => places[i]!.set(item instanceof Held ? item.source : item));
+    given.forEach((item, i) => {
+      if (!(item instanceof Held)) places[i]!.set(item);
+      else if (!item.isAt(places[i]!)) places[i]!.set(item.source);
+    });
     this.#moved = new Set();
     given.forEach((item, i) => {
       if (!(item instanceof Held) || !this.#resident.has(item)) return;
-      item.moveTo(places[i]!);
-      this.#moved.add(item);
+      if (this.#isConsumed[i]) {
+        item.giveUp();
+        this.#resident.delete(item);
+      } else {
+        item.moveTo(places[i]!);
+        this.#moved.add(item);
+      }
     });
   }
 

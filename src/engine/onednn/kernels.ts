@@ -4,7 +4,7 @@ import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import type { WasmKernel } from "../wasm/heap.ts";
 import { cropFlip } from "../wasm/kernels/crop_flip.ts";
 import { logDetInverse } from "../wasm/kernels/log_det.ts";
-import { maxPoolAxis, maxPoolAxisGrad } from "../wasm/kernels/max_pool.ts";
+import { maxPoolAxis as maxPoolByTaps, maxPoolAxisGrad as maxPoolGradByTaps } from "../wasm/kernels/max_pool.ts";
 import { relu6Grad, reluGrad } from "../wasm/kernels/rectifiers.ts";
 import { roundClip, roundClipGrad } from "../wasm/kernels/round_clip.ts";
 import { uniformPerturbation } from "../wasm/kernels/uniform_perturbation.ts";
@@ -16,6 +16,7 @@ import { dot, elementwise, reduction, type Run } from "./loops.ts";
 import { matMul } from "./mat_mul.ts";
 import { batchNormGradient, normStatistics } from "./norms.ts";
 import type { Build, Builder } from "./plan.ts";
+import { maxPoolAxis, maxPoolAxisGrad } from "./pooling.ts";
 import { axesOf, BINARY, COMPARISONS, REDUCTIONS, UNARY } from "./shapes.ts";
 
 const PRIMITIVES: Readonly<Record<string, (node: Node, builder: Builder) => Run | null>> = {
@@ -32,6 +33,8 @@ const PRIMITIVES: Readonly<Record<string, (node: Node, builder: Builder) => Run 
   Chain: chain,
   Convert: convert,
   PerturbIntegers: perturbIntegers,
+  MaxPoolAxis: (node, builder) => maxPoolAxis(node, builder, fromWasm(node, builder)!),
+  MaxPoolAxisGrad: maxPoolAxisGrad,
 };
 
 /** Loops of engine wasm, which need only arrays. */
@@ -43,8 +46,8 @@ const LOOPS: Readonly<Record<string, WasmKernel>> = {
   UniformPerturbation: uniformPerturbation,
   CropFlip: cropFlip,
   LogDetInverse: logDetInverse,
-  MaxPoolAxis: maxPoolAxis,
-  MaxPoolAxisGrad: maxPoolAxisGrad,
+  MaxPoolAxis: maxPoolByTaps,
+  MaxPoolAxisGrad: maxPoolGradByTaps,
 };
 
 /** Kernels that tfjs's CPU backend lacks. */

@@ -4,7 +4,7 @@ import * as c from "./c_interface.ts";
 import { isaName, requireKnownLimit } from "./isa.ts";
 import type { Algorithm, Handle, MemoryType } from "./c_interface.ts";
 
-const FORWARD = 64, BACKWARD = 128, DIRECT = 1, IN_ORDER = 1, CPU = 1, ANY_TAG = 1, ARG_MD = 255;
+const FORWARD = 64, BACKWARD = 128, DIRECT = 1, IN_ORDER = 1, CPU = 1, ANY_TAG = 1, ARG_MD = 255, MAX_POOLING = 0x1ff;
 
 /** One operation after a primitive's own, on its result; the second operand of a binary one has this layout. */
 export type PostOperation =
@@ -17,6 +17,9 @@ export interface Geometry {
   readonly before: readonly [number, number];
   readonly after: readonly [number, number];
 }
+
+/** Geometry of a pooling. */
+export type Window = Geometry & { readonly size: readonly [number, number] };
 
 /** Attributes that change a primitive. */
 export interface Attributes {
@@ -264,6 +267,24 @@ export class OneDnn {
     );
   }
 
+  /** Max pooling; argument `workspace` is where the maxima were in their windows. */
+  maxPooling([image, result]: readonly [Handle, Handle], window: Window): Handle {
+    const create = this.#c.dnnl_pooling_forward_primitive_desc_create, g = windowArguments(window), e = this.#engine;
+    return this.#make("a max pooling", (to) => create(to, e, FORWARD, MAX_POOLING, image, result, ...g, null));
+  }
+
+  maxPoolingGradient(
+    layouts: readonly [Handle, Handle],
+    window: Window,
+  ): Handle {
+    const create = this.#c.dnnl_pooling_backward_primitive_desc_create, g = windowArguments(window), e = this.#engine;
+    return this.#withHint(
+      this.maxPooling(layouts, window),
+      (hint) =>
+        this.#make("a max pooling's gradient", (to) => create(to, e, MAX_POOLING, ...layouts, ...g, hint, null)),
+    );
+  }
+
   reorder(from: Handle, into: Handle): Handle {
     const create = this.#c.dnnl_reorder_primitive_desc_create;
     return this.#make("a reorder", (to) => create(to, from, this.#engine, into, this.#engine, null));
@@ -273,4 +294,10 @@ export class OneDnn {
 /** Strides, no dilation, and the padding before and after. */
 function geometryArguments({ strides, before, after }: Geometry) {
   return [integers(...strides), integers(0, 0), integers(...before), integers(...after)] as const;
+}
+
+/** Strides, size, no dilation, and the padding before and after. */
+function windowArguments({ size, ...geometry }: Window) {
+  const [strides, ...others] = geometryArguments(geometry);
+  return [strides, integers(...size), ...others] as const;
 }

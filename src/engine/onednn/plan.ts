@@ -1,5 +1,6 @@
 /** A graph made ready to run: every value has its place in one memory, every node its function. */
 import { Arena } from "./arena.ts";
+import { worksInPlace } from "./chain.ts";
 import { bytesOf, type Graph, type Node, type Use, type Value, type Values, viewOf } from "./graph.ts";
 import { Held, HeldResults } from "./held.ts";
 import type { Handle } from "./c_interface.ts";
@@ -56,8 +57,25 @@ function lastUses(graph: Graph): Map<Value, number> {
   return last;
 }
 
+/** Results that may lie where an input lies that nothing reads any more: by result, the input. */
+function successors(graph: Graph, isConsumed: readonly boolean[]): Map<Value, Value> {
+  const last = lastUses(graph),
+    results = new Set(graph.outputs.map(({ value }) => value)),
+    found = new Map<Value, Value>();
+  graph.nodes.forEach((node, i) => {
+    const to = node.outputs[0];
+    if (!worksInPlace(node) || !results.has(to!.value)) return;
+    const input = Object.values(node.inputs).map(({ value }) => value).find((value) =>
+      value.input !== undefined && isConsumed[value.input] && last.get(value) === i && value.type === to!.value.type &&
+      value.size === to!.value.size
+    );
+    if (input) found.set(to!.value, input);
+  });
+  return found;
+}
+
 /** Gives every value its offset; a value's room is used again after its last use. */
-function place(graph: Graph, arena: Arena): Map<Value, number> {
+function place(graph: Graph, arena: Arena, successors: Map<Value, Value>): Map<Value, number> {
   const last = lastUses(graph), offsets = new Map<Value, number>(), ending = new Map<number, Value[]>();
   const put = (value: Value) => {
     if (offsets.has(value)) return;
@@ -70,15 +88,22 @@ function place(graph: Graph, arena: Arena): Map<Value, number> {
   for (const node of graph.nodes) for (const { value } of Object.values(node.inputs)) if (value.constant) put(value);
   for (const { value } of graph.outputs) if (value.constant) put(value);
   graph.nodes.forEach((node, i) => {
-    for (const { value } of node.outputs) put(value);
+    for (const { value } of node.outputs) {
+      const before = successors.get(value);
+      if (before) offsets.set(value, offsets.get(before)!);
+      else put(value);
+    }
     for (const value of ending.get(i) ?? []) arena.release(offsets.get(value)!, bytesOf(value));
   });
   return offsets;
 }
 
-/** Plans a graph. */
-export function planOf(graph: Graph, library: OneDnn, build: Build): Plan {
-  const arena = new Arena(), offsets = place(graph, arena);
+/**
+ * Plans a graph.
+ * @param isConsumed For each input: a run may write over it.
+ */
+export function planOf(graph: Graph, library: OneDnn, build: Build, isConsumed: readonly boolean[] = []): Plan {
+  const following = successors(graph, isConsumed), arena = new Arena(), offsets = place(graph, arena, following);
   arena.allocate(preferHugePages);
   const memories: Handle[] = [],
     primitives: Handle[] = [],
@@ -130,11 +155,11 @@ export function planOf(graph: Graph, library: OneDnn, build: Build): Plan {
       // what no node writes lies in a place that it does not own
       isOwn: value.input === undefined && value.constant === undefined,
     }));
-  const held = new HeldResults();
+  const held = new HeldResults(inputs, isConsumed);
   return {
     bytes: arena.size,
     run(given) {
-      held.putInputs(inputs, given);
+      held.putInputs(given);
       for (const run of runs) run();
       return outputs.map(({ values, isOwn }) => isOwn ? held.add(values) : new Held(values.slice()));
     },

@@ -43,8 +43,11 @@ function upperProduct(high: number, low: number, c: number): number {
 
 /** Replaces the counter in `block`, [4], by its block under `key`, without allocating anything. */
 export function philox4x32InPlace(block: Uint32Array, key: Words2 | Uint32Array): void {
-  let c0 = block[0]! | 0, c1 = block[1]! | 0, c2 = block[2]! | 0, c3 = block[3]! | 0;
-  let k0 = key[0]! | 0, k1 = key[1]! | 0;
+  drawBlock(block, block[0]! | 0, block[1]! | 0, block[2]! | 0, block[3]! | 0, key[0]! | 0, key[1]! | 0);
+}
+
+/** Writes the block at counter (c0, c1, c2, c3) under key (k0, k1), all int32, into `to`. */
+function drawBlock(to: Uint32Array, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void {
   for (let round = 0; round < ROUNDS; round++) {
     const high0 = upperProduct(MULTIPLIER_0 >>> 16, MULTIPLIER_0 & 0xffff, c0);
     const high1 = upperProduct(MULTIPLIER_1 >>> 16, MULTIPLIER_1 & 0xffff, c2);
@@ -56,10 +59,10 @@ export function philox4x32InPlace(block: Uint32Array, key: Words2 | Uint32Array)
     k0 = (k0 + WEYL_0) | 0;
     k1 = (k1 + WEYL_1) | 0;
   }
-  block[0] = c0;
-  block[1] = c1;
-  block[2] = c2;
-  block[3] = c3;
+  to[0] = c0;
+  to[1] = c1;
+  to[2] = c2;
+  to[3] = c3;
 }
 
 /** Adds 1 to a 128-bit counter, [4], the lowest word first. */
@@ -91,14 +94,18 @@ export interface UniformNoise {
  * counter + g is a sum of 128 bits. 23 bits are what a float32's mantissa holds, so every u is exact in float32.
  */
 export function addUniformNoise(values: Float32Array, { state, stream = 0, factor = 1 }: UniformNoise): void {
-  const [k0, k1, c0, c1, c2, c3] = state as unknown as readonly [number, number, number, number, number, number];
-  const counter = Uint32Array.of(c0, c1 + stream, c2, c3), block = new Uint32Array(4), key = [k0, k1] as const;
-  for (let start = 0; start < values.length; start += 4) {
-    block.set(counter);
-    philox4x32InPlace(block, key);
-    for (let i = 0; i < 4 && start + i < values.length; i++) {
-      values[start + i]! += factor * ((block[i]! & 0x7fffff) / 2 ** 23 - 0.5);
-    }
+  const [k0, k1, ...start] = state as unknown as readonly [number, number, number, number, number, number];
+  const counter = Uint32Array.from(start), block = new Uint32Array(4);
+  counter[1]! += stream;
+  let [c0, c1, c2, c3] = Int32Array.from(counter) as unknown as [number, number, number, number];
+  for (let at = 0; at < values.length; at += 4) {
+    drawBlock(block, c0, c1, c2, c3, k0, k1);
+    const end = Math.min(4, values.length - at);
+    for (let i = 0; i < end; i++) values[at + i]! += factor * ((block[i]! & 0x7fffff) / 2 ** 23 - 0.5);
+    c0 = (c0 + 1) | 0;
+    if (c0 !== 0) continue;
+    counter.set([0xffffffff, c1, c2, c3]);
     incrementCounter(counter);
+    [c0, c1, c2, c3] = Int32Array.from(counter) as unknown as [number, number, number, number];
   }
 }

@@ -13,7 +13,7 @@ import {
   type Value,
   type Values,
 } from "./graph.ts";
-import type { Held } from "./held.ts";
+import { Held } from "./held.ts";
 import { shapesOf } from "./shapes.ts";
 
 export const BACKEND = "onednn";
@@ -70,9 +70,11 @@ export class OneDnnBackend extends MathBackendCPU {
     return info;
   }
 
-  /** A program's result as it is, else the values of a tensor, in place. */
-  heldOrValues(info: TensorInfo): Held | Values {
-    return this.#held.get(info.dataId) ?? this.valuesOf(info);
+  /** The values of a tensor for a program: the same object at each call. */
+  heldOf(info: TensorInfo): Held {
+    let held = this.#held.get(info.dataId);
+    if (!held) this.#held.set(info.dataId, held = new Held(this.valuesOf(info)));
+    return held;
   }
 
   override disposeData(dataId: DataId, force?: boolean): boolean {

@@ -3,6 +3,7 @@ import { type ChainOperation, memoryType, postsOf } from "./chain.ts";
 import { denseConvolution, denseFilterGradient, denseInputGradient, denseOf } from "./dense.ts";
 import { convolutionInfo } from "./shapes.ts";
 import { makeUse, type Node, type Use, type Values } from "./graph.ts";
+import { Held } from "./held.ts";
 import { ARGUMENT, type Handle } from "./c_interface.ts";
 import type { Geometry, OneDnn } from "./library.ts";
 import type { Run } from "./loops.ts";
@@ -289,7 +290,7 @@ export function bytesAreExact(library: OneDnn): boolean {
     attrs: attributes({ geometry }),
   };
   const plan = planOf({ nodes: [node], inputs: [x], outputs: [y] }, library, integerConvolution);
-  const [sums] = plan.run([new Uint8Array(size).fill(255)]);
+  const [sums] = plan.run([new Held(new Uint8Array(size).fill(255))]);
   plan.dispose();
   return sums!.values.every((sum) => sum === 255 * 127 * size);
 }

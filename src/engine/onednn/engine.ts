@@ -101,7 +101,7 @@ function registerKernels({ backend, dnnl, bytesAreExact }: Parts): void {
     });
     for (const { dataId } of result.infos) backend.disposeData(dataId);
     const plan = planOf(fuse(graph, { bytesAreExact, large: LARGE }), dnnl, buildWith(backend));
-    const values = plan.run(given.map((info) => backend.valuesOf(info)));
+    const values = plan.run(given.map((info) => backend.heldOf(info)));
     plan.dispose();
     return result.shapes.map(({ shape, dtype }, i) => backend.tensor(shape, dtype, values[i]!.values));
   };
@@ -187,7 +187,7 @@ function compile<In extends TensorTree, Out extends TensorTree>(
     const leaves = flatten<Tensor>(inputs);
     for (const [path, tensor] of leaves) requireOwn(backend, tensor, path);
     const { plan, outputs, structure } = plannedFor(inputs, leaves);
-    const results = plan.run(leaves.map(([, tensor]) => backend.heldOrValues(tensor)));
+    const results = plan.run(leaves.map(([, tensor]) => backend.heldOf(tensor)));
     let next = 0;
     return mapTree(structure, () => {
       const { shape, dtype } = outputs[next]!;

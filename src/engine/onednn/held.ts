@@ -1,9 +1,9 @@
 /** Results that stay where a program computed them. Otherwise each training step would copy its network out and in again. */
 import type { Values } from "./graph.ts";
 
-/** A result in its program's memory. It is copied out when it is read, or before the memory is written again. */
+/** A tensor's values: a result in its program's memory, copied out when it is read or before that is written again. */
 export class Held {
-  /** In the program's memory; null: copied out, or given up. */
+  /** In the program's memory, or a tensor's own; null: copied out, or given up. */
   #view: Values | null;
   #copy: Values | null = null;
 
@@ -61,8 +61,8 @@ export class HeldResults {
   /** For each input: a run may write over it. */
   readonly #isConsumed: readonly boolean[];
   readonly #resident = new Set<Held>();
-  /** Those that the last run had as inputs, in whose places they lie since. */
-  #moved = new Set<Held>();
+  /** What each input's place holds; null: a run may have written over it. */
+  #last: readonly (Held | null)[] = [];
 
   /** @param places Those of the inputs. */
   constructor(places: readonly Values[], isConsumed: readonly boolean[]) {
@@ -77,32 +77,25 @@ export class HeldResults {
   }
 
   /** Writes the inputs of a run into their places, after every result that the run would overwrite has left. */
-  putInputs(given: readonly (Values | Held)[]): void {
-    const inputs = new Set(given), places = this.#places;
-    // a result may lie in the place of an input: then it is there already, or in the way
-    const isThere = (held: Held) => given.some((item, i) => item === held && held.isAt(places[i]!));
-    const isInTheWay = (held: Held) => places.some((place) => held.isAt(place));
+  putInputs(given: readonly Held[]): void {
+    const inputs = new Set(given), places = this.#places, offsets = new Set(places.map(({ byteOffset }) => byteOffset));
+    const there = new Set(given.filter((held, i) => held.isAt(places[i]!)));
     for (const held of this.#resident) {
-      const stays = held.isResident && inputs.has(held) && !this.#moved.has(held) &&
-        (isThere(held) || !isInTheWay(held));
-      if (stays) continue;
+      // a result in the place of an input is that input, or in its way
+      if (held.isResident && inputs.has(held) && (there.has(held) || !offsets.has(held.offset!))) continue;
       if (held.isResident) held.copyOut();
       this.#resident.delete(held);
     }
-    given.forEach((item, i) => {
-      if (!(item instanceof Held)) places[i]!.set(item);
-      else if (!item.isAt(places[i]!)) places[i]!.set(item.source);
+    given.forEach((held, i) => {
+      if (held !== this.#last[i] && !held.isAt(places[i]!)) places[i]!.set(held.source);
     });
-    this.#moved = new Set();
-    given.forEach((item, i) => {
-      if (!(item instanceof Held) || !this.#resident.has(item)) return;
+    this.#last = given.map((held, i) => this.#isConsumed[i] ? null : held);
+    given.forEach((held, i) => {
+      if (!this.#resident.has(held)) return;
       if (this.#isConsumed[i]) {
-        item.giveUp();
-        this.#resident.delete(item);
-      } else {
-        item.moveTo(places[i]!);
-        this.#moved.add(item);
-      }
+        held.giveUp();
+        this.#resident.delete(held);
+      } else held.moveTo(places[i]!);
     });
   }
 

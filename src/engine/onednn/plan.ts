@@ -41,7 +41,7 @@ export type Build = (node: Node, builder: Builder) => Run;
 
 /** A program that can be run. */
 export interface Plan {
-  run(inputs: readonly (Values | Held)[]): Held[];
+  run(inputs: readonly Held[]): Held[];
   dispose(): void;
   /** Bytes of its memory. */
   readonly bytes: number;

@@ -148,25 +148,24 @@ function crops(): Case {
   };
 }
 
-/** Ties, infinities and NaN; each window's gradient is another number, so that none can stand in for another. */
-function pooling(): Case {
-  const special = [NaN, Infinity, -Infinity, -0], options = { size: 3, stride: 2, padding: 1 };
-  const x = valuesOf([2, 7, 6, 3], (i) => i % 11 === 0 ? special[i / 11 % 4]! : (i * 7) % 5);
+/** Ties, and infinities and NaN or none; each window's gradient is another number, so that none can stand in for another. */
+function pooling(kind: "finite" | "with NaN"): Case {
+  const special = kind === "finite" ? [0] : [NaN, Infinity, -Infinity, -0],
+    options = { size: 3, stride: 2, padding: 1 };
+  const x = valuesOf([2, 7, 6, 3], (i) => i % 11 === 0 ? special[i / 11 % special.length]! : (i * 7) % 5);
   const dy = mapValues(reference.poolWinners(x, options), (_, i) => i + 1);
+  const [y, gradient] = ["MaxPoolAxis", "MaxPoolAxisGrad"].map((kernel) => `${kernel}: 3 x 3, stride 2, ${kind}`);
   return {
     inputs: { x, dy },
     exact: true,
     program: ({ x, dy }) => ({
-      "MaxPoolAxis: 3 x 3, stride 2": maxPool(x!, options),
-      "MaxPoolAxisGrad: 3 x 3, stride 2": gradients((x) => maxPool(x!, options), [x!], dy!)[0]!,
+      [y!]: maxPool(x!, options),
+      [gradient!]: gradients((x) => maxPool(x!, options), [x!], dy!)[0]!,
     }),
     expected: ({ x, dy }) => {
       const winners = reference.poolWinners(x!, options), dx = valuesOf(x!.shape);
       winners.values.forEach((place, i) => dx.values[place]! += dy!.values[i]!);
-      return {
-        "MaxPoolAxis: 3 x 3, stride 2": mapValues(winners, (place) => x!.values[place]!),
-        "MaxPoolAxisGrad: 3 x 3, stride 2": dx,
-      };
+      return { [y!]: mapValues(winners, (place) => x!.values[place]!), [gradient!]: dx };
     },
   };
 }
@@ -280,7 +279,8 @@ export function layerCases(): Case[] {
     noise(1),
     noise(0),
     crops(),
-    pooling(),
+    pooling("finite"),
+    pooling("with NaN"),
     determinants(),
     ...[false, true].flatMap((depthwise) => [
       ...[[1, 1], [1, 2], [3, 1], [3, 2], [5, 2]].map(([taps, stride]) =>

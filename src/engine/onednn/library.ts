@@ -273,10 +273,7 @@ export class OneDnn {
     return this.#make("a max pooling", (to) => create(to, e, FORWARD, MAX_POOLING, image, result, ...g, null));
   }
 
-  maxPoolingGradient(
-    layouts: readonly [Handle, Handle],
-    window: Window,
-  ): Handle {
+  maxPoolingGradient(layouts: readonly [Handle, Handle], window: Window): Handle {
     const create = this.#c.dnnl_pooling_backward_primitive_desc_create, g = windowArguments(window), e = this.#engine;
     return this.#withHint(
       this.maxPooling(layouts, window),
@@ -296,7 +293,7 @@ function geometryArguments({ strides, before, after }: Geometry) {
   return [integers(...strides), integers(0, 0), integers(...before), integers(...after)] as const;
 }
 
-/** Strides, size, no dilation, and the padding before and after. */
+/** The size of the window comes second. */
 function windowArguments({ size, ...geometry }: Window) {
   const [strides, ...others] = geometryArguments(geometry);
   return [strides, integers(...size), ...others] as const;

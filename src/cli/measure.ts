@@ -132,8 +132,8 @@ async function measureWith(flags: MeasureOptions, services: MeasureServices): Pr
       const measurement = await measured(task, { out, engine, dataset, environment });
       writeMeasurement(out, measurement);
       found.set(task, measurement);
-      const took = Math.round(measurement.seconds);
-      say(`${describeRun(task.run.spec)} ${measurement.name}: ${headline(measurement)}, ${took} s`);
+      const took = Math.round(measurement.seconds), { title, text } = headline(measurement);
+      say(`${describeRun(task.run.spec)} ${measurement.name}: ${title} ${text}, ${took} s`);
     }
   }
   services.stdout(table(tasks.map((task) => task.there ?? found.get(task)!)));
@@ -231,16 +231,18 @@ async function measured(
   };
 }
 
+/** A table for each number that is shown, under its title. */
 function table(measurements: readonly Measurement[]): string {
-  const rows = measurements.map((measurement) => [
-    measurement.run,
-    describeRun(measurement.spec),
-    measurement.name,
-    headline(measurement),
-    measurement.seconds.toFixed(0),
-  ]);
-  const head = ["run", "arm", "measurement", "value", "seconds"];
-  return columns([head, ...rows], new Set([4])).join("\n") + "\n";
+  const byTitle = Map.groupBy(measurements, (measurement) => `${measurement.name}: ${headline(measurement).title}`);
+  return [...byTitle].map(([title, own]) => {
+    const rows = own.map((measurement) => [
+      measurement.run,
+      describeRun(measurement.spec),
+      headline(measurement).text,
+      measurement.seconds.toFixed(0),
+    ]);
+    return [title, ...columns([["run", "arm", "value", "seconds"], ...rows], new Set([3])), ""].join("\n");
+  }).join("\n");
 }
 
 /** Runs that are asked for, and a listener for those that are left out. */

@@ -24,8 +24,13 @@ Deno.test("measure writes a file for each measurement of each finished run, and 
     assert.equal(first.code, 0, first.stderr);
     const all = 2 * MEASUREMENTS.length;
     assert.ok(first.stderr.startsWith(`${all} measurements to do, 0 done before, in `), first.stderr);
-    assert.equal(first.stdout.trim().split("\n").length, 1 + all);
-    assert.match(first.stdout, /fp resnet8 seed 3 +hessian_trace +Tr H -?[\d.]+ ± [\d.]+ +\d+$/m);
+    const lines = first.stdout.split("\n");
+    assert.equal(lines.filter((line) => /^[0-9a-f]{16} /.test(line)).length, all);
+    assert.match(
+      first.stdout,
+      /^hessian_trace: Tr H\nrun +arm +value +seconds\n(.+\n)*.+fp resnet8 seed 3 +-?[\d.]+ ± [\d.]+ +\d+$/m,
+    );
+    assert.ok(lines.every(({ length }) => length <= 80), "as wide as a terminal");
     const trace = readMeasurement(out, runId(FP), "hessian_trace")!;
     assert.deepEqual(trace.spec, FP);
     assert.deepEqual([trace.values["images"], trace.options["probes"], trace.epochs], [20, 2, []]);

@@ -255,8 +255,8 @@ export function withError(value: number, error: number | null): string {
   return error === null ? text(value, 4) : `${text(value, 4)} ± ${text(error, 2)}`;
 }
 
-/** The first number of a measurement, for a line of text. */
-export function headline(measurement: Measurement): string {
+/** The first number of a measurement, as text. */
+export function headline(measurement: Measurement): { title: string; text: string } {
   const { title, value, error } = kindOf(measurement.name).quantities(measurement)[0]!;
-  return `${title} ${withError(value, error)}`;
+  return { title, text: withError(value, error) };
 }

@@ -164,10 +164,10 @@ Deno.test("seriesOf() gives the lines of each figure", () => {
 });
 
 Deno.test("headline() is the first number with its error, in as many digits as tell something", () => {
-  assert.equal(headline(trace(0, 1365.4)), "Tr H 1365 ± 3");
-  assert.equal(headline(CODING), "Coding length, eps_d = 1/8 0.5 ± 0.01");
-  assert.equal(headline(NOISE), "On features, σ = 0.3 1.5 ± 0.2");
-  assert.equal(headline(VARIANCE), "Softmax, σ = 0.4 0.02 ± 0.002");
+  assert.deepEqual(headline(trace(0, 1365.4)), { title: "Tr H", text: "1365 ± 3" });
+  assert.deepEqual(headline(CODING), { title: "Coding length, eps_d = 1/8", text: "0.5 ± 0.01" });
+  assert.deepEqual(headline(NOISE), { title: "On features, σ = 0.3", text: "1.5 ± 0.2" });
+  assert.deepEqual(headline(VARIANCE), { title: "Softmax, σ = 0.4", text: "0.02 ± 0.002" });
   assert.equal(withError(0.123456, 0.00456), "0.1235 ± 0.0046");
   assert.equal(withError(0.00000123, null), "1.230e-6");
   assert.equal(withError(0, 0), "0 ± 0");

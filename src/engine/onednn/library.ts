@@ -275,11 +275,9 @@ export class OneDnn {
 
   maxPoolingGradient(layouts: readonly [Handle, Handle], window: Window): Handle {
     const create = this.#c.dnnl_pooling_backward_primitive_desc_create, g = windowArguments(window), e = this.#engine;
-    return this.#withHint(
-      this.maxPooling(layouts, window),
-      (hint) =>
-        this.#make("a max pooling's gradient", (to) => create(to, e, MAX_POOLING, ...layouts, ...g, hint, null)),
-    );
+    const make = (hint: Handle) =>
+      this.#make("a max pooling's gradient", (to) => create(to, e, MAX_POOLING, ...layouts, ...g, hint, null));
+    return this.#withHint(this.maxPooling(layouts, window), make);
   }
 
   reorder(from: Handle, into: Handle): Handle {

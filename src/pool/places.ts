@@ -2,14 +2,10 @@
 import type { PlannedRun } from "../record/spec.ts";
 import { type Gpu, usedMiB } from "./gpus.ts";
 import { createGrowth } from "./growth.ts";
-import type { ChildMessage } from "./process.ts";
+import type { ChildMessage, ChildPlace } from "./process.ts";
 
 /** Place of one process. */
-export interface Place {
-  /** Variables that the process gets. */
-  readonly variables: Readonly<Record<string, string>>;
-  /** Name and driver of its GPU; null: none, or not known. */
-  readonly gpu: string | null;
+export interface Place extends ChildPlace {
   report(message: ChildMessage): void;
   release(): void;
 }

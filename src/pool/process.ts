@@ -6,7 +6,6 @@ import type { PlannedRun } from "../record/spec.ts";
 import { writeError } from "../store/files.ts";
 import { logFile, openRun, specFile } from "../store/store.ts";
 import { childEnvironment, HOST_FACTS, hostFacts, RUN_LOCK } from "./environment.ts";
-import type { Place } from "./places.ts";
 
 const LAST_LINES = 20;
 const LAST_LINE_LENGTH = 300;
@@ -75,6 +74,14 @@ export interface RunningChild {
   readonly ended: Promise<ChildEnd>;
 }
 
+/** Where a process computes. */
+export interface ChildPlace {
+  /** Variables that it gets. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Name and driver of its GPU; null: none, or not known. */
+  readonly gpu: string | null;
+}
+
 /** Options of `startChild`. */
 export interface ChildOptions {
   readonly out: string;
@@ -83,7 +90,7 @@ export interface ChildOptions {
   /** Nonce of the run's lock: the process writes only as long as the lock has it. Null: it always writes. */
   readonly lock: string | null;
   /** Its place among the processes of this machine. @default on any GPU */
-  readonly place?: Pick<Place, "variables" | "gpu">;
+  readonly place?: ChildPlace;
   readonly onMessage: (message: ChildMessage) => void;
 }
 

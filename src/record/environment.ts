@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { RunRecord } from "./record.ts";
 import { canonicalJson } from "./spec.ts";
 
 /** Program and machine that computed a run: enough to judge if two records may be compared. */
@@ -46,7 +45,7 @@ export function distinctEnvironments(environments: readonly Environment[]): Envi
 export function joinEnvironments(
   last: Environment,
   others: readonly Environment[],
-): Pick<RunRecord, "environment" | "otherEnvironments"> {
+): { environment: Environment; otherEnvironments?: Environment[] } {
   const otherEnvironments = distinctEnvironments([last, ...others]).slice(1);
   const dirty = others.some((environment) => environment.dirty) ? true : last.dirty;
   return { environment: { ...last, dirty }, ...(otherEnvironments.length === 0 ? {} : { otherEnvironments }) };

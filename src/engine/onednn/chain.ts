@@ -4,7 +4,7 @@ import type { Node, Use } from "./graph.ts";
 import { type Algorithm, ARGUMENT, type Handle, type MemoryType } from "./c_interface.ts";
 import type { PostOperation } from "./library.ts";
 import type { Run } from "./loops.ts";
-import type { Argument, Builder } from "./plan.ts";
+import type { Argument, Builder } from "./builder.ts";
 import { roundingDown } from "./system.ts";
 
 /** One operation on what is before it: with an operand (an input of the node), or with two numbers. */

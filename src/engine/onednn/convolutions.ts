@@ -7,7 +7,8 @@ import { Held } from "./held.ts";
 import { ARGUMENT, type Handle } from "./c_interface.ts";
 import type { Geometry, OneDnn } from "./library.ts";
 import type { Run } from "./loops.ts";
-import { type Builder, planOf } from "./plan.ts";
+import type { Builder } from "./builder.ts";
+import { planOf } from "./plan.ts";
 import { attributes } from "./rewrite.ts";
 
 type Shape4 = readonly [number, number, number, number];

@@ -10,7 +10,7 @@ import { ARGUMENT, type Handle } from "./c_interface.ts";
 import type { Node, Use } from "./graph.ts";
 import type { Geometry } from "./library.ts";
 import type { Run } from "./loops.ts";
-import type { Argument, Builder } from "./plan.ts";
+import type { Argument, Builder } from "./builder.ts";
 
 /** A pixel of the image, a pixel of the result, and the tap between them. */
 interface Pair {

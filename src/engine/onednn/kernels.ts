@@ -15,7 +15,7 @@ import type { Node, Use, Values } from "./graph.ts";
 import { dot, elementwise, reduction, type Run } from "./loops.ts";
 import { matMul } from "./mat_mul.ts";
 import { batchNormGradient, normStatistics } from "./norms.ts";
-import type { Build, Builder } from "./plan.ts";
+import type { Build, Builder } from "./builder.ts";
 import { maxPoolAxis, maxPoolAxisGrad } from "./pooling.ts";
 import { axesOf, BINARY, COMPARISONS, REDUCTIONS, UNARY } from "./shapes.ts";
 

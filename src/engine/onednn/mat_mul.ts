@@ -2,7 +2,7 @@
 import { type Node, sizeOf, type Use } from "./graph.ts";
 import { ARGUMENT } from "./c_interface.ts";
 import type { Run } from "./loops.ts";
-import type { Builder } from "./plan.ts";
+import type { Builder } from "./builder.ts";
 
 /** c = a b, each possibly transposed. Null: the batches differ. */
 export function matMul({ inputs: { a, b }, attrs, outputs: [c] }: Node, builder: Builder): Run | null {

@@ -2,7 +2,7 @@
 import type { Node } from "./graph.ts";
 import { ARGUMENT, NORM } from "./c_interface.ts";
 import type { Run } from "./loops.ts";
-import type { Builder } from "./plan.ts";
+import type { Builder } from "./builder.ts";
 
 type Shape4 = readonly [number, number, number, number];
 

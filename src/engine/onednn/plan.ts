@@ -1,43 +1,12 @@
 /** A graph made ready to run: every value has its place in one memory, every node its function. */
 import { Arena } from "./arena.ts";
 import { worksInPlace } from "./chain.ts";
-import { bytesOf, type Graph, type Node, type Use, type Value, type Values, viewOf } from "./graph.ts";
+import { bytesOf, type Graph, type Value, type Values, viewOf } from "./graph.ts";
 import { Held, HeldResults } from "./held.ts";
+import type { Build, Builder, Place } from "./builder.ts";
 import type { Handle } from "./c_interface.ts";
 import type { OneDnn } from "./library.ts";
-import type { Run } from "./loops.ts";
 import { preferHugePages } from "./system.ts";
-
-/** An argument of a primitive: what it is, its layout, and where. */
-export type Argument = readonly [argument: number, layout: Handle, at: Value | Place];
-
-/** A place in memory. */
-export interface Place {
-  readonly address: bigint;
-}
-
-/** Numbers of a node's own. */
-export interface Floats extends Place {
-  readonly values: Float32Array<ArrayBuffer>;
-}
-
-/** Tools that a node is built with. */
-export interface Builder {
-  readonly library: OneDnn;
-  values(use: Use): Values;
-  /** The place so many bytes after a value's start. */
-  part(use: Use, offset: number): Place;
-  /** Memory of a node's own. */
-  scratch(bytes: number): Place;
-  floats(length: number): Floats;
-  /** A run of a primitive; frees its descriptor. */
-  primitive(descriptor: Handle, args: readonly Argument[]): Run;
-  /** Calls `free` when the plan goes. */
-  keep(free: () => void): void;
-}
-
-/** Makes a node's function. */
-export type Build = (node: Node, builder: Builder) => Run;
 
 /** A program that can be run. */
 export interface Plan {

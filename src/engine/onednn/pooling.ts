@@ -4,7 +4,7 @@ import { ARGUMENT } from "./c_interface.ts";
 import type { Node, Use } from "./graph.ts";
 import type { Window } from "./library.ts";
 import type { Run } from "./loops.ts";
-import type { Builder } from "./plan.ts";
+import type { Builder } from "./builder.ts";
 
 /** Bits of a float32's exponent: all are set in NaN and the infinities alone. */
 const EXPONENT = 0x7f800000, ITS_LAST = 0x00800000;

@@ -106,6 +106,18 @@ Deno.test("imports point one way", () => {
   assert.deepEqual(wrong, []);
 });
 
+Deno.test("no files import each other, directly or through others", () => {
+  const circles: string[] = [], seen = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(" -> "));
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const target of importsOf(join(ROOT, file))) if (FILES.includes(target)) visit(target, [...path, file]);
+  };
+  for (const file of FILES) visit(file, []);
+  assert.deepEqual(circles, []);
+});
+
 Deno.test("judging sees results and no record, whoever made them", () => {
   const wrong = FILES.filter((file) => file.startsWith("src/report/judge/")).filter((file) =>
     importsOf(join(ROOT, file)).includes("src/record/record.ts")

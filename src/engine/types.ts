@@ -61,8 +61,8 @@ export interface CompileOptions {
    */
   readonly large?: number;
   /**
-   * Names at the top of the inputs. A call may write over their tensors, so that the caller reads them no more, and only
-   * disposes of them (onednn only).
+   * Names at the top of the inputs. A call may write over their tensors: the caller only disposes of them afterwards
+   * (onednn only). Clones keep their values.
    * @default none
    */
   readonly consumes?: readonly string[];

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { cropFlip, oneHot } from "../engine/ops.ts";
+import type { Compiled, CompileOptions, Engine, Program } from "../engine/types.ts";
 import type { Method } from "../methods/types.ts";
 import type { Model, ModelQuantization } from "../nn/types.ts";
 import type { Leaves } from "../tree.ts";
@@ -44,6 +45,15 @@ export interface StepOptions extends Omit<SgdOptions, "reflectsStepSizes"> {
   readonly quantization: ModelQuantization | null;
   readonly method: Method;
   readonly scale: ImageScale;
+}
+
+/** The fast form of a step, which may write over the tensors of `training`. */
+export function compileStep(
+  engine: Engine,
+  step: Program<StepInputs, StepOutputs>,
+  options: CompileOptions = {},
+): Compiled<StepInputs, StepOutputs> {
+  return engine.compile(step, { ...options, consumes: ["training"] });
 }
 
 /** One training step as a program: forward, backward (twice where the method ascends), update, the method's memory. */

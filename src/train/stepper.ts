@@ -4,7 +4,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { CompileOptions, Engine, Loops } from "../engine/types.ts";
 import { type Leaves, mapTree } from "../tree.ts";
 import type { Setup } from "./setup.ts";
-import { type StepInputs, trainingStep, type TrainingTensors } from "./step.ts";
+import { compileStep, type StepInputs, trainingStep, type TrainingTensors } from "./step.ts";
 import { sizeOf, stepInputs, type StepValues, stepValues } from "./step_inputs.ts";
 import { toTensors } from "./tensors.ts";
 
@@ -52,7 +52,7 @@ export function makeStepper(engine: Engine, setup: Setup, options: StepperOption
   if (engine.loops && (options.stepsPerCall !== undefined || engine.device === "gpu")) {
     return new ManySteps(engine.loops, setup, { ...options, program, teacher });
   }
-  const step = engine.compile(program, { ...compileOptions(options), consumes: ["training"] });
+  const step = compileStep(engine, program, compileOptions(options));
   return {
     // so that a GPU has work while the next batch is made
     unread: 1,

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Engine } from "../../../src/engine/types.ts";
 import type { NetworkTensors } from "../../../src/methods/types.ts";
-import { trainingStep, type TrainingTensors } from "../../../src/train/step.ts";
+import { compileStep, trainingStep, type TrainingTensors } from "../../../src/train/step.ts";
 import type { Leaves } from "../../../src/tree.ts";
 import { methodInputs, stepOptions, type Work } from "../work.ts";
 
@@ -30,7 +30,7 @@ export interface Stepper {
 
 /** Compiles the step of a work. */
 export function stepperOf(engine: Engine, { work, teacher, images, labels, ...start }: Start): Stepper {
-  const program = engine.compile(trainingStep(stepOptions(work)));
+  const program = compileStep(engine, trainingStep(stepOptions(work)));
   const fixed = { teacher: { ...teacher }, images, crops: {}, labels, learningRate: tf.scalar(work.learningRate) };
   const inputsOf = methodInputs(work);
   let training = start.training;

@@ -187,7 +187,12 @@ function compile<In extends TensorTree, Out extends TensorTree>(
     const leaves = flatten<Tensor>(inputs);
     for (const [path, tensor] of leaves) requireOwn(backend, tensor, path);
     const { plan, outputs, structure } = plannedFor(inputs, leaves);
-    const results = plan.run(leaves.map(([, tensor]) => backend.heldOf(tensor)));
+    const given = leaves.map((leaf) => {
+      const held = backend.heldOf(leaf[1]);
+      if (isConsumed(leaf) && backend.refCount(leaf[1].dataId) > 1) held.keep(); // somebody has a clone
+      return held;
+    });
+    const results = plan.run(given);
     let next = 0;
     return mapTree(structure, () => {
       const { shape, dtype } = outputs[next]!;

@@ -21,6 +21,11 @@ export class Held {
     return this.#copy ??= this.source.slice();
   }
 
+  /** Copies the values, so that they outlive their place. */
+  keep(): void {
+    void this.values;
+  }
+
   /** The values, wherever they are. */
   get source(): Values {
     const values = this.#copy ?? this.#view;
@@ -45,7 +50,7 @@ export class Held {
 
   /** Leaves the program's memory. */
   copyOut(): void {
-    void this.values;
+    this.keep();
     this.#view = null;
   }
 

@@ -99,7 +99,7 @@ for (const size of [8192, 8193]) {
           }
           const { own, sum } = program({ own: chain.own, x: xs[x]! }),
             [a, b, c] = chain.expected as [number, number, number];
-          assert.equal(sum.dataSync()[0], size * b);
+          assert.equal(sum.dataSync()[0], Math.fround(size * b));
           tf.dispose([chain.own as never, sum]);
           const next = Math.fround(a * 0.5 + x + 1);
           chain.own = own;

@@ -56,8 +56,9 @@ export async function committedRecords(): Promise<RunRecord[]> {
   const { parseRecords } = await import("../report/read/records.ts");
   const folder = fileURLToPath(new URL("../../reports/records/", import.meta.url));
   try {
-    const files = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".jsonl"));
-    return files.flatMap(({ name }) => parseRecords(Deno.readTextFileSync(join(folder, name)), name));
+    // a folder lists its files in any order, and estimates depend on it
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".jsonl"));
+    return names.sort().flatMap((name) => parseRecords(Deno.readTextFileSync(join(folder, name)), name));
   } catch (error) {
     // A checkout without records, or with one of another version: estimates are not worth an error.
     if (error instanceof InputError || error instanceof Deno.errors.NotFound) return [];

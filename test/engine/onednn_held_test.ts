@@ -84,7 +84,7 @@ for (const size of [8192, 8193]) {
     const action = fc.record({
       x: fc.nat(1),
       read: fc.boolean(),
-      /** What comes in another's place: the first two the other way round, or what another chain has. */
+      /** Inputs in the place of others: the first two the other way round, or those of the other chain. */
       swap: fc.boolean(),
       other: fc.boolean(),
     });

@@ -1,4 +1,4 @@
-/** What a kernel is built with. */
+/** The tools that a kernel is built with. */
 import type { Handle } from "./c_interface.ts";
 import type { Node, Use, Value, Values } from "./graph.ts";
 import type { OneDnn } from "./library.ts";

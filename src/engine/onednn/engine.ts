@@ -118,6 +118,8 @@ function registerKernels({ backend, dnnl, bytesAreExact }: Parts): void {
 /** A program, planned. */
 interface Planned {
   readonly plan: Plan;
+  /** For each input: a call may write over it. */
+  readonly isConsumed: readonly boolean[];
   readonly outputs: readonly { shape: number[]; dtype: tf.DataType }[];
   readonly structure: TensorTree;
 }
@@ -134,10 +136,9 @@ function compile<In extends TensorTree, Out extends TensorTree>(
   }
 
   const large = options.large ?? LARGE, consumed = new Set(options.consumes);
-  const isConsumed = ([path]: readonly [string, Tensor]) => consumed.has(path.split("\u0000")[0]!);
 
   function record(inputs: In, leaves: readonly [string, Tensor][]): Planned {
-    let recorded: Omit<Planned, "plan"> & { graph: Graph } | null = null;
+    let recorded: Omit<Planned, "plan" | "isConsumed"> & { graph: Graph } | null = null;
     tf.tidy(() => {
       const { graph, result } = backend.record(leaves.map(([, tensor]) => tensor), (infos) => {
         let next = 0;
@@ -157,8 +158,10 @@ function compile<In extends TensorTree, Out extends TensorTree>(
       recorded = { graph, ...result };
     });
     const { graph, outputs, structure } = recorded!;
+    const isConsumed = leaves.map(([path]) => consumed.has(path.split("\u0000")[0]!));
     return {
-      plan: planOf(fuse(graph, { bytesAreExact, large, bfloat16 }), dnnl, buildWith(backend), leaves.map(isConsumed)),
+      plan: planOf(fuse(graph, { bytesAreExact, large, bfloat16 }), dnnl, buildWith(backend), isConsumed),
+      isConsumed,
       outputs,
       structure,
     };
@@ -186,10 +189,10 @@ function compile<In extends TensorTree, Out extends TensorTree>(
     if (tf.getBackend() !== BACKEND) void tf.setBackend(BACKEND);
     const leaves = flatten<Tensor>(inputs);
     for (const [path, tensor] of leaves) requireOwn(backend, tensor, path);
-    const { plan, outputs, structure } = plannedFor(inputs, leaves);
-    const given = leaves.map((leaf) => {
-      const held = backend.heldOf(leaf[1]);
-      if (isConsumed(leaf) && backend.refCount(leaf[1].dataId) > 1) held.keep(); // somebody has a clone
+    const { plan, isConsumed, outputs, structure } = plannedFor(inputs, leaves);
+    const given = leaves.map(([, tensor], i) => {
+      const held = backend.heldOf(tensor);
+      if (isConsumed[i] && backend.refCount(tensor.dataId) > 1) held.keep(); // somebody has a clone
       return held;
     });
     const results = plan.run(given);

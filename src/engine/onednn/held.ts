@@ -66,7 +66,7 @@ export class HeldResults {
   /** For each input: a run may write over it. */
   readonly #isConsumed: readonly boolean[];
   readonly #resident = new Set<Held>();
-  /** What each input's place holds; null: a run may have written over it. */
+  /** The values in each input's place; null: a run may have written over them. */
   #last: readonly (Held | null)[] = [];
 
   /** @param places Those of the inputs. */

@@ -1,3 +1,4 @@
+import { protocolTitle } from "../../catalog/protocol.ts";
 import { counted, verdictTitle } from "../labels.ts";
 import type { ReportRow, ReportSection } from "../judge/tables.ts";
 import { type Block, firstRows, folded, heading, paragraph, parted, type SitePage, words } from "./blocks.ts";
@@ -30,12 +31,19 @@ export function paperPages({ page, sections, claims }: PageInput, blocks: readon
 
 /** The cells with a published number and runs of ours, or that there are none. */
 function publishedBlocks(sections: readonly ReportSection[]): Block[] {
-  const known = sections.filter(({ protocol }) => protocol !== "smoke")
-    .flatMap(({ tables }) => tables.flatMap(({ rows }) => rows))
-    .filter(({ published }) => published?.top1Percent != null);
+  const protocols = new Map(
+    sections.flatMap(({ protocol, tables }) =>
+      tables.flatMap(({ rows }) => rows.map((row) => [row, protocol] as const))
+    ),
+  );
+  const known = [...protocols].filter(([{ published }, protocol]) =>
+    protocol !== "smoke" && published?.top1Percent != null
+  ).map(([row]) => row);
   const ran = known.filter(({ n }) => n > 0), cells = counted(known.length, "published cell");
   const verdict = words<ReportRow>("Verdict", ({ verdict: { name } }) => ({ text: verdictTitle(name), verdict: name }));
-  if (ran.length > 0) return [firstRows("Cells, published against ours", ran, [...COMPARED, verdict])];
+  // a shorter protocol's number must not look like the paper's recipe
+  const protocol = words<ReportRow>("Protocol", (row) => protocolTitle(protocols.get(row)!));
+  if (ran.length > 0) return [firstRows("Cells, published against ours", ran, [...COMPARED, protocol, verdict])];
   if (known.length === 0) return [];
   return [paragraph(`${cells}, and no run of one on its own model and protocol.`)];
 }

@@ -97,6 +97,12 @@ Deno.test("the first screen compares published cells with ours, or says that non
     [...parsed(html).querySelectorAll("main > .scroll caption")]
       .map(({ textContent }) => textContent);
   assert.deepEqual(captions(pageOf("demo.html")), ["Cells, published against ours; the first 4 of 6, all are below"]);
+  const rows = [...parsed(pageOf("demo.html")).querySelectorAll("main > .scroll tbody tr")];
+  assert.deepEqual(
+    rows.map(({ children }) => [...children].at(-2)!.textContent),
+    Array(4).fill("paper"),
+    "the protocol",
+  );
   const none = renderedSite(RECORDS.filter(({ spec }) => spec.protocol === "reduced")).get("demo.html")!;
   assert.deepEqual(captions(none), []);
   assert.match(none, /<p>8 published cells, and no run of one on its own model and protocol/);

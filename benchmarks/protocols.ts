@@ -103,7 +103,7 @@ const paper: Protocol = {
   calibrationExamples: 100,
   deviations: [
     "Full precision: recipe not given by the papers; we take 200 epochs at learning rate 0.1, batch 256, otherwise as the " +
-    "quantized runs",
+    "quantized runs, where a row names no other",
     "Random crop (padding 4) and flip: augmentation is not given by the papers",
     "3 seeds, shared by all arms: the number of seeds is not given by the papers",
     "MEC-Quant and CR give no recipe: they are run with FPQ's",

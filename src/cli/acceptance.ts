@@ -4,6 +4,7 @@
  * ResNet-20 on CIFAR-10, protocol reduced, seed 0: full precision, and from it LSQ at W4A4 and W2A2. They are runs of the papers'
  * tables too, so whoever has those has these. About an hour and a half of one core with engine tensorflow.
  */
+import { markdownTable } from "markdown-table";
 import type { EngineName } from "../engine/types.ts";
 import type { RunRecord } from "../record/record.ts";
 import { startedFrom } from "../report/judge/pairs.ts";
@@ -81,10 +82,10 @@ export function acceptanceTable(rows: readonly AcceptanceRow[]): string {
   const loss = ({ top1Percent }: AcceptanceRow, i: number) =>
     i === 0 || top1Percent === null || full === null ? "" : (full - top1Percent).toFixed(2);
   const verdict = ({ holds }: AcceptanceRow) => holds === null ? "" : holds ? "holds" : "does not hold";
-  const lines = rows.map((row, i) =>
-    `| ${row.title} | ${row.target} | ${cell(row)} | ${loss(row, i)} | ${verdict(row)} |`
-  );
-  return ["| Run, seed 0 | Target | Top-1, test | Loses | |", "|---|---|--:|--:|---|", ...lines].join("\n");
+  const lines = rows.map((row, i) => [row.title, row.target, cell(row), loss(row, i), verdict(row)]);
+  return markdownTable([["Run, seed 0", "Target", "Top-1, test", "Loses", ""], ...lines], {
+    align: ["", "", "r", "r", ""],
+  });
 }
 
 /** `deno task dev:acceptance`. @returns The exit code: 0 every target holds, 1 not all, 2 bad input. */

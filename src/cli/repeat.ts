@@ -178,7 +178,7 @@ function comparison(recorded: readonly Epoch[], again: readonly Epoch[]): string
     return [String(epoch.epoch), ...cells];
   });
   return markdownTable([["Epoch", "Training loss", "Test loss", "Test top-1, %"], ...rows], {
-    align: ["r", "l", "l", "l"],
+    align: ["r"],
   });
 }
 

@@ -7,6 +7,7 @@
  * The model is ResNet-20 on CIFAR-10. Full precision takes 10 epochs; each trial starts from it and takes 2. The rest is
  * protocol reduced. The value with the highest held-out accuracy after the last epoch is taken; of equal ones the first.
  */
+import { markdownTable } from "markdown-table";
 import type { EngineName } from "../engine/types.ts";
 import type { RunRecord } from "../record/record.ts";
 import { runId, type RunSpec } from "../record/spec.ts";
@@ -143,9 +144,11 @@ export function tuningTable(rows: readonly TuningRow[]): string {
     typeof accuracy === "number" ? `${accuracy.toFixed(2)} %` : accuracy ?? "not run";
   const lines = rows.map(({ choice, top1Percent, best }) => {
     const trials = choice.candidates.map((value, i) => `${value}: ${text(top1Percent[i] ?? null)}`);
-    return `| ${choice.title} | ${trials.join("; ")} | ${best ?? ""} |`;
+    return [choice.title, trials.join("; "), String(best ?? "")];
   });
-  return ["| Hyper-parameter | Top-1 on held-out images | Chosen |", "|---|---|--:|", ...lines].join("\n");
+  return markdownTable([["Hyper-parameter", "Top-1 on held-out images", "Chosen"], ...lines], {
+    align: ["", "", "r"],
+  });
 }
 
 /** `deno task dev:tune`. @returns The exit code: 0 every trial has ended, 1 not all, 2 bad input. */

@@ -1,4 +1,5 @@
 /** The model card of an exported network: YAML for machines, then a page for people. */
+import { markdownTable } from "markdown-table";
 import { parse, stringify } from "yaml";
 import { bitsTitle } from "../catalog/bits.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -86,9 +87,7 @@ export function modelCard({ id, spec, metrics, networkSha256 }: RunRecord, { fil
     `# ${origin.title}`,
     "",
     ...(origin.caveat === null ? [] : [`> ${origin.caveat}`, ""]),
-    "| | |",
-    "| --- | --- |",
-    ...rows.map(([left, right]) => `| ${left} | ${right} |`),
+    markdownTable([["", ""], ...rows]),
     "",
     ...(origin.sources.length === 0 ? [] : [`Sources: ${origin.sources.join("; ")}.`, ""]),
     "Input `images`: bytes [n, channels, height, width]; the network normalises them itself. Output `logits`: [n, classes].",

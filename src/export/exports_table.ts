@@ -1,4 +1,5 @@
 /** The page with all verified files: accuracy, size and latency of each form of a network. */
+import { markdownTable } from "markdown-table";
 import { InputError } from "../errors.ts";
 import type { OnnxFile } from "./onnx_file.ts";
 import { type Form, FORMS } from "./export_run.ts";
@@ -36,7 +37,9 @@ export function exportsPage(files: readonly VerifiedFile[], before = ""): string
   if (before !== "" && !before.startsWith(TITLE)) {
     throw new InputError("Cannot add rows to the file of --table as it is another page: name a new file");
   }
-  const kept = before.split("\n").map((line) => line.split(" | ").map((cell) => cell.replaceAll(/^\| | \|$/g, "")))
+  const kept = before.split("\n").map((line) =>
+    line.split(" | ").map((cell) => cell.replaceAll(/^\| | \|$/g, "").trim())
+  )
     .filter((cells) => cells.length === COLUMNS.length && /^`\w+`$/.test(cells[1]!));
   const rows = new Map(
     [...kept, ...files.map(rowOf)].map((row) => [`${row[0]} ${row[1]} ${ORDER.indexOf(row[2]!)}`, row]),
@@ -53,9 +56,7 @@ export function exportsPage(files: readonly VerifiedFile[], before = ""): string
     "",
     "Milliseconds an image by the clock, on one thread and in batches of 100. Other work of the machine is in them.",
     "",
-    `| ${COLUMNS.join(" | ")} |`,
-    "| --- | --- | --- | --: | --: | --: | --: | --: | --- |",
-    ...sorted.map((row) => `| ${row.join(" | ")} |`),
+    markdownTable([COLUMNS, ...sorted], { align: ["", "", "", "r", "r", "r", "r", "r", ""] }),
     "",
   ].join("\n");
 }

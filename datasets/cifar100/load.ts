@@ -1,10 +1,17 @@
 /** The sources of CIFAR-100, in the order in which they are tried; labels are the fine ones. */
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { mostBytesOf, readKnownTarGz } from "../../src/data/archive.ts";
 import { decodeCifarBinary } from "../../src/data/cifar_binary.ts";
-import { download } from "../../src/data/download.ts";
-import { type DecodedParts, emptyParts, type Manifest, sizesOf } from "../../src/data/manifest.ts";
-import { loadFromSources, NotThere, ofFile, ownFolder, type Source } from "../../src/data/sources.ts";
+import { emptyParts, type Manifest, sizesOf } from "../../src/data/manifest.ts";
+import {
+  archiveIn,
+  type DecodeArchive,
+  loadFromSources,
+  NotThere,
+  officialArchive,
+  ownFolder,
+  type Source,
+} from "../../src/data/sources.ts";
 import type { DatasetDefinition } from "../../src/data/types.ts";
 
 /**
@@ -32,17 +39,13 @@ export const ARCHIVE = {
  * Decodes the official archive while it is read.
  * @throws {Error} If it is damaged, incomplete, or its MD5 is another.
  */
-async function decodeArchive(
-  archive: AsyncIterable<Uint8Array>,
-  expected: { readonly manifest: Manifest; readonly md5: string },
-): Promise<DecodedParts> {
-  const parts = emptyParts(expected.manifest), [height, width] = expected.manifest.imageShape;
+const decoder = (md5: string): DecodeArchive => async (archive, manifest) => {
+  const parts = emptyParts(manifest), [height, width] = manifest.imageShape;
   const places = {
     "train.bin": { images: parts.trainImages, labels: parts.trainLabels },
     "test.bin": { images: parts.testImages, labels: parts.testLabels },
   };
   const missing = new Set(Object.keys(places));
-  const { md5, manifest } = expected;
   await readKnownTarGz(archive, { md5, mostBytes: mostBytesOf(manifest) }, async ({ path, bytes }) => {
     const file = basename(path);
     if (!missing.delete(file)) return;
@@ -51,29 +54,22 @@ async function decodeArchive(
   });
   if (missing.size > 0) throw new Error(`it has no ${[...missing].join(", ")}`);
   return parts;
-}
+};
 
 /** All sources but the cache. @param md5 Of the official archive. */
 export function cifar100Sources(md5: string = ARCHIVE.md5): Source[] {
+  const { url, file } = ARCHIVE, decode = decoder(md5);
   return [
     {
       title: "REQUANT_DATA",
       own: true,
       async fetch({ manifest, env }) {
-        const folder = await ownFolder({ env }),
-          archive = await Deno.open(join(folder, ARCHIVE.file)).catch(() => null);
-        if (!archive) throw new NotThere(`"${folder}" has no ${ARCHIVE.file}`);
-        return await ofFile(ARCHIVE.file, () => decodeArchive(archive.readable, { manifest, md5 }));
+        const folder = await ownFolder({ env }), parts = await archiveIn(folder, { file, manifest, decode });
+        if (!parts) throw new NotThere(`"${folder}" has no ${file}`);
+        return parts;
       },
     },
-    {
-      title: "the official archive",
-      async fetch({ manifest, log, fetch }) {
-        log(`${manifest.title}: asking for the official archive (169 MB)`);
-        const chunks = download(ARCHIVE.url, { fetch, log: (line) => log(`${manifest.title}: ${line}`) });
-        return await decodeArchive(chunks, { manifest, md5 });
-      },
-    },
+    officialArchive({ url, megabytes: 169, decode }),
   ];
 }
 

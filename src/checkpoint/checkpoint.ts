@@ -1,7 +1,7 @@
 /** Contents of a checkpoint, and its files. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { InputError, messageOf } from "../errors.ts";
+import { InputError, isDiskFull, messageOf } from "../errors.ts";
 import type { Environment } from "../record/environment.ts";
 import type { Epoch } from "../record/record.ts";
 import { LostRunError, type Spent } from "../record/trainer.ts";
@@ -108,7 +108,7 @@ export async function writeCheckpoint<At = Position>(
       if (keepPrevious) renameIfThere(path, previous);
     },
     refusal(error) {
-      const why = (error as { code?: string }).code === "ENOSPC" ? "the disk is full" : messageOf(error);
+      const why = isDiskFull(error) ? "the disk is full" : messageOf(error);
       return new InputError(
         `Cannot write the checkpoint "${path}" as ${why}: make the folder writable, with space for two checkpoints, and ` +
           "run the same command again",

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { InputError } from "../errors.ts";
+import { InputError, isDiskFull } from "../errors.ts";
 import { terminalText } from "../terminal_text.ts";
 
 /** Where a command prints: results on stdout, all else on stderr. */
@@ -62,7 +62,7 @@ function writer(
       try {
         written += stream.writeSync(bytes.subarray(written));
       } catch (error) {
-        if ((error as { code?: string }).code === "ENOSPC") return onFull();
+        if (isDiskFull(error)) return onFull();
         if (error instanceof Deno.errors.WouldBlock) { // a pipe that is full and was opened so that it does not wait
           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
           continue;

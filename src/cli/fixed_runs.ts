@@ -9,7 +9,7 @@ import { checkOut } from "../store/store.ts";
 import { commandLine, engineOption, helpAlone, type Jobs, jobsOption, option, runCommand } from "./command_line.ts";
 import { withPlaces } from "./places.ts";
 import type { Console } from "./console.ts";
-import { type Estimator, learnEstimates, measuredRuns, runGrid } from "./grid.ts";
+import { type Estimator, learnEstimates, measuredRuns, requireSpace, runGrid } from "./grid.ts";
 import type { benchServices } from "./services.ts";
 
 /** A list of runs that is no table of a paper. */
@@ -84,7 +84,9 @@ async function run(options: FixedOptions, { console, runs, services: others }: C
     async (places) => {
       const pool = { out, command, limits: NO_LIMITS, retries: 0, failFast: false, services, jobs: places };
       for (let state = plan();;) {
-        const { records, unfinished } = await runGrid(state, { ...pool, estimate: await learn(state) }), next = plan();
+        const outcome = await runGrid(state, { ...pool, estimate: await learn(state) }), next = plan();
+        requireSpace(outcome, out);
+        const { records, unfinished } = outcome;
         if (unfinished.length > 0 || next.runs.length === state.runs.length) return records;
         state = next;
       }

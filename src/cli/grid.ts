@@ -98,7 +98,7 @@ export async function runGrid(
   const jobsNow = () => jobs.limit;
   return await withProgress(plan, { services, onStop, estimate, jobs: jobsNow, watch }, (progress, { stop, kill }) => {
     function onEvent(event: PoolEvent): void {
-      if (event.type === "ended" && isDiskFull(event.record)) full.abort();
+      if (event.type === "ended" && metFullDisk(event.record)) full.abort();
       progress.onEvent(event);
     }
     jobs.onChange(progress.say);
@@ -106,13 +106,13 @@ export async function runGrid(
   });
 }
 
-function isDiskFull(record: RunRecord | null): boolean {
+function metFullDisk(record: RunRecord | null): boolean {
   return record?.status === "failed" && /\bdisk is full\b/.test(record.reason ?? "");
 }
 
 /** @throws {InputError} If runs failed as the disk is full: that is no fault of theirs. */
 export function requireSpace({ records }: PoolOutcome, out: string): void {
-  if (!records.some(isDiskFull)) return;
+  if (!records.some(metFullDisk)) return;
   throw new InputError(`Cannot continue as the disk of ${out} is full: free some space and run the same command again`);
 }
 

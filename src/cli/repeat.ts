@@ -86,7 +86,7 @@ async function repeatOne(digits: string, options: RepeatOptions, services: Repea
           if (services.terminal) bar ??= progressBar(epochs * message.steps / spec.recipe.epochs, "steps");
           bar?.update(message.step);
         }
-        if (message.type !== "epoch") return;
+        if (message.type !== "epoch" || again.length >= epochs) return;
         again.push(message.epoch);
         if (again.length >= epochs && epochs < spec.recipe.epochs) child.kill();
       },
@@ -177,9 +177,7 @@ function comparison(recorded: readonly Epoch[], again: readonly Epoch[]): string
     );
     return [String(epoch.epoch), ...cells];
   });
-  return markdownTable([["Epoch", "Training loss", "Test loss", "Test top-1, %"], ...rows], {
-    align: ["r"],
-  });
+  return markdownTable([["Epoch", "Training loss", "Test loss", "Test top-1, %"], ...rows], { align: ["r"] });
 }
 
 /** Says whether the two are the same; of a run that was repeated to its end the networks too. */

@@ -1,6 +1,7 @@
 /** A chain of sources for a data set: the first that gives the bytes of the manifest wins. */
 import { join } from "node:path";
 import { InputError, messageOf } from "../errors.ts";
+import { download } from "./download.ts";
 import { asDataset, checksumsOf, type DecodedParts, findFault, type Manifest, PART_FILES } from "./manifest.ts";
 import { readRecord, readStored, requireWritable, writeStored } from "./stored.ts";
 import type { DataOptions, Dataset } from "./types.ts";
@@ -78,6 +79,41 @@ export async function ownFolder(world: Pick<World, "env">): Promise<string> {
   if (!folder) throw new NotThere("it is not set");
   if (await Deno.stat(folder).then((entry) => entry.isDirectory, () => false)) return folder;
   throw new InputError(`Cannot use REQUANT_DATA as it must name a folder: current value is "${folder}"`);
+}
+
+/** Opens a file of the user's own; null: it is not there. @throws {Error} If it cannot be read. */
+async function openIfThere(path: string): Promise<Deno.FsFile | null> {
+  try {
+    return await Deno.open(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+/** Makes the parts of a data set of its official archive, while it is read. */
+export type DecodeArchive = (archive: AsyncIterable<Uint8Array>, manifest: Manifest) => Promise<DecodedParts>;
+
+/** An archive in a folder of the user's own; null: it is not there. @throws {Error} If it cannot be read or is damaged. */
+export async function archiveIn(
+  folder: string,
+  { file, manifest, decode }: { readonly file: string; readonly manifest: Manifest; readonly decode: DecodeArchive },
+): Promise<DecodedParts | null> {
+  const archive = await openIfThere(join(folder, file));
+  return archive && await ofFile(file, () => decode(archive.readable, manifest));
+}
+
+/** The archive on its authors' site. */
+export function officialArchive(
+  { url, megabytes, decode }: { readonly url: string; readonly megabytes: number; readonly decode: DecodeArchive },
+): Source {
+  return {
+    title: "the official archive",
+    async fetch({ manifest, log, fetch }) {
+      log(`${manifest.title}: asking for the official archive (${megabytes} MB)`);
+      return await decode(download(url, { fetch, log: (line) => log(`${manifest.title}: ${line}`) }), manifest);
+    },
+  };
 }
 
 /** Returns what `read` makes of a file. @throws {Error} If it cannot: the file is named. */

@@ -3,11 +3,11 @@ import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
-import { InputError } from "../errors.ts";
+import { InputError, isDiskFull } from "../errors.ts";
 import { CUDA_REQUIREMENTS, SIZES, wheelFor } from "./install/manifest.ts";
 import { downloadKept, wheelsIn } from "./install/kept_wheels.ts";
 import { downloadWheels } from "./install/pip.ts";
-import { isDiskFull, requireChecksum, unpackWheel } from "./install/wheel.ts";
+import { requireChecksum, unpackWheel } from "./install/wheel.ts";
 import { installedLibrary, installFolder, LIBRARY_FILES, LIBTENSORFLOW_VERSION } from "./locate.ts";
 
 /** Where an installation stands. */

@@ -7,7 +7,10 @@ export type Tensor = tf.Tensor;
 /** The engines that exist; each is one folder beside this file. */
 export type EngineName = "onednn" | "tensorflow" | "wasm";
 
-/** Engines that a user may ask for; `auto` takes tensorflow where it is found, else onednn, else wasm. */
+/**
+ * Engines that a user may ask for; on a CPU `auto` takes the first that is found of
+ * onednn, tensorflow and wasm; tensorflow first on a GPU, or where REQUANT_LIBTENSORFLOW names its library.
+ */
 export const ENGINE_CHOICES = ["auto", "onednn", "tensorflow", "wasm"] as const;
 /** One of them. */
 export type EngineChoice = typeof ENGINE_CHOICES[number];

@@ -1,16 +1,16 @@
 /** Files: written as wholes, listed and read in one place each. Links below an output folder are refused. */
 import { dirname, join } from "node:path";
-import { InputError, messageOf } from "../errors.ts";
+import { InputError, isDiskFull, messageOf } from "../errors.ts";
 
 /** Makes one sentence of a write that the system refused. */
 export function writeError(error: unknown, path: string): InputError {
-  const code = (error as { code?: string } | null)?.code ?? "";
-  if (code === "ENOSPC" || code === "EDQUOT") {
+  if (isDiskFull(error)) {
     return new InputError(
       `Cannot write ${path} as the disk is full: free some space and run the same command again, ` +
         "or choose another place",
     );
   }
+  const code = (error as { code?: string } | null)?.code ?? "";
   const why = ["EACCES", "EPERM", "EROFS"].includes(code)
     ? "writing there is not permitted"
     : ["ENOTDIR", "EEXIST", "EISDIR"].includes(code)

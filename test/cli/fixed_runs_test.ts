@@ -59,3 +59,13 @@ Deno.test("a run that fails ends the rounds that wait for it, with exit code 1",
     assert.equal(code, 1);
     assert.doesNotMatch(stdout, /second/);
   }));
+
+Deno.test("a full disk ends it with one sentence and exit code 2", () =>
+  withFolder(async (out) => {
+    const { code, stdout, stderr } = await call(out, [], ["fp=diskFull"]);
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.match(
+      stderr,
+      /^Cannot continue as the disk of .* is full: free some space and run the same command again$/m,
+    );
+  }));

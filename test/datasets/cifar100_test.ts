@@ -78,6 +78,16 @@ Deno.test("cifar100 refuses another, a cut and an incomplete archive in REQUANT_
   }
 });
 
+Deno.test("an archive in REQUANT_DATA that cannot be opened is said, and no other source is tried", () =>
+  withFolder(async (folder) => {
+    Deno.symlinkSync(ARCHIVE.file, join(folder, ARCHIVE.file));
+    await assert.rejects(load(folder, offline({ env: () => folder })), {
+      name: "InputError",
+      message:
+        /^Cannot use the files in REQUANT_DATA \(.*\) as Too many levels of symbolic links .*: put tiny\.tar\.gz/,
+    });
+  }));
+
 Deno.test("cifar100 lists its sources and why each failed where there is no network", async () => {
   await withFolder(async (folder) => {
     await assert.rejects(load(folder, offline({ env: () => folder })), {

@@ -7,7 +7,8 @@ import { InputError } from "../../src/errors.ts";
 import { installLibtensorflow } from "../../src/engine/install.ts";
 import { wheelFor } from "../../src/engine/install/manifest.ts";
 import { downloadWheels } from "../../src/engine/install/pip.ts";
-import { isDiskFull, sha256Of, unpackWheel } from "../../src/engine/install/wheel.ts";
+import { isDiskFull } from "../../src/errors.ts";
+import { sha256Of, unpackWheel } from "../../src/engine/install/wheel.ts";
 import { installedLibrary, installFolder, LIBRARY_FILES } from "../../src/engine/locate.ts";
 
 /** Runs with an empty cache folder and a PATH with nothing but `bin`; both are gone afterwards. */
@@ -241,6 +242,7 @@ Deno.test(
   async () => {
     using full = await Deno.open("/dev/full", { write: true });
     await assert.rejects(full.write(new Uint8Array(1)), isDiskFull);
+    assert.equal(isDiskFull(Object.assign(new Error("no room"), { code: "EDQUOT" })), true);
     assert.equal(isDiskFull(new Error("Permission denied (os error 13)")), false);
   },
 );

@@ -144,6 +144,24 @@ Deno.test("the report on the finished runs is rendered when it is asked for, and
     });
   }));
 
+Deno.test("a report that fails is rendered again at the next request", () =>
+  withFolder(async (out) => {
+    let fails = true;
+    const report = () =>
+      fails
+        ? Promise.reject(new Error("no room"))
+        : Promise.resolve([{ path: "site/index.html", text: "<p>there</p>" }]);
+    await withWatch({ out, report }, async (watch) => {
+      const answer = async () => {
+        const response = await fetch(`${watch.url}site/index.html`);
+        return [response.status, await response.text()];
+      };
+      assert.equal((await answer())[0], 500);
+      fails = false;
+      assert.deepEqual(await answer(), [200, "<p>there</p>"]);
+    });
+  }));
+
 Deno.test("an address that cannot be used is refused in one sentence", () =>
   withFolder((out) =>
     withWatch({ out }, async (watch) => {

@@ -1,7 +1,6 @@
 /** Downloads wheels by pip, for another Python and platform than the one that runs it: only their files matter. */
 import { join } from "node:path";
-import { InputError } from "../../errors.ts";
-import { isDiskFull } from "./wheel.ts";
+import { InputError, isDiskFull } from "../../errors.ts";
 
 /** Description of a download. */
 export interface Download {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { Unzip, UnzipInflate } from "fflate";
-import { InputError, messageOf } from "../../errors.ts";
+import { InputError, isDiskFull, messageOf } from "../../errors.ts";
 
 /** Bytes of a file that are read at once. */
 const PIECE = 1 << 20;
@@ -108,9 +108,4 @@ async function firstBytes(path: string, count: number): Promise<string> {
   const buffer = new Uint8Array(count);
   await file.read(buffer);
   return String.fromCharCode(...buffer);
-}
-
-/** Checks whether an error says that the disk, or the user's share of it, is full. */
-export function isDiskFull(error: unknown): boolean {
-  return /os error (28|122)\b|ENOSPC|EDQUOT|No space left|Disk quota exceeded/i.test(messageOf(error));
 }

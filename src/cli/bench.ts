@@ -36,16 +36,15 @@ const COMMITTED_TEACHERS = "reports/teachers";
 /** Options of `--help`, then those of `--help-all`. */
 function benchLine(papers: readonly Paper[]) {
   const ofWorkers = "give it to each `deno task worker`", withoutQueue = "leave it out, or run without a queue";
-  const list = (name: string) => listOf(name);
   const basic: Flag[] = [
     choice("--paper <ID>", "paper whose tables to run", paperIds(papers)),
     choice("--protocol <NAME>", "how much of the recipe", PROTOCOLS).default("smoke" satisfies BaseProtocol),
     option("--table <ID>", "one table of the paper").default(null, "all"),
-    option("--methods <A,B>", "rows of the tables", list("methods")).default(null, "all"),
-    option("--models <A,B>", "models in place of the protocol's", list("models")).default(null),
-    option("--bits <W2A2,W4A4>", "bits in place of the protocol's", (text) => list("bits")(text).map(parseBits))
+    option("--methods <A,B>", "rows of the tables", listOf("methods")).default(null, "all"),
+    option("--models <A,B>", "models in place of the protocol's", listOf("models")).default(null),
+    option("--bits <W2A2,W4A4>", "bits in place of the protocol's", (text) => listOf("bits")(text).map(parseBits))
       .default(null),
-    option("--seeds <0,1,2>", "seeds in place of the protocol's", (text) => list("seeds")(text).map(parseSeed))
+    option("--seeds <0,1,2>", "seeds in place of the protocol's", (text) => listOf("seeds")(text).map(parseSeed))
       .default(null),
     engineOption(),
     jobsOption().excludes(["queue"], ofWorkers),

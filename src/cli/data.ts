@@ -1,4 +1,5 @@
 import { dataCache, DATASET_FAMILIES, DATASETS, loadDataset } from "../../datasets/mod.ts";
+import { columns } from "./columns.ts";
 import { commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
 
@@ -35,6 +36,5 @@ export async function data(args: readonly string[], output: Output): Promise<num
 
 function listText(): string {
   const rows = [...DATASETS, ...DATASET_FAMILIES.map(({ pattern, title }) => ({ name: pattern, title }))];
-  const width = Math.max(...rows.map(({ name }) => name.length));
-  return rows.map(({ name, title }) => `${name.padEnd(width)}  ${title}\n`).join("");
+  return columns(rows.map(({ name, title }) => [name, title])).map((line) => `${line}\n`).join("");
 }

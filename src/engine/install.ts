@@ -8,7 +8,7 @@ import { CUDA_REQUIREMENTS, SIZES, wheelFor } from "./install/manifest.ts";
 import { downloadKept, wheelsIn } from "./install/kept_wheels.ts";
 import { downloadWheels } from "./install/pip.ts";
 import { requireChecksum, unpackWheel } from "./install/wheel.ts";
-import { installedLibrary, installFolder, LIBRARY_FILES, LIBTENSORFLOW_VERSION } from "./locate.ts";
+import { installedLibrary, installFolder, isFile, LIBRARY_FILES, LIBTENSORFLOW_VERSION } from "./locate.ts";
 
 /** Where an installation stands. */
 export interface InstallProgress {
@@ -109,7 +109,7 @@ export async function requireWheel(
   wheel: string,
   { progress, sha256 }: { progress?: InstallOptions["progress"] | undefined; sha256: string },
 ): Promise<void> {
-  if (!await Deno.stat(wheel).then(({ isFile }) => isFile, () => false)) {
+  if (!await isFile(wheel)) {
     throw new InputError(`Cannot install from a wheel as it must exist: current value is "${wheel}"`);
   }
   progress?.({ stage: "check", doneBytes: 0 });

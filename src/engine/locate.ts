@@ -105,7 +105,8 @@ function isSupported(version: string | null): boolean {
   return version !== null && version.startsWith(`${MINOR}.`);
 }
 
-async function isFile(path: string): Promise<boolean> {
+/** Checks whether a regular file is there. */
+export async function isFile(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(path)).isFile;
   } catch {

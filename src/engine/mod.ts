@@ -17,7 +17,7 @@
 import { InputError } from "../errors.ts";
 import { gpuExpected, type Libtensorflow, searchLibtensorflow } from "./locate.ts";
 import { locateOneDnn, type OneDnnLibrary, processorServes } from "./onednn/locate.ts";
-import type { Engine, EngineChoice, EngineName, Precision } from "./types.ts";
+import { type Engine, type EngineChoice, type EngineName, type Precision, PRECISION_ENGINES } from "./types.ts";
 
 export type { Leaves, Tree } from "../tree.ts";
 export * from "./types.ts";
@@ -60,12 +60,9 @@ export async function instructionsOf(name: EngineName): Promise<string | null> {
   return new OneDnn(chosen.found.library).isa;
 }
 
-/** Engines that have a precision alone. */
-const OWNERS = { tf32: "tensorflow", bf16: "onednn" } as const;
-
 /** @throws {InputError} If another engine has that precision. */
 function requirePrecision({ name }: Chosen, precision: Precision = "float32"): void {
-  const owner = precision === "float32" ? name : OWNERS[precision];
+  const owner = precision === "float32" ? name : PRECISION_ENGINES[precision];
   if (name === owner) return;
   throw new InputError(
     `Cannot compute in ${precision} as engine ${name} does not have it: take --engine ${owner}, or leave --precision out`,

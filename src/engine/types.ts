@@ -22,6 +22,8 @@ export type EngineChoice = typeof ENGINE_CHOICES[number];
 export const PRECISIONS = ["float32", "tf32", "bf16"] as const;
 /** One of them. */
 export type Precision = typeof PRECISIONS[number];
+/** Precisions other than float32, and the engines that have them. */
+export const PRECISION_ENGINES = { tf32: "tensorflow", bf16: "onednn" } as const;
 
 /** Precisions that a user may ask for; `auto` takes tf32 where engine tensorflow finds a GPU, else float32. */
 export type PrecisionChoice = "auto" | Precision;

@@ -5,7 +5,7 @@ import { InputError } from "../errors.ts";
 import type { RunRecord } from "../record/record.ts";
 import { testIndices } from "../train/quantization.ts";
 import { modelCard, type Origin } from "./card.ts";
-import { sha256Of } from "./digest.ts";
+import { sha256Of } from "../data/manifest.ts";
 import { integerFile } from "./integer_form.ts";
 import { type ExportedNetwork, exportedNetwork } from "./network.ts";
 import { OPSET } from "./onnx_model.ts";

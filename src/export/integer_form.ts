@@ -18,14 +18,12 @@ import {
   type FileOptions,
   filled,
   inputIntegers,
-  OUTPUT,
+  type LayerStep,
+  outputName,
   portsOf,
   writeProduct,
   writeStep,
 } from "./quantize_dequantize.ts";
-import type { Step } from "./steps.ts";
-
-type LayerStep = Extract<Step, { kind: "layer" }>;
 
 /** Largest sum of two products that CPUs without VNNI add in 16 bits, where weights are signed. */
 const LARGEST_PAIR = 32767;
@@ -84,11 +82,7 @@ class IntegerWriter {
   write(options: FileOptions): Uint8Array<ArrayBuffer> {
     const { steps } = this.#network;
     steps.forEach((step, index) => {
-      const output = index === steps.length - 1
-        ? OUTPUT
-        : step.kind === "layer"
-        ? `${step.layer.path}/output`
-        : `${step.kind}${index}`;
+      const output = outputName(step, { index, last: steps.length - 1 });
       if (step.kind === "layer") this.#floats.push(this.#layer(step, index, output));
       // nobody reads what a QLinearConv has taken in
       else if (step.inputs.some((input) => this.#floats[input] === "")) this.#floats.push("");

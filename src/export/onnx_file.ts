@@ -1,6 +1,5 @@
 /** An ONNX file from outside, checked before anything computes with it. */
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { create } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
   type GraphProto,
   type ModelProto,
@@ -11,7 +10,7 @@ import {
 } from "onnx-buf";
 import { InputError, messageOf } from "../errors.ts";
 import { parseRunSpec, type RunSpec } from "../record/spec.ts";
-import { sha256Of } from "./digest.ts";
+import { sha256Of } from "../data/manifest.ts";
 import { PRODUCER } from "./onnx_model.ts";
 
 /** Opsets that are known: from the first with quantization by channel to the last that ONNX Runtime 1.30 has. */

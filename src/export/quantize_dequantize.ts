@@ -37,11 +37,7 @@ export function quantizeDequantizeFile(network: ExportedNetwork, options: FileOp
   const model = new OnnxModel(), names: string[] = [], last = network.steps.length - 1;
   network.steps.forEach((step, index) => {
     const inputs = step.inputs.map((input) => names[input]!);
-    const output = index === last
-      ? OUTPUT
-      : step.kind === "layer"
-      ? `${step.layer.path}/output`
-      : `${step.kind}${index}`;
+    const output = outputName(step, { index, last });
     names.push(
       step.kind === "layer"
         ? writeLayer(model, step, { input: inputs[0]!, output, weight: network.weights[step.layer.path]!, ...options })
@@ -104,7 +100,14 @@ export function writeStep(
   }
 }
 
-type LayerStep = Extract<Step, { kind: "layer" }>;
+/** A step of a layer that computes with weights. */
+export type LayerStep = Extract<Step, { kind: "layer" }>;
+
+/** Name of what a step gives; the last one gives the logits. */
+export function outputName(step: Step, { index, last }: { readonly index: number; readonly last: number }): string {
+  if (index === last) return OUTPUT;
+  return step.kind === "layer" ? `${step.layer.path}/output` : `${step.kind}${index}`;
+}
 
 function writeLayer(
   model: OnnxModel,

@@ -14,8 +14,6 @@ export interface ProgressOptions {
   readonly columns?: number;
   /** Milliseconds of a clock that only runs forward. */
   readonly now?: () => number;
-  /** Milliseconds between two plain lines about running runs. */
-  readonly lineEveryMs?: number;
   /** Returns the seconds that a run is expected to take, learnt from records; null: unknown. */
   readonly estimateSeconds?: (run: PlannedRun) => number | null;
   /** Returns the number of runs at once. @default as many as are running */
@@ -56,8 +54,8 @@ function weightOf(run: PlannedRun): number {
 export function createProgress(todo: readonly PlannedRun[], options: ProgressOptions): Progress {
   const now = options.now ?? (() => performance.now());
   const startedAt = now();
-  const { write, lineEveryMs: everyMs } = options;
-  const display = options.terminal ? createBars(options) : createLines({ write, now, everyMs });
+  const { write } = options;
+  const display = options.terminal ? createBars(options) : createLines({ write, now });
   const running = new Map<string, RunView>();
   const endedIds = new Set<string>();
   const allWeight = todo.reduce((sum, run) => sum + weightOf(run), 0);

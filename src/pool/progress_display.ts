@@ -134,18 +134,17 @@ function folded(line: string, columns: number): string {
   return line.replace(new RegExp(`.{${columns}}(?=.)`, "g"), "$&\n");
 }
 
-/** Makes a display of plain lines: at most one line about running runs every `everyMs`. */
+/** Milliseconds between two plain lines about running runs. */
+const LINE_EVERY_MS = 60_000;
+
+/** Makes a display of plain lines. */
 export function createLines(
-  { write, now, everyMs = 60_000 }: {
-    readonly write: (text: string) => void;
-    readonly now: () => number;
-    readonly everyMs?: number | undefined;
-  },
+  { write, now }: { readonly write: (text: string) => void; readonly now: () => number },
 ): Display {
   let last = now();
   return {
     update(running, total): void {
-      if (now() - last < everyMs || running.size === 0) return;
+      if (now() - last < LINE_EVERY_MS || running.size === 0) return;
       last = now();
       write(`${describeTotal(total)}; ${[...running.values()].map((view) => describeView(view)).join("; ")}\n`);
     },

@@ -2,7 +2,14 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { type RoundBounds, roundClip } from "../engine/ops.ts";
 import type { Leaves } from "../tree.ts";
-import { gradientScale, inverseStepSize, requireBits, scaleGradient, STEP_SIZE } from "./step_size.ts";
+import {
+  gradientScale,
+  inverseStepSize,
+  requireBits,
+  scaleGradient,
+  SMALLEST_STEP_SIZE,
+  STEP_SIZE,
+} from "./step_size.ts";
 import type {
   ActivationQuantizer,
   Grid,
@@ -21,7 +28,7 @@ export function lsqBounds({ bits, signed }: QuantizedTensorOptions): RoundBounds
 
 /** s = 2 <|v|> / sqrt(Q_P) (section 2.1), at least the smallest float that keeps 1/s finite. */
 function start(statistics: TensorStatistics, highest: number): QuantizerStart {
-  const steps = statistics.meanAbsolute.map((mean) => Math.max(2 * mean / Math.sqrt(highest), 1e-6));
+  const steps = statistics.meanAbsolute.map((mean) => Math.max(2 * mean / Math.sqrt(highest), SMALLEST_STEP_SIZE));
   return { params: { [STEP_SIZE]: Float32Array.from(steps) }, constants: {} };
 }
 

@@ -2,7 +2,14 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { roundClip } from "../engine/ops.ts";
 import type { Leaves } from "../tree.ts";
-import { gradientScale, inverseStepSize, requireBits, scaleGradient, STEP_SIZE } from "./step_size.ts";
+import {
+  gradientScale,
+  inverseStepSize,
+  requireBits,
+  scaleGradient,
+  SMALLEST_STEP_SIZE,
+  STEP_SIZE,
+} from "./step_size.ts";
 import type {
   ActivationQuantizer,
   Grid,
@@ -22,7 +29,7 @@ function start(statistics: TensorStatistics, highest: number): QuantizerStart {
   const steps: number[] = [], zeros: number[] = [];
   statistics.min.forEach((least, i) => {
     const low = Math.min(least, 0), high = Math.max(statistics.max[i]!, 0);
-    const step = Math.max((high - low) / highest, 1e-6);
+    const step = Math.max((high - low) / highest, SMALLEST_STEP_SIZE);
     steps.push(step);
     zeros.push(Math.min(Math.max(Math.round(highest - high / step), 0), highest));
   });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { type EngineName, PRECISION_ENGINES } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 
 /** The protocols: how much of a paper's recipe is run. */
@@ -177,17 +178,14 @@ export interface RunSpec {
   /** Seed of everything that is drawn. */
   readonly seed: number;
   /** Engine that computes it: a flipped rounding parts two. */
-  readonly engine: "onednn" | "tensorflow" | "wasm";
+  readonly engine: EngineName;
   /** Precision of convolutions; left out: float32, as in all runs before December 2026. */
-  readonly precision?: "tf32" | "bf16" | undefined;
+  readonly precision?: keyof typeof PRECISION_ENGINES | undefined;
   /** Id of the full-precision run that this run starts from. */
   readonly teacher: string | null;
   /** Network of the protocol `imported`; left out: none. */
   readonly imported?: ImportedNetwork | undefined;
 }
-
-/** Precisions other than float32, and the engines that have them. */
-const PRECISION_ENGINES = { tf32: "tensorflow", bf16: "onednn" } as const;
 
 /** Rules of a spec. */
 export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({

@@ -10,7 +10,7 @@ import { runs } from "../../src/cli/runs.ts";
 import { verifyFiles } from "../../src/cli/verify.ts";
 import type { Dataset } from "../../src/data/types.ts";
 import { openEngine } from "../../src/engine/mod.ts";
-import { sha256Of } from "../../src/export/digest.ts";
+import { sha256Of } from "../../src/data/manifest.ts";
 import { OWN_CLASSES } from "../../src/export/export_run.ts";
 import { readSafetensor } from "../../src/export/safetensors.ts";
 import { runId } from "../../src/record/spec.ts";

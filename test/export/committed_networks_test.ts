@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { digestIn } from "../../src/export/card.ts";
-import { sha256Of } from "../../src/export/digest.ts";
+import { sha256Of } from "../../src/data/manifest.ts";
 import { FILES } from "../../src/export/export_run.ts";
 import { parseOnnx, statedRun } from "../../src/export/onnx_file.ts";
 import { parseRecords } from "../../src/report/mod.ts";

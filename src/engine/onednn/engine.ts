@@ -12,6 +12,7 @@ import type { Graph } from "./graph.ts";
 import { buildWith, OWN_KERNELS, QUICKER_KERNELS } from "./kernels.ts";
 import { requireBfloat16 } from "./isa.ts";
 import { OneDnn } from "./library.ts";
+import { requireOwn } from "../own_tensor.ts";
 import { type Plan, planOf } from "./plan.ts";
 
 export interface OneDnnOptions {
@@ -188,7 +189,7 @@ function compile<In extends TensorTree, Out extends TensorTree>(
     }
     if (tf.getBackend() !== BACKEND) void tf.setBackend(BACKEND);
     const leaves = flatten<Tensor>(inputs);
-    for (const [path, tensor] of leaves) requireOwn(backend, tensor, path);
+    for (const [path, tensor] of leaves) requireOwn(tensor, path, backend);
     const { plan, isConsumed, outputs, structure } = plannedFor(inputs, leaves);
     const given = leaves.map(([, tensor], i) => {
       const held = backend.heldOf(tensor);
@@ -208,14 +209,4 @@ function compile<In extends TensorTree, Out extends TensorTree>(
       cache.clear();
     },
   });
-}
-
-function requireOwn(backend: OneDnnBackend, tensor: Tensor, path: string): void {
-  const { tensorInfo } = tf.engine().state, owner = tensor.isDisposed ? null : tensorInfo.get(tensor.dataId)?.backend;
-  if (owner === backend) return;
-  const name = path.replaceAll("\u0000", "/");
-  throw new Error(
-    `Cannot run a program with input "${name}" as ${owner ? "it is a tensor of another engine" : "it was disposed"}: ` +
-      "make it while this engine is the current one",
-  );
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { cpuInfo } from "../cpu_info.ts";
 import { cacheFolder } from "../../data/cache.ts";
 import { InputError } from "../../errors.ts";
+import { isFile } from "../locate.ts";
 
 /** The version of the wheel `onednn-cpu-gomp`, which has oneDNN 3.2. */
 export const WHEEL_VERSION = "2023.2.0";
@@ -53,8 +54,4 @@ export async function locateOneDnn(): Promise<OneDnnLibrary | null> {
   }
   if (!isSupported() || !await isFile(installedLibrary())) return null;
   return { library: installedLibrary(), source: "installed" };
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(({ isFile }) => isFile, () => false);
 }

@@ -5,6 +5,7 @@ import { flatten, mapTree } from "../../tree.ts";
 import type { Compiled, CompileOptions, Precision, Program, TensorTree } from "../types.ts";
 import type { Binding } from "./binding.ts";
 import type { NodeBackend } from "./chain.ts";
+import { requireOwn } from "../own_tensor.ts";
 import type { RecordingOptions } from "./recorder.ts";
 
 export const BACKEND = "tensorflow";
@@ -87,7 +88,7 @@ export class Recordings<In extends TensorTree> {
     const { binding, backend } = this.#parts, leaves = flatten<Tensor>(inputs);
     binding.requireNoRecording();
     if (tf.getBackend() !== BACKEND) void tf.setBackend(BACKEND);
-    for (const [path, tensor] of leaves) requireOwn(backend, tensor, path);
+    for (const [path, tensor] of leaves) requireOwn(tensor, path, backend as unknown as tf.KernelBackend);
     const recorded = this.#recordedFor(inputs);
     return { recorded, ids: backend.getInputTensorIds(leaves.map(([, tensor]) => tensor)) };
   }
@@ -126,16 +127,6 @@ export class Recordings<In extends TensorTree> {
     for (const recorded of this.#cache.values()) this.#forget(recorded);
     this.#cache.clear();
   }
-}
-
-function requireOwn(backend: NodeBackend, tensor: Tensor, path: string): void {
-  const { tensorInfo } = tf.engine().state, owner = tensor.isDisposed ? null : tensorInfo.get(tensor.dataId)?.backend;
-  if (owner === (backend as unknown)) return;
-  const name = path.replaceAll("\u0000", "/");
-  throw new Error(
-    `Cannot run a program with input "${name}" as ${owner ? "it is a tensor of another engine" : "it was disposed"}: ` +
-      "make it while this engine is the current one",
-  );
 }
 
 /** Refuses a shape that depends on values: TensorFlow gives -1 for it while recording. */

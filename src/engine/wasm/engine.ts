@@ -13,6 +13,7 @@ import { flatten, mapTree } from "../../tree.ts";
 import { registerGradients } from "../ops.ts";
 import type { Compiled, Engine, Program, TensorTree } from "../types.ts";
 import { guardHeap, type Heap } from "./heap.ts";
+import { requireOwn } from "../own_tensor.ts";
 import { registerKernels } from "./kernels/mod.ts";
 
 const BACKEND = "wasm";
@@ -61,7 +62,7 @@ function compile<In extends TensorTree, Out extends TensorTree>(program: Program
   const call = (inputs: In): Out => {
     if (tf.getBackend() !== BACKEND) void tf.setBackend(BACKEND); // synchronous, as the backend exists
     const leaves = flatten<Tensor>(inputs);
-    for (const [path, tensor] of leaves) requireOwn(tensor, path);
+    for (const [path, tensor] of leaves) requireOwn(tensor, path, tf.backend());
     const taken = new Set(leaves.map(([, tensor]) => tensor));
     return tf.tidy(() =>
       // the caller owns every output by itself: an input, or a tensor that comes twice, is handed out as a clone
@@ -73,15 +74,4 @@ function compile<In extends TensorTree, Out extends TensorTree>(program: Program
     ) as unknown as Out;
   };
   return Object.assign(call, { dispose() {} });
-}
-
-function requireOwn(tensor: Tensor, path: string): void {
-  const { tensorInfo } = tf.engine().state,
-    owner = tensor.isDisposed ? undefined : tensorInfo.get(tensor.dataId)?.backend;
-  if (owner === tf.backend()) return;
-  const name = path.replaceAll("\u0000", "/");
-  throw new Error(
-    `Cannot run a program with input "${name}" as ${owner ? "it is a tensor of another engine" : "it was disposed"}: ` +
-      "make it while this engine is the current one",
-  );
 }

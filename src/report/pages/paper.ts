@@ -215,13 +215,9 @@ function textOf(row: ReportRow | undefined): string {
   return row === undefined ? "" : meanText(row);
 }
 
-/** Between an arm and what replaced a part of it: `fpq@pact` is FPQ on PACT's quantizer. */
-const VARIANT_MARK = "@";
-
 /** An item a kind of run; nothing where there is none. */
-export function leftOutItems(page: Paper<ArmTitle>, { cells, heldOut, outdated }: Aggregate): string[] {
+export function leftOutItems(page: Paper<ArmTitle>, { heldOut, outdated }: Aggregate): string[] {
   const trials = runsOf(page, heldOut), old = runsOf(page, outdated);
-  const variants = cells.flatMap(({ done, notDone }) => [...done, ...notDone]).filter((run) => isVariant(page, run));
   const versions = [...new Set(old.map(versionText))].sort().join("; ");
   return [
     ...(trials.length > 0
@@ -234,25 +230,7 @@ export function leftOutItems(page: Paper<ArmTitle>, { cells, heldOut, outdated }
         `${counted(old.length, "run")} of an older version (${versions}): the code has changed what they compute`,
       ]
       : []),
-    ...(variants.length > 0
-      ? [
-        `${counted(variants.length, "run")} of an arm with a part replaced (${
-          armsOf(variants)
-        }), which is not the paper's`,
-      ]
-      : []),
   ];
-}
-
-/** An arm of the page with a part replaced, which no table of the page lists. */
-function isVariant(page: Paper<ArmTitle>, { cell }: Result): boolean {
-  const [base, part] = cell.arm.split(VARIANT_MARK);
-  return part !== undefined && page.arms.some(({ id }) => id === base) &&
-    !page.tables.some(({ arms }) => arms.some(({ id }) => id === cell.arm));
-}
-
-function armsOf(runs: readonly Result[]): string {
-  return [...new Set(runs.map(({ cell }) => cell.arm))].sort().join(", ");
 }
 
 function versionText({ version }: Result): string {

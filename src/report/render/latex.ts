@@ -30,11 +30,7 @@ interface Group {
 }
 
 function environments({ table, rows }: ReportTable, place: { paper: string; protocol: ProtocolLabel }): string[] {
-  const groups = new Map<string, ReportRow[]>();
-  for (const row of rows) {
-    const title = `${modelTitle(row.model)}, ${bitsTitle(row)}`;
-    groups.set(title, [...(groups.get(title) ?? []), row]);
-  }
+  const groups = Map.groupBy(rows, (row) => `${modelTitle(row.model)}, ${bitsTitle(row)}`);
   return pagesOf([...groups].map(([title, members]) => ({ title, rows: members })))
     .map((page, index) => environment(table, { ...place, page, number: index + 1 }));
 }

@@ -6,26 +6,12 @@ import { checkCuda } from "../../src/engine/cuda.ts";
 import { installLibtensorflow } from "../../src/engine/install.ts";
 import { CUDA_REQUIREMENTS, wheelFor } from "../../src/engine/install/manifest.ts";
 import { cudaFolder, gpuExpected, installedLibrary, installFolder, LIBRARY_FILES } from "../../src/engine/locate.ts";
+import { emptyPath, withVariables } from "../support/variables.ts";
 
 const LINUX = Deno.build.os === "linux" && Deno.build.arch === "x86_64";
 
 /** The CPU's library, where it is installed. */
 const LIBRARY = await Deno.stat(installedLibrary("cpu")).then(() => installedLibrary("cpu"), () => null);
-
-/** Runs with an empty cache folder and a PATH with nothing but `bin`; both are gone afterwards. */
-async function within(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir(), names = ["REQUANT_CACHE", "PATH", "REQUANT_LIBTENSORFLOW"];
-  const before = names.map((name) => Deno.env.get(name));
-  Deno.env.set("REQUANT_CACHE", join(folder, "cache"));
-  Deno.env.set("PATH", join(folder, "bin"));
-  Deno.env.delete("REQUANT_LIBTENSORFLOW");
-  try {
-    await body(folder);
-  } finally {
-    names.forEach((name, i) => before[i] === undefined ? Deno.env.delete(name) : Deno.env.set(name, before[i]));
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 async function writeZip(path: string, members: Record<string, string>): Promise<string> {
   const bytes = Object.entries(members).map(([name, text]) => [name, new TextEncoder().encode(text)] as const);
@@ -85,7 +71,7 @@ Deno.test({
   name: "installLibtensorflow() for a GPU puts NVIDIA's libraries and tools beside the library, as its RUNPATH expects",
   ignore: !LINUX,
   async fn() {
-    await within(async (folder) => {
+    await withVariables(emptyPath, async (folder) => {
       const given = await writeTensorflow(folder), said: string[] = [];
       await fakePip(folder, {
         nvidia_cuda_runtime_cu12: {
@@ -129,7 +115,7 @@ Deno.test({
   name: "installLibtensorflow() for a GPU that broke off fetches no finished wheel again, and leaves a bad one out",
   ignore: !LINUX,
   async fn() {
-    await within(async (folder) => {
+    await withVariables(emptyPath, async (folder) => {
       const given = await writeTensorflow(folder), said: string[] = [], { sha256 } = given;
       const install = () => installLibtensorflow({ gpu: true, ...given, sha256, say: (line) => said.push(line) });
       await fakePip(folder);
@@ -155,7 +141,7 @@ Deno.test({
   name: "installLibtensorflow() refuses a disk without room before it downloads, with what is free",
   ignore: !LINUX,
   async fn() {
-    await within(async (folder) => {
+    await withVariables(emptyPath, async (folder) => {
       await fakePip(folder);
       await assert.rejects(
         installLibtensorflow({ gpu: true, freeBytes: () => Promise.resolve(5e9) }),
@@ -170,7 +156,7 @@ Deno.test({
   name: "checkCuda() names what the loader does not find, XLA's files that are missing, and the versions",
   ignore: !LINUX || LIBRARY === null,
   async fn() {
-    await within(async (folder) => {
+    await withVariables(emptyPath, async (folder) => {
       // the CPU's libraries take the place of NVIDIA's: one is complete, the other one lacks its companion
       const [cc, framework] = LIBRARY_FILES.map((name) => join(dirname(LIBRARY!), name));
       const place = async (path: string, from: string) => {
@@ -198,7 +184,7 @@ Deno.test({
 });
 
 Deno.test("cudaFolder() is null beside a library without CUDA", async () => {
-  await within((folder) => Promise.resolve(assert.equal(cudaFolder(join(folder, "tensorflow", "library.so")), null)));
+  await withVariables(emptyPath, (folder) => assert.equal(cudaFolder(join(folder, "tensorflow", "library.so")), null));
 });
 
 Deno.test("the wheels for a GPU may name older platforms than TensorFlow's, as NVIDIA's do", () => {

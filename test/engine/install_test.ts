@@ -10,21 +10,7 @@ import { downloadWheels } from "../../src/engine/install/pip.ts";
 import { isDiskFull } from "../../src/errors.ts";
 import { sha256Of, unpackWheel } from "../../src/engine/install/wheel.ts";
 import { installedLibrary, installFolder, LIBRARY_FILES } from "../../src/engine/locate.ts";
-
-/** Runs with an empty cache folder and a PATH with nothing but `bin`; both are gone afterwards. */
-async function within(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir(), before = ["REQUANT_CACHE", "PATH"].map((name) => Deno.env.get(name));
-  Deno.env.set("REQUANT_CACHE", join(folder, "cache"));
-  Deno.env.set("PATH", join(folder, "bin"));
-  try {
-    await body(folder);
-  } finally {
-    ["REQUANT_CACHE", "PATH"].forEach((name, i) =>
-      before[i] === undefined ? Deno.env.delete(name) : Deno.env.set(name, before[i])
-    );
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { emptyPath, withVariables } from "../support/variables.ts";
 
 /** Bytes that neither compress to nothing nor are the same twice. */
 function bytes(length: number, seed: number): Uint8Array {
@@ -72,7 +58,7 @@ async function assertRefused(promise: Promise<unknown>, message: RegExp): Promis
 }
 
 Deno.test("installLibtensorflow() unpacks the two libraries and nothing else, once", async () => {
-  await within(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     const given = await writeWheel(folder), library = installedLibrary("cpu"), seen: string[] = [];
     assert.deepEqual(
       await installLibtensorflow({ ...given, progress: ({ stage }) => seen.push(stage) }),
@@ -90,7 +76,7 @@ Deno.test("installLibtensorflow() unpacks the two libraries and nothing else, on
 });
 
 Deno.test("unpackWheel() refuses a member that would leave its folder, and writes nothing of it", async () => {
-  await within(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     for (const name of ["nvidia/../../outside.so", "../outside.so", "nvidia/../../inner-else/outside.so"]) {
       const { wheel } = await writeWheel(folder, zipSync({ [name]: bytes(10, 1) }) as Uint8Array<ArrayBuffer>);
       await assertRefused(
@@ -104,7 +90,7 @@ Deno.test("unpackWheel() refuses a member that would leave its folder, and write
 });
 
 Deno.test("installLibtensorflow() refuses a wheel with one flipped byte, naming both checksums", async () => {
-  await within(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     const data = wheelBytes(), expected = sha256(data);
     data[5000]! ^= 1;
     const { wheel, sha256: actual } = await writeWheel(folder, data);
@@ -117,14 +103,14 @@ Deno.test("installLibtensorflow() refuses a wheel with one flipped byte, naming 
 });
 
 Deno.test("installLibtensorflow() checks against the manifest where no checksum is given", async () => {
-  await within(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     const { wheel } = await writeWheel(folder);
     await assertRefused(installLibtensorflow({ wheel }), new RegExp(`must be ${wheelFor("cpu").sha256}`));
   });
 });
 
 Deno.test("installLibtensorflow() refuses a cut-off wheel, one that is no zip file, and one without the libraries", async () => {
-  await within(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     const whole = wheelBytes();
     const cut = await writeWheel(folder, whole.slice(0, whole.length / 2));
     await assertRefused(installLibtensorflow(cut), /Cannot unpack ".*some\.whl": .*; download it again/);
@@ -138,7 +124,7 @@ Deno.test("installLibtensorflow() refuses a cut-off wheel, one that is no zip fi
 });
 
 Deno.test("installLibtensorflow() refuses a bad wheel where a library is there already", async () => {
-  await within(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     await installLibtensorflow(await writeWheel(folder));
     const before = installed();
     await assertRefused(installLibtensorflow({ wheel: join(folder, "none.whl") }), /must exist: current value is/);
@@ -151,7 +137,7 @@ Deno.test("installLibtensorflow() refuses a bad wheel where a library is there a
 });
 
 Deno.test("installLibtensorflow() killed while unpacking leaves nothing usable, and the next one cleans up", async () => {
-  await within(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     const given = await writeWheel(folder), module = import.meta.resolve("../../src/engine/install.ts");
     const script = `import { installLibtensorflow } from ${JSON.stringify(module)};
       const progress = ({ stage, doneBytes, totalBytes }) => {
@@ -170,7 +156,7 @@ Deno.test("installLibtensorflow() killed while unpacking leaves nothing usable, 
 });
 
 Deno.test("installLibtensorflow() replaces a folder that has lost its library", async () => {
-  await within(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     const given = await writeWheel(folder);
     await installLibtensorflow(given);
     await Deno.remove(installedLibrary("cpu"));
@@ -180,7 +166,7 @@ Deno.test("installLibtensorflow() replaces a folder that has lost its library", 
 });
 
 Deno.test("installLibtensorflow() says so when the cache cannot be written", async () => {
-  await within(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     const given = await writeWheel(folder);
     Deno.env.set("REQUANT_CACHE", given.wheel); // a file, where a folder must be
     await assertRefused(installLibtensorflow(given), /cannot be written: make it writable, or set REQUANT_CACHE/);
@@ -196,7 +182,7 @@ async function fakePip(folder: string, commands: string): Promise<void> {
 }
 
 Deno.test("installLibtensorflow() downloads by pip for another Python and platform, and deletes the wheel", async () => {
-  await within(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     const { wheel, sha256 } = await writeWheel(folder), log = join(folder, "log");
     await fakePip(
       folder,
@@ -214,7 +200,7 @@ Deno.test("installLibtensorflow() downloads by pip for another Python and platfo
 });
 
 Deno.test("downloadWheels() says what is missing: Python, pip, the network or room", async () => {
-  await within(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     const download = () =>
       downloadWheels({
         requirements: ["tensorflow-cpu==2.21.0"],

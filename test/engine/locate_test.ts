@@ -8,26 +8,7 @@ import {
   locateLibtensorflow,
   searchLibtensorflow,
 } from "../../src/engine/locate.ts";
-
-/** Runs with these variables (undefined: unset) and a folder that is removed afterwards. */
-async function within(
-  variables: (folder: string) => Record<string, string | undefined>,
-  body: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir(), before = new Map<string, string | undefined>();
-  const wanted = { REQUANT_LIBTENSORFLOW: undefined, REQUANT_CACHE: join(folder, "cache"), ...variables(folder) };
-  for (const [name, value] of Object.entries(wanted)) {
-    before.set(name, Deno.env.get(name));
-    if (value === undefined) Deno.env.delete(name);
-    else Deno.env.set(name, value);
-  }
-  try {
-    await body(folder);
-  } finally {
-    for (const [name, value] of before) value === undefined ? Deno.env.delete(name) : Deno.env.set(name, value);
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { emptyPath, withVariables } from "../support/variables.ts";
 
 async function touch(...path: string[]): Promise<string> {
   const file = join(...path);
@@ -43,14 +24,12 @@ async function fakePython(folder: string, commands: string): Promise<void> {
   await Deno.chmod(file, 0o755);
 }
 
-const NO_PYTHON = (folder: string) => ({ PATH: join(folder, "bin") });
-
 Deno.test("locateLibtensorflow() finds nothing where there is nothing", async () => {
-  await within(NO_PYTHON, async () => assert.equal(await locateLibtensorflow(), null));
+  await withVariables(emptyPath, async () => assert.equal(await locateLibtensorflow(), null));
 });
 
 Deno.test("locateLibtensorflow() takes REQUANT_LIBTENSORFLOW first, as a file or a folder", async () => {
-  await within(NO_PYTHON, async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     const library = await touch(folder, "own", LIBRARY_FILES[0]);
     await touch(installedLibrary("cpu"));
     for (const named of [library, join(folder, "own")]) {
@@ -61,7 +40,7 @@ Deno.test("locateLibtensorflow() takes REQUANT_LIBTENSORFLOW first, as a file or
 });
 
 Deno.test("locateLibtensorflow() refuses a REQUANT_LIBTENSORFLOW that is not there, or of another version", async () => {
-  await within(NO_PYTHON, async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     Deno.env.set("REQUANT_LIBTENSORFLOW", join(folder, "nowhere"));
     await assert.rejects(locateLibtensorflow(), (error) => {
       assert.ok(error instanceof InputError && error.message.includes(`current value is "${join(folder, "nowhere")}"`));
@@ -76,7 +55,7 @@ Deno.test("locateLibtensorflow() refuses a REQUANT_LIBTENSORFLOW that is not the
 });
 
 Deno.test("locateLibtensorflow() takes Python's TensorFlow of version 2.21 before the installed one", async () => {
-  await within(NO_PYTHON, async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     const library = await touch(folder, "tensorflow", LIBRARY_FILES[0]);
     await touch(installedLibrary("cpu"));
     await fakePython(folder, `echo '["${join(folder, "tensorflow")}", "2.21.1"]'`);
@@ -85,7 +64,7 @@ Deno.test("locateLibtensorflow() takes Python's TensorFlow of version 2.21 befor
 });
 
 Deno.test("searchLibtensorflow() passes over Python's TensorFlow of another version and says so", async () => {
-  await within(NO_PYTHON, async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     await touch(folder, "tensorflow", LIBRARY_FILES[0]);
     const installed = await touch(installedLibrary("cpu"));
     await fakePython(folder, `echo '["${join(folder, "tensorflow")}", "2.15.0"]'`);
@@ -97,7 +76,7 @@ Deno.test("searchLibtensorflow() passes over Python's TensorFlow of another vers
 });
 
 Deno.test("searchLibtensorflow() does not wait for a Python that hangs, nor trip over one that fails", async () => {
-  await within(NO_PYTHON, async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     await fakePython(folder, "exec /bin/sleep 30");
     const start = performance.now();
     assert.deepEqual(await searchLibtensorflow({ pythonSeconds: 0.3 }), { found: null, passedOver: [] });
@@ -116,7 +95,7 @@ Deno.test({
   name: "locateLibtensorflow() reads a real Python's package and version without importing it",
   ignore: !PYTHON,
   async fn() {
-    await within((folder) => ({ PYTHONPATH: join(folder, "site") }), async (folder) => {
+    await withVariables((folder) => ({ PYTHONPATH: join(folder, "site") }), async (folder) => {
       const library = await touch(folder, "site", "tensorflow", LIBRARY_FILES[0]);
       await Deno.writeTextFile(join(folder, "site", "tensorflow", "__init__.py"), "raise SystemExit('imported')");
       const metadata = await touch(folder, "site", "tensorflow_cpu-2.21.5.dist-info", "METADATA");
@@ -127,7 +106,7 @@ Deno.test({
 });
 
 Deno.test("locateLibtensorflow() takes the library installed for a GPU before that for the CPU", async () => {
-  await within(NO_PYTHON, async () => {
+  await withVariables(emptyPath, async () => {
     const cpu = await touch(installedLibrary("cpu"));
     assert.equal((await locateLibtensorflow())?.library, cpu);
     const gpu = await touch(installedLibrary("gpu"));

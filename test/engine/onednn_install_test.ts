@@ -15,25 +15,7 @@ import {
   processorServes,
 } from "../../src/engine/onednn/locate.ts";
 import { ENGINES } from "../support/engines.ts";
-
-/** Runs with an empty cache folder and these variables (undefined: unset), all as before afterwards. */
-async function within(
-  variables: (folder: string) => Record<string, string | undefined>,
-  body: (folder: string) => Promise<void> | void,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  const wanted = { REQUANT_CACHE: join(folder, "cache"), REQUANT_ONEDNN: undefined, ...variables(folder) };
-  const before = Object.keys(wanted).map((name) => [name, Deno.env.get(name)] as const);
-  const apply = (name: string, value: string | undefined) =>
-    value === undefined ? Deno.env.delete(name) : Deno.env.set(name, value);
-  for (const [name, value] of Object.entries(wanted)) apply(name, value);
-  try {
-    await body(folder);
-  } finally {
-    for (const [name, value] of before) apply(name, value);
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { withVariables } from "../support/variables.ts";
 
 const CONTENT = Uint8Array.from({ length: 100_000 }, (_, i) => (i * 7 + (i >> 5)) % 251);
 
@@ -58,7 +40,7 @@ function test(name: string, body: () => Promise<void>): void {
 }
 
 test("installOneDnn() keeps one library of the wheel, once, and it is then found", async () => {
-  await within(() => ({}), async (folder) => {
+  await withVariables(() => ({}), async (folder) => {
     const given = await writeWheel(folder);
     assert.equal(await locateOneDnn(), null);
     assert.deepEqual(await installOneDnn(given), { library: installedLibrary(), fresh: true });
@@ -70,7 +52,7 @@ test("installOneDnn() keeps one library of the wheel, once, and it is then found
 });
 
 test("installOneDnn() refuses a wheel with another checksum, a truncated one, and one without the library", async () => {
-  await within(() => ({}), async (folder) => {
+  await withVariables(() => ({}), async (folder) => {
     const { wheel, sha256 } = await writeWheel(folder);
     await assert.rejects(installOneDnn({ wheel }), refused(/its SHA-256 must be 2f22a54d.*current value is/));
     const cut = (await Deno.readFile(wheel)).subarray(0, 500);
@@ -85,7 +67,7 @@ test("installOneDnn() refuses a wheel with another checksum, a truncated one, an
 });
 
 Deno.test("locateOneDnn() takes REQUANT_ONEDNN as a file or a folder, and refuses a place without a library", async () => {
-  await within((folder) => ({ REQUANT_ONEDNN: folder }), async (folder) => {
+  await withVariables((folder) => ({ REQUANT_ONEDNN: folder }), async (folder) => {
     await assert.rejects(locateOneDnn(), refused(/REQUANT_ONEDNN as it must name libdnnl\.so\.3 or its folder/));
     const library = join(folder, LIBRARY_FILE);
     await Deno.writeTextFile(library, "");
@@ -96,12 +78,12 @@ Deno.test("locateOneDnn() takes REQUANT_ONEDNN as a file or a folder, and refuse
 });
 
 test("OneDnn refuses what is no library, and instructions that it does not know", async () => {
-  await within((folder) => ({ REQUANT_ONEDNN: folder }), async (folder) => {
+  await withVariables((folder) => ({ REQUANT_ONEDNN: folder }), async (folder) => {
     const library = join(folder, LIBRARY_FILE);
     await Deno.writeFile(library, CONTENT);
     assert.throws(() => new OneDnn(library), refused(/^Cannot open oneDNN .* run `deno task engine install`/));
   });
-  await within(() => ({ ONEDNN_MAX_CPU_ISA: "AVX9" }), () => {
+  await withVariables(() => ({ ONEDNN_MAX_CPU_ISA: "AVX9" }), () => {
     const message = /ONEDNN_MAX_CPU_ISA must be one of AVX2, .*: current value is "AVX9"; unset it/;
     assert.throws(() => new OneDnn("libdnnl.so.3"), refused(message));
   });
@@ -129,7 +111,7 @@ Deno.test({
 });
 
 test("auto means onednn where it is installed, unless a libtensorflow is named", async () => {
-  await within((folder) => ({ REQUANT_ONEDNN: folder, REQUANT_LIBTENSORFLOW: undefined }), async (folder) => {
+  await withVariables((folder) => ({ REQUANT_ONEDNN: folder, REQUANT_LIBTENSORFLOW: undefined }), async (folder) => {
     await Deno.writeFile(join(folder, LIBRARY_FILE), CONTENT);
     await Deno.writeTextFile(join(folder, "libtensorflow_cc.so.2"), "no library");
     assert.equal(await resolveEngineName("auto"), processorServes() ? "onednn" : "wasm");

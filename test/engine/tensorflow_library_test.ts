@@ -3,22 +3,7 @@ import { join } from "node:path";
 import { openEngine, resolveEngineName } from "../../src/engine/mod.ts";
 import { openTensorFlowEngine } from "../../src/engine/tensorflow/engine.ts";
 import { InputError } from "../../src/errors.ts";
-
-/** Runs with no libtensorflow in sight, and a folder that is removed afterwards. */
-async function withoutLibrary(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir(), before = new Map<string, string | undefined>();
-  const wanted = { PATH: join(folder, "bin"), REQUANT_CACHE: join(folder, "cache"), REQUANT_LIBTENSORFLOW: undefined };
-  for (const [name, value] of Object.entries(wanted)) {
-    before.set(name, Deno.env.get(name));
-    value === undefined ? Deno.env.delete(name) : Deno.env.set(name, value);
-  }
-  try {
-    await body(folder);
-  } finally {
-    for (const [name, value] of before) value === undefined ? Deno.env.delete(name) : Deno.env.set(name, value);
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { emptyPath, withVariables } from "../support/variables.ts";
 
 /** A python3 that has TensorFlow of this version in `folder`, and notes every call in `folder`/asked. */
 async function fakePython(folder: string, version: string): Promise<void> {
@@ -42,7 +27,7 @@ const REMEDY = "run `deno task engine install`, set REQUANT_LIBTENSORFLOW to a l
   "or take --engine wasm";
 
 Deno.test("openEngine() says that there is no libtensorflow, and auto then means wasm", async () => {
-  await withoutLibrary(async () => {
+  await withVariables(emptyPath, async () => {
     await assertRefused(
       () => openEngine("tensorflow"),
       `Cannot use engine tensorflow as libtensorflow was not found: ${REMEDY}`,
@@ -52,7 +37,7 @@ Deno.test("openEngine() says that there is no libtensorflow, and auto then means
 });
 
 Deno.test("openEngine() says which libtensorflow it met and does not take", async () => {
-  await withoutLibrary(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     await fakePython(folder, "2.15.0");
     await assertRefused(
       () => openEngine("tensorflow"),
@@ -64,7 +49,7 @@ Deno.test("openEngine() says which libtensorflow it met and does not take", asyn
 });
 
 Deno.test("openEngine() refuses a REQUANT_LIBTENSORFLOW that points to nothing, also for auto", async () => {
-  await withoutLibrary(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     const nowhere = join(folder, "nowhere");
     Deno.env.set("REQUANT_LIBTENSORFLOW", nowhere);
     for (const choice of ["tensorflow", "auto"] as const) {
@@ -78,7 +63,7 @@ Deno.test("openEngine() refuses a REQUANT_LIBTENSORFLOW that points to nothing, 
 });
 
 Deno.test("openEngine() looks for the library once", async () => {
-  await withoutLibrary(async (folder) => {
+  await withVariables(emptyPath, async (folder) => {
     await fakePython(folder, "2.21.0");
     for (const name of ["libtensorflow_cc.so.2", "libtensorflow_cc.2.dylib"]) {
       await Deno.writeTextFile(join(folder, name), "no library");

@@ -250,7 +250,7 @@ export const fpqPaper: Paper = {
     "75.40, where a CIFAR form has 70 and more and torchvision's 55 (github.com/weiaicunzai/pytorch-cifar100, issue 29). So " +
     `Tables 1 to 4 take ${
       networksText(...NETWORKS)
-    }; Table 5 takes the CIFAR forms. Table fp-form tests it by tolerances`,
+    }; Table 5 takes the CIFAR forms. Table fp-form tests this: see Tolerances`,
   ],
   deviations: [
     "CSD, Eq. 16 and 17: the squared norm is averaged over the elements of a channel, over channels and over layers; " +

@@ -1,4 +1,5 @@
 /** Names for people. A test fails on a model or data set without one. */
+import type { Arm } from "./paper.ts";
 
 const MODEL_TITLES: Readonly<Record<string, string>> = {
   resnet8: "ResNet-8",
@@ -36,4 +37,9 @@ export function datasetTitle(id: string): string {
 /** The short name of a paper: its title before the colon. */
 export function shortTitle({ title }: { readonly title: string }): string {
   return title.split(":")[0]!;
+}
+
+/** Names an arm, with the label of a reconstruction or a stand-in wherever its name is shown. */
+export function armTitle({ arm: { title, label } }: { readonly arm: Pick<Arm, "title" | "label"> }): string {
+  return label === null ? title : `${title} (${label})`;
 }

@@ -2,7 +2,7 @@
 import { InputError } from "../errors.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
-import { makeFolder } from "../store/files.ts";
+import { fileExists, makeFolder } from "../store/files.ts";
 import {
   checkpointFile,
   openRun,
@@ -78,21 +78,23 @@ export function importedNetworks(
 }
 
 /**
- * Networks of all finished runs of a folder.
- * @throws {InputError} If it has none, or one cannot be read.
+ * Networks of all finished runs of a folder, and the ids of those whose checkpoint is gone.
+ * @throws {InputError} If it has no network, or one cannot be read.
  */
-export async function allNetworks(folder: string): Promise<Teacher[]> {
-  const found: Teacher[] = [];
+export async function allNetworks(folder: string): Promise<{ networks: Teacher[]; gone: string[] }> {
+  const networks: Teacher[] = [], gone: string[] = [];
   for (const id of runIds(folder)) {
-    const teacher = await readTeacher(folder, id);
-    if (teacher !== null) found.push(teacher);
+    if (readRecord(folder, id)?.status !== "done") continue;
+    const network = fileExists(checkpointFile(folder, id)) ? await readTeacher(folder, id) : null;
+    if (network === null) gone.push(id);
+    else networks.push(network);
   }
-  if (found.length === 0) {
+  if (networks.length === 0) {
     throw new InputError(
-      `Cannot copy networks from ${folder} as it has no run that is done: give --out`,
+      `Cannot copy networks from ${folder} as it has no run that is done and has its checkpoint: name another --out`,
     );
   }
-  return found;
+  return { networks, gone };
 }
 
 /**

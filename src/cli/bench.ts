@@ -6,10 +6,10 @@ import { type BaseProtocol, PROTOCOLS } from "../record/spec.ts";
 import { type Bits, formatBits } from "../catalog/bits.ts";
 import type { Paper } from "../catalog/paper.ts";
 import type { Suite } from "../catalog/suite.ts";
-import { datasetTitle, modelTitle } from "../catalog/titles.ts";
+import { armTitle, datasetTitle, modelTitle } from "../catalog/titles.ts";
 import { counted } from "../report/labels.ts";
 import type { BenchOptions, BenchServices } from "./bench_options.ts";
-import { columns } from "./columns.ts";
+import { listed, WIDTH } from "./columns.ts";
 import {
   choice,
   commandLine,
@@ -28,8 +28,6 @@ import type { Console } from "./console.ts";
 import { watchOption } from "./watch.ts";
 
 const ALL_PAPERS = "all";
-/** Columns of `--list`. */
-const WIDTH = 80;
 /** Folder of the full-precision networks that the project's own evidence started from. */
 const COMMITTED_TEACHERS = "reports/teachers";
 
@@ -195,14 +193,13 @@ function listText(
     ),
     section("Models, --models", models.map((id) => [id, modelTitle(id)])),
     section("Quantizers, --quantizer", filled(quantizers.map(({ name }) => name))),
-    section("Methods, --methods: rows of the tables", [...arms.values()].map(({ id, title }) => [id, title])),
+    section("Methods, --methods: rows of the tables", [...arms.values()].map((arm) => [arm.id, armTitle({ arm })])),
   ].join("\n");
 }
 
-/** Writes rows below a title, with columns of equal width; the last one is cut at the edge of the screen. */
+/** Writes rows below a title. */
 function section(title: string, rows: readonly (readonly string[])[]): string {
-  const lines = columns(rows).map((line) => `  ${line}`);
-  return [title, ...lines.map((line) => line.length > WIDTH ? `${line.slice(0, WIDTH - 1)}…` : line), ""].join("\n");
+  return `${title}\n${listed(rows, 2)}`;
 }
 
 /** Puts names side by side, as many as fit. */

@@ -6,7 +6,7 @@ import { jobsThatFit } from "../plan/estimate.ts";
 import { askedOnce, requireFit } from "../plan/fit.ts";
 import { type PlanState, statePlan } from "../plan/plan.ts";
 import { reportedPapers } from "../plan/reported_papers.ts";
-import { planCells, planRuns } from "../plan/tables.ts";
+import { leftOutArms, planCells, planRuns } from "../plan/tables.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
 import { IMPORTED, partsOfProtocol, type PlannedRun, type ProtocolLabel, protocolLabel } from "../record/spec.ts";
@@ -54,6 +54,10 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const request = { ...options, suite, protocol, engine, precision, ...(imported === null ? {} : { imported }) };
   const runs = planRuns(request), shown = [...protocolsOf(runs)].at(-1) ?? protocol.name;
   services.stderr(`${engineLine(engine)}\n`);
+  const leftOut = leftOutArms(request, runs);
+  if (leftOut.length > 0) {
+    services.stderr(`Left out: ${leftOut.join(", ")}, without an imported network (deno task teacher, --teachers)\n`);
+  }
   if (precision === "tf32") {
     services.stderr("TF32: forward exact, gradients rounded; --precision float32 turns it off\n");
   }

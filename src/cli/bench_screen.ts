@@ -5,16 +5,17 @@ import type { ArmTitle, Paper } from "../catalog/paper.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { RunRecord } from "../record/record.ts";
 import { redact } from "../queue/url.ts";
-import { baseOf, describeRun, type ProtocolLabel } from "../record/spec.ts";
+import { baseOf, describeRun, type ProtocolLabel, PROTOCOLS } from "../record/spec.ts";
 import { aggregate, keyText } from "../report/judge/aggregate.ts";
 import { type ReportRow, reportSections } from "../report/judge/tables.ts";
 import { bitsTitle } from "../catalog/bits.ts";
 import { protocolTitle } from "../catalog/protocol.ts";
-import { datasetTitle, modelTitle } from "../catalog/titles.ts";
+import { armTitle, datasetTitle, modelTitle } from "../catalog/titles.ts";
 import { counted, points, signed, verdictTitle } from "../report/labels.ts";
 import { resultsOf } from "../report/read/result.ts";
 import { terminalText } from "../terminal_text.ts";
 import type { BenchOptions } from "./bench_options.ts";
+import { wrapped } from "./columns.ts";
 import type { Console } from "./console.ts";
 
 /** Everything that the last screen of a grid shows. */
@@ -48,8 +49,8 @@ const COLOURS: Readonly<Record<string, Format>> = {
   not_reproduced: "red",
 };
 const GAP = "  ";
-/** Title and protocol, next steps and page, and a line for the prompt. */
-const LINES_AROUND = 9;
+/** Title in two lines and protocol, next steps and page, and a line for the prompt. */
+const LINES_AROUND = 10;
 /** Columns of a method's title that are always shown. */
 const LEAST_TITLE = 16;
 
@@ -75,7 +76,7 @@ export function benchScreen(
   const shown = fitting(blocks, rows - LINES_AROUND - causes.length);
   const hidden = blocks.length - shown.length;
   const lines: Piece[][] = [
-    [{ text: title, format: "bold" }],
+    ...wrapped(title, columns).map((text): Piece[] => [{ text, format: "bold" }]),
     [{ text: `Protocol ${protocolTitle(options.protocol)}, ${done} of ${counted(planned, "run")} done` }],
     ...shown.flatMap((block) => [[], ...block]),
     ...(hidden > 0 ? [[{ text: `${counted(hidden, "more table")} on the page`, format: "dim" as const }]] : []),
@@ -195,7 +196,7 @@ function rowPieces(row: ReportRow, records: readonly RunRecord[]): Piece[] {
   const status = ended[0]?.status ?? "failed";
   const interval = differenceToLsq?.interval;
   return [
-    { text: arm.label === null ? arm.title : `${arm.title} (${arm.label})` },
+    { text: armTitle({ arm }) },
     mean === null ? coloured(status) : { text: `${points(mean)}${sd === null ? "" : ` ± ${points(sd)}`}` },
     {
       text: differenceToLsq === null
@@ -228,7 +229,7 @@ function causeLines(notDone: readonly RunRecord[]): Piece[][] {
 }
 
 /** Gives a sentence and the commands to continue with, as words. */
-function nextSteps({ options, outcome }: ScreenInput, notDone: readonly RunRecord[]): [string, ...string[][]] {
+function nextSteps({ pages, options, outcome }: ScreenInput, notDone: readonly RunRecord[]): [string, ...string[][]] {
   const { paper, protocol, out, args } = options, again = ["bench", ...args];
   const outFlag = args.some((word) => word === "--out" || word.startsWith("--out=")) ? ["--out", out] : [];
   const left = outcome.unfinished.length;
@@ -238,7 +239,11 @@ function nextSteps({ options, outcome }: ScreenInput, notDone: readonly RunRecor
     return ["Next, see why, then run those that failed again", ["runs", "show", failed.id, ...outFlag], again];
   }
   if (baseOf(protocol) === "smoke" && paper !== undefined) {
-    const real = ["bench", "--paper", paper, "--protocol", "reduced", "--dry-run", ...outFlag];
+    const tables = pages.flatMap(({ tables }) => tables);
+    const next = PROTOCOLS.find((name) =>
+      name !== "smoke" && tables.some(({ protocols }) => protocols?.includes(name) ?? true)
+    );
+    const real = ["bench", "--paper", paper, "--protocol", next ?? "paper", "--dry-run", ...outFlag];
     return ["Smoke tests the software only. Next, see what real runs take", real];
   }
   return ["Next, add the records to reports/records and write the pages", ["report", "--collect", out]];

@@ -1,5 +1,5 @@
 import { dataCache, DATASET_FAMILIES, DATASETS, loadDataset } from "../../datasets/mod.ts";
-import { columns } from "./columns.ts";
+import { listed } from "./columns.ts";
 import { commandLine, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
 
@@ -36,5 +36,5 @@ export async function data(args: readonly string[], output: Output): Promise<num
 
 function listText(): string {
   const rows = [...DATASETS, ...DATASET_FAMILIES.map(({ pattern, title }) => ({ name: pattern, title }))];
-  return columns(rows.map(({ name, title }) => [name, title])).map((line) => `${line}\n`).join("");
+  return listed(rows.map(({ name, title }) => [name, title]));
 }

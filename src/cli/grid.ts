@@ -15,6 +15,7 @@ import { addressWarning, type QueueAddress } from "../queue/url.ts";
 import type { Rate } from "../record/rate.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
+import { counted } from "../report/labels.ts";
 import { readableRecords } from "../store/store.ts";
 import type { Watch } from "../watch/server.ts";
 import type { Console } from "./console.ts";
@@ -92,7 +93,7 @@ export async function runGrid(
   }
   await checkMemoryWatch(limits);
   const time = timeText({ plan, estimate, jobs: jobs.limit });
-  services.stderr(`${todo.length} runs to do, ${finished.size} done before, in ${out}: ${time}\n`);
+  services.stderr(`${counted(todo.length, "run")} to do, ${finished.size} done before, in ${out}: ${time}\n`);
   const onStop = "Stopping: the runs write their checkpoints; Ctrl-C again stops them at once";
   const full = new AbortController(); // the runs that follow would fail too, hours later
   const jobsNow = () => jobs.limit;
@@ -134,7 +135,9 @@ export async function leaveGrid(plan: PlanState, grid: QueuedGrid): Promise<Pool
   await checkRedis(address);
   const queue = await queueName(out, engine, store);
   services.stderr(
-    `${plan.todo.length} runs to do, ${plan.finished.size} done before, left to the workers of ${address.shown} ` +
+    `${
+      counted(plan.todo.length, "run")
+    } to do, ${plan.finished.size} done before, left to the workers of ${address.shown} ` +
       `on ${store === null ? `folder ${out}` : store.shown}, queue ${queue}\n`,
   );
   const onStop = "Stopping: the workers go on with what is in the queue; the same command follows them again";

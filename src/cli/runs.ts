@@ -96,8 +96,9 @@ async function tail(
   }
 }
 
-async function copyNetworks(out: string, to: string, { stdout }: Output): Promise<void> {
-  const networks = await allNetworks(out);
+async function copyNetworks(out: string, to: string, { stdout, stderr }: Output): Promise<void> {
+  const { networks, gone } = await allNetworks(out);
+  for (const id of gone) stderr(`Left out ${id} as its checkpoint is gone\n`);
   const placed = await placeTeachers(resolve(to), networks);
   for (const record of placed) stdout(`Copied ${record.id}, ${describeTeacher(record)}\n`);
   stdout(`${placed.length} copied to ${to}, ${networks.length - placed.length} there before\n`);

@@ -44,6 +44,9 @@ export function summary(
     ...(different ?? []).slice(0, SHOWN_IMAGES).map(({ image, theirs, ours, margin }) =>
       `  Image ${image}: class ${theirs}, by our own evaluation ${ours}; best logit ${margin.toFixed(4)} above the next`
     ),
+    ...(different !== null && different.length > SHOWN_IMAGES
+      ? [`  and ${different.length - SHOWN_IMAGES} more images of another class`]
+      : []),
     "",
   ].join("\n");
 }

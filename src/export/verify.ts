@@ -21,9 +21,13 @@ export function differenceProblems(
   { different, images, explained }: Pick<Verification, "different" | "images"> & { explained: ReadonlySet<number> },
 ): string[] {
   const unexplained = (different ?? []).filter(({ image }) => !explained.has(image)).length;
-  // the integer form rounds its biases: its classes are its own
-  if (metadata["form"] === "integer" || unexplained <= allowedOf(images)) return [];
+  if (hasOwnClasses({ metadata }) || unexplained <= allowedOf(images)) return [];
   return [`${unexplained} of ${images} images get another class than by our own evaluation, and no tie explains them`];
+}
+
+/** Checks if a file is of the integer form: it rounds its biases, so its classes and its accuracy are its own. */
+export function hasOwnClasses({ metadata }: Pick<OnnxFile, "metadata">): boolean {
+  return metadata["form"] === "integer";
 }
 
 function allowedOf(images: number): number {
@@ -212,10 +216,11 @@ function problemsOf(
 ): string[] {
   const problems: string[] = [];
   const { recordedTop1, top1Percent, different } = found;
-  // the integer form rounds its biases: its classes are its own
-  const exact = file.metadata["form"] !== "integer";
   const allowed = Math.max(allowedOf(found.count), different?.length ?? 0);
-  if (exact && recordedTop1 !== null && Math.abs(top1Percent - recordedTop1) * found.count / 100 > allowed + 1e-6) {
+  if (
+    !hasOwnClasses(file) && recordedTop1 !== null &&
+    Math.abs(top1Percent - recordedTop1) * found.count / 100 > allowed + 1e-6
+  ) {
     problems.push(`its accuracy is ${top1Percent.toFixed(2)} % and its record's is ${recordedTop1.toFixed(2)} %`);
   }
   const bits = statedBits(file);

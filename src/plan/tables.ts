@@ -84,7 +84,23 @@ function placedSpecs(request: PlanRequest): PlacedSpec[] {
   requireTables(request, tables.length);
   checkMethods(request, tables.map(({ table }) => table));
   checkModels(request);
-  return tables.flatMap(({ paper, table }) => tableRuns(paper, table, request));
+  const specs = tables.flatMap(({ paper, table }) => tableRuns(paper, table, request));
+  if (specs.length > 0) return specs;
+  throw new InputError(
+    `Cannot plan a run as ${
+      leftOutArms(request, []).join(", ")
+    } must start from an imported network: import one with ` +
+      "`deno task teacher`, and name its folder with --teachers",
+  );
+}
+
+/** Arms of the tables of a request that are in no run, as no imported network is there that they could start from. */
+export function leftOutArms(request: PlanRequest, runs: readonly PlannedRun[]): string[] {
+  const planned = new Set(runs.map(({ spec }) => spec.arm));
+  const arms = request.papers.flatMap((paper) =>
+    tablesOf(paper, request).flatMap((table) => armsOf(paper, table, request))
+  );
+  return [...new Set(arms.filter(({ id, needsImport }) => needsImport && !planned.has(id)).map(({ id }) => id))];
 }
 
 /** Lists every model that a protocol or a table names. (The list of `src/nn` would load tensor code.) */

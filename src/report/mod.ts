@@ -70,8 +70,8 @@ export function renderReports(
     const claims = claimResults(page, { aggregate: all, measurements });
     const data = dataFiles(page, { sections, imported, claims });
     const input = { page, sections, aggregate: all, ...context, deviations, imported, measurements, claims };
-    const blocks = [...pageBlocks(input), ...dataLinks(data)];
-    return { page, sections, claims, data, blocks, pages: paperPages(input, blocks) };
+    const blocks = pageBlocks(input);
+    return { page, sections, claims, data, blocks, pages: paperPages(input, [...blocks, ...dataLinks(data)]) };
   });
   const tableOf = (core: CoreTable) => ({ core, table: coreTable(core, all), outdated: all.outdated, ...context });
   const whole = core ? { ...tableOf(core), exact: { ...tableOf(onOneDnn(core)), measurements } } : null;

@@ -28,8 +28,11 @@ export interface Checkout {
   readonly problem: string | null;
 }
 
+/** The files that a run is computed and timed by; others, such as a site or a folder of runs, change no result. */
+const COMPUTING = ["src", "benchmarks", "datasets", "perf", "deno.json", "deno.lock"];
+
 /**
- * Reads the commit of a checkout, and if the checkout differs from it.
+ * Reads the commit of a checkout, and if the files that a run is computed by differ from it.
  *
  * The folder must be the top of its own checkout: an unpacked archive inside another repository has no commit.
  */
@@ -48,6 +51,6 @@ export function checkoutOf(root: string): Checkout {
   }
   const commit = git(root, ["rev-parse", "HEAD"]);
   if (commit.problem !== null) return unknown(commit.problem);
-  const { stdout: changes, problem } = git(root, ["status", "--porcelain"]);
+  const { stdout: changes, problem } = git(root, ["status", "--porcelain", "--", ...COMPUTING]);
   return { commit: commit.stdout, dirty: changes === null ? null : changes !== "", problem };
 }

@@ -109,7 +109,9 @@ export function openWatch(address: WatchAddress, { title, out, runs, finished, r
     if (site?.size !== records.size) {
       const files = report!([...records.values()]).then((all) => new Map(all.map(({ path, text }) => [path, text])));
       site = { size: records.size, files };
-      files.catch(() => site = null); // the next request tries again
+      files.catch(() => {
+        if (site?.files === files) site = null; // the next request tries again
+      });
     }
     return site.files;
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findTeachers, placeTeachers } from "../../src/checkpoint/teachers.ts";
+import { allNetworks, findTeachers, placeTeachers } from "../../src/checkpoint/teachers.ts";
 import { parseRecords } from "../../src/report/mod.ts";
 import { checkpointFile, openRun, readRecord, runFolder, runIds, writeRecord } from "../../src/store/store.ts";
 import { openLocks } from "../../src/store/locks.ts";
@@ -91,6 +91,19 @@ Deno.test("a network that is not of its record, cut or missing is refused in one
     });
   }));
 
+Deno.test("allNetworks() names the runs whose checkpoint is gone, and fails only if no network is left", () =>
+  withFolder(async (out) => {
+    const { id } = await writeDone(out, SPEC), other = await writeDone(out, OTHER);
+    Deno.removeSync(checkpointFile(out, id));
+    const { networks, gone } = await allNetworks(out);
+    assert.deepEqual([networks.map(({ record }) => record.id), gone], [[other.id], [id]]);
+    Deno.removeSync(checkpointFile(out, other.id));
+    await assert.rejects(allNetworks(out), {
+      message:
+        /^Cannot copy networks from .* as it has no run that is done and has its checkpoint: name another --out$/,
+    });
+  }));
+
 Deno.test("bench --teachers runs no teacher that the folder has, and a dry run copies nothing", () =>
   withFolder(async (folder) => {
     const [from, out] = [join(folder, "from"), join(folder, "out")];
@@ -104,7 +117,7 @@ Deno.test("bench --teachers runs no teacher that the folder has, and a dry run c
     const { code, stderr } = await cli([...grid, "--teachers", from]);
     assert.equal(code, 0, stderr);
     assert.match(stderr, /^Took fp resnet8 seed 0, 41\.00 %, from /m);
-    assert.match(stderr, /^1 runs to do, 1 done before/m);
+    assert.match(stderr, /^1 run to do, 1 done before/m);
     const keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"], before = keys.map((key) => Deno.env.get(key));
     for (const key of keys) Deno.env.set(key, "key");
     const bucket = ["--queue", "redis://localhost:1", "--store", "s3://bucket/prefix"];

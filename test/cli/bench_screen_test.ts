@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { benchScreen, type ScreenInput } from "../../src/cli/bench_screen.ts";
 import type { RunRecord } from "../../src/record/record.ts";
+import type { BaseProtocol } from "../../src/record/spec.ts";
 import { cli } from "../support/bench_cli.ts";
 import { withFolder } from "../support/fakes/specs.ts";
 import { PAGE, record, runs } from "../report/fixtures.ts";
@@ -137,6 +138,12 @@ Deno.test("benchScreen() says how to go on: after a stop, after smoke, and with 
   const next = (args: string[]) => screen(FP, { options: smoke, args }).trimEnd().split("\n").at(-1);
   assert.equal(next([]), "  deno task bench --paper demo --protocol reduced --dry-run");
   assert.equal(next(["--out=a"]), "  deno task bench --paper demo --protocol reduced --dry-run --out a");
+  const only = (...protocols: BaseProtocol[]) => {
+    const pages = [{ ...PAGE, tables: PAGE.tables.map((table) => ({ ...table, protocols })) }];
+    return screen(FP, { pages, options: smoke, args: [] }).trimEnd().split("\n").at(-1);
+  };
+  assert.equal(only("full"), "  deno task bench --paper demo --protocol full --dry-run");
+  assert.equal(only("smoke", "paper"), "  deno task bench --paper demo --protocol paper --dry-run");
 });
 
 Deno.test("bench ends with the screen on a terminal, the same when there is nothing to do, and with Markdown by --print", () =>
@@ -146,7 +153,7 @@ Deno.test("bench ends with the screen on a terminal, the same when there is noth
     const args = ["--paper", "mec", "--out", out];
     const first = await cli(args, terminal), before = painted;
     assert.deepEqual([first.code, first.stdout], [0, ""]);
-    assert.match(before, /^MEC.*\nProtocol smoke, 3 of 3 runs done\n\nResNet-8 W4A4 CIFAR-10 /);
+    assert.match(before, /^MEC-Quant: .*\n.*\nProtocol smoke, 3 of 3 runs done\n\nResNet-8 W4A4 CIFAR-10 /);
     painted = "";
     assert.equal((await cli(args, terminal)).code, 0);
     assert.equal(painted, before);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { PAPERS, SUITE } from "../../benchmarks/mod.ts";
 import { formatBits } from "../../src/catalog/bits.ts";
-import { knownModels, planCells, type PlanRequest, planRuns } from "../../src/plan/tables.ts";
+import { knownModels, leftOutArms, planCells, type PlanRequest, planRuns } from "../../src/plan/tables.ts";
 import { modelFor } from "../../src/catalog/paper.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { importedSpec } from "../../src/record/imported_spec.ts";
@@ -243,6 +243,18 @@ Deno.test("planRuns() puts an imported network in the place of full precision, f
     ["fp_form_pretrained", "resnet18_imagenet", from, id, 0],
   ]);
   assert.ok(plan(["fpq"], "paper", form).every(({ arm }) => arm !== "fp_form_pretrained"));
+});
+
+Deno.test("leftOutArms() names the arms without an imported network, and a plan of such arms alone is refused", () => {
+  const request = { ...REQUEST, papers: PAPERS.filter(({ id }) => id === "fpq"), table: "fp-form" };
+  assert.deepEqual(leftOutArms(request, planRuns(request)), ["fp_form_pretrained"]);
+  const other = { ...request, table: "table4" };
+  assert.deepEqual(leftOutArms(other, planRuns(other)), []);
+  assert.throws(() => planRuns({ ...request, methods: ["fp_form_pretrained"] }), {
+    message:
+      "Cannot plan a run as fp_form_pretrained must start from an imported network: import one with `deno task " +
+      "teacher`, and name its folder with --teachers",
+  });
 });
 
 Deno.test("planCells() holds every planned run that is a row of a table, and no teacher that is none", () => {

@@ -13,13 +13,16 @@ function makeCheckout(folder: string): void {
   run(folder, "commit", "--quiet", "--allow-empty", "-m", "first");
 }
 
-Deno.test("checkoutOf() returns the commit and if the checkout differs from it", () =>
+Deno.test("checkoutOf() returns the commit and if the code of runs differs from it", () =>
   withFolder((folder) => {
     makeCheckout(folder);
     const clean = checkoutOf(folder);
     assert.match(clean.commit!, /^[0-9a-f]{40}$/);
     assert.deepEqual([clean.dirty, clean.problem], [false, null]);
-    Deno.writeTextFileSync(`${folder}/new.ts`, "");
+    for (const name of ["my_runs", "src"]) Deno.mkdirSync(`${folder}/${name}`);
+    Deno.writeTextFileSync(`${folder}/my_runs/spec.json`, "");
+    assert.deepEqual(checkoutOf(folder), clean, "a folder of runs changes no result");
+    Deno.writeTextFileSync(`${folder}/src/new.ts`, "");
     assert.deepEqual(checkoutOf(folder), { ...clean, dirty: true });
   }));
 

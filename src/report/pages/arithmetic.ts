@@ -7,7 +7,8 @@ import { difference, mean, standardDeviation } from "../judge/statistics/basics.
 import { pairedDifference, type SeedDifference } from "../judge/statistics/paired.ts";
 import { points, signed } from "../labels.ts";
 import { type Block, heading, paragraph, type TableCell } from "./blocks.ts";
-import { armTitle, differenceText, overSeeds } from "./results.ts";
+import { armTitle } from "../../catalog/titles.ts";
+import { differenceText, overSeeds } from "./results.ts";
 
 /** In the order of the columns; each but the first is compared with the one before. */
 const ARITHMETICS:

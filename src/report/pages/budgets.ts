@@ -10,7 +10,8 @@ import { differenceTo, likeRuns } from "../judge/pairs.ts";
 import { BASELINE } from "../judge/rows.ts";
 import { mean } from "../judge/statistics/basics.ts";
 import { type Block, type FigureBlock, heading, type LabelledSeries, paragraph, type TableBlock } from "./blocks.ts";
-import { armTitle, differenceText, overSeeds, roleOf } from "./results.ts";
+import { armTitle } from "../../catalog/titles.ts";
+import { differenceText, overSeeds, roleOf } from "./results.ts";
 
 /** One length of the core table's protocol. */
 interface Budget {

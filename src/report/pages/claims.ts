@@ -3,9 +3,8 @@ import { type Block, firstRows, heading, naming, numbers, paragraph, tableOf, wo
 import { type ClaimEvidence, type ClaimResult, numberText, OWN_FP } from "../judge/claims.ts";
 import { differenceWords } from "../judge/decision.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { modelTitle, shortTitle } from "../../catalog/titles.ts";
+import { armTitle, modelTitle, shortTitle } from "../../catalog/titles.ts";
 import { counted, verdictTitle } from "../labels.ts";
-import { armTitle } from "./results.ts";
 import { armOf } from "../judge/rows.ts";
 import type { ArmTitle, Claim, Paper } from "../../catalog/paper.ts";
 import { protocolTitle } from "../../catalog/protocol.ts";

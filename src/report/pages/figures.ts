@@ -1,7 +1,7 @@
 /** The figures of a table, each with its numbers. */
 import { type Drawing, type FigureBlock, type IntervalRow, naming, numbers, tableOf, words } from "./blocks.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { modelTitle, shortTitle } from "../../catalog/titles.ts";
+import { armTitle, modelTitle, shortTitle } from "../../catalog/titles.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { points, signed } from "../labels.ts";
 import type { ClaimResult } from "../judge/claims.ts";
@@ -9,7 +9,7 @@ import { armOf } from "../judge/rows.ts";
 import type { ReportRow, ReportTable } from "../judge/tables.ts";
 import { bitsFigures, costFigure, type CostOf } from "./labelled_figures.ts";
 import { curveFigures, type RecordsById, seedFigure } from "./panel_figures.ts";
-import { armTitle, roleOf } from "./results.ts";
+import { roleOf } from "./results.ts";
 import { protocolTitle } from "../../catalog/protocol.ts";
 
 /** A drawing of more rows than this would be longer than its table is useful. */

@@ -1,12 +1,12 @@
 /** Accuracy of each method against its bits, and against the work of its training. */
 import type { RunSpec } from "../../record/spec.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { modelTitle } from "../../catalog/titles.ts";
+import { armTitle, modelTitle } from "../../catalog/titles.ts";
 import { points } from "../labels.ts";
 import type { ReportRow, ReportTable } from "../judge/tables.ts";
 import { type Drawing, type FigureBlock, type LabelledSeries, naming, numbers, tableOf } from "./blocks.ts";
 import type { GroupFigure } from "./panel_figures.ts";
-import { armTitle, roleOf } from "./results.ts";
+import { roleOf } from "./results.ts";
 
 /** Work of a run's training. */
 export interface TrainingCost {

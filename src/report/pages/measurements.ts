@@ -12,10 +12,9 @@ import {
   words,
 } from "./blocks.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { modelTitle, shortTitle } from "../../catalog/titles.ts";
+import { armTitle, modelTitle, shortTitle } from "../../catalog/titles.ts";
 import { cellQuantities, type CellQuantity, type MeasuredCell, measuredCells } from "../judge/measured_cells.ts";
 import { kindOf, measurementTitle, type Series, seriesOf, withError } from "../judge/measurements.ts";
-import { armTitle } from "./results.ts";
 import { armOf } from "../judge/rows.ts";
 import { panelFigure } from "./panel_figures.ts";
 import { InputError } from "../../errors.ts";

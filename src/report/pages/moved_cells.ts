@@ -2,9 +2,9 @@
 import type { Aggregate } from "../judge/aggregate.ts";
 import { type Block, heading, naming, numbers, paragraph, tableOf, words } from "./blocks.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { modelTitle } from "../../catalog/titles.ts";
+import { armTitle, modelTitle } from "../../catalog/titles.ts";
 import { counted, signed, verdictTitle } from "../labels.ts";
-import { armTitle, meanText } from "./results.ts";
+import { meanText } from "./results.ts";
 import { type ReportRow, reportSections } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { protocolTitle } from "../../catalog/protocol.ts";

@@ -8,7 +8,8 @@ import { difference, mean, standardDeviation } from "../judge/statistics/basics.
 import { pairedDifference, type SeedDifference } from "../judge/statistics/paired.ts";
 import { points } from "../labels.ts";
 import type { TableBlock, TableCell } from "./blocks.ts";
-import { armTitle, differenceText, meanText, SAME_SEEDS } from "./results.ts";
+import { armTitle } from "../../catalog/titles.ts";
+import { differenceText, meanText, SAME_SEEDS } from "./results.ts";
 
 const AGAIN = "recalibratedTop1Percent";
 

@@ -1,8 +1,7 @@
 import { type Block, heading, naming, numbers, paragraph, type TableBlock, tableOf, words } from "./blocks.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { modelTitle, shortTitle } from "../../catalog/titles.ts";
+import { armTitle, modelTitle, shortTitle } from "../../catalog/titles.ts";
 import { counted, VERDICT_SYMBOLS, verdictTitle } from "../labels.ts";
-import { armTitle } from "./results.ts";
 import { paperHref } from "./paper.ts";
 import { answers, type Core, partTable } from "./core.ts";
 import { figureBlocks } from "./figures.ts";

@@ -12,9 +12,9 @@ import {
   tableOf,
 } from "./blocks.ts";
 import { points, signed } from "../labels.ts";
-import { armTitle } from "./results.ts";
 import { BASELINE } from "../judge/rows.ts";
 import { mean } from "../judge/statistics/basics.ts";
+import { armTitle } from "../../catalog/titles.ts";
 import type { ReportRow } from "../judge/tables.ts";
 
 /** More methods than this are left to the table. */

@@ -18,9 +18,9 @@ import { figureBlocks, type FigureContext, publishedFigure } from "./figures.ts"
 import { measurementBlocks } from "./measurements.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { datasetTitle, modelTitle, shortTitle } from "../../catalog/titles.ts";
+import { armTitle, datasetTitle, modelTitle, shortTitle } from "../../catalog/titles.ts";
 import { counted, points, signed, verdictTitle } from "../labels.ts";
-import { armTitle, meanText, NAMES, resultBlocks, statisticsBlocks } from "./results.ts";
+import { meanText, NAMES, resultBlocks, statisticsBlocks } from "./results.ts";
 import { environmentBlocks, failureBlocks, runBlocks } from "./runs.ts";
 import { type ReportRow, type ReportSection, type ReportTable, runsOf } from "../judge/tables.ts";
 import { armOf } from "../judge/rows.ts";
@@ -215,7 +215,7 @@ function textOf(row: ReportRow | undefined): string {
   return row === undefined ? "" : meanText(row);
 }
 
-/** An item a kind of run; nothing where there is none. */
+/** One item for each kind of run that stays out, if there are such runs. */
 export function leftOutItems(page: Paper<ArmTitle>, { heldOut, outdated }: Aggregate): string[] {
   const trials = runsOf(page, heldOut), old = runsOf(page, outdated);
   const versions = [...new Set(old.map(versionText))].sort().join("; ");

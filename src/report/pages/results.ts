@@ -2,7 +2,7 @@
 import { type Block, type Field, naming, numbers, paragraph, type Role, tableOf, words } from "./blocks.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
 import type { ArmTitle } from "../../catalog/paper.ts";
-import { modelTitle } from "../../catalog/titles.ts";
+import { armTitle, modelTitle } from "../../catalog/titles.ts";
 import { counted, noteMark, points, signed, verdictTitle } from "../labels.ts";
 import type { Cell } from "../judge/aggregate.ts";
 import { differenceWords, MINIMUM_SEEDS } from "../judge/decision.ts";
@@ -79,11 +79,6 @@ export const SAME_SEEDS = "LSQ over the seeds of the difference";
 /** Empty where the means of both rows are over the seeds of their difference. */
 export function sameSeedsText({ lsqOnSameSeeds }: ReportRow): string {
   return lsqOnSameSeeds === null ? "" : points(lsqOnSameSeeds);
-}
-
-/** The arm's title; a reconstruction or stand-in says so wherever it stands. */
-export function armTitle({ arm }: Pick<ReportRow, "arm">): string {
-  return arm.label === null ? arm.title : `${arm.title} (${arm.label})`;
 }
 
 /**

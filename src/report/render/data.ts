@@ -5,9 +5,8 @@ import type { ClaimResult } from "../judge/claims.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
 import type { ReportRow, ReportSection } from "../judge/tables.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
-import { datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { armTitle, datasetTitle, modelTitle } from "../../catalog/titles.ts";
 import { terminalText } from "../../terminal_text.ts";
-import { armTitle } from "../pages/results.ts";
 import { rounded, rowsOf, tidyRow, toCsv, toWideCsv } from "./csv.ts";
 import { toLatex } from "./latex.ts";
 

@@ -1,7 +1,6 @@
 import { bitsTitle } from "../../catalog/bits.ts";
-import { modelTitle } from "../../catalog/titles.ts";
+import { armTitle, modelTitle } from "../../catalog/titles.ts";
 import { points, signed, verdictTitle } from "../labels.ts";
-import { armTitle } from "../pages/results.ts";
 import type { ReportRow, ReportSection, ReportTable } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import type { ProtocolLabel } from "../../record/spec.ts";

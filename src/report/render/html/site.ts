@@ -1,9 +1,8 @@
 /** The static site: an overview, one page per paper and per run; linked, and whole without a network. */
-import { shortTitle } from "../../../catalog/titles.ts";
+import { armTitle, shortTitle } from "../../../catalog/titles.ts";
 import type { RunRecord } from "../../../record/record.ts";
 import type { Block, PageLink, SitePage } from "../../pages/blocks.ts";
 import { paperHref } from "../../pages/paper.ts";
-import { armTitle } from "../../pages/results.ts";
 import { runsOf } from "../../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../../catalog/paper.ts";
 import { blocksHtml } from "./block_html.ts";

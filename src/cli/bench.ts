@@ -50,7 +50,8 @@ function benchLine(papers: readonly Paper[]) {
     watchOption().excludes(["dryRun"], "leave one out, as a dry run has nothing to watch"),
     option("--dry-run", "print the plan and its cost, run nothing"),
     option("--print", "print Markdown, on a terminal too"),
-    option("--list", "print what the options above can name"),
+    option("--list", "print what the options above can name")
+      .excludes(["json"], "leave --json out, as the list is for people"),
     option("--help-all", "print these and rarer options"),
   ];
   const rare: Flag[] = [

@@ -1,6 +1,6 @@
 import { shortTitle } from "../catalog/titles.ts";
 import { resolve } from "node:path";
-import type { EngineName, Precision } from "../engine/types.ts";
+import type { EngineChoice, EngineName, Precision } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { jobsThatFit } from "../plan/estimate.ts";
 import { askedOnce, requireFit } from "../plan/fit.ts";
@@ -53,7 +53,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const imported = options.teachers === null ? null : importedNetworks(resolve(options.teachers));
   const request = { ...options, suite, protocol, engine, precision, ...(imported === null ? {} : { imported }) };
   const runs = planRuns(request), shown = [...protocolsOf(runs)].at(-1) ?? protocol.name;
-  services.stderr(`${engineLine(engine)}\n`);
+  services.stderr(`${engineLine(engine, options.engine)}\n`);
   const leftOut = leftOutArms(request, runs);
   if (leftOut.length > 0) {
     services.stderr(`Left out: ${leftOut.join(", ")}, without an imported network (deno task teacher, --teachers)\n`);
@@ -197,8 +197,9 @@ function jobsOf(
   return jobs;
 }
 
-function engineLine(engine: EngineName): string {
-  return engine !== "wasm"
+/** @param asked What the command line asks for; who chose wasm is not told to install another. */
+function engineLine(engine: EngineName, asked: EngineChoice): string {
+  return engine !== "wasm" || asked === engine
     ? `Engine: ${engine}`
     : "Engine: wasm, which needs nothing installed; others are several times faster: run `deno task engine install` to " +
       "get them";

@@ -4,9 +4,8 @@ import { ENGINE_CHOICES, type EngineChoice, type PrecisionChoice, PRECISIONS } f
 import { InputError, unknownValue } from "../errors.ts";
 import type { RunLimits } from "../pool/limits.ts";
 import { redact } from "../queue/url.ts";
+import { WIDTH } from "./columns.ts";
 import type { Output } from "./console.ts";
-
-const WIDTH = 80;
 
 /** A command of `deno task`; `notes` stand below its options. */
 export function commandLine(name: string, about: string, notes: readonly string[] = []): Command {

@@ -2,6 +2,7 @@ import { InputError } from "../errors.ts";
 import type { CudaCheck } from "../engine/cuda.ts";
 import type { Installed, InstallProgress } from "../engine/install.ts";
 import type { EngineChoice, PrecisionChoice } from "../engine/types.ts";
+import { listed } from "./columns.ts";
 import { choice, commandLine, engineOption, helpAlone, option, precisionOption, runCommand } from "./command_line.ts";
 import type { Console } from "./console.ts";
 
@@ -15,10 +16,11 @@ export async function engine(args: readonly string[], console: Console): Promise
   let code = 0;
   const line = commandLine("engine", "Installs the fast engine, or checks an engine", [
     "Environment",
-    "  REQUANT_LIBTENSORFLOW   a libtensorflow_cc of version 2.21, or its folder, to use instead of looking for one",
-    "  REQUANT_ONEDNN          a libdnnl.so.3 (oneDNN 3), or its folder, to use instead of the installed one",
-    "  REQUANT_CACHE           folder of downloads; default: ~/.cache/requant",
-    "",
+    listed([
+      ["REQUANT_LIBTENSORFLOW", "a libtensorflow_cc of version 2.21, or its folder, to use instead of looking for one"],
+      ["REQUANT_ONEDNN", "a libdnnl.so.3 (oneDNN 3), or its folder, to use instead of the installed one"],
+      ["REQUANT_CACHE", "folder of downloads; default: ~/.cache/requant"],
+    ], 2),
     "Exit codes: 0 all is well, 1 the doctor found something wrong, 2 bad input",
   ]);
   line.command("install")

@@ -76,6 +76,6 @@ export function checkFiles(files: readonly ReportFile[], { out, stdout, stderr }
     return 0;
   }
   const rest = wrong.length > MOST_NAMED ? [`and ${wrong.length - MOST_NAMED} more`] : [];
-  stderr([...wrong.slice(0, MOST_NAMED), ...rest, "Run `deno task report` to write them again", ""].join("\n"));
+  stderr([...wrong.slice(0, MOST_NAMED), ...rest, "The same command without --check writes them again", ""].join("\n"));
   return 1;
 }

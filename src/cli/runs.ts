@@ -190,7 +190,8 @@ function showText(state: RunState): string {
     lines.push(
       `Started ${startedAt}, took ${formatSeconds(wallSeconds)}, ${Math.round(imagesPerSecond)} images/s, ` +
         `${Math.round(peakMemoryMiB)} MiB`,
-      `On ${environment.cpu}, ${environment.os}, commit ${environment.commit ?? "unknown"}`,
+      `On ${environment.cpu}, ${environment.os}, commit ${environment.commit ?? "unknown"}` +
+        (environment.dirty ? " with uncommitted changes" : ""),
     );
     for (const epoch of record.curve) {
       lines.push(

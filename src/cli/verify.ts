@@ -12,12 +12,15 @@ import { differenceProblems, hasOwnClasses, type Verification, verify } from "..
 import { processorName } from "../pool/environment.ts";
 import { fileExists, readBytesIfThere, readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { checkpointFile } from "../store/store.ts";
+import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { choice, commandLine, engineOption, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
 import { progressBar } from "./progress_bar.ts";
 import { comparisonText, summary } from "./verify_text.ts";
 import { datasetOf, engineOf, type ExportServices, finishedRun } from "./export.ts";
 
+/** Images whose layers are compared, unless the command line says how many. */
+const LAYER_IMAGES = 200;
 /** Default of the options that normalise images. */
 const SCALE = "the data set's";
 
@@ -25,7 +28,8 @@ interface VerifyOptions {
   readonly dataset?: string;
   readonly run?: string;
   readonly layers?: true;
-  readonly images: number;
+  /** Left out: 200. */
+  readonly images?: number;
   readonly runtime?: RuntimeName;
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
@@ -51,7 +55,7 @@ export async function verifyFiles(args: readonly string[], services: ExportServi
         "images whose layers are compared",
         wholeNumber("images", { to: 1e6, remedy: "take fewer" }),
       )
-        .default(200, "200"),
+        .default(undefined, String(LAYER_IMAGES)),
     )
     .addOption(
       option("--mean <A,B,C>", "mean that a float input wants subtracted", numbers("mean")).default(undefined, SCALE),
@@ -66,6 +70,11 @@ export async function verifyFiles(args: readonly string[], services: ExportServi
   return await runCommand<VerifyOptions>(line, args, {
     output: services,
     act: async (options) => {
+      if (options.images !== undefined && !options.layers) {
+        throw new InputError(
+          `Cannot use --images ${options.images} without --layers: add it, as classes are compared on all images`,
+        );
+      }
       const rows: VerifiedFile[] = [], detailed = line.args.length === 1;
       const page = options.table === undefined ? null : resolve(options.table);
       const before = page === null ? "" : readTextIfThere(page) ?? "";
@@ -101,6 +110,11 @@ async function verifyOne(
   if (name === undefined) {
     throw new InputError(`Cannot verify "${path}" as it names no data set: give its name with --dataset`);
   }
+  const normalised = (["mean", "std"] as const).find((option) => options[option] !== undefined);
+  if (normalised !== undefined && file.input.type === "uint8") {
+    throw new InputError(`Cannot use --${normalised} with "${path}" as its input is bytes: leave it out`);
+  }
+  if (options.run) runOfFile(path, { file, folder: resolve(options.run) }); // known before the evaluation, which is long
   const dataset = await datasetOf(services, name);
   const own = name === stated?.spec.dataset.name ? stated : null, recorded = own?.top1 ?? null;
   if (own) requireData(file.metadata["dataSha256"], { path, dataset });
@@ -141,6 +155,19 @@ async function verifyOne(
   return { problems, row };
 }
 
+/**
+ * The record of the run that a file was exported from.
+ * @throws {InputError} If the folder is of another run.
+ */
+function runOfFile(path: string, { file, folder }: { file: OnnxFile; folder: string }): RunRecord {
+  const record = finishedRun(folder, "compare with"), stated = file.metadata["run"];
+  if (record.id === stated) return record;
+  throw new InputError(
+    `Cannot compare "${path}" with run ${record.id} in ${folder} as it was exported from ` +
+      `${stated === undefined ? "no run" : `run ${stated}`}: give that run's folder with --run, or leave --run out`,
+  );
+}
+
 /** Compares layers where that is asked for, or where classes differ and the run is at hand. */
 async function comparisonOf(
   path: string,
@@ -168,18 +195,14 @@ async function comparisonOf(
       `Cannot compare the layers of "${path}" as its run is not known: give the run's folder with --run`,
     );
   }
-  const record = finishedRun(folder, "compare with");
-  if (record.id !== file.metadata["run"]) {
-    throw new InputError(
-      `Cannot compare the layers of "${path}" as it was exported from run ${file.metadata["run"] ?? "unknown"} and ` +
-        `${folder} is run ${record.id}: give that run's folder with --run`,
-    );
-  }
+  const record = runOfFile(path, { file, folder });
   if (record.spec.quantization === null) {
     if (!asked) return null;
     throw new InputError(`Cannot compare the layers of "${path}" as it is full precision: leave --layers out`);
   }
-  const images = asked ? Array.from({ length: Math.min(options.images, found.images) }, (_, i) => i) : [];
+  const images = asked
+    ? Array.from({ length: Math.min(options.images ?? LAYER_IMAGES, found.images) }, (_, i) => i)
+    : [];
   return await compareRun(file, {
     record,
     checkpoint: checkpointFile(dirname(dirname(folder)), record.id),

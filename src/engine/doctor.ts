@@ -40,6 +40,8 @@ const TOLERANCES = { float32: 2e-5, tf32: 4e-3, bf16: 1e-2 } as const;
 
 /** A form in which an engine runs the cases. */
 interface Form {
+  /** Stands behind the name of each check. */
+  readonly name?: string;
   readonly options: CompileOptions;
   /** Bytes and masks hold no NaN: it may spread over the result, and pass through a relu's gradient as in PyTorch. */
   readonly inBytes?: true;
@@ -47,7 +49,7 @@ interface Form {
 
 /** Engines with several forms: onednn has loops, and passes for large tensors. */
 const FORMS: Readonly<Partial<Record<EngineName, readonly Form[]>>> = {
-  onednn: [{ options: {} }, { options: { large: 1 }, inBytes: true }],
+  onednn: [{ name: "loops", options: {} }, { name: "passes", options: { large: 1 }, inBytes: true }],
 };
 
 /** Options of `diagnose`. */
@@ -69,10 +71,13 @@ export async function diagnose(engine: Engine, options: DoctorOptions = {}): Pro
   const tolerance = TOLERANCES[engine.precision ?? "float32"];
   const checks: KernelCheck[] = [];
   for (const given of options.cases ?? [...layerCases(), ...everydayCases(), ...integerCases()]) {
-    for (const { options, inBytes } of FORMS[engine.name] ?? [{ options: {} } as Form]) {
+    for (const { name, options, inBytes } of FORMS[engine.name] ?? [{ options: {} } as Form]) {
       const orders = [...given.orders ?? [], "ReluGrad", "Relu6Grad"];
       const asked = inBytes ? { ...given, spreads: true as const, orders } : given;
-      checks.push(...await examine(engine, asked, { tolerance: given.exact ? 0 : tolerance, options }));
+      const found = await examine(engine, asked, { tolerance: given.exact ? 0 : tolerance, options });
+      checks.push(
+        ...found.map((check) => name === undefined ? check : { ...check, kernel: `${check.kernel} (${name})` }),
+      );
     }
   }
   const failed = checks.filter((check) => !check.ok);

@@ -287,14 +287,13 @@ Deno.test("verify refuses what is no network, is of other data, or is not what i
     Deno.writeTextFileSync(notes, "my notes");
     await refuses(call(verifyFiles, [file, "--table", notes]), /as it is another page: name a new file$/m);
     assert.equal(Deno.readTextFileSync(notes), "my notes");
-    await refuses(
-      call(verifyFiles, [file, "--mean", "1,2"]),
-      /^Cannot use --mean "1,2" as images of tiny have 3 channels/,
-    );
-    await refuses(
-      call(verifyFiles, [file, "--std", "1,0,1"]),
-      /^Cannot use --std "1,0,1" .*: give 3 numbers other than 0/,
-    );
+    for (const [option, value] of [["--mean", "1,2,3"], ["--std", "1,0,1"]] as const) {
+      await refuses(
+        call(verifyFiles, [file, option, value]),
+        new RegExp(`^Cannot use ${option} with ".*" as its input is bytes: leave it out$`, "m"),
+      );
+    }
+    await refuses(call(verifyFiles, [file, "--images", "3"]), /^Cannot use --images 3 without --layers: add it, as/);
     await refuses(call(verifyFiles, [file, "--images", "0"]), /^Cannot use --images "0" as it must be a whole number/);
     const nameless = changed(file, join(out, "nameless.onnx"), (model) => void (model.producerName = "other"));
     await refuses(call(verifyFiles, [nameless]), /as it names no data set: give its name with --dataset/);
@@ -302,10 +301,13 @@ Deno.test("verify refuses what is no network, is of other data, or is not what i
       call(verifyFiles, [nameless, "--dataset", "tiny", "--layers"]),
       /as its run is not known: give the run's/,
     );
-    await refuses(
-      call(verifyFiles, [file, "--run", runOf(out, FP), "--layers"]),
-      /was exported from run .* and .* is run /,
-    );
+    for (const layers of [[], ["--layers"]]) {
+      await refuses(
+        call(verifyFiles, [file, "--run", runOf(out, FP), ...layers]),
+        /^Cannot compare ".*" with run .* as it was exported from run .*: give that run's folder with --run, or leave /,
+      );
+    }
+    await refuses(call(verifyFiles, [nameless, "--dataset", "tiny", "--run", run]), /as it was exported from no run: /);
     const bytes = Deno.readFileSync(file);
     bytes[bytes.length - 1000]! ^= 1;
     await Deno.writeFile(file, bytes);

@@ -39,7 +39,9 @@ function datasetOf(tool: "torch" | "brevitas"): Dataset {
 const three = (value: number) => [value, value, value].join();
 const SCALE = ["--mean", three(GOLDEN.mean), "--std", three(GOLDEN.std)];
 
-async function verified(tool: "torch" | "brevitas", options: readonly string[] = SCALE): Promise<string> {
+type Outcome = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+async function call(tool: "torch" | "brevitas", options: readonly string[]): Promise<Outcome> {
   let stdout = "", stderr = "";
   const file = fileURLToPath(new URL(`../golden/onnx_${tool}.onnx`, import.meta.url));
   const code = await verifyFiles([file, "--dataset", "formula", ...options], {
@@ -47,12 +49,16 @@ async function verified(tool: "torch" | "brevitas", options: readonly string[] =
     stdout: (text) => void (stdout += text),
     stderr: (text) => void (stderr += text),
   });
+  return { code, stdout, stderr };
+}
+
+async function verified(tool: "torch" | "brevitas", options: readonly string[] = SCALE): Promise<string> {
+  const { code, stdout, stderr } = await call(tool, options);
   assert.equal(code, 0, stderr);
   return stdout;
 }
 
-/** Cells of the table of layers. */
-/** The rows of the table of layers. */
+/** The cells of the table of layers. */
 function rows(text: string): string[][] {
   const [, table = ""] = /^ {2}layer .*MACs\n([\s\S]*?)^ {2}weight, input:/m.exec(text) ?? [];
   return table.trimEnd().split("\n").map((line) => line.trim().split(/ {2,}/));
@@ -88,6 +94,20 @@ Deno.test("verify says bits, symmetry, granularity and accuracy of Brevitas's fi
     assert.equal(row[3], "4 per tensor");
   }
   assert.deepEqual([conv1, conv2, dense].map((row) => row![4]), ["10368", "6912", "32"]);
+});
+
+Deno.test("verify refuses a mean or a deviation that does not fit the images", async () => {
+  const cases = [
+    [["--mean", "1,2"], 'Cannot use --mean "1,2" as images of formula have 3 channels: give 3 numbers\n'],
+    [
+      ["--std", "1,0,1"],
+      'Cannot use --std "1,0,1" as images of formula have 3 channels: give 3 numbers other than 0\n',
+    ],
+  ] as const;
+  for (const [options, sentence] of cases) {
+    const { code, stderr } = await call("torch", options);
+    assert.deepEqual([code, stderr], [2, sentence]);
+  }
 });
 
 Deno.test("verify normalises as the data set says unless the options say otherwise", async () => {

@@ -52,7 +52,7 @@ const reduced: Protocol = {
     "45,000 training images: 5,000 are held out, and chose the learning rate of all quantized arms and, where an arm is not " +
     `about it, FPQ's weight of CSD (${CHOSEN.csdWeight}), CR-like's weight of the consistency (${CHOSEN.weight}) and MEC's beta ` +
     `(${CHOSEN.beta})`,
-    "Random crop (padding 4) and flip; 3 seeds, shared by all arms",
+    "Random crop (padding 4) and flip; 3 seeds unless more are asked for, the same for all arms: each row says how many ran",
   ],
 };
 
@@ -87,7 +87,7 @@ const full: Protocol = {
     "ResNet-20 instead of the paper's models, CIFAR-10 only",
     "Full precision: 200 epochs at learning rate 0.1, batch 128, weight decay 1e-4; quantized: 90 epochs at 0.05 from it",
     "All 50,000 training images, last epoch; nothing was chosen on the test set",
-    "Random crop (padding 4) and flip; 3 seeds, shared by all arms",
+    "Random crop (padding 4) and flip; 3 seeds, the same for all arms: each row says how many ran",
   ],
 };
 

@@ -8,6 +8,7 @@ import { checkpointMiB, trainingWork } from "../plan/network_size.ts";
 import { orderRuns } from "../plan/plan.ts";
 import { planCells, planRuns } from "../plan/tables.ts";
 import type { Environment } from "../record/environment.ts";
+import type { Rate } from "../record/rate.ts";
 import type { RunSpec } from "../record/spec.ts";
 import type { ReportFile } from "../report/mod.ts";
 import { datasetSizes } from "./services.ts";
@@ -70,6 +71,7 @@ export function costPage(measured: Measured): ReportFile {
   const heads = places.map(({ processor, engine, isGpu }) =>
     `${isGpu ? "GPU" : "core"}-hours, ${processor}, ${engine}`
   );
+  const checked = checkedRates(measured);
   const text = [
     "# What the tables cost",
     "",
@@ -86,7 +88,7 @@ export function costPage(measured: Measured): ReportFile {
     "",
     "- `~`: a part is scaled from another kind of run of the same processor and engine: by multiply-accumulates, values and " +
     "weights of the network, and passes (teacher, second view, SAM). A GPU's hours come from runs on that GPU only, a CPU's " +
-    "from that CPU",
+    `from that CPU. Such hours can be far off: ${offText(checked)} (last table)`,
     "- Core-hours are of one core: divide by the cores that compute at once. They are processor seconds, so a busy machine does " +
     "not change them",
     "- `deno task bench --dry-run` prints the same for any choice of tables, networks, methods and seeds; with `--probe` it first " +
@@ -94,33 +96,56 @@ export function costPage(measured: Measured): ReportFile {
     "",
     "## Rates that were measured",
     "",
-    "Of one process. The last column is the time that an estimate gives without this rate, over the time that it took: so far " +
-    "are hours with `~` off.",
+    "Of one process. Last column: time as estimated without this rate, over the time that it took. It shows how wrong hours " +
+    "marked `~` can be.",
     "",
-    ...ratesTable(measured),
+    ratesTable(checked),
     "",
   ].join("\n");
   return { path: "cost.md", text };
 }
 
-/** Lists each rate, and how far an estimate would be off that knew all others. */
-function ratesTable({ records, rates }: Measured): string[] {
-  const rows = rates.map(({ spec, step, environment, peakMemoryMiB }) => {
-    const seconds = isGpu(environment) ? step.wallSeconds : step.cpuSeconds, processor = processorOf(environment);
+/** A rate, and the time that an estimate gives which knows only the others, over the time that it took. */
+interface CheckedRate {
+  readonly rate: Rate;
+  readonly factor: number | null;
+}
+
+function checkedRates({ records, rates }: Measured): CheckedRate[] {
+  return rates.map((rate) => {
+    const { spec, environment } = rate, processor = processorOf(environment);
     const isOther = (item: { readonly spec: RunSpec }) => nameOf(item.spec) !== nameOf(spec);
     const others = { records: records.filter(isOther), rates: rates.filter(isOther) };
     const [own, scaled] = [{ records: [], rates }, others].map((known) =>
       estimator(known, { sizesOf: datasetSizes, processor, work: trainingWork })(spec)?.seconds
     );
+    return { rate, factor: own === undefined || scaled === undefined ? null : scaled / own };
+  });
+}
+
+/** Describes how far estimates were off on each processor, where that could be checked. */
+function offText(checked: readonly CheckedRate[]): string {
+  const places = Map.groupBy(checked, ({ rate: { environment } }) => processorOf(environment));
+  const worst = [...places].flatMap(([processor, rates]) => {
+    const factors = rates.flatMap(({ factor }) => factor === null ? [] : [Math.max(factor, 1 / factor)]);
+    return factors.length === 0 ? [] : [`up to ${number(Math.max(...factors))} times on ${processor}`];
+  });
+  return worst.join(", ") || "no rate could be checked yet";
+}
+
+/** Lists each rate, and how far an estimate would be off that knew all others. */
+function ratesTable(checked: readonly CheckedRate[]): string {
+  const rows = checked.map(({ rate: { spec, step, environment, peakMemoryMiB }, factor }) => {
+    const seconds = isGpu(environment) ? step.wallSeconds : step.cpuSeconds;
     return [
-      ...[processor, spec.engine, modelTitle(spec.model), spec.arm, String(spec.recipe.batchSize)],
+      ...[processorOf(environment), spec.engine, modelTitle(spec.model), spec.arm, String(spec.recipe.batchSize)],
       number(spec.recipe.batchSize / seconds),
       peakMemoryMiB === null ? "" : `${Math.round(peakMemoryMiB)} MiB`,
-      own === undefined || scaled === undefined ? "" : `x ${(scaled / own).toFixed(2)}`,
+      factor === null ? "" : `x ${factor.toFixed(2)}`,
     ];
   });
   const head = ["Processor", "Engine", "Network", "Method", "Batch", "Images per second", "Memory", "Time if scaled"];
-  return [markdownTable([head, ...rows], { align: ["l", "l", "l", "l", ...head.slice(4).map(() => "r")] })];
+  return markdownTable([head, ...rows], { align: ["l", "l", "l", "l", ...head.slice(4).map(() => "r")] });
 }
 
 /** Writes a number with three digits. */

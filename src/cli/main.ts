@@ -23,7 +23,7 @@ const COMMANDS: Readonly<Record<string, readonly [about: string, load: () => Pro
   repeat: ["train a recorded run again and compare it", async () => (await import("./repeat.ts")).repeat],
   measure: ["measure the networks of finished runs", async () => (await import("./measure.ts")).measure],
   teacher: [
-    "take over a full-precision network that PyTorch trained",
+    "import a full-precision network trained by PyTorch",
     async () => (await import("./teacher.ts")).teacher,
   ],
   data: ["list data sets, or fetch one", async () => (await import("./data.ts")).data],

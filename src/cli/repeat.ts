@@ -3,7 +3,7 @@ import { markdownTable } from "markdown-table";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
-import { findTeachers, placeTeachers } from "../checkpoint/teachers.ts";
+import { findTeachers, placeTeachers, type Teacher } from "../checkpoint/teachers.ts";
 import type { EngineName } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { listenForInterrupts } from "../pool/interrupts.ts";
@@ -18,8 +18,10 @@ import { commandLine, helpAlone, option, runCommand, wholeNumber } from "./comma
 import type { Output } from "./console.ts";
 import { progressBar } from "./progress_bar.ts";
 
-/** Folder of committed networks: where teachers are looked for. */
-const NETWORKS = fileURLToPath(new URL("../../reports/networks/", import.meta.url));
+/** Folders of committed networks: where teachers are looked for. */
+const COMMITTED = ["networks", "teachers"].map((name) =>
+  fileURLToPath(new URL(`../../reports/${name}/`, import.meta.url))
+);
 
 /** Variable by which oneDNN leaves newer instructions out, and so computes as the recorded processor did. */
 const INSTRUCTIONS = "ONEDNN_MAX_CPU_ISA";
@@ -43,9 +45,9 @@ interface RepeatOptions {
 export async function repeat(args: readonly string[], services: RepeatServices): Promise<number> {
   const line = commandLine("repeat", "Trains a recorded run again and compares each epoch to the last digit", [
     "The record is a committed one, or with --out one of your own; the first digits of its id are enough",
-    "A run of engine onednn takes the instructions that its record names, on a processor that has newer ones too",
+    "Engine onednn uses the instruction set of the record, even on a newer processor",
     "Exit codes: 0 all epochs are the same, 1 one is not, 2 bad input, or stopped",
-  ]).argument("<id>", "id of the run: `deno task bench --dry-run --runs` and the page of each run show it")
+  ]).argument("<id>", "id of the run: tables Runs of reports/*.md show it")
     .addOption(
       option("--epochs <N>", "epochs to train", wholeNumber("epochs", { to: 1e6, remedy: "leave it out for one" }))
         .default(1, "1"),
@@ -53,7 +55,7 @@ export async function repeat(args: readonly string[], services: RepeatServices):
     .addOption(option("--out <DIR>", "folder of runs that has the record").default(undefined, "the committed records"))
     .addOption(
       option("--teachers <DIR>", "folder with the network that the run started from")
-        .default(undefined, "that of --out, else reports/networks"),
+        .default(undefined, "that of --out, else reports/networks and reports/teachers"),
     );
   if (helpAlone(line, args, services)) return 0;
   return await runCommand<RepeatOptions>(line, args, {
@@ -72,7 +74,8 @@ async function repeatOne(digits: string, options: RepeatOptions, services: Repea
   );
   const out = await Deno.makeTempDir({ prefix: "requant-repeat-" }), interrupts = listenForInterrupts();
   try {
-    await placeTeacher(record, { out, teachers: resolve(options.teachers ?? options.out ?? NETWORKS) });
+    const given = options.teachers ?? options.out;
+    await placeTeacher(record, { out, folders: given === undefined ? COMMITTED : [resolve(given)] });
     const command = await (services.command ?? own.childCommand)({ out, engine: spec.engine });
     const isa = environment.versions["isa"], processor = `${environment.cpu}${isa === undefined ? "" : `, ${isa}`}`;
     services.stdout(`Recorded: ${describeRun(spec)}, run ${record.id}, engine ${spec.engine} on ${processor}\n`);
@@ -129,7 +132,7 @@ async function recordOf(
   const id = findRun(digits, {
     ids: [...new Set(records.map((record) => record.id))],
     ...(out === undefined
-      ? { place: "reports/records", list: "deno task bench --dry-run --runs" }
+      ? { place: "reports/records", list: "reports/*.md" }
       : { place: out, list: "deno task runs list --out DIR" }),
   });
   const record = records.findLast((record) => record.id === id)!;
@@ -143,23 +146,28 @@ async function recordOf(
   return record;
 }
 
-/** Copies the network that the run started from. @throws {InputError} If the folder lacks it or has another. */
+/** Copies the network that the run started from. @throws {InputError} If no folder has it, or one has another. */
 async function placeTeacher(
   { id, spec, teacherSha256 }: RunRecord,
-  { out, teachers }: { readonly out: string; readonly teachers: string },
+  { out, folders }: { readonly out: string; readonly folders: readonly string[] },
 ): Promise<void> {
   if (spec.teacher === null) return;
-  const found = (await findTeachers(teachers, [{ id: spec.teacher }])).get(spec.teacher);
+  let found: Teacher | undefined;
+  for (const folder of folders) found ??= (await findTeachers(folder, [{ id: spec.teacher }])).get(spec.teacher);
   if (found === undefined) {
     throw new InputError(
-      `Cannot repeat run ${id} as it started from run ${spec.teacher}, whose network is not in ${teachers}: train that ` +
-        "run first and name its folder with --teachers",
+      `Cannot repeat run ${id} as it started from run ${spec.teacher}, whose network is not in ${
+        folders.join(" or ")
+      }: ` +
+        "train that run first and name its folder with --teachers",
     );
   }
   const { networkSha256 } = found.record;
   if (teacherSha256 !== undefined && networkSha256 !== undefined && teacherSha256 !== networkSha256) {
     throw new InputError(
-      `Cannot repeat run ${id} as it started from a network of SHA-256 ${teacherSha256} and that in ${teachers} has ` +
+      `Cannot repeat run ${id} as it started from a network of SHA-256 ${teacherSha256} and that in ${
+        folders.join(" or ")
+      } has ` +
         `${networkSha256}: name the folder of the other with --teachers`,
     );
   }

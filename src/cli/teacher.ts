@@ -28,13 +28,17 @@ interface TeacherOptions {
 /** Seed of a classifier that starts anew: an imported network is one start for every seed. */
 const HEAD_SEED = 0;
 
-/** `deno task teacher`: takes over a full-precision network that was trained elsewhere. @returns The exit code: 0 done, 2 bad input. */
+/** `deno task teacher`: imports a full-precision network that was trained elsewhere. @returns The exit code: 0 done, 2 bad input. */
 export async function teacher(args: readonly string[], console: Console): Promise<number> {
-  const line = commandLine("teacher", "Takes over a full-precision network that PyTorch trained, to start from", [
-    "Names and shapes must be those of torchvision or timm; see docs/reproducibility.md",
-    "Then: deno task bench --paper PAPER --models MODEL --teachers DIR",
-    "Exit codes: 0 taken over, 2 bad input",
-  ]).addOption(option("--from <FILE.safetensors>", "file of the network").demanded())
+  const line = commandLine(
+    "teacher",
+    "Imports a full-precision network trained by PyTorch, as a start for quantized runs",
+    [
+      "Names and shapes must be those of torchvision or timm; see docs/reproducibility.md",
+      "Then: deno task bench --paper PAPER --models MODEL --teachers DIR",
+      "Exit codes: 0 imported, 2 bad input",
+    ],
+  ).addOption(option("--from <FILE.safetensors>", "file of the network").demanded())
     .addOption(option("--model <NAME>", "such as resnet18_imagenet").demanded())
     .addOption(option("--dataset <NAME>", "data set to evaluate it on and to train on").demanded())
     .addOption(option("--new-head", "start the classifier anew, for a data set with other classes"))
@@ -92,7 +96,7 @@ async function take(options: TeacherOptions, { stdout, stderr }: Console): Promi
   if (file.converted.length > 0) stdout(`Converted ${file.converted.join(" and ")} to float32\n`);
   if (newHead) stdout("Its classifier starts anew, so its accuracy is that of guessing\n");
   stdout(
-    `${placed.length > 0 ? "Took over" : "Already there:"} ${options.model} of ${basename(options.from)}, SHA-256 ` +
+    `${placed.length > 0 ? "Imported" : "Already there:"} ${options.model} of ${basename(options.from)}, SHA-256 ` +
       `${file.sha256}, as run ${record.id} in ${options.out}: ${
         top1Percent.toFixed(2)
       } % of ${dataset.test.count} test images ` +

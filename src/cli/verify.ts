@@ -58,10 +58,10 @@ export async function verifyFiles(args: readonly string[], services: ExportServi
         .default(undefined, String(LAYER_IMAGES)),
     )
     .addOption(
-      option("--mean <A,B,C>", "mean that a float input wants subtracted", numbers("mean")).default(undefined, SCALE),
+      option("--mean <A,B,C>", "mean to subtract from float images", numbers("mean")).default(undefined, SCALE),
     )
     .addOption(
-      option("--std <A,B,C>", "deviation that it wants to be divided by", numbers("std")).default(undefined, SCALE),
+      option("--std <A,B,C>", "deviation to divide float images by", numbers("std")).default(undefined, SCALE),
     )
     .addOption(engineOption())
     .addOption(option("--table <FILE>", "add a row to this page for each file that has a record"))

@@ -31,7 +31,7 @@ export interface ForwardOptions {
   readonly training: boolean;
   /** True: with the network's quantizers. */
   readonly quantized: boolean;
-  /** Places to look in; left out: none. */
+  /** Functions that are called at the places of `Hooks`; left out: none. */
   readonly hooks?: Hooks;
 }
 

@@ -26,7 +26,7 @@ export function lsqBounds({ bits, signed }: QuantizedTensorOptions): RoundBounds
   return signed ? { low: -(2 ** (bits - 1)), high: 2 ** (bits - 1) - 1 } : { low: 0, high: 2 ** bits - 1 };
 }
 
-/** s = 2 <|v|> / sqrt(Q_P) (section 2.1), at least the smallest float that keeps 1/s finite. */
+/** s = 2 <|v|> / sqrt(Q_P) (section 2.1), at least `SMALLEST_STEP_SIZE`. */
 function start(statistics: TensorStatistics, highest: number): QuantizerStart {
   const steps = statistics.meanAbsolute.map((mean) => Math.max(2 * mean / Math.sqrt(highest), SMALLEST_STEP_SIZE));
   return { params: { [STEP_SIZE]: Float32Array.from(steps) }, constants: {} };

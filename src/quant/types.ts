@@ -34,7 +34,7 @@ export interface TensorStatistics {
 export interface WeightStatistics extends TensorStatistics {
   /** Mean of the values. */
   readonly mean: readonly number[];
-  /** Standard deviation of the channel's values, divided by their number. */
+  /** Population standard deviation of the channel's values (divisor n). */
   readonly standardDeviation: readonly number[];
 }
 

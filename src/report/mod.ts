@@ -3,6 +3,7 @@
  */
 import type { Measurement } from "../record/measurement.ts";
 import type { RunRecord } from "../record/record.ts";
+import { baseOf } from "../record/spec.ts";
 import { aggregate } from "./judge/aggregate.ts";
 import { arithmeticBlocks } from "./pages/arithmetic.ts";
 import { budgetBlocks } from "./pages/budgets.ts";
@@ -24,7 +25,7 @@ import { overviewBlocks } from "./pages/overview.ts";
 import { pageBlocks } from "./pages/paper.ts";
 import { paperPages } from "./pages/paper_pages.ts";
 import { siteFiles } from "./render/html/site.ts";
-import { reportSections } from "./judge/tables.ts";
+import { type ReportSection, reportSections } from "./judge/tables.ts";
 import type { ArmTitle, Paper } from "../catalog/paper.ts";
 
 export type { ReportFile } from "./render/data.ts";
@@ -70,8 +71,15 @@ export function renderReports(
     const claims = claimResults(page, { aggregate: all, measurements });
     const data = dataFiles(page, { sections, imported, claims });
     const input = { page, sections, aggregate: all, ...context, deviations, imported, measurements, claims };
-    const blocks = pageBlocks(input);
-    return { page, sections, claims, data, blocks, pages: paperPages(input, [...blocks, ...dataLinks(data)]) };
+    const blocks = pageBlocks({ ...input, sections: withoutSmoke(sections) });
+    return {
+      page,
+      sections,
+      claims,
+      data,
+      blocks,
+      pages: paperPages(input, [...pageBlocks(input), ...dataLinks(data)]),
+    };
   });
   const tableOf = (core: CoreTable) => ({ core, table: coreTable(core, all), outdated: all.outdated, ...context });
   const whole = core ? { ...tableOf(core), exact: { ...tableOf(onOneDnn(core)), measurements } } : null;
@@ -123,6 +131,12 @@ export function movedCells(
     runs: records.length,
   }));
   return toMarkdown(movedCellBlocks(pages, { since, before: then!, now: today! }));
+}
+
+/** The sections of a page that cannot fold: runs that test the software stand there only if there are no others. */
+function withoutSmoke(sections: readonly ReportSection[]): readonly ReportSection[] {
+  const isReal = ({ protocol }: ReportSection) => baseOf(protocol) !== "smoke";
+  return sections.some((section) => isReal(section) && section.runs.length > 0) ? sections.filter(isReal) : sections;
 }
 
 function dataLinks(files: ReturnType<typeof dataFiles>): Block[] {

@@ -9,7 +9,7 @@ import { runFile, runFolder } from "./store.ts";
 export const CLEANABLE = {
   failed: "whole folders of runs that failed or ran out of time",
   unfinished: "whole folders of runs without a record: their checkpoints are lost",
-  checkpoints: "checkpoints of students and epochs kept of any run, where it is over; teachers keep their last",
+  checkpoints: "checkpoints of finished students, and kept epochs of all finished runs; teachers keep their last one",
   temporary: "half-written files, damaged checkpoints, and the second newest checkpoints of runs that are over",
 } as const;
 export type Cleanable = keyof typeof CLEANABLE;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { repeat } from "../../src/cli/repeat.ts";
-import { childCommand } from "../../src/cli/services.ts";
+import { repeat, type RepeatServices } from "../../src/cli/repeat.ts";
+import { childCommand, committedRecords } from "../../src/cli/services.ts";
+import { InputError } from "../../src/errors.ts";
 import { startChild } from "../../src/pool/process.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
@@ -18,15 +19,33 @@ async function train(out: string, spec: RunSpec): Promise<RunRecord> {
   return readRecord(out, run.id)!;
 }
 
-async function call(args: readonly string[], records: readonly RunRecord[] = []) {
+async function call(
+  args: readonly string[],
+  records: readonly RunRecord[] = [],
+  services: Partial<RepeatServices> = {},
+) {
   let stdout = "", stderr = "";
   const code = await repeat(args, {
     stdout: (text) => void (stdout += text),
     stderr: (text) => void (stderr += text),
     records: () => Promise.resolve(records),
+    ...services,
   });
   return { code, stdout, stderr };
 }
+
+Deno.test("repeat finds the network that a committed run started from, whichever engine trained it", async () => {
+  const records = await committedRecords(), networks = ["networks", "teachers"].map((name) => `reports/${name}/runs`);
+  const present = new Set(networks.flatMap((path) => [...Deno.readDirSync(path)].map(({ name }) => name)));
+  for (const engine of ["onednn", "tensorflow"]) {
+    const student = records.find(({ spec }) => spec.engine === engine && spec.teacher && present.has(spec.teacher))!;
+    const { stderr } = await call([student.id], records, {
+      prepareDataset: () => Promise.resolve(),
+      command: () => Promise.reject(new InputError("Stopped behind the network")),
+    });
+    assert.equal(stderr, "Stopped behind the network\n", engine);
+  }
+});
 
 Deno.test("repeat trains a run again: the same digits and network, or the first epoch that is not", () =>
   withFolder(async (out) => {
@@ -50,7 +69,7 @@ Deno.test("repeat trains a run again: the same digits and network, or the first 
       [
         ["ffff"],
         [fp],
-        /Cannot find run "ffff" in reports\/records as no id begins so: see `deno task bench --dry-run --runs`\n$/,
+        /Cannot find run "ffff" in reports\/records as no id begins so: see `reports\/\*\.md`\n$/,
       ],
       [
         ["ffff", "--out", out],

@@ -134,7 +134,7 @@ Deno.test("teacher takes a network over for a folder of images, and LSQ starts f
     const { metrics, spec, importedFrom, evaluatedExamples } = record;
     assert.match(
       kept.stdout,
-      new RegExp(`\nTook over ${MODEL} of network.safetensors, SHA-256 ${spec.imported!.sha256}, as run ${record.id} `),
+      new RegExp(`\nImported ${MODEL} of network.safetensors, SHA-256 ${spec.imported!.sha256}, as run ${record.id} `),
     );
     assert.deepEqual(importedFrom, {
       file: "network.safetensors",

@@ -47,7 +47,7 @@ const SIGNIFICANCE = 0.05;
 /** The rules of `judge` in words, for print. */
 export const VERDICT_RULES = [
   "Not run: the cell has no run",
-  "Not comparable: protocol smoke or reduced, a reconstruction or stand-in, a model that is not the paper's, a published " +
+  "Not comparable: any protocol but paper at its full length, a reconstruction or stand-in, a model that is not the paper's, a published " +
   "number or difference to LSQ that is not known; the rows of full precision and LSQ, whose absolute accuracy depends on " +
   "stem and augmentation, which the papers leave open",
   "Otherwise D is the published difference to the published LSQ, [low, high] the t 95 % interval of the mean of our " +
@@ -56,25 +56,26 @@ export const VERDICT_RULES = [
   "Inconclusive: no finished run, fewer than 3 common seeds, or differences that are all equal",
   "Not reproduced, for D > 0: high <= 0 (no gain) or top < D (a smaller gain)",
   "Reproduced, for D > 0: low > 0 and top >= D: our gain is significant, and a single run may gain as much as published, " +
-  "which does not say that our mean is; where D lies above our interval of the mean, that is told",
-  "Inconclusive: any other interval; about how large a new set of seeds would decide is told, if the spread stays. " +
+  "which does not say that our mean does; if D lies above the interval of our mean, the verdict says so",
+  "Inconclusive: any other interval; the reason estimates how many fresh seeds would decide, if the spread stays. " +
   "Intervals hold for a number of seeds that was fixed before: adding seeds until one decides finds gains that are none",
-  "For D < 0 all signs are turned",
-  "Told with the verdict, without changing it: a gain that does not stand Holm's correction over the rows of its table, or " +
+  "For D < 0 all signs are reversed",
+  "Remarks that do not change the verdict: a gain that does not stand Holm's correction over the rows of its table, or " +
   "that is not significant over the arm's controls; runs of either side that did not finish; runs of uncommitted code",
 ] as const;
 
 /**
  * Judges one row.
  *
- * First match counts (D > 0; for D < 0 all signs are turned first; top: upper bound of the prediction interval):
+ * First match counts (D > 0; for D < 0 all signs are reversed first; top: upper bound of the prediction interval):
  *
  * | condition                                                   | verdict        |
  * |-------------------------------------------------------------|----------------|
  * | no run                                                      | not_run        |
  * | protocol smoke                                              | not_comparable |
- * | protocol reduced; reconstruction or stand-in; no published  |                |
- * | cell; published cell unknown; arm fp or lsq; D unknown or 0 | not_comparable |
+ * | not all of protocol paper; reconstruction or stand-in; no   |                |
+ * | published cell, or an unknown one; arm fp or lsq; D unknown |                |
+ * | or 0                                                        | not_comparable |
  * | no run done; no like LSQ run of a common seed; n < 3; all   |                |
  * | differences equal                                           | inconclusive   |
  * | high <= 0 or top < D                                        | not_reproduced |

@@ -12,6 +12,7 @@ import { differenceText, reproducedText, SAME_SEEDS, sameSeedsText, statisticsBl
 import { takenAgainTable } from "./norm_statistics.ts";
 import { type ReportRow, reportSections, type ReportTable } from "../judge/tables.ts";
 import type { Measurement } from "../../record/measurement.ts";
+import type { RunRecord } from "../../record/record.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { protocolTitle } from "../../catalog/protocol.ts";
 import type { CoreTable } from "../../catalog/suite.ts";
@@ -33,11 +34,14 @@ export function onOneDnn(core: CoreTable): CoreTable {
 
 /** Lays the runs that are there into one table for each width; an arm without a run says "not run". */
 export function coreBlocks({ core, table, exact, outdated, ...figures }: Core): Block[] {
+  const engines = [...new Set(runsOfCore(core, figures.records).map(({ spec }) => spec.engine))].sort();
   const ran = widthsRun(core, { rows: table.rows, outdated }), left = core.bits.filter((bits) => !ran.includes(bits));
   return [
     heading(1, core.title),
     paragraph(
-      `${modelTitle(core.model)} on ${datasetTitle(core.dataset)}, protocol ${core.protocol}: the same start, data, ` +
+      `${modelTitle(core.model)} on ${datasetTitle(core.dataset)}, protocol ${core.protocol}${
+        engines.length > 0 ? `, engine ${listed(engines)}` : ""
+      }: the same start, data, ` +
         "order of images and number of steps for every method of a seed. Top-1 accuracy in percent on the test images after " +
         "the last epoch, mean ± sample standard deviation over n seeds; differences in points, paired by seed, with t " +
         "intervals (95 %). A gain of a method counts only if it is one over its controls too: they have its quantizer, its " +
@@ -76,14 +80,17 @@ function widthsRun(
   );
 }
 
+function runsOfCore(core: CoreTable, records: Core["records"]): RunRecord[] {
+  return [...records.values()].filter(({ spec }) =>
+    spec.model === core.model && spec.dataset.name === core.dataset && protocolLabel(spec) === core.protocol
+  );
+}
+
 /** Tables of the widths that engine onednn has run, and the instructions that it used. */
 function exactBlocks({ core, table: { rows }, outdated, records, measurements }: NonNullable<Core["exact"]>): Block[] {
   const ran = widthsRun(core, { rows, outdated });
   if (ran.length === 0) return [];
-  const own = [...records.values()].filter(({ spec }) =>
-    spec.model === core.model && spec.dataset.name === core.dataset && protocolLabel(spec) === core.protocol
-  );
-  const used = new Set(own.map(({ environment }) => environment.versions["isa"] ?? "unknown"));
+  const used = new Set(runsOfCore(core, records).map(({ environment }) => environment.versions["isa"] ?? "unknown"));
   return [
     heading(2, "The same methods on engine onednn"),
     paragraph(

@@ -34,7 +34,7 @@ export function measurementBlocks(page: Paper<ArmTitle>, measurements: readonly 
   return [
     heading(2, "Measurements of the trained networks"),
     paragraph(
-      "Made by `deno task measure` on finished runs, of the network after the last epoch (docs/methods.md). They describe; no " +
+      "Made by deno task measure on finished runs, of the network after the last epoch (docs/methods.md). They describe; no " +
         "verdict on an accuracy rests on them.",
     ),
     ...names.flatMap((name) => {

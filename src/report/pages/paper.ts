@@ -1,5 +1,5 @@
 import type { Measurement } from "../../record/measurement.ts";
-import { baseOf, type ProtocolLabel } from "../../record/spec.ts";
+import { baseOf, partsOfProtocol, type ProtocolLabel, runId, type RunSpec } from "../../record/spec.ts";
 import type { Aggregate } from "../judge/aggregate.ts";
 import {
   type Block,
@@ -93,13 +93,41 @@ export function pageBlocks(
     {
       kind: "commands",
       lines: [
-        ...(ran.length > 0 ? ran : sections).map(({ protocol }) =>
-          `deno task bench --paper ${page.id} ${protocolFlags(protocol)}`
-        ),
+        ...(ran.length > 0 ? ran : sections).flatMap((section) => commandsOf(page, section, records)),
         `deno task report --paper ${page.id}`,
       ],
     },
   ];
+}
+
+/** Commands that train the runs of a section again, one for each set of seeds; full precision comes with its students. */
+function commandsOf(
+  { id, tables }: Paper<ArmTitle>,
+  { protocol, runs }: ReportSection,
+  records: PageInput["records"],
+): string[] {
+  const command = `deno task bench --paper ${id} ${protocolFlags(protocol)}`, base = baseOf(protocol);
+  if (runs.length === 0 || base === "smoke") return [command];
+  const specs = runs.map((run) => records.get(run.id)!.spec), teachers = new Set(specs.map(({ teacher }) => teacher));
+  const own = specs.filter((spec) => !teachers.has(runId(spec)));
+  function flagsOf({ arm, dataset, model, quantization, engine }: RunSpec): string {
+    const table = tables.find((table) =>
+      table.dataset === dataset.name && table.arms.some((other) => other.id === arm)
+    );
+    return [
+      ...(base === "paper" && table ? [`--table ${table.id}`] : []), // which runs all data sets
+      `--models ${model}`,
+      ...(quantization ? [`--bits ${bitsTitle(quantization)}`] : []),
+      ...(partsOfProtocol(protocol).engine === null ? [`--engine ${engine}`] : []),
+      // the label is of float32, and a GPU's default is TF32
+      ...(partsOfProtocol(protocol).engine === null && engine === "tensorflow" ? ["--precision float32"] : []),
+    ].join(" ");
+  }
+  const cells = Map.groupBy(own, (spec) => `${flagsOf(spec)} ${spec.arm}`);
+  const lines = Map.groupBy(cells.values(), (cell) => {
+    return `${flagsOf(cell[0]!)} --seeds ${cell.map(({ seed }) => seed).sort((a, b) => a - b)}`;
+  });
+  return [...lines].map(([flags, group]) => `${command} ${flags} --methods ${group.map((cell) => cell[0]!.arm)}`);
 }
 
 interface SectionContext extends Pick<PageInput, "page" | "records" | "costOf" | "deviations"> {
@@ -142,7 +170,7 @@ function figuresPage(page: Paper<ArmTitle>, protocol: ProtocolLabel, { table }: 
 }
 
 function sectionTitle(protocol: ProtocolLabel, runs: number): string {
-  return runs === 0 ? `Protocol ${protocol}: not run` : `Protocol ${protocolTitle(protocol)}`;
+  return runs === 0 ? `Published numbers without a run of protocol ${protocol}` : `Protocol ${protocolTitle(protocol)}`;
 }
 
 function publishedDifferenceBlocks(page: Paper<ArmTitle>): Block[] {

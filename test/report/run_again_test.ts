@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { cli } from "../support/bench_cli.ts";
+
+const REPORTS = new URL("../../reports/", import.meta.url);
+
+/** Ids of the runs that a command plans, teachers included. */
+async function planned(command: string): Promise<string[]> {
+  const args = command.split(" ").slice("deno task bench".split(" ").length);
+  const { code, stdout, stderr } = await cli([...args, "--dry-run", "--json"], {
+    resolveEngine: (choice) => Promise.resolve(choice === "auto" ? "wasm" : choice),
+    requireBfloat16: () => Promise.resolve(),
+    gpus: () => Promise.resolve([{ visible: "0", name: "NVIDIA H200", memoryMiB: 140_000 }]),
+  });
+  assert.equal(code, 0, `${command}: ${stderr}`);
+  return JSON.parse(stdout).runs.map(({ id }: { id: string }) => id);
+}
+
+for (const page of ["fpq", "mec", "cr"]) {
+  Deno.test(`the commands at the end of ${page}.md plan exactly the runs of its tables`, async () => {
+    const text = Deno.readTextFileSync(new URL(`${page}.md`, REPORTS));
+    const shown = [...text.matchAll(/^\| ([0-9a-f]{16}) \| /gm)].map(([, id]) => id!);
+    const commands = text.split("\n").filter((line) => line.startsWith("deno task bench "));
+    assert.ok(shown.length > 0 && commands.length > 0);
+    const again = new Set((await Promise.all(commands.map(planned))).flat());
+    assert.deepEqual([...new Set(shown)].filter((id) => !again.has(id)), [], "shown, not planned");
+    assert.deepEqual([...again].filter((id) => !shown.includes(id)), [], "planned, not shown");
+  });
+}

@@ -1,7 +1,7 @@
 import { shortTitle } from "../catalog/titles.ts";
 import { resolve } from "node:path";
 import type { EngineChoice, EngineName, Precision } from "../engine/types.ts";
-import { InputError } from "../errors.ts";
+import type { Gpu } from "../pool/gpus.ts";
 import { jobsThatFit } from "../plan/estimate.ts";
 import { askedOnce, requireFit } from "../plan/fit.ts";
 import { type PlanState, statePlan } from "../plan/plan.ts";
@@ -23,7 +23,7 @@ import { benchScreen } from "./bench_screen.ts";
 import { limitsOf } from "./command_line.ts";
 import { probePlan, showPlan } from "./dry_run.ts";
 import { type Estimator, learnEstimates, leaveGrid, measuredRuns, requireSpace, runGrid } from "./grid.ts";
-import { firstJobs, withPlaces } from "./places.ts";
+import { firstJobs, requireGpu, withPlaces } from "./places.ts";
 import { describeTeacher } from "./plan_text.ts";
 import { startWatch } from "./watch.ts";
 
@@ -42,7 +42,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const out = resolve(options.out);
   const engine = await services.resolveEngine(options.engine);
   const gpus = engine === "tensorflow" ? await services.gpus?.() ?? [] : [];
-  const precision = precisionOf(options, gpus.length > 0);
+  const precision = precisionOf(options, gpus);
   // workers of a queue have processors of their own
   if (precision === "bf16" && (queue === null || engine !== "onednn")) await services.requireBfloat16(engine);
   if (options.quantizer !== null) {
@@ -173,12 +173,10 @@ function tellTeachers(
  * The precision of new runs.
  * @throws {InputError} If TF32 is asked for where this machine computes, and it has no GPU.
  */
-function precisionOf({ precision, queue }: Pick<BenchOptions, "precision" | "queue">, onGpu: boolean): Precision {
+function precisionOf({ precision, queue }: Pick<BenchOptions, "precision" | "queue">, gpus: readonly Gpu[]): Precision {
   const isForbidden = Deno.env.get("NVIDIA_TF32_OVERRIDE") === "0";
-  if (precision === "auto") return onGpu && queue === null && !isForbidden ? "tf32" : "float32";
-  if (precision === "tf32" && !onGpu && queue === null) {
-    throw new InputError("Cannot compute in TF32 as no GPU was found: leave --precision out");
-  }
+  if (precision === "auto") return gpus.length > 0 && queue === null && !isForbidden ? "tf32" : "float32";
+  if (precision === "tf32" && queue === null) requireGpu(gpus);
   return precision;
 }
 

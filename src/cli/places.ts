@@ -1,4 +1,5 @@
 /** Places for the runs of a command, and NVIDIA's MPS where runs share a GPU. */
+import { InputError } from "../errors.ts";
 import type { Gpu } from "../pool/gpus.ts";
 import { startMps } from "../pool/mps.ts";
 import { cpuPlaces, gpuPlaces, type Places } from "../pool/places.ts";
@@ -12,6 +13,12 @@ export interface PlacesOptions {
   /** The most runs at once that cores and memory allow. */
   readonly most: number;
   readonly say: (line: string) => void;
+}
+
+/** @throws {InputError} If there is no GPU: TF32 is a form of GPUs alone. */
+export function requireGpu(gpus: readonly Gpu[]): void {
+  if (gpus.length > 0) return;
+  throw new InputError("Cannot compute in TF32 as no GPU was found: leave --precision out");
 }
 
 /** Counts the runs that are at once at first. */

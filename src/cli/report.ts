@@ -9,6 +9,7 @@ import { measurementsFolder, parseMeasurements, parseRecords } from "../report/r
 import { folderExists, namesIn, readTextIfThere } from "../store/files.ts";
 import { git } from "../store/git.ts";
 import { parseRates } from "../record/rate.ts";
+import { isOfNetwork, type Measurement } from "../record/measurement.ts";
 import type { RunRecord } from "../record/record.ts";
 import { baseOf, IMPORTED, protocolLabel, PROTOCOLS } from "../record/spec.ts";
 import { deviationsOf } from "../catalog/protocol.ts";
@@ -114,17 +115,18 @@ async function reportWith(options: ReportOptions, reported: Reported, output: Ou
     if (measurements > 0) stdout(`Added ${measurements} measurements of ${collect} to ${files.join(", ")}\n`);
   }
   const records = readRecords(folder, { isGiven: options.records !== undefined });
-  const pages = reportedPapers(own, { records, suite: SUITE });
+  const before = diff === undefined ? [] : recordsAt(diff, folder);
+  const pages = reportedPapers(own, { records: [...before, ...records], suite: SUITE });
   const { movedCells, parseImport, runsOf } = await import("../report/mod.ts"); // tables, figures, HTML
   if (diff !== undefined) {
     const wanted = pages.filter(({ id }) => isWantedPaper(id, options));
-    stdout(movedCells(wanted, { since: diff, before: recordsAt(diff, folder), now: records }));
+    stdout(movedCells(wanted, { since: diff, before, now: records }));
     return 0;
   }
   const imported = imports.flatMap((path) => parseImport(readImport(path), path));
   tellLost(records, new Set(pages.flatMap((page) => runsOf(page, records))), output);
   const ids = pages.map(({ id }) => id);
-  const measurements = readLines(measurementsFolder(folder), parseMeasurements);
+  const measurements = ofTheseNetworks(readLines(measurementsFolder(folder), parseMeasurements), records, output);
   const changed = records.map(({ spec }) => protocolLabel(spec)).filter((name) =>
     name !== baseOf(name) && name !== IMPORTED
   );
@@ -146,6 +148,24 @@ async function reportWith(options: ReportOptions, reported: Reported, output: Ou
       ids.every((id) => isWantedPaper(id, options) || !isOfPaper(path, id)),
   );
   return options.check ? checkFiles(files, { out, ...output }) : writeFiles(files, { out, ...output });
+}
+
+/** Leaves out the measurements of a network that another training has taken the place of. */
+function ofTheseNetworks(
+  measurements: readonly Measurement[],
+  records: readonly RunRecord[],
+  { stderr }: Output,
+): Measurement[] {
+  const byId = new Map(records.map((record) => [record.id, record]));
+  const { kept = [], old = [] } = Object.groupBy(measurements, (item) => {
+    const record = byId.get(item.run);
+    return record === undefined || isOfNetwork(item, record) ? "kept" : "old";
+  });
+  if (old.length > 0) {
+    const runs = [...new Set(old.map(({ run }) => run))].join(", ");
+    stderr(`Left out ${counted(old.length, "measurement")}, as ${runs} was trained again since: measure it again\n`);
+  }
+  return kept;
 }
 
 /** Names runs of no table, by arm, bits and data set: a misnamed arm must not vanish. Trials belong to none. */

@@ -5,11 +5,11 @@ import { measurementsFolder, parseMeasurements, parseRecords } from "../report/r
 import { readTextIfThere, writeFileAtomic } from "../store/files.ts";
 import { isOfNetwork, type Measurement } from "../record/measurement.ts";
 import { describeEnd } from "../pool/progress.ts";
-import type { RunRecord } from "../record/record.ts";
+import { isFinal, type RunRecord } from "../record/record.ts";
 import { canonicalJson, describeRun } from "../record/spec.ts";
 import { checkpointFile, hasCheckpoint, readMeasurements, readRecord, runIds } from "../store/store.ts";
 
-/** Folder of done runs that others of the same spec took the place of. */
+/** Folder of done and diverged runs that others of the same spec took the place of. */
 const REPLACED = "replaced";
 
 /** One a line, by start. */
@@ -35,7 +35,8 @@ export interface Collected {
 /**
  * Adds the ended runs below `<out>/runs` to `<records>/<protocol>.jsonl`, one a line, by start; trials on held-out images
  * to `held_out.jsonl`. A run that is there already is replaced: so a failure by its repetition, but never a done run by one
- * that is not. A done run that is replaced is kept in `<records>/replaced/`, which no report reads.
+ * that is not, nor a diverged one by one that failed. A done or diverged run that is replaced is kept in
+ * `<records>/replaced/`, which no report reads.
  *
  * Everything is read and checked before anything is written; a record must fit the checkpoint beside it.
  *
@@ -61,7 +62,7 @@ export async function collectRuns(out: string, records: string): Promise<Collect
       if (before && canonicalJson(before) === canonicalJson(record)) continue;
       if (before) told.push(toldOf(record, before));
       if (before && staysBefore(record, before)) continue;
-      if (before?.status === "done" && before.startedAt !== record.startedAt) replaced.push(before);
+      if (before && isFinal(before) && before.startedAt !== record.startedAt) replaced.push(before);
       merged.set(record.id, record);
       runs += 1;
     }
@@ -86,9 +87,9 @@ async function requireOwnNetwork(out: string, record: RunRecord): Promise<void> 
   });
 }
 
-/** Checks if the earlier record of a run stays in its place: it is done, and the new one is not. */
+/** Checks if the earlier record of a run stays in its place: it is done or diverged, and the new one is less. */
 function staysBefore(record: RunRecord, before: RunRecord): boolean {
-  return before.status === "done" && record.status !== "done";
+  return before.status === "done" ? record.status !== "done" : isFinal(before) && !isFinal(record);
 }
 
 /** Describes what becomes of a record whose run has another one already. */

@@ -17,6 +17,7 @@ interface Target extends Output {
 
 /** Finds pages of runs that no record has any more, relative to the output folder. */
 function leftOver(files: readonly ReportFile[], out: string): string[] {
+  if (!files.some(({ path }) => path.startsWith("site/"))) return []; // a site that was not asked for stays
   const wanted = new Set(files.map(({ path }) => path)), names = namesIn(join(out, RUN_PAGES));
   return names.map((name) => `${RUN_PAGES}/${name}`).filter((path) => RUN_PAGE.test(path) && !wanted.has(path));
 }

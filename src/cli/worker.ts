@@ -6,6 +6,7 @@ import { checkMemoryWatch } from "../pool/limits.ts";
 import type { QueueTimes } from "../queue/mod.ts";
 import { type BucketAddress, parseStoreUrl } from "../queue/store_url.ts";
 import { addressWarning, parseQueueUrl, type QueueAddress } from "../queue/url.ts";
+import type { BenchServices } from "./bench_options.ts";
 import {
   commandLine,
   engineOption,
@@ -20,7 +21,7 @@ import {
 } from "./command_line.ts";
 import type { Output } from "./console.ts";
 import type { GridServices } from "./grid.ts";
-import { withPlaces } from "./places.ts";
+import { requireGpu, withPlaces } from "./places.ts";
 import { startWatch, watchOption, type WatchValues } from "./watch.ts";
 
 /** Services of this machine that the command needs; nothing here loads tensor code. */
@@ -28,6 +29,7 @@ interface WorkerServices extends Output, Pick<GridServices, "prepareDataset" | "
   readonly resolveEngine: (choice: EngineChoice) => Promise<EngineName>;
   readonly cores: number;
   readonly gpus?: () => Promise<readonly Gpu[]>;
+  readonly requireBfloat16: BenchServices["requireBfloat16"];
   readonly times?: Partial<QueueTimes>;
 }
 
@@ -111,11 +113,13 @@ async function workWith(options: WorkerOptions, services: WorkerServices): Promi
         ...{ address, queue, out, jobs: places, command, interrupts, limits, artefacts, say },
         ...(watch === null ? {} : { onEvent: watch.onEvent }),
         check: ({ spec }) => void datasetNamed(spec.dataset.name),
-        prepare: ({ spec: { dataset: { name } } }) => {
+        prepare: async ({ spec: { dataset: { name }, precision } }) => {
+          if (precision === "bf16") await services.requireBfloat16(engine);
+          if (precision === "tf32") requireGpu(gpus);
           const there = datasets.get(name) ?? services.prepareDataset(name, say);
           datasets.set(name, there);
           // A data set that failed is tried again for the next run.
-          return there.catch((error) => {
+          return await there.catch((error) => {
             datasets.delete(name);
             throw error;
           });

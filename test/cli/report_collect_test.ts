@@ -52,6 +52,21 @@ Deno.test("report --collect never replaces a done record by one that is not, and
     assert.equal((await collect(folder, [])).filter((line) => line.startsWith("Replaced")).length, 0);
   }));
 
+Deno.test("report --collect never replaces a diverged record by a failure, and keeps one that a done run replaces", () =>
+  withFolder(async (folder) => {
+    const diverged = record({ arm: "good", top1Percent: null, status: "diverged", reason: "the loss is NaN" });
+    await collect(folder, [diverged]);
+    const failed = record({ arm: "good", top1Percent: null, reason: "the process was killed" });
+    assert.match(
+      (await collect(folder, [failed])).join("\n"),
+      /^Left out .*; the record that is there stays, diverged: /m,
+    );
+    const done = { ...record({ arm: "good", top1Percent: 81 }), startedAt: "2026-11-30T00:00:00.000Z" };
+    assert.match((await collect(folder, [done])).join("\n"), /^Replaced .*, diverged: .*, by done, /m);
+    const kept = JSON.parse(Deno.readTextFileSync(join(folder, "records", "replaced", "paper.jsonl")));
+    assert.equal(kept.status, "diverged");
+  }));
+
 /** A bench folder with a trained run and its checkpoint; gives what `report --collect` of it printed on stderr. */
 async function withTrained(
   body: (place: {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { report } from "../../src/cli/report.ts";
+import { checkFiles, writeFiles } from "../../src/cli/report_files.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { openRun, writeRecord } from "../../src/store/store.ts";
 import { PAGE, record, RECORDS } from "../report/fixtures.ts";
@@ -99,6 +100,45 @@ Deno.test("report removes the pages of runs that no record has, and --check name
     assert.equal((await run("--check", ...args)).code, 0);
   });
 });
+
+Deno.test("report without a site leaves the pages of an earlier one where they are", () =>
+  withFolder((out) => {
+    const page = { path: `site/runs/${record().id}.html`, text: "a run" }, table = { path: "demo.md", text: "a table" };
+    const target = { out, stdout: () => {}, stderr: () => {} };
+    writeFiles([table, page], target);
+    writeFiles([table], target);
+    assert.equal(Deno.readTextFileSync(join(out, page.path)), page.text);
+    assert.equal(checkFiles([table], target), 0);
+  }));
+
+Deno.test("report leaves out the measurements of a network that was trained again, and names its run", () =>
+  inFolder(async (folder, run) => {
+    const own = { ...record(), networkSha256: "1".repeat(64) }, { id, spec, environment } = own;
+    const values = { trace: 1, standardError: 1, relativeTrace: 1, relativeStandardError: 1 };
+    const measurement = {
+      schema: 1,
+      name: "hessian_trace",
+      options: {},
+      run: id,
+      spec,
+      values,
+      epochs: [],
+      environment,
+    };
+    Deno.mkdirSync(join(folder, "measurements"));
+    const said = async (networkSha256: string) => {
+      const line = { ...measurement, networkSha256, dataSha256: "0".repeat(64), seconds: 1 };
+      Deno.writeTextFileSync(join(folder, "measurements", "a.jsonl"), JSON.stringify(line));
+      const { code, stderr } = await run("--records", writeRecords(folder, [own]), "--out", join(folder, "out"));
+      assert.equal(code, 0, stderr);
+      return stderr;
+    };
+    assert.equal(await said(own.networkSha256), "");
+    assert.equal(
+      await said("f".repeat(64)),
+      `Left out 1 measurement, as ${id} was trained again since: measure it again\n`,
+    );
+  }));
 
 Deno.test("report writes and removes nothing where the folder of the records holds none, as a bench's does", () => {
   return inFolder(async (folder, run) => {
@@ -278,6 +318,13 @@ Deno.test("report --diff names the cells that moved since a commit, and refuses 
     assert.equal(code, 0);
     assert.match(stdout, /^1 cell moved: 2 runs then, 3 runs now\./m);
     assert.match(stdout, /\| LSQ +\| +80\.00 \(1\) \| 81\.00 ± 1\.41 \(2\) \| +\+1\.00 \| not comparable \|/);
+    writeRecords(folder, [record(), record({ arm: "good", top1Percent: 81 }), record({ arm: "good@pact" })]);
+    git("-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "-am", "a run of another quantizer");
+    writeRecords(folder, [record(), record({ arm: "good", top1Percent: 81 })]);
+    assert.match(
+      (await run("--diff", "HEAD", "--records", records)).stdout,
+      /^\d cells? moved: 3 runs then, 2 runs now/m,
+    );
     for (const revision of ["v9", "--all"]) {
       const unknown = await run(`--diff=${revision}`, "--records", records);
       assert.equal(unknown.code, 2);

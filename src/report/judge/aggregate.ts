@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { InputError } from "../../errors.ts";
-import { canonicalJson } from "../../record/spec.ts";
+import { canonicalJson, IMPORTED } from "../../record/spec.ts";
 import { type CellKey, type Finished, isFinished, type Result, type Subject } from "../read/result.ts";
 import { bitsTitle } from "../../catalog/bits.ts";
 import { protocolTitle } from "../../catalog/protocol.ts";
@@ -72,7 +72,9 @@ export function newestOnly(subjects: readonly Subject[]): (subject: Subject) => 
 }
 
 function cellsOf(results: readonly Result[]): Cell[] {
-  return [...Map.groupBy(results, ({ cell }) => keyText(cell)).values()].map((members) => {
+  // a network imported on two engines is two, each the start of its own runs
+  const place = ({ cell, ground }: Result) => keyText(cell) + (cell.protocol === IMPORTED ? ` ${ground}` : "");
+  return [...Map.groupBy(results, place).values()].map((members) => {
     const runs = members.sort((a, b) => a.seed - b.seed), { cell, ground } = runs[0]!;
     requireSameTerms(runs);
     requireSameData(runs);

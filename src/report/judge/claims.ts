@@ -206,8 +206,10 @@ function obstaclesTo(page: Paper<ArmTitle>, claim: Claim, { evidence }: Pick<Cla
 
 function nameOf(claim: Claim, evidence: readonly ClaimEvidence[]): Verdict["name"] {
   if (evidence.some((item) => item.direction === "fails" || item.isSmaller)) return "not_reproduced";
-  const cells = claim.models.length * claim.bits.length;
-  return evidence.length === cells && evidence.every(({ direction }) => direction === "holds")
+  // several engines may have run a cell
+  const ran = new Set(evidence.map((item) => `${item.model} ${bitsTitle(item)}`));
+  return ran.size === claim.models.length * claim.bits.length &&
+      evidence.every(({ direction }) => direction === "holds")
     ? "reproduced"
     : "inconclusive";
 }

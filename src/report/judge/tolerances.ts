@@ -1,10 +1,12 @@
 import type { ArmTitle, Paper, Tolerance } from "../../catalog/paper.ts";
-import { partsOfProtocol } from "../../record/spec.ts";
+import { partsOfProtocol, type ProtocolLabel } from "../../record/spec.ts";
 import type { ReportSection } from "./tables.ts";
 
 /** A tolerance beside our runs. */
 export interface ToleranceResult {
   readonly tolerance: Tolerance;
+  /** Of the runs: their engine is a part of it. */
+  readonly protocol: ProtocolLabel;
   /** The quantity of every finished run; of a gap only where the full precision that it started from is there too. */
   readonly values: readonly { readonly seed: number; readonly value: number }[];
   /** Null: not run. */
@@ -14,37 +16,42 @@ export interface ToleranceResult {
   readonly holds: boolean | null;
 }
 
-/** Judges every tolerance of a paper by the mean over the seeds. */
+/** Judges every tolerance of a paper by the mean over the seeds, on each engine that has runs by itself. */
 export function toleranceResults(
   { tolerances = [] }: Paper<ArmTitle>,
   sections: readonly ReportSection[],
 ): ToleranceResult[] {
-  return tolerances.map((tolerance) => {
-    const values = valuesOf(tolerance, sections);
-    if (values.length === 0) return { tolerance, values, mean: null, place: "not run", holds: null };
-    const mean = values.reduce((sum, { value }) => sum + value, 0) / values.length;
-    const isInside = mean >= (tolerance.least ?? -Infinity) && mean <= tolerance.most;
-    return {
-      tolerance,
-      values,
-      mean,
-      place: isInside ? "inside" : "outside",
-      holds: isInside === tolerance.inside,
-    };
+  return tolerances.flatMap((tolerance) => {
+    const own = sections.filter((section) => isOf(tolerance, section)).map((section) => resultOf(tolerance, section));
+    const ran = own.filter(({ values }) => values.length > 0);
+    if (ran.length > 0) return ran;
+    return [{ tolerance, protocol: tolerance.protocol, values: [], mean: null, place: "not run", holds: null }];
   });
 }
 
-function valuesOf(
-  { protocol, dataset, model, arm, bits, quantity, fromImport }: Tolerance,
-  sections: readonly ReportSection[],
-): ToleranceResult["values"] {
-  const isOf = (section: ReportSection) => {
-    const { base, epochs, start } = partsOfProtocol(section.protocol);
-    return base === protocol && epochs === null && (start !== null) === (fromImport ?? false);
+function isOf({ protocol, fromImport }: Tolerance, section: ReportSection): boolean {
+  const { base, epochs, start } = partsOfProtocol(section.protocol);
+  return base === protocol && epochs === null && (start !== null) === (fromImport ?? false);
+}
+
+function resultOf(tolerance: Tolerance, section: ReportSection): ToleranceResult {
+  const values = valuesOf(tolerance, section), mean = values.reduce((sum, { value }) => sum + value, 0) / values.length;
+  const isInside = mean >= (tolerance.least ?? -Infinity) && mean <= tolerance.most;
+  return {
+    tolerance,
+    protocol: section.protocol,
+    values,
+    mean,
+    place: isInside ? "inside" : "outside",
+    holds: isInside === tolerance.inside,
   };
-  const rows = sections.filter(isOf)
-    .flatMap(({ tables }) => tables.flatMap(({ rows }) => rows));
-  const row = rows.find((row) =>
+}
+
+function valuesOf(
+  { dataset, model, arm, bits, quantity }: Tolerance,
+  { tables }: ReportSection,
+): ToleranceResult["values"] {
+  const row = tables.flatMap(({ rows }) => rows).find((row) =>
     row.dataset === dataset && row.model === model && row.arm.id === arm &&
     row.weightBits === (bits?.weights ?? null) && row.activationBits === (bits?.activations ?? null)
   );

@@ -21,7 +21,7 @@ export function toleranceBlocks(page: Paper<ArmTitle>, results: readonly Toleran
         naming("Method", ({ tolerance }) => armOf(page, tolerance.arm).title),
         words("Model", ({ tolerance }) => modelTitle(tolerance.model)),
         words("Bits", ({ tolerance: { bits } }) => bits === null ? "FP" : formatBits(bits)),
-        words("Protocol", ({ tolerance }) => protocolTitle(tolerance.protocol)),
+        words("Protocol", ({ protocol }) => protocolTitle(protocol)),
         words("Quantity", ({ tolerance }) => tolerance.quantity === "top1" ? "top-1" : "gap to own FP"),
         words(
           "Range",

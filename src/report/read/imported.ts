@@ -111,8 +111,8 @@ function checkedColumns(names: readonly string[], source: string): string[] {
 }
 
 /**
- * Results of one tool's runs of one table. A quantized run starts from the tool's full-precision run of the same seed, model
- * and protocol, if there is one.
+ * Results of one tool's runs of one table. A quantized run starts from the tool's full-precision run (method fp) of the same
+ * seed, model and protocol, if there is one.
  */
 export function importedResults(runs: readonly ImportedRun[]): Result[] {
   return runs.map((run): Result => {
@@ -120,7 +120,7 @@ export function importedResults(runs: readonly ImportedRun[]): Result[] {
     const teacher = w_bits === null
       ? undefined
       : runs.find((other) =>
-        other.w_bits === null && other.seed === seed && other.model === model && other.protocol === protocol
+        other.method === "fp" && other.seed === seed && other.model === model && other.protocol === protocol
       );
     return {
       id: place,

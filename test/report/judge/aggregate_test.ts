@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { newestOnly } from "../../../src/report/judge/aggregate.ts";
 import { subjectOf } from "../../../src/report/read/result.ts";
+import { importedSpec } from "../../../src/record/imported_spec.ts";
 import type { RunRecord } from "../../../src/record/record.ts";
+import { runId } from "../../../src/record/spec.ts";
 import { aggregateOf, record, type RunChoice, runs } from "../fixtures.ts";
 
 Deno.test("aggregate() keeps arms, models, bits and protocols apart", () => {
@@ -24,6 +26,15 @@ Deno.test("aggregate() puts the seeds of a cell in order, whatever their teacher
   const started = record({ seed: 3, teacher: "feedfeedfeedfeed" });
   const { cells } = aggregateOf([two!, started, zero!, one!]);
   assert.deepEqual(cells.map(({ done }) => done.map(({ seed }) => seed)), [[0, 1, 2, 3]]);
+});
+
+Deno.test("aggregate() takes a network that was imported on two engines as two", () => {
+  const imported = (engine: "wasm" | "onednn"): RunRecord => {
+    const place = { model: "resnet18_imagenet", dataset: "cifar10", engine } as const;
+    const spec = importedSpec({ ...place, sha256: "a".repeat(64), newHead: false });
+    return { ...record(), id: runId(spec), spec, curve: [], metrics: { top1Percent: 80, loss: 1 } };
+  };
+  assert.equal(aggregateOf([imported("wasm"), imported("onednn")]).cells.length, 2);
 });
 
 Deno.test("aggregate() counts runs that did not end as done apart from those that did", () => {

@@ -88,6 +88,16 @@ Deno.test("claimResults() of a claim with a cell that did not run: inconclusive 
   assert.equal(verdict.name, "inconclusive");
 });
 
+Deno.test("claimResults() of cells that ran on two engines: each counts once, and one that never ran is missed", () => {
+  const onOneDnn = [
+    ...runs({ arm: "lsq", engine: "onednn" }, [88, 88.3, 87.9]),
+    ...runs({ arm: "good", engine: "onednn" }, [89.4, 89.9, 89.4]),
+  ];
+  const both = [...LSQ, ...GAIN, ...onOneDnn];
+  assert.equal(result(both).verdict.name, "reproduced");
+  assert.equal(result(both, { claim: { bits: [W2A2, { weights: 4, activations: 4 }] } }).verdict.name, "inconclusive");
+});
+
 Deno.test("claimResults() tests the direction alone under protocol reduced, on its own model, and says so", () => {
   const small = { protocol: "reduced", model: "resnet20" } as const;
   const records = [

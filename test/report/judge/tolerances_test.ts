@@ -35,6 +35,24 @@ Deno.test("a tolerance is judged by the mean over seeds: accuracies of full prec
   ]);
 });
 
+Deno.test("a tolerance is judged on each engine that has runs, and is not run only where none has", () => {
+  const fp = runs({ ...PLACE, arm: "fp", bits: null, engine: "onednn" }, [90, 90.2]);
+  const records = [
+    ...runs({ ...PLACE, arm: "fp", bits: null, engine: "tensorflow" }, [92]),
+    ...fp,
+    ...runs({ ...PLACE, bits: [2, 2], engine: "onednn" }, [88, 88.2], fp),
+  ];
+  assert.deepEqual(judged(records), [
+    ["fp", null, "92.00", "inside", true],
+    ["fp", null, "90.10", "outside", false],
+    ["lsq", 4, null, "not run", null],
+    ["lsq", 2, "2.00", "inside", true],
+    ["lsq_unscaled", 2, null, "not run", null],
+  ]);
+  const results = toleranceResults(knownTruths, reportSections(knownTruths, aggregateOf(records)));
+  assert.deepEqual(results.slice(0, 2).map(({ protocol }) => protocol), ["full", "full-on-onednn"]);
+});
+
 Deno.test("FPQ's full precision is a claim about the form of its network, which its rivals must miss", () => {
   const place = { protocol: "paper", bits: null, arm: "fp_form", model: "resnet18_imagenet" } as const;
   const records = [

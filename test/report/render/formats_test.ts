@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parse as parseCsv } from "csv-parse/sync";
 import { parse as parseYaml } from "yaml";
-import { IMPORT_COLUMNS, parseImport } from "../../../src/report/read/imported.ts";
+import { IMPORT_COLUMNS, importedResults, parseImport } from "../../../src/report/read/imported.ts";
 import { movedCells, renderReports } from "../../../src/report/mod.ts";
 import { PAGE, record, RECORDS, runs } from "../fixtures.ts";
 
@@ -130,6 +130,16 @@ Deno.test("parseImport() reads quoted notes, empty widths and columns in any ord
     80,
     "line 5 of mq.csv",
   ]);
+});
+
+Deno.test("importedResults() starts quantized runs from method fp, whatever other full precision stands before it", () => {
+  const row = (method: string, bits: string, top1: number) =>
+    `demo,t1,cifar10,resnet18,${method},${bits},${bits},0,${top1},MQ,paper,\n`;
+  const lines = [row("fp_long", "", 92), row("fp", "", 90), row("lsq", "2", 88)];
+  const [, fp, lsq] = importedResults(parseImport(HEADER + lines.join(""), "mq.csv"));
+  assert.equal(lsq!.start!.id, fp!.id);
+  const [, alone] = importedResults(parseImport(HEADER + lines[0] + lines[2], "mq.csv"));
+  assert.equal(alone!.start, null);
 });
 
 Deno.test("parseImport() says which line and column is wrong", () => {

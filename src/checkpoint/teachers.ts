@@ -2,7 +2,7 @@
 import { InputError } from "../errors.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
-import { fileExists, makeFolder } from "../store/files.ts";
+import { fileExists } from "../store/files.ts";
 import {
   checkpointFile,
   openRun,
@@ -12,7 +12,8 @@ import {
   runIds,
   writeRecord,
 } from "../store/store.ts";
-import { openLocks } from "../store/locks.ts";
+import { DEFAULT_LOCK_TIMES, type LockTimes, openLocks } from "../store/locks.ts";
+import { takeWatched } from "../store/take_watched.ts";
 import { type Checkpoint, evaluationTensors, writeCheckpoint } from "./checkpoint.ts";
 import { openNetwork } from "./open_network.ts";
 
@@ -100,15 +101,20 @@ export async function allNetworks(folder: string): Promise<{ networks: Teacher[]
 /**
  * Copies teachers into a folder; one that is there, or that a scheduler is at, is left as it is. Momentum is not copied.
  *
+ * @param times Of the folder's locks.
  * @returns Those that were copied.
  * @throws {InputError} If the system refuses.
  */
-export async function placeTeachers(out: string, teachers: Iterable<Teacher>): Promise<RunRecord[]> {
-  const locks = openLocks(out), placed: RunRecord[] = [];
+export async function placeTeachers(
+  out: string,
+  teachers: Iterable<Teacher>,
+  times: LockTimes = DEFAULT_LOCK_TIMES,
+): Promise<RunRecord[]> {
+  const locks = openLocks(out, { times }), placed: RunRecord[] = [];
+  const missing = [...teachers].filter(({ record }) => readRecord(out, record.id)?.status !== "done");
   try {
-    for (const { record, checkpoint } of teachers) {
-      makeFolder(runFolder(out, record.id));
-      if (locks.take(record.id) !== "taken") continue;
+    const taken = await takeWatched(locks, missing.map(({ record }) => record.id), times);
+    for (const { record, checkpoint } of missing.filter(({ record }) => taken.has(record.id))) {
       try {
         if (readRecord(out, record.id)?.status === "done") continue;
         openRun(out, record.spec);

@@ -52,7 +52,8 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const suite = { ...SUITE, papers: services.papers };
   const imported = options.teachers === null ? null : importedNetworks(resolve(options.teachers));
   const request = { ...options, suite, protocol, engine, precision, ...(imported === null ? {} : { imported }) };
-  const runs = planRuns(request), shown = [...protocolsOf(runs)].at(-1) ?? protocol.name;
+  const runs = planRuns(request), trained = [...protocolsOf(runs)];
+  const protocols = trained.length > 0 ? trained : [protocol.name], shown = protocols.at(-1)!;
   services.stderr(`${engineLine(engine, options.engine)}\n`);
   const leftOut = leftOutArms(request, runs);
   if (leftOut.length > 0) {
@@ -127,7 +128,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
     }
   }
   const site = reports.find(({ path }) => /site[\\/]index\.html$/.test(path))?.path ?? null;
-  const input = { pages, options: { ...options, protocol: shown }, outcome, planned: plan.runs.length, site };
+  const input = { pages, options: { ...options, protocols }, outcome, planned: plan.runs.length, site };
   if (isScreen) paint(benchScreen(input, { screen, colours }));
   else stderr(benchScreen(input, { screen: null, colours: false }));
   requireSpace(outcome, out);

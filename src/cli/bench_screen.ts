@@ -21,9 +21,9 @@ import type { Console } from "./console.ts";
 /** Everything that the last screen of a grid shows. */
 export interface ScreenInput {
   readonly pages: readonly Paper<ArmTitle>[];
-  /** Options, the protocol as it was changed, and the words that gave them. */
+  /** Options, the protocols of the plan (runs from an imported network have one of their own), and the words that gave them. */
   readonly options: Pick<BenchOptions, "paper" | "out"> & {
-    readonly protocol: ProtocolLabel;
+    readonly protocols: readonly ProtocolLabel[];
     readonly args: readonly string[];
   };
   readonly outcome: PoolOutcome;
@@ -71,13 +71,15 @@ export function benchScreen(
   const title = pages.length === 1 ? pages[0]!.title : `Papers ${pages.map(({ id }) => id).join(", ")}`;
   const causes = causeLines(notDone);
   const blocks = pages.flatMap((page) =>
-    tableBlocks(page, { records: outcome.records, protocol: options.protocol, columns })
+    options.protocols.flatMap((protocol) => tableBlocks(page, { records: outcome.records, protocol, columns }))
   );
   const shown = fitting(blocks, rows - LINES_AROUND - causes.length);
   const hidden = blocks.length - shown.length;
   const lines: Piece[][] = [
     ...wrapped(title, columns).map((text): Piece[] => [{ text, format: "bold" }]),
-    [{ text: `Protocol ${protocolTitle(options.protocol)}, ${done} of ${counted(planned, "run")} done` }],
+    [{
+      text: `Protocol ${options.protocols.map(protocolTitle).join("; ")}, ${done} of ${counted(planned, "run")} done`,
+    }],
     ...shown.flatMap((block) => [[], ...block]),
     ...(hidden > 0 ? [[{ text: `${counted(hidden, "more table")} on the page`, format: "dim" as const }]] : []),
     [],
@@ -230,7 +232,7 @@ function causeLines(notDone: readonly RunRecord[]): Piece[][] {
 
 /** Gives a sentence and the commands to continue with, as words. */
 function nextSteps({ pages, options, outcome }: ScreenInput, notDone: readonly RunRecord[]): [string, ...string[][]] {
-  const { paper, protocol, out, args } = options, again = ["bench", ...args];
+  const { paper, protocols, out, args } = options, again = ["bench", ...args];
   const outFlag = args.some((word) => word === "--out" || word.startsWith("--out=")) ? ["--out", out] : [];
   const left = outcome.unfinished.length;
   if (left > 0) return [`Stopped with ${counted(left, "run")} to go. Next`, again];
@@ -238,7 +240,7 @@ function nextSteps({ pages, options, outcome }: ScreenInput, notDone: readonly R
   if (failed !== undefined) {
     return ["Next, see why, then run those that failed again", ["runs", "show", failed.id, ...outFlag], again];
   }
-  if (baseOf(protocol) === "smoke" && paper !== undefined) {
+  if (baseOf(protocols[0]!) === "smoke" && paper !== undefined) {
     const tables = pages.flatMap(({ tables }) => tables);
     const next = PROTOCOLS.find((name) =>
       name !== "smoke" && tables.some(({ protocols }) => protocols?.includes(name) ?? true)

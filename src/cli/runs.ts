@@ -106,7 +106,7 @@ async function copyNetworks(out: string, to: string, { stdout, stderr }: Output)
 
 type CleanOptions = Partial<Record<Cleanable | "delete", true>>;
 
-function cleanFolder(out: string, options: CleanOptions, { stdout, stderr }: Output): void {
+async function cleanFolder(out: string, options: CleanOptions, { stdout, stderr }: Output): Promise<void> {
   const given = KINDS.filter((kind) => options[kind]), really = options.delete ?? false;
   if (really && given.length === 0) {
     throw new InputError(`Cannot delete as nothing is selected: add ${flagsOf(KINDS, " or ")}`);
@@ -118,7 +118,7 @@ function cleanFolder(out: string, options: CleanOptions, { stdout, stderr }: Out
   const kinds = given.length === 0 ? KINDS : given;
   const chosen = states.flatMap((state) => cleaningOf(state, new Set(kinds)) ?? []);
   const left = really
-    ? clean(out, chosen)
+    ? await clean(out, chosen)
     : chosen.filter(({ state }) => state.holder !== null).map(({ state }) => state.id);
   for (const cleaning of chosen) stdout(cleanLine(cleaning, { really, held: left.includes(cleaning.state.id) }) + "\n");
   const bytes = chosen.filter(({ state }) => !left.includes(state.id)).reduce((sum, item) => sum + item.bytes, 0);

@@ -2,7 +2,8 @@ import { dirname, join, sep } from "node:path";
 import { isFinal } from "../record/record.ts";
 import { requireNoLinks, writeError } from "./files.ts";
 import type { RunState } from "./folder.ts";
-import { openLocks } from "./locks.ts";
+import { DEFAULT_LOCK_TIMES, type LockTimes, openLocks } from "./locks.ts";
+import { takeWatched } from "./take_watched.ts";
 import { runFile, runFolder } from "./store.ts";
 
 /** Kinds of files that may be deleted. */
@@ -56,15 +57,21 @@ export function cleaningOf(state: RunState, kinds: ReadonlySet<Cleanable>): Clea
 
 /**
  * Deletes what was chosen, but of no run that a scheduler has.
+ * @param times Of the locks.
  * @returns Ids of the runs that were left as they are.
  * @throws {InputError} If a run's folder holds a link, or the system refuses.
  */
-export function clean(out: string, cleanings: readonly Cleaning[]): string[] {
+export async function clean(
+  out: string,
+  cleanings: readonly Cleaning[],
+  times: LockTimes = DEFAULT_LOCK_TIMES,
+): Promise<string[]> {
   if (cleanings.length === 0) return [];
-  const locks = openLocks(out);
+  const locks = openLocks(out, { times });
   try {
+    const taken = await takeWatched(locks, cleanings.map(({ state: { id } }) => id), times);
     return cleanings.flatMap(({ state: { id, files }, names }) => {
-      if (locks.take(id) !== "taken") return [id];
+      if (!taken.has(id)) return [id];
       const folder = runFolder(out, id);
       requireNoLinks(folder);
       for (const name of names ?? files.map(({ name }) => name)) {

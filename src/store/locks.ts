@@ -49,7 +49,7 @@ const beatSchema = z.strictObject({
 });
 
 /** Scheduler that has a run. */
-export type Holder = Pick<z.infer<typeof lockSchema>, "host" | "pid">;
+export type Holder = Pick<z.infer<typeof lockSchema>, "host" | "pid"> & { readonly isHere: boolean };
 
 /** Options of `openLocks`. */
 export interface LockOptions {
@@ -96,8 +96,8 @@ function beatFile(out: string, owner: string): string {
 export function holderOf(out: string, id: string): Holder | null {
   const text = readTextIfThere(lockFile(out, id));
   if (text === null) return null;
-  const { host, pid } = parse(lockSchema, text) ?? { host: "unknown", pid: 0 };
-  return { host, pid };
+  const { host, pid, place } = parse(lockSchema, text) ?? { host: "unknown", pid: 0, place: null };
+  return { host, pid, isHere: samePlace(place) };
 }
 
 /**
@@ -187,7 +187,7 @@ export function openLocks(out: string, options: LockOptions = {}): Locks {
       }
       break;
     }
-    return holderOf(out, id) ?? { host: "unknown", pid: 0 };
+    return holderOf(out, id) ?? { host: "unknown", pid: 0, isHere: false };
   }
 
   function nonceOf(id: string): string | null {

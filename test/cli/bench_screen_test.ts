@@ -11,7 +11,7 @@ import { PAGE, record, runs } from "../report/fixtures.ts";
 const FP = runs({ arm: "fp", bits: null }, [90, 90.2, 89.9]);
 const LSQ = runs({ arm: "lsq" }, [80, 80.5, 80.2], FP), GOOD = runs({ arm: "good" }, [81.1, 81.4, 81.2], FP);
 
-const OPTIONS = { paper: "demo", protocol: "paper", out: "runs" } as const;
+const OPTIONS = { paper: "demo", protocols: ["paper"], out: "runs" } as const;
 
 function screen(
   records: readonly RunRecord[],
@@ -48,6 +48,15 @@ Deno.test("benchScreen() has a row per arm: top-1, difference to LSQ with its in
     "  deno task report --collect runs",
     "",
   ]);
+});
+
+Deno.test("benchScreen() shows the tables of every protocol of a plan: of its own, and of an imported start", () => {
+  const started = record({ arm: "good", protocol: "paper-from-0123abcd", top1Percent: 82 });
+  const options = { ...OPTIONS, protocols: ["paper", "paper-from-0123abcd"] } as const;
+  const text = screen([...FP, ...LSQ, started], { options, rows: 60 });
+  assert.match(text, /^Protocol paper; paper, from imported network 0123abcd, 7 of 7 runs done$/m);
+  assert.match(text, /^LSQ +80\.23 /m);
+  assert.match(text, /^Good +82\.00 /m);
 });
 
 Deno.test("benchScreen() holds every line within the columns, and the whole within the rows", () => {
@@ -124,7 +133,7 @@ Deno.test("benchScreen() colours what failed and diverged, links the page, and d
 Deno.test("benchScreen() shows control characters of a record, and no password", () => {
   const text = screen([record({ arm: "good", top1Percent: null, reason: "bad \x1b[2J\nforged" })], {
     args: ["--paper", "demo", "--queue", "redis://:hunter2@box", "--out", "my runs"],
-    options: { paper: "demo", protocol: "paper", out: "my runs" },
+    options: { paper: "demo", protocols: ["paper"], out: "my runs" },
   });
   assert.match(text, /^failed {2}good resnet18 W2A2 seed 0: bad \\u001b\[2J forged$/m);
   assert.match(text, /^ {2}deno task runs show [0-9a-f]{16} --out 'my runs'\n {2}deno task bench .* --out 'my runs'$/m);
@@ -134,7 +143,7 @@ Deno.test("benchScreen() shows control characters of a record, and no password",
 Deno.test("benchScreen() says how to go on: after a stop, after smoke, and with --out where it was given", () => {
   const rest = { outcome: { records: FP, unfinished: [{ id: LSQ[0]!.id, spec: LSQ[0]!.spec }] }, planned: 4 };
   assert.match(screen(FP, rest), /^Stopped with 1 run to go\. Next\n {2}deno task bench --paper demo$/m);
-  const smoke = { paper: "demo", protocol: "smoke", out: "a" } as const;
+  const smoke = { paper: "demo", protocols: ["smoke"], out: "a" } as const;
   const next = (args: string[]) => screen(FP, { options: smoke, args }).trimEnd().split("\n").at(-1);
   assert.equal(next([]), "  deno task bench --paper demo --protocol reduced --dry-run");
   assert.equal(next(["--out=a"]), "  deno task bench --paper demo --protocol reduced --dry-run --out a");

@@ -23,9 +23,9 @@ function write(out: string, spec: RunSpec, done: boolean): void {
 }
 
 /** Deletes; gives the MiB that were told. */
-function cleaned(out: string, ...kinds: Cleanable[]): number {
+async function cleaned(out: string, ...kinds: Cleanable[]): Promise<number> {
   const chosen = runIds(out).flatMap((id) => cleaningOf(readState(out, id), new Set(kinds)) ?? []);
-  assert.deepEqual(clean(out, chosen), []);
+  assert.deepEqual(await clean(out, chosen), []);
   return Math.round(chosen.reduce((sum, { bytes }) => sum + bytes, 0) / 2 ** 20);
 }
 
@@ -48,29 +48,54 @@ Deno.test("kept epochs and measurements are files of a run, and count in its siz
   }));
 
 Deno.test("clean of a whole folder takes kept epochs and measurements with it", () =>
-  withFolder((out) => {
+  withFolder(async (out) => {
     write(out, LEFT, false);
-    assert.equal(cleaned(out, "unfinished"), 4);
+    assert.equal(await cleaned(out, "unfinished"), 4);
     assert.throws(() => Deno.statSync(runFolder(out, runId(LEFT))), Deno.errors.NotFound);
   }));
 
 Deno.test("clean finds what an older version left of a run, and no folder without a spec that has more", () =>
-  withFolder((out) => {
+  withFolder(async (out) => {
     for (const spec of [LEFT, TEACHER]) write(out, spec, false);
     for (const name of ["spec.json", "checkpoint.safetensors"]) {
       Deno.removeSync(join(runFolder(out, runId(LEFT)), name));
     }
     Deno.removeSync(join(runFolder(out, runId(TEACHER)), "spec.json"));
-    assert.equal(cleaned(out, "unfinished"), 3);
+    assert.equal(await cleaned(out, "unfinished"), 3);
     assert.deepEqual(runIds(out), [runId(TEACHER)]);
   }));
 
 Deno.test("clean of checkpoints takes kept epochs of every run that is over, and leaves a teacher its last", () =>
-  withFolder((out) => {
+  withFolder(async (out) => {
     for (const [spec, done] of [[TEACHER, true], [STUDENT, true], [LEFT, false]] as const) write(out, spec, done);
-    assert.equal(cleaned(out, "checkpoints"), 5);
+    assert.equal(await cleaned(out, "checkpoints"), 5);
     assert.deepEqual(names(out, TEACHER), ["checkpoint.safetensors", MEASURED, "record.json", "spec.json"]);
     assert.deepEqual(names(out, STUDENT), [MEASURED, "record.json", "spec.json"]);
     assert.deepEqual(names(out, LEFT), ["checkpoint.safetensors", ...KEPT, MEASURED, "spec.json"]);
     assert.throws(() => Deno.statSync(join(runFolder(out, runId(STUDENT)), "checkpoints")), Deno.errors.NotFound);
+  }));
+
+Deno.test("clean takes a run whose process ended with an earlier boot, once it gave no sign of life, and no living one", () =>
+  withFolder(async (out) => {
+    const times = { beatMs: 50, staleMs: 300, lookMs: 20 }, place = "an-earlier-boot pid:[1]";
+    const [gone, alive] = [LEFT, fpSpec({ seed: 6 })].map((spec) => {
+      write(out, spec, false);
+      const owner = crypto.randomUUID(), id = runId(spec), common = { schema: 1, pid: 4242, place };
+      const beat = join(out, "schedulers", `${owner}.json`);
+      Deno.mkdirSync(dirname(beat), { recursive: true });
+      Deno.writeTextFileSync(beat, JSON.stringify({ ...common, beat: 7, children: {} }));
+      const lock = { ...common, nonce: "n", owner, host: "this", queue: null };
+      Deno.writeTextFileSync(join(runFolder(out, id), "lock.json"), JSON.stringify(lock));
+      return {
+        id,
+        give: (count: number) => Deno.writeTextFileSync(beat, JSON.stringify({ ...common, beat: count, children: {} })),
+      };
+    });
+    let count = 8;
+    const life = setInterval(() => alive!.give(count++), 50);
+    const chosen = runIds(out).flatMap((id) => cleaningOf(readState(out, id), new Set(["unfinished"])) ?? []);
+    const left = await clean(out, chosen, times);
+    clearInterval(life);
+    assert.deepEqual([left, runIds(out)], [[alive!.id], [alive!.id]]);
+    assert.notEqual(gone!.id, alive!.id);
   }));

@@ -64,7 +64,7 @@ for (const where of ["runs", `runs/${ID}`] as const) {
         assert.equal(cleaningOf(state, new Set([kind])), null);
       }
       const old = { ...state, files: [{ name: "log.txt", bytes: 5 }] };
-      assert.throws(() => clean(out, [{ state: old, names: null, bytes: 5 }]), REFUSED);
+      return assert.rejects(clean(out, [{ state: old, names: null, bytes: 5 }]), REFUSED);
     }));
 }
 

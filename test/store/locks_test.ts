@@ -69,7 +69,7 @@ Deno.test("a lock whose owner gives no sign of life is taken over after the stal
   withFolder(async (out) => {
     foreignLock(out);
     const locks = openLocks(out, { times: TIMES });
-    assert.deepEqual(locks.take(ID), { host: "elsewhere", pid: 7 });
+    assert.deepEqual(locks.take(ID), { host: "elsewhere", pid: 7, isHere: false });
     const waited = await takeWhenFree(locks);
     assert.ok(waited >= TIMES.staleMs * 0.9, `${waited} ms`);
     locks.close();

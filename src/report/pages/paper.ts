@@ -13,7 +13,7 @@ import {
   words,
 } from "./blocks.ts";
 import type { ClaimResult } from "../judge/claims.ts";
-import { claimBlocks } from "./claims.ts";
+import { claimBlocks, claimSummary } from "./claims.ts";
 import { figureBlocks, type FigureContext, publishedFigure } from "./figures.ts";
 import { measurementBlocks } from "./measurements.ts";
 import type { ImportedSection } from "../judge/imported_sections.ts";
@@ -71,6 +71,7 @@ export function pageBlocks(
     heading(1, page.title),
     paragraph(`${page.citation}. ${page.arxiv}.`),
     ...(page.caveat === null ? [] : [{ kind: "banner", text: page.caveat } satisfies Block]),
+    ...claimSummary(claims),
     paragraph(LEGEND),
     ...toleranceBlocks(page, toleranceResults(page, sections)),
     ...sections.flatMap((section) => sectionBlocks(section, { page, records, costOf, deviations, isSmokeOnly })),
@@ -166,7 +167,10 @@ function sectionBlocks(
 
 function figuresPage(page: Paper<ArmTitle>, protocol: ProtocolLabel, { table }: ReportTable): PageLink {
   const name = `${protocol}_${table.id}`.replace(/\W+/g, "_");
-  return { href: `${page.id}_figures_${name}.html`, title: `${shortTitle(page)}: figures of ${table.id}, ${protocol}` };
+  return {
+    href: `${page.id}_figures_${name}.html`,
+    title: `${shortTitle(page)}: figures of ${table.id}, ${protocolTitle(protocol)}`,
+  };
 }
 
 function sectionTitle(protocol: ProtocolLabel, runs: number): string {

@@ -2,7 +2,6 @@ import { protocolTitle } from "../../catalog/protocol.ts";
 import { counted, verdictTitle } from "../labels.ts";
 import type { ReportRow, ReportSection } from "../judge/tables.ts";
 import { type Block, firstRows, folded, heading, paragraph, parted, type SitePage, words } from "./blocks.ts";
-import { claimSummary } from "./claims.ts";
 import { LEGEND, type PageInput, paperHref } from "./paper.ts";
 import { COMPARED } from "./results.ts";
 
@@ -12,7 +11,7 @@ import { COMPARED } from "./results.ts";
  *
  * @param blocks All of the paper's.
  */
-export function paperPages({ page, sections, claims }: PageInput, blocks: readonly Block[]): SitePage[] {
+export function paperPages({ page, sections }: PageInput, blocks: readonly Block[]): SitePage[] {
   const { rest, pages } = parted(blocks);
   const published = rest.find((block) => block.kind === "figure");
   const plot = published ?? pages.flatMap(({ blocks }) => blocks).find(({ kind }) => kind === "figure");
@@ -20,7 +19,6 @@ export function paperPages({ page, sections, claims }: PageInput, blocks: readon
   const start = others.findIndex((block) => block.kind === "heading" && block.level === 2);
   const screen: Block[] = [
     ...others.slice(0, start),
-    ...claimSummary(claims),
     ...publishedBlocks(sections),
     ...(plot ? [plot] : []),
     { kind: "links", items: pages.map(({ href, title }) => ({ href, text: title })) },

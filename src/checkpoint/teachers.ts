@@ -3,15 +3,7 @@ import { InputError } from "../errors.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { fileExists } from "../store/files.ts";
-import {
-  checkpointFile,
-  openRun,
-  readableRecords,
-  readRecord,
-  runFolder,
-  runIds,
-  writeRecord,
-} from "../store/store.ts";
+import { checkpointFile, openRun, readableRecords, readRecord, runIds, writeRecord } from "../store/store.ts";
 import { DEFAULT_LOCK_TIMES, type LockTimes, openLocks } from "../store/locks.ts";
 import { takeWatched } from "../store/take_watched.ts";
 import { type Checkpoint, evaluationTensors, writeCheckpoint } from "./checkpoint.ts";

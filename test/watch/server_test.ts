@@ -36,7 +36,7 @@ Deno.test("the page has the runs, their progress and failures, and every text in
         watch.onEvent(event);
       }
       watch.onEvent(failureOf(LSQ));
-      watch.onEvent({ type: "elsewhere", run: OTHER, holder: { host: HOSTILE, pid: 7 } });
+      watch.onEvent({ type: "elsewhere", run: OTHER, holder: { host: HOSTILE, pid: 7, isHere: true } });
       watch.follow(() => ({ ended: 1, runs: 3, fraction: 0.339, etaSeconds: 90 }));
       const response = await fetch(watch.url), html = await response.text();
       assert.match(response.headers.get("content-security-policy")!, /^default-src 'none'; script-src 'self'; /);

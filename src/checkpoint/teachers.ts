@@ -4,8 +4,8 @@ import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
 import { fileExists } from "../store/files.ts";
 import { checkpointFile, openRun, readableRecords, readRecord, runIds, writeRecord } from "../store/store.ts";
-import { DEFAULT_LOCK_TIMES, type LockTimes, openLocks } from "../store/locks.ts";
-import { takeWatched } from "../store/take_watched.ts";
+import { openLocks } from "../store/locks.ts";
+import { takeWatched, type WatchOptions } from "../store/take_watched.ts";
 import { type Checkpoint, evaluationTensors, writeCheckpoint } from "./checkpoint.ts";
 import { openNetwork } from "./open_network.ts";
 
@@ -93,19 +93,18 @@ export async function allNetworks(folder: string): Promise<{ networks: Teacher[]
 /**
  * Copies teachers into a folder; one that is there, or that a scheduler is at, is left as it is. Momentum is not copied.
  *
- * @param times Of the folder's locks.
  * @returns Those that were copied.
  * @throws {InputError} If the system refuses.
  */
 export async function placeTeachers(
   out: string,
   teachers: Iterable<Teacher>,
-  times: LockTimes = DEFAULT_LOCK_TIMES,
+  options: WatchOptions = {},
 ): Promise<RunRecord[]> {
-  const locks = openLocks(out, { times }), placed: RunRecord[] = [];
+  const locks = openLocks(out, options), placed: RunRecord[] = [];
   const missing = [...teachers].filter(({ record }) => readRecord(out, record.id)?.status !== "done");
   try {
-    const taken = await takeWatched(locks, missing.map(({ record }) => record.id), times);
+    const taken = await takeWatched(locks, missing.map(({ record }) => record.id), options);
     for (const { record, checkpoint } of missing.filter(({ record }) => taken.has(record.id))) {
       try {
         if (readRecord(out, record.id)?.status === "done") continue;

@@ -71,7 +71,8 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const teachers = options.teachers === null ? null : await findTeachers(resolve(options.teachers), runs);
   if (teachers !== null && !dryRun) {
     checkOut(out);
-    for (const teacher of await placeTeachers(out, teachers.values())) {
+    const say = (line: string) => services.stderr(`${line}\n`);
+    for (const teacher of await placeTeachers(out, teachers.values(), { say })) {
       services.stderr(`Took ${describeTeacher(teacher)}, from ${options.teachers}\n`);
     }
   }

@@ -99,7 +99,7 @@ async function tail(
 async function copyNetworks(out: string, to: string, { stdout, stderr }: Output): Promise<void> {
   const { networks, gone } = await allNetworks(out);
   for (const id of gone) stderr(`Left out ${id} as its checkpoint is gone\n`);
-  const placed = await placeTeachers(resolve(to), networks);
+  const placed = await placeTeachers(resolve(to), networks, { say: (line) => stderr(`${line}\n`) });
   for (const record of placed) stdout(`Copied ${record.id}, ${describeTeacher(record)}\n`);
   stdout(`${placed.length} copied to ${to}, ${networks.length - placed.length} there before\n`);
 }
@@ -118,7 +118,7 @@ async function cleanFolder(out: string, options: CleanOptions, { stdout, stderr 
   const kinds = given.length === 0 ? KINDS : given;
   const chosen = states.flatMap((state) => cleaningOf(state, new Set(kinds)) ?? []);
   const left = really
-    ? await clean(out, chosen)
+    ? await clean(out, chosen, { say: (line) => stderr(`${line}\n`) })
     : chosen.filter(({ state }) => state.holder !== null).map(({ state }) => state.id);
   for (const cleaning of chosen) stdout(cleanLine(cleaning, { really, held: left.includes(cleaning.state.id) }) + "\n");
   const bytes = chosen.filter(({ state }) => !left.includes(state.id)).reduce((sum, item) => sum + item.bytes, 0);

@@ -111,7 +111,7 @@ export function describeHolder({ host, pid }: Holder): string {
 
 /** Describes how a run ended, in a few words. */
 export function describeEnd(record: RunRecord | null): string {
-  if (record === null) return "stopped; the same command continues it";
+  if (record === null) return "stopped";
   if (record.status !== "done") return `${record.status}: ${record.reason ?? "no reason known"}`;
   const top1 = record.metrics?.top1Percent;
   return `done, ${top1 === undefined ? "" : `${top1.toFixed(2)} % top-1, `}${formatSeconds(record.wallSeconds)}`;

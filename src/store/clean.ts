@@ -2,8 +2,8 @@ import { dirname, join, sep } from "node:path";
 import { isFinal } from "../record/record.ts";
 import { requireNoLinks, writeError } from "./files.ts";
 import type { RunState } from "./folder.ts";
-import { DEFAULT_LOCK_TIMES, type LockTimes, openLocks } from "./locks.ts";
-import { takeWatched } from "./take_watched.ts";
+import { openLocks } from "./locks.ts";
+import { takeWatched, type WatchOptions } from "./take_watched.ts";
 import { runFile, runFolder } from "./store.ts";
 
 /** Kinds of files that may be deleted. */
@@ -57,19 +57,18 @@ export function cleaningOf(state: RunState, kinds: ReadonlySet<Cleanable>): Clea
 
 /**
  * Deletes what was chosen, but of no run that a scheduler has.
- * @param times Of the locks.
  * @returns Ids of the runs that were left as they are.
  * @throws {InputError} If a run's folder holds a link, or the system refuses.
  */
 export async function clean(
   out: string,
   cleanings: readonly Cleaning[],
-  times: LockTimes = DEFAULT_LOCK_TIMES,
+  options: WatchOptions = {},
 ): Promise<string[]> {
   if (cleanings.length === 0) return [];
-  const locks = openLocks(out, { times });
+  const locks = openLocks(out, options);
   try {
-    const taken = await takeWatched(locks, cleanings.map(({ state: { id } }) => id), times);
+    const taken = await takeWatched(locks, cleanings.map(({ state: { id } }) => id), options);
     return cleanings.flatMap(({ state: { id, files }, names }) => {
       if (!taken.has(id)) return [id];
       const folder = runFolder(out, id);

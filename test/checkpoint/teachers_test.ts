@@ -10,6 +10,7 @@ import type { RunRecord } from "../../src/record/record.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
 import { readCheckpoint, writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import { record as recordOf } from "../report/fixtures.ts";
+import { lockBefore } from "../support/earlier_boot.ts";
 import { fpSpec, withFolder } from "../support/fakes/specs.ts";
 import { cli } from "../support/bench_cli.ts";
 
@@ -70,6 +71,14 @@ Deno.test("a teacher that another scheduler is at is left to it, and bench then 
     assert.equal(code, 0, stderr);
     assert.doesNotMatch(stderr, /^Took /m);
     assert.match(stderr, /^2 runs to do, 0 done before/m);
+  }));
+
+Deno.test("a teacher that a scheduler had before a restart is taken, once it gave no sign of life", () =>
+  withFolder(async (folder) => {
+    const [from, out] = [join(folder, "from"), join(folder, "out")], { id } = await writeDone(from, SPEC);
+    lockBefore(out, id);
+    const { networks } = await allNetworks(from), times = { beatMs: 50, staleMs: 300, lookMs: 20 };
+    assert.deepEqual((await placeTeachers(out, networks, { times })).map((record) => record.id), [id]);
   }));
 
 Deno.test("a network that is not of its record, cut or missing is refused in one sentence", () =>

@@ -110,6 +110,22 @@ Deno.test("bench --list names all papers, and with --paper that one alone", asyn
   assert.doesNotMatch(one.stdout, /mec-bits/);
 });
 
+Deno.test("bench advises a faster engine, unless wasm was asked for", async () => {
+  const args = ["--paper", "mec", "--dry-run"];
+  const [chosen, auto] = await Promise.all([cli([...args, "--engine", "wasm"]), cli(args)]);
+  assert.equal(chosen.stderr, "Engine: wasm\n");
+  assert.match(auto.stderr, /^Engine: wasm, which needs nothing installed; others are several times faster/);
+});
+
+Deno.test("bench names the methods that it leaves out for want of an imported network", async () => {
+  const { code, stderr } = await cli(["--paper", "fpq", "--table", "fp-form", "--protocol", "paper", "--dry-run"]);
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /^Left out: fp_form_pretrained, without an imported network \(deno task teacher, --teachers\)$/m,
+  );
+});
+
 Deno.test("the papers of bench are those of the project", () => {
   for (const id of ["mec", "fpq", "cr", "all"]) assert.ok(IDS.includes(id), id);
 });

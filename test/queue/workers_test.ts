@@ -61,7 +61,7 @@ redisTest(
     worker.child.kill("SIGINT");
     const said = await worker.stderr;
     assert.equal((await worker.child.status).code, 0, said);
-    assert.match(said, /^fp resnet8 seed 0: stopped; the same command continues it, back in the queue$/m);
+    assert.match(said, /^fp resnet8 seed 0: stopped, back in the queue$/m);
     assert.match(Deno.readTextFileSync(logFile(out, runId(TEACHER))), /Stopped as asked/);
     const stoppedAt = performance.now();
     await withWorkers(1, { redis, out, behaviours: ["fp=slow"] }, async () => {

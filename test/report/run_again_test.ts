@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { SUITE } from "../../benchmarks/mod.ts";
+import { reportedPapers } from "../../src/plan/reported_papers.ts";
+import { renderReports } from "../../src/report/mod.ts";
 import { cli } from "../support/bench_cli.ts";
+import { record } from "./fixtures.ts";
 
 const REPORTS = new URL("../../reports/", import.meta.url);
 
@@ -26,3 +30,16 @@ for (const page of ["fpq", "mec", "cr"]) {
     assert.deepEqual([...again].filter((id) => !shown.includes(id)), [], "planned, not shown");
   });
 }
+
+Deno.test("the command of a run on another quantizer names it, and the method that was moved", async () => {
+  const place = { protocol: "reduced", model: "resnet20", bits: [2, 2], engine: "onednn" } as const;
+  const moved = ["fpq@pact", "qat@dorefa"].map((arm) => record({ ...place, arm }));
+  const pages = reportedPapers(SUITE.papers.filter(({ id }) => id === "fpq"), { records: moved, suite: SUITE });
+  const text = renderReports({ pages, records: moved, deviations: {} }).find(({ path }) => path === "fpq.md")!.text;
+  const commands = text.split("\n").filter((line) => line.startsWith("deno task bench "));
+  assert.deepEqual(commands.map((line) => line.slice(line.indexOf("--models"))), [
+    "--models resnet20 --bits W2A2 --quantizer pact --seeds 0 --methods fpq",
+    "--models resnet20 --bits W2A2 --quantizer dorefa --seeds 0 --methods lsq",
+  ]);
+  for (const command of commands) assert.ok((await planned(command)).length > 0, command);
+});

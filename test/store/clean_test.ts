@@ -5,6 +5,7 @@ import { readState, sizeMiB } from "../../src/store/folder.ts";
 import { runId, type RunSpec } from "../../src/record/spec.ts";
 import { openRun, runFolder, runIds, writeRecord } from "../../src/store/store.ts";
 import { doneRecord } from "../support/fakes/fake_trainer.ts";
+import { lockBefore } from "../support/earlier_boot.ts";
 import { fpSpec, studentSpec, withFolder } from "../support/fakes/specs.ts";
 
 const TEACHER = fpSpec(), STUDENT = studentSpec("lsq", TEACHER), LEFT = fpSpec({ seed: 5 });
@@ -77,25 +78,16 @@ Deno.test("clean of checkpoints takes kept epochs of every run that is over, and
 
 Deno.test("clean takes a run whose process ended with an earlier boot, once it gave no sign of life, and no living one", () =>
   withFolder(async (out) => {
-    const times = { beatMs: 50, staleMs: 300, lookMs: 20 }, place = "an-earlier-boot pid:[1]";
+    const times = { beatMs: 50, staleMs: 300, lookMs: 20 }, said: string[] = [];
     const [gone, alive] = [LEFT, fpSpec({ seed: 6 })].map((spec) => {
       write(out, spec, false);
-      const owner = crypto.randomUUID(), id = runId(spec), common = { schema: 1, pid: 4242, place };
-      const beat = join(out, "schedulers", `${owner}.json`);
-      Deno.mkdirSync(dirname(beat), { recursive: true });
-      Deno.writeTextFileSync(beat, JSON.stringify({ ...common, beat: 7, children: {} }));
-      const lock = { ...common, nonce: "n", owner, host: "this", queue: null };
-      Deno.writeTextFileSync(join(runFolder(out, id), "lock.json"), JSON.stringify(lock));
-      return {
-        id,
-        give: (count: number) => Deno.writeTextFileSync(beat, JSON.stringify({ ...common, beat: count, children: {} })),
-      };
+      return { id: runId(spec), live: lockBefore(out, runId(spec)) };
     });
-    let count = 8;
-    const life = setInterval(() => alive!.give(count++), 50);
+    let count = 1;
+    const life = setInterval(() => alive!.live(count++), 50);
     const chosen = runIds(out).flatMap((id) => cleaningOf(readState(out, id), new Set(["unfinished"])) ?? []);
-    const left = await clean(out, chosen, times);
+    const left = await clean(out, chosen, { times, say: (line) => void said.push(line) });
     clearInterval(life);
     assert.deepEqual([left, runIds(out)], [[alive!.id], [alive!.id]]);
-    assert.notEqual(gone!.id, alive!.id);
+    assert.match(said.join(), new RegExp(`^Looking for up to 1 s if .*${gone!.id}`));
   }));

@@ -5,7 +5,7 @@ import type { ReportSection } from "./tables.ts";
 /** A tolerance beside our runs. */
 export interface ToleranceResult {
   readonly tolerance: Tolerance;
-  /** Of the runs: their engine is a part of it. */
+  /** The protocol of the runs, with their engine; where none ran, that of the tolerance. */
   readonly protocol: ProtocolLabel;
   /** The quantity of every finished run; of a gap only where the full precision that it started from is there too. */
   readonly values: readonly { readonly seed: number; readonly value: number }[];

@@ -23,10 +23,11 @@ import { counted, points, signed, verdictTitle } from "../labels.ts";
 import { meanText, NAMES, resultBlocks, statisticsBlocks } from "./results.ts";
 import { environmentBlocks, failureBlocks, runBlocks } from "./runs.ts";
 import { type ReportRow, type ReportSection, type ReportTable, runsOf } from "../judge/tables.ts";
-import { armOf } from "../judge/rows.ts";
+import { armOf, BASELINE } from "../judge/rows.ts";
 import type { Result } from "../read/result.ts";
 import { toleranceResults } from "../judge/tolerances.ts";
 import { toleranceBlocks } from "./tolerances.ts";
+import { movedFrom } from "../../catalog/moved_arm.ts";
 import { protocolFlags, protocolTitle } from "../../catalog/protocol.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { VERDICT_RULES } from "../judge/verdict.ts";
@@ -111,24 +112,28 @@ function commandsOf(
   if (runs.length === 0 || base === "smoke") return [command];
   const specs = runs.map((run) => records.get(run.id)!.spec), teachers = new Set(specs.map(({ teacher }) => teacher));
   const own = specs.filter((spec) => !teachers.has(runId(spec)));
-  function flagsOf({ arm, dataset, model, quantization, engine }: RunSpec): string {
+  const { engine: labelled } = partsOfProtocol(protocol);
+  const methodOf = ({ arm }: RunSpec) => movedFrom(arm, BASELINE)?.base ?? arm;
+  function flagsOf(spec: RunSpec): string {
+    const { dataset, model, quantization, engine } = spec, moved = movedFrom(spec.arm, BASELINE);
     const table = tables.find((table) =>
-      table.dataset === dataset.name && table.arms.some((other) => other.id === arm)
+      table.dataset === dataset.name && table.arms.some(({ id }) => id === methodOf(spec))
     );
     return [
       ...(base === "paper" && table ? [`--table ${table.id}`] : []), // which runs all data sets
       `--models ${model}`,
       ...(quantization ? [`--bits ${bitsTitle(quantization)}`] : []),
-      ...(partsOfProtocol(protocol).engine === null ? [`--engine ${engine}`] : []),
+      ...(moved ? [`--quantizer ${moved.quantizer}`] : []),
+      ...(labelled === null ? [`--engine ${engine}`] : []),
       // the label is of float32, and a GPU's default is TF32
-      ...(partsOfProtocol(protocol).engine === null && engine === "tensorflow" ? ["--precision float32"] : []),
+      ...(labelled === null && engine === "tensorflow" ? ["--precision float32"] : []),
     ].join(" ");
   }
-  const cells = Map.groupBy(own, (spec) => `${flagsOf(spec)} ${spec.arm}`);
+  const cells = Map.groupBy(own, (spec) => `${flagsOf(spec)} ${methodOf(spec)}`);
   const lines = Map.groupBy(cells.values(), (cell) => {
     return `${flagsOf(cell[0]!)} --seeds ${cell.map(({ seed }) => seed).sort((a, b) => a - b)}`;
   });
-  return [...lines].map(([flags, group]) => `${command} ${flags} --methods ${group.map((cell) => cell[0]!.arm)}`);
+  return [...lines].map(([flags, group]) => `${command} ${flags} --methods ${group.map((cell) => methodOf(cell[0]!))}`);
 }
 
 interface SectionContext extends Pick<PageInput, "page" | "records" | "costOf" | "deviations"> {
@@ -174,7 +179,7 @@ function figuresPage(page: Paper<ArmTitle>, protocol: ProtocolLabel, { table }: 
 }
 
 function sectionTitle(protocol: ProtocolLabel, runs: number): string {
-  return runs === 0 ? `Published numbers without a run of protocol ${protocol}` : `Protocol ${protocolTitle(protocol)}`;
+  return runs === 0 ? `Cells of protocol ${protocol} without a run` : `Protocol ${protocolTitle(protocol)}`;
 }
 
 function publishedDifferenceBlocks(page: Paper<ArmTitle>): Block[] {

@@ -72,12 +72,12 @@ Deno.test("a page of smoke runs alone says in its first line that it proves noth
 });
 
 Deno.test("sections come in the order paper, reduced; a paper protocol without runs last", () => {
-  const titles = (text: string) => text.split("\n").filter((line) => /^## (Protocol|Published numbers)/.test(line));
+  const titles = (text: string) => text.split("\n").filter((line) => /^## (Protocol|Cells)/.test(line));
   assert.deepEqual(titles(markdown(RECORDS)), ["## Protocol paper", "## Protocol reduced"]);
   const small = RECORDS.filter(({ spec }) => spec.protocol !== "paper");
   assert.deepEqual(titles(markdown(small)), [
     "## Protocol reduced",
-    "## Published numbers without a run of protocol paper",
+    "## Cells of protocol paper without a run",
   ]);
 });
 
@@ -114,7 +114,7 @@ Deno.test("a published cell stands beside runs, with its anomalies; a missing on
 
 Deno.test("a run of another model, width or data set than the table's is in no table", () => {
   const text = markdown([record({ bits: [3, 3] }), record({ arm: "nobody" })]);
-  assert.match(text, /^## Published numbers without a run of protocol paper$/m);
+  assert.match(text, /^## Cells of protocol paper without a run$/m);
 });
 
 Deno.test("failed runs are named with their reason and left out of the mean", () => {

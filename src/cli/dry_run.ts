@@ -2,7 +2,8 @@
 import type { EngineName } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import { planCosts, type Processor } from "../plan/cost.ts";
-import { estimator, type Measured, processorOf } from "../plan/estimate.ts";
+import { estimator, type Measured } from "../plan/estimate.ts";
+import { processorOf } from "../record/environment.ts";
 import type { SizesOf } from "../plan/fit.ts";
 import type { PlanState } from "../plan/plan.ts";
 import { planResources } from "../plan/resources.ts";

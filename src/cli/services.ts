@@ -10,7 +10,7 @@ import { InputError } from "../errors.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
-import { processorOf } from "../plan/estimate.ts";
+import { processorOf } from "../record/environment.ts";
 import { captureEnvironment } from "../pool/environment.ts";
 import { type Gpu, visibleGpus } from "../pool/gpus.ts";
 import { listenForInterrupts } from "../pool/interrupts.ts";

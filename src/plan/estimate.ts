@@ -1,5 +1,5 @@
 import { InputError } from "../errors.ts";
-import type { Environment } from "../record/environment.ts";
+import { type Environment, processorOf } from "../record/environment.ts";
 import type { Rate } from "../record/rate.ts";
 import type { RunRecord } from "../record/record.ts";
 import { canonicalJson, type RunSpec } from "../record/spec.ts";
@@ -13,16 +13,6 @@ export interface Estimate {
   readonly memoryMiB: number | null;
   /** True: no run of this kind was measured, so the time is scaled from another kind. */
   readonly isScaled: boolean;
-}
-
-/**
- * Names the processor that computed a run: the GPU if it used one, else the CPU, with the instructions that oneDNN used. Others
- * take other times.
- */
-export function processorOf({ device, cpu, versions }: Pick<Environment, "device" | "cpu" | "versions">): string {
-  if (device === "gpu") return (versions["gpu"] ?? "unknown GPU").split(", driver")[0]!;
-  const name = cpu.replace(/, \d+ cores$/, ""), isa = versions["isa"];
-  return isa === undefined ? name : `${name}, ${isa}`;
 }
 
 /** Names the kind of a run as closely as a spec alone can: runs of one kind take alike. */

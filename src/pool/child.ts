@@ -171,10 +171,11 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
     ...together(outcome.spentBefore, spent()),
     imagesPerSecond: outcome.imagesPerSecond,
     peakMemoryMiB: process.resourceUsage().maxRSS / 1024,
-    ...joinEnvironments(environment, [
-      ...outcome.environmentsBefore ?? [],
-      ...(teacher === null ? [] : [teacher.environment, ...teacher.otherEnvironments ?? []]),
-    ]),
+    ...joinEnvironments(
+      environment,
+      outcome.environmentsBefore ?? [],
+      teacher === null ? [] : [teacher.environment, ...teacher.otherEnvironments ?? []],
+    ),
     dataSha256: dataset.sha256,
     evaluatedExamples: evaluatedExamples(spec, dataset),
     ...(outcome.networkSha256 === null ? {} : { networkSha256: outcome.networkSha256 }),

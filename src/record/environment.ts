@@ -39,14 +39,30 @@ export function distinctEnvironments(environments: readonly Environment[]): Envi
 }
 
 /**
+ * Names the processor that computed a run: the GPU if it used one, else the CPU, with the instructions that oneDNN used. Others
+ * take other times.
+ */
+export function processorOf({ device, cpu, versions }: Pick<Environment, "device" | "cpu" | "versions">): string {
+  if (device === "gpu") return (versions["gpu"] ?? "unknown GPU").split(", driver")[0]!;
+  const name = cpu.replace(/, \d+ cores$/, ""), isa = versions["isa"];
+  return isa === undefined ? name : `${name}, ${isa}`;
+}
+
+/**
  * Joins the environments behind a run: the last process's, marked dirty if any was, and the others, each once.
- * @param others Environments of earlier processes and of the teacher's record.
+ * @param earlier Of earlier processes of the run.
+ * @param teacher Of its teacher's record.
  */
 export function joinEnvironments(
   last: Environment,
-  others: readonly Environment[],
-): { environment: Environment; otherEnvironments?: Environment[] } {
-  const otherEnvironments = distinctEnvironments([last, ...others]).slice(1);
-  const dirty = others.some((environment) => environment.dirty) ? true : last.dirty;
-  return { environment: { ...last, dirty }, ...(otherEnvironments.length === 0 ? {} : { otherEnvironments }) };
+  earlier: readonly Environment[],
+  teacher: readonly Environment[],
+): { environment: Environment; earlierEnvironments?: Environment[]; otherEnvironments?: Environment[] } {
+  const without = (all: readonly Environment[]) => distinctEnvironments([last, ...all]).slice(1);
+  const own = without(earlier), others = without([...earlier, ...teacher]);
+  return {
+    environment: { ...last, dirty: others.some(({ dirty }) => dirty) ? true : last.dirty },
+    ...(own.length === 0 ? {} : { earlierEnvironments: own }),
+    ...(others.length === 0 ? {} : { otherEnvironments: others }),
+  };
 }

@@ -79,7 +79,9 @@ export interface RunRecord {
   readonly peakMemoryMiB: number;
   /** Environment of the last process; dirty if that of any process or of the teacher was. */
   readonly environment: Environment;
-  /** Environments that differ from `environment`: of earlier processes of the run and of its teacher's. Schema 2. */
+  /** Environments of earlier processes of the run that differ from `environment`; absent in older records. */
+  readonly earlierEnvironments?: Environment[] | undefined;
+  /** These, and those of its teacher's record. Schema 2. */
   readonly otherEnvironments?: Environment[] | undefined;
   /** Digest of the decoded bytes of the data set. */
   readonly dataSha256: string | null;
@@ -113,6 +115,7 @@ export const runRecordSchema: z.ZodType<RunRecord> = z.strictObject({
   imagesPerSecond: z.number().nonnegative(),
   peakMemoryMiB: z.number().nonnegative(),
   environment: environmentSchema,
+  earlierEnvironments: z.array(environmentSchema).optional(),
   otherEnvironments: z.array(environmentSchema).optional(),
   dataSha256: sha256Schema.nullable(),
   evaluatedExamples: z.int().positive().optional(),
@@ -202,6 +205,11 @@ function faultOfCurve({ spec, curve, metrics, evaluatedExamples }: RunRecord): s
     ? null
     : `top-1 must be a multiple of 100 / ${images}, as so many images are evaluated: current value in epoch ` +
       `${odd.epoch} is ${odd.testTop1Percent}, so run it again`;
+}
+
+/** The environments of a run's earlier processes that differ from the last one's, as far as its record parts them from its teacher's. */
+export function earlierEnvironmentsOf({ spec, earlierEnvironments, otherEnvironments }: RunRecord): Environment[] {
+  return earlierEnvironments ?? (spec.teacher === null ? otherEnvironments : undefined) ?? [];
 }
 
 /** Tells if a percentage is that of a whole number of images. */

@@ -7,10 +7,10 @@ import {
   jobsThatFit,
   makespanSeconds,
   peakMemoryMiB,
-  processorOf,
   type Work,
 } from "../../src/plan/estimate.ts";
 import { InputError } from "../../src/errors.ts";
+import { processorOf } from "../../src/record/environment.ts";
 import { trainingPasses, trainingWork } from "../../src/plan/network_size.ts";
 import { etaByRecords } from "../../src/pool/progress.ts";
 import type { RunView } from "../../src/pool/progress_display.ts";

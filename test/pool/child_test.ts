@@ -164,10 +164,10 @@ Deno.test("runChild() lists the environments of earlier processes and of the tea
     });
     const teacher = readRecord(out, ID)!;
     assert.deepEqual(teacher.environment, { ...own as object, dirty: true });
-    assert.deepEqual(teacher.otherEnvironments, [dirty]);
+    assert.deepEqual([teacher.earlierEnvironments, teacher.otherEnvironments], [[dirty], [dirty]]);
     openRun(out, student);
     await child({ spec: specFile(out, runId(student)), out });
     const record = readRecord(out, runId(student))!;
     assert.equal(record.environment.dirty, true);
-    assert.deepEqual(record.otherEnvironments!.at(-1), dirty);
+    assert.deepEqual([record.earlierEnvironments, record.otherEnvironments!.at(-1)], [undefined, dirty]);
   }));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { DATASETS } from "../../datasets/mod.ts";
 import { joinEnvironments } from "../../src/record/environment.ts";
-import { parseRunRecord, type RunRecord, sealed } from "../../src/record/record.ts";
+import { earlierEnvironmentsOf, parseRunRecord, type RunRecord, sealed } from "../../src/record/record.ts";
 import { importedSpec } from "../../src/record/imported_spec.ts";
 import { canonicalJson, runId, type RunSpec } from "../../src/record/spec.ts";
 import { doneRecord, FAKE_ENVIRONMENT, fakeEpoch } from "../support/fakes/fake_trainer.ts";
@@ -27,7 +27,7 @@ function failed(changes: Partial<RunRecord> = {}): RunRecord {
 
 /** A record before December 2026. */
 function old(record: RunRecord): RunRecord {
-  const { checksum: _, evaluatedExamples: _e, otherEnvironments: _o, ...rest } = record;
+  const { checksum: _, evaluatedExamples: _e, otherEnvironments: _o, earlierEnvironments: _p, ...rest } = record;
   return { ...rest, schema: 1 };
 }
 
@@ -73,7 +73,11 @@ const VALID: Readonly<Record<string, RunRecord>> = {
     metrics: { top1Percent: 100 * 2 / 3, loss: 1 },
   }),
   "an imported network": taken(),
-  "a run with dirty code in an earlier process": done({ environment: DIRTY, otherEnvironments: [FAKE_ENVIRONMENT] }),
+  "a run with dirty code in an earlier process": done({
+    environment: DIRTY,
+    earlierEnvironments: [FAKE_ENVIRONMENT],
+    otherEnvironments: [FAKE_ENVIRONMENT],
+  }),
 };
 
 for (const [name, record] of Object.entries(VALID)) {
@@ -234,13 +238,31 @@ Deno.test("every committed record is valid", () => {
   assert.ok(count > 100, `${count}`);
 });
 
-Deno.test("joinEnvironments() lists others once each, and marks the run dirty if any was", () => {
+Deno.test("joinEnvironments() parts earlier processes from the teacher's, each once, and marks the run dirty if any was", () => {
   const clean = { ...FAKE_ENVIRONMENT, commit: "a".repeat(40), dirty: false }, later = { ...clean, os: "another" };
-  assert.deepEqual(joinEnvironments(clean, []), { environment: clean });
-  assert.deepEqual(joinEnvironments(clean, [clean, clean]), { environment: clean });
-  assert.deepEqual(joinEnvironments(clean, [later, clean, later]), { environment: clean, otherEnvironments: [later] });
-  assert.deepEqual(joinEnvironments(clean, [{ ...later, dirty: true }]), {
-    environment: { ...clean, dirty: true },
-    otherEnvironments: [{ ...later, dirty: true }],
+  assert.deepEqual(joinEnvironments(clean, [], []), { environment: clean });
+  assert.deepEqual(joinEnvironments(clean, [clean], [clean]), { environment: clean });
+  assert.deepEqual(joinEnvironments(clean, [], [later]), { environment: clean, otherEnvironments: [later] });
+  const third = { ...clean, os: "a third" };
+  assert.deepEqual(joinEnvironments(clean, [later, clean, later], [later, third]), {
+    environment: clean,
+    earlierEnvironments: [later],
+    otherEnvironments: [later, third],
   });
+  const dirty = { ...later, dirty: true };
+  assert.deepEqual(joinEnvironments(clean, [], [dirty]), {
+    environment: { ...clean, dirty: true },
+    otherEnvironments: [dirty],
+  });
+});
+
+Deno.test("earlierEnvironmentsOf() takes an older record's only where no teacher's can be among them", () => {
+  const other = { ...FAKE_ENVIRONMENT, os: "another" }, student = doneRecord(studentSpec("lsq", fpSpec()));
+  assert.deepEqual(earlierEnvironmentsOf(done()), []);
+  assert.deepEqual(earlierEnvironmentsOf(done({ otherEnvironments: [other] })), [other]);
+  assert.deepEqual(earlierEnvironmentsOf({ ...student, otherEnvironments: [other] }), []);
+  assert.deepEqual(
+    earlierEnvironmentsOf({ ...student, earlierEnvironments: [other], otherEnvironments: [other, FAKE_ENVIRONMENT] }),
+    [other],
+  );
 });

@@ -172,7 +172,7 @@ export function flagsOf(runs: readonly Result[]): string[] {
   return [...doubtsOf(runs), ...(commits > 1 ? [`runs of ${commits} commits`] : [])];
 }
 
-/** Uncommitted changes, no commit, a GPU, a quantizer that the code has changed since. */
+/** Uncommitted changes, no commit, a GPU, a change of processor, a quantizer that the code has changed since. */
 function doubtsOf(runs: readonly Result[]): string[] {
   const origins = runs.flatMap(({ origin }) => origin ?? []);
   const of = (count: number) => `${count} of ${counted(runs.length, "run")}`;
@@ -183,10 +183,12 @@ function doubtsOf(runs: readonly Result[]): string[] {
     return name !== null && version!.revision < revisionOf(name) ? name : [];
   }));
   const gpu = origins.filter(({ device }) => device === "gpu").length;
+  const several = origins.filter(({ onSeveralProcessors }) => onSeveralProcessors).length;
   return [
     ...(dirty > 0 ? [`${of(dirty)} of a checkout with uncommitted changes`] : []),
     ...(unknown > 0 ? [`${of(unknown)} of no known commit`] : []),
     ...[...old].sort().map((name) => `runs before revision ${revisionOf(name)} of quantizer ${name}`),
     ...(gpu > 0 ? [`${of(gpu)} on a GPU`] : []),
+    ...(several > 0 ? [`${of(several)} stopped and resumed on another processor`] : []),
   ];
 }

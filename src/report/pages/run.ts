@@ -1,5 +1,6 @@
 /** The page of one run: what was asked, what came out, what computed it. */
-import type { Epoch, RunRecord } from "../../record/record.ts";
+import type { Environment } from "../../record/environment.ts";
+import { earlierEnvironmentsOf, type Epoch, type RunRecord } from "../../record/record.ts";
 import type { RunSpec } from "../../record/spec.ts";
 import { cellOf } from "../read/result.ts";
 import {
@@ -124,11 +125,15 @@ function leaves(path: string, value: unknown): Fact[] {
   return [[path, typeof value === "object" && value !== null ? "none" : String(value)]];
 }
 
-function environmentFacts({ environment, dataSha256 }: RunRecord): Fact[] {
-  return [
-    ...Object.entries(environment).flatMap(([name, value]) => leaves(name, value)),
-    ["SHA-256 of the decoded data", dataSha256 ?? "none"],
-  ];
+/** The last process's environment, and what differed in those before it was stopped and resumed. */
+function environmentFacts(run: RunRecord): Fact[] {
+  const factsOf = (one: Environment) => Object.entries(one).flatMap(([name, value]) => leaves(name, value));
+  const last = factsOf(run.environment), known = new Map(last);
+  const earlier = earlierEnvironmentsOf(run).flatMap((one, index) =>
+    factsOf(one).filter(([name, value]) => known.get(name) !== value)
+      .map(([name, value]): Fact => [`earlier process ${index + 1}: ${name}`, value])
+  );
+  return [...last, ...earlier, ["SHA-256 of the decoded data", run.dataSha256 ?? "none"]];
 }
 
 function numberText(value: number): string {

@@ -1,5 +1,6 @@
 /** Everything that judging sees of a run, whoever made it. */
-import type { Epoch, RunRecord } from "../../record/record.ts";
+import { type Environment, processorOf } from "../../record/environment.ts";
+import { earlierEnvironmentsOf, type Epoch, type RunRecord } from "../../record/record.ts";
 import { canonicalJson, type ProtocolLabel, protocolLabel, type RunSpec } from "../../record/spec.ts";
 
 /** A row of a table, whatever its protocol. Null bits: full precision. */
@@ -57,7 +58,7 @@ export interface Result extends Subject {
   /** Null: not known, or not finished. */
   readonly curve: readonly Epoch[] | null;
   /** Code and device that computed it; null: another tool, which does not say. */
-  readonly origin: { readonly commit: string | null; readonly dirty: boolean | null; readonly device: string } | null;
+  readonly origin: Pick<Environment, "commit" | "dirty" | "device"> & { readonly onSeveralProcessors: boolean } | null;
 }
 
 /** A result that counts in means. */
@@ -104,7 +105,9 @@ export function resultsOf(records: readonly RunRecord[]): Result[] {
   // an imported network is the start of every seed
   const seeds = new Map(records.flatMap(({ id, spec }) => spec.imported ? [] : [[id, spec.seed]]));
   return withoutCopies(records).map((record): Result => {
-    const { id, spec, status, metrics, curve, startedAt, environment: { commit, dirty, device } } = record;
+    const { id, spec, status, metrics, curve, startedAt, environment } = record,
+      { commit, dirty, device } = environment;
+    const processors = new Set([environment, ...earlierEnvironmentsOf(record)].map(processorOf));
     const isDone = status === "done";
     return {
       ...subjectOf(spec),
@@ -119,7 +122,7 @@ export function resultsOf(records: readonly RunRecord[]): Result[] {
       data: record.dataSha256,
       network: record.networkSha256 ?? null,
       curve: isDone ? curve : null,
-      origin: { commit, dirty, device },
+      origin: { commit, dirty, device, onSeveralProcessors: processors.size > 1 },
     };
   });
 }

@@ -211,6 +211,25 @@ Deno.test("a row marks runs on a GPU, and pairs of a GPU and a CPU, and its verd
   assert.deepEqual([apart.differenceToLsq, apart.flags], [null, ["3 of 3 runs on a GPU"]]);
 });
 
+Deno.test("a row marks runs that were resumed on another processor, not on another commit or after such a teacher", () => {
+  const resumed = (change: Partial<RunRecord["environment"]>) => {
+    const [first, ...rest] = GOOD, earlier = { ...first!.environment, ...change };
+    return rowOf(
+      [...LSQ, { ...first!, earlierEnvironments: [earlier], otherEnvironments: [earlier] }, ...rest],
+      "good",
+    );
+  };
+  const mark = "1 of 3 runs stopped and resumed on another processor";
+  for (const change of [{ cpu: "Another, 2 cores" }, { versions: { isa: "AVX2" } }, { device: "gpu" }]) {
+    assert.deepEqual(resumed(change).flags, [mark], JSON.stringify(change));
+  }
+  assert.match(resumed({ device: "gpu" }).verdict.reason, new RegExp(`; ${mark}`));
+  assert.deepEqual(resumed({ commit: "b".repeat(40) }).flags, []);
+  const [first, ...rest] = GOOD, other = { ...first!.environment, cpu: "Another, 2 cores" };
+  const ofTeacher = { ...first!, spec: { ...first!.spec, teacher: "0".repeat(16) }, otherEnvironments: [other] };
+  assert.deepEqual(rowOf([...LSQ, ofTeacher, ...rest], "good").flags.filter((flag) => flag === mark), []);
+});
+
 Deno.test("a row marks uncommitted changes, unknown commits and several commits, and its verdict says so", () => {
   const dirty = [record({ arm: "good", seed: 0, top1Percent: 89.4, dirty: true }), ...GOOD.slice(1)];
   const one = rowOf([...LSQ, ...dirty], "good");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { posix } from "node:path";
 import { parseHTML } from "linkedom";
 import { record, RECORDS, runs } from "../fixtures.ts";
+import { runPageBlocks } from "../../../src/report/pages/run.ts";
 import { BROKEN, renderedSite } from "../sites.ts";
 
 const SITE = renderedSite();
@@ -201,6 +202,15 @@ Deno.test("a run's page tells its spec, environment, teacher, curve and papers",
     document.querySelector("figure desc").textContent,
     /After epoch 2: 89\.40 on test images, 60\.00 on training/,
   );
+});
+
+Deno.test("a run's page names what differed before the run was stopped and resumed", () => {
+  const run = record({ arm: "good" }), earlier = { ...run.environment, cpu: "Another", threads: 2 };
+  const blocks = runPageBlocks({ ...run, earlierEnvironments: [earlier] }, {
+    ...{ armTitle: "Good", teacherHasPage: false, papers: [] },
+  });
+  const text = JSON.stringify(blocks);
+  assert.match(text, /"earlier process 1: threads","2"\],\["earlier process 1: cpu","Another"\],\["SHA-256 of/);
 });
 
 Deno.test("the page of a run that did not finish shows its reason and its log, as text", () => {

@@ -25,6 +25,7 @@ import { overviewBlocks } from "./pages/overview.ts";
 import { pageBlocks } from "./pages/paper.ts";
 import { paperPages } from "./pages/paper_pages.ts";
 import { siteFiles } from "./render/html/site.ts";
+import { BASELINE } from "./judge/rows.ts";
 import { type ReportSection, reportSections } from "./judge/tables.ts";
 import type { ArmTitle, Paper } from "../catalog/paper.ts";
 
@@ -71,7 +72,7 @@ export function renderReports(
     const claims = claimResults(page, { aggregate: all, measurements });
     const data = dataFiles(page, { sections, imported, claims });
     const input = { page, sections, aggregate: all, ...context, deviations, imported, measurements, claims };
-    const blocks = pageBlocks({ ...input, sections: withoutSmoke(sections) });
+    const blocks = pageBlocks({ ...input, sections: comparing(sections) });
     return {
       page,
       sections,
@@ -133,10 +134,19 @@ export function movedCells(
   return toMarkdown(movedCellBlocks(pages, { since, before: then!, now: today! }));
 }
 
-/** The sections of a page that cannot fold: runs that test the software stand there only if there are no others. */
-function withoutSmoke(sections: readonly ReportSection[]): readonly ReportSection[] {
-  const isReal = ({ protocol }: ReportSection) => baseOf(protocol) !== "smoke";
-  return sections.some((section) => isReal(section) && section.runs.length > 0) ? sections.filter(isReal) : sections;
+/**
+ * The sections of a page that cannot fold: those that compare a method with LSQ or a published number; all, if none does.
+ *
+ * Left out are runs that test the software, and full precision and LSQ alone, which another page has too.
+ */
+function comparing(sections: readonly ReportSection[]): readonly ReportSection[] {
+  const kept = sections.filter(({ protocol, runs, tables }) => {
+    const compares = tables.some(({ rows }) =>
+      rows.some(({ arm, published }) => published?.top1Percent != null || ![BASELINE, "fp"].includes(arm.id))
+    );
+    return baseOf(protocol) !== "smoke" && (runs.length === 0 || compares);
+  });
+  return kept.some(({ runs }) => runs.length > 0) ? kept : sections;
 }
 
 function dataLinks(files: ReturnType<typeof dataFiles>): Block[] {

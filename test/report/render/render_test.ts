@@ -81,6 +81,19 @@ Deno.test("sections come in the order paper, reduced; a paper protocol without r
   ]);
 });
 
+Deno.test("a section of full precision and LSQ alone is in the CSV, and in Markdown only if there is no other", () => {
+  const alone = ["fp", "lsq"].map((arm) =>
+    record({ arm, protocol: "reduced-5", ...(arm === "fp" ? { bits: null } : {}), model: "resnet20" })
+  );
+  const title = /^## Protocol reduced, 5 epochs/m;
+  assert.match(markdown(alone), title);
+  const files = rendered([...alone, ...RECORDS]);
+  assert.doesNotMatch(files.get("demo.md")!, title);
+  assert.match(files.get("demo.csv")!, new RegExp(alone[1]!.spec.protocol));
+  const compared = record({ arm: "good", protocol: "reduced-5", model: "resnet20" });
+  assert.match(markdown([...alone, compared, ...RECORDS]), title);
+});
+
 Deno.test("a difference is paired by seed, not taken of the means", () => {
   // seed 0 has no LSQ run: its 99 must not count
   const text = markdown([

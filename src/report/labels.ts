@@ -36,3 +36,14 @@ export function noteMark(index: number): string {
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** `a, b and c`. */
+export function listed(items: readonly string[]): string {
+  return items.length < 2 ? items.join() : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
+}
+
+/** A p-value; null: empty. */
+export function pText(p: number | null): string {
+  if (p === null) return "";
+  return p < 0.0005 ? "< 0.001" : p.toFixed(3);
+}

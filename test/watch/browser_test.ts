@@ -132,7 +132,7 @@ browserTest(
         await page.locator("tr.done").first().waitFor(wait);
         await requireReadable(page, "watch_smoke");
         await page.getByRole("link", { name: "Report on the finished runs" }).click();
-        assert.equal(await page.locator("h1").innerText(), "Requant: what was reproduced");
+        assert.equal(await page.locator("h1").innerText(), "Requant: results so far");
         await browser.close(); // which ends nothing
       } catch (error) {
         try {

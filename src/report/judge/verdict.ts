@@ -42,7 +42,7 @@ export interface Comparison {
 }
 
 /** Adjusted p-values above this are told. */
-const SIGNIFICANCE = 0.05;
+export const SIGNIFICANCE = 0.05;
 
 /** The rules of `judge` in words, for print. */
 export const VERDICT_RULES = [

@@ -4,10 +4,8 @@ import { type Block, heading, paragraph, type TableBlock, type TableCell } from 
 import { figureBlocks, type FigureContext } from "./figures.ts";
 import { bitsTitle, formatBits } from "../../catalog/bits.ts";
 import { armTitle, datasetTitle, modelTitle } from "../../catalog/titles.ts";
-import { decide, MINIMUM_SEEDS } from "../judge/decision.ts";
-import { sum } from "../judge/statistics/basics.ts";
-import { detectableDifference, POWER } from "../judge/statistics/student.ts";
-import { counted, points, signed } from "../labels.ts";
+import { detection, pooledCheck } from "./answers.ts";
+import { counted, listed } from "../labels.ts";
 import { differenceText, reproducedText, SAME_SEEDS, sameSeedsText, statisticsBlocks } from "./results.ts";
 import { takenAgainTable } from "./norm_statistics.ts";
 import { type ReportRow, reportSections, type ReportTable } from "../judge/tables.ts";
@@ -58,6 +56,7 @@ export function coreBlocks({ core, table, exact, outdated, ...figures }: Core): 
       kind: "list",
       items: [
         ...detection({ core, table }),
+        ...pooledCheck({ core, table }),
         ...core.reading,
         ...core.cautions,
         ...(left.length === 0 ? [] : [`Not run: ${listed(left.map(formatBits))}`]),
@@ -203,81 +202,4 @@ function outdatedOf(
 /** Older runs are kept and no longer shown: a reader who looks for them must not think that there are none. */
 function notRun(outdated: number): string {
   return outdated === 0 ? "not run" : `not run anew (${counted(outdated, "older run")} left out)`;
-}
-
-/**
- * Says in a sentence for each width what the table decides, by the t 95 % intervals of its differences to LSQ alone.
- * "Significantly" means at least 3 seeds and an interval on one side of 0. A width at which no paper's method has 3 seeds has no sentence.
- *
- * @param methods Ids of the papers' own methods.
- */
-export function answers({ core, table }: Pick<Core, "core" | "table">, methods: readonly string[]): string[] {
-  const controls = new Set(core.arms.flatMap(({ controls = [] }) => controls));
-  return core.bits.flatMap((bits) => {
-    const judged = table.rows.filter((row) =>
-      row.weightBits === bits.weights && row.activationBits === bits.activations
-    )
-      .flatMap(({ arm, differenceToLsq }) => {
-        if (differenceToLsq === null || differenceToLsq.n < MINIMUM_SEEDS) return [];
-        const { direction } = decide(differenceToLsq, { sign: 1, margin: 0, size: null });
-        return [{ arm, direction, text: `${armTitle({ arm })} ${signed(differenceToLsq.mean)}` }];
-      });
-    const own = judged.filter(({ arm }) => methods.includes(arm.id));
-    if (own.length === 0) return [];
-    const found = (direction: string) => own.filter((item) => item.direction === direction).map(({ text }) => text);
-    const above = found("holds"), below = found("fails"), open = found("undecided");
-    const missing = core.arms.filter(({ id }) => methods.includes(id) && !own.some(({ arm }) => arm.id === id));
-    const others = judged.filter(({ arm, direction }) => !methods.includes(arm.id) && direction === "holds");
-    const verb = (items: readonly unknown[]) => items.length === 1 ? "is" : "are";
-    const parts = [
-      above.length === 0
-        ? "no paper's method is significantly better than LSQ"
-        : `${listed(above)} ${verb(above)} significantly above LSQ`,
-      ...(below.length === 0 ? [] : [`${listed(below)} ${verb(below)} significantly below`]),
-      ...(open.length === 0 ? [] : [`${listed(open)} ${verb(open)} undecided`]),
-      ...(missing.length === 0
-        ? []
-        : [`fewer than ${MINIMUM_SEEDS} seeds: ${listed(missing.map(({ title }) => title))}`]),
-      ...others.map(({ arm, text }) =>
-        `${text}, a ${controls.has(arm.id) ? "control" : "baseline"}, is significantly above LSQ`
-      ),
-    ];
-    return [`Protocol ${core.protocol}, ${modelTitle(core.model)}, ${formatBits(bits)}: ${parts.join("; ")}.`];
-  });
-}
-
-/** Sizes of the sets of seeds whose power is stated. */
-const SET_SIZES = [3, 5, 10] as const;
-
-/**
- * Says for each width how small a difference to LSQ the table can show, by the spread of the paired differences of its
- * baselines and methods, pooled. Controls are left out, as is a width without a spread.
- */
-export function detection({ core, table }: Pick<Core, "core" | "table">): string[] {
-  const controls = new Set(core.arms.flatMap(({ controls = [] }) => controls));
-  return core.bits.flatMap((bits) => {
-    const spreads = table.rows.flatMap(({ arm, weightBits, activationBits, differenceToLsq: difference }) =>
-      weightBits === bits.weights && activationBits === bits.activations && !controls.has(arm.id) && difference?.sd
-        ? [{ freedom: difference.n - 1, sd: difference.sd }]
-        : []
-    );
-    if (spreads.length === 0) return [];
-    const freedom = sum(spreads, (item) => item.freedom);
-    const sd = Math.sqrt(sum(spreads, (item) => item.freedom * item.sd ** 2) / freedom);
-    const sizes = SET_SIZES.map((n) => `${n} seeds ${points(detectableDifference(sd, n))}`);
-    return [
-      `${formatBits(bits)}: a paired difference to LSQ has a standard deviation of ${
-        points(sd)
-      } points from seed to seed ` +
-      `(pooled over ${
-        counted(spreads.length, "method")
-      }). The smallest true difference that a 95 % interval shows in ` +
-      `${100 * POWER} % of all cases: ${sizes.join(", ")}`,
-    ];
-  });
-}
-
-/** `a, b and c`. */
-function listed(items: readonly string[]): string {
-  return items.length < 2 ? items.join() : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
 }

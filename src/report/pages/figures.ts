@@ -144,7 +144,7 @@ export function publishedFigure(page: Paper<ArmTitle>, claims: readonly ClaimRes
     id: "published",
     caption: `${shortTitle(page)}: published differences against ours, top-1 points`,
     note: `Ours: mean over n seeds with its 95 % interval, on the network and protocol that the heading names; each ` +
-      `diamond: a network of the paper; ${OUTLIERS}.`,
+      `diamond: a difference that the paper prints; ${OUTLIERS}.`,
     axis: { label: "Difference, points", zero: 0, heads: DIFFERENCE_HEADS },
     write: signed,
   });

@@ -3,7 +3,8 @@ import { bitsTitle } from "../../catalog/bits.ts";
 import { armTitle, modelTitle, shortTitle } from "../../catalog/titles.ts";
 import { counted, VERDICT_SYMBOLS, verdictTitle } from "../labels.ts";
 import { paperHref } from "./paper.ts";
-import { answers, type Core, partTable } from "./core.ts";
+import { answers } from "./answers.ts";
+import { type Core, partTable } from "./core.ts";
 import { figureBlocks } from "./figures.ts";
 import type { ReportSection, ReportTable } from "../judge/tables.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
@@ -23,7 +24,7 @@ export interface PaperSections {
  */
 export function overviewBlocks(papers: readonly PaperSections[], core: Core | null): Block[] {
   return [
-    heading(1, "Requant: what was reproduced"),
+    heading(1, "Requant: results so far"),
     ...(core === null ? [] : answerBlocks(core, papers.map(({ page }) => page.id))),
     heading(2, "Papers"),
     paragraph(

@@ -63,7 +63,7 @@ export function curveFigures(rows: readonly ReportRow[], { id, group, records }:
     caption: `${group}: test accuracy less LSQ's, by epoch, points`,
     note:
       "Left: all epochs; right: the shaded last three, enlarged, and the difference after the last. Bold: mean over " +
-      "seeds; thin: single seeds, each less the LSQ run of its seed. Far outliers leave the frame.",
+      "seeds; thin: single seeds, each less the LSQ run of its seed. What lies far off leaves the enlarged frame, a mean too.",
     place: (epoch) => `Epoch ${epoch}`,
     write: signed,
     drawing: (panels) => ({ kind: "enlarged", panels, axes: { x: "Epoch" } }),

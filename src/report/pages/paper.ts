@@ -149,7 +149,9 @@ function sectionBlocks(
   const isSmoke = baseOf(protocol) === "smoke";
   const shown = tables.flatMap((table) => [...resultBlocks(table), ...statisticsBlocks(table)]);
   const figures = tables.flatMap((table): Block[] => {
-    const own = isSmoke ? [] : figureBlocks(table, { records, costOf, idPrefix: protocol });
+    const quantized = table.rows.filter(({ n, weightBits }) => n > 0 && weightBits !== null);
+    const compares = new Set(quantized.map(({ arm }) => arm.id)).size > 1;
+    const own = isSmoke || !compares ? [] : figureBlocks(table, { records, costOf, idPrefix: protocol });
     return own.length === 0 ? [] : [{ kind: "figures", page: figuresPage(page, protocol, table), figures: own }];
   });
   return [

@@ -3,7 +3,7 @@ import { type Block, type Field, naming, numbers, paragraph, type Role, tableOf,
 import { bitsTitle } from "../../catalog/bits.ts";
 import type { ArmTitle } from "../../catalog/paper.ts";
 import { armTitle, modelTitle } from "../../catalog/titles.ts";
-import { counted, noteMark, points, signed, verdictTitle } from "../labels.ts";
+import { counted, noteMark, points, pText, signed, verdictTitle } from "../labels.ts";
 import type { Cell } from "../judge/aggregate.ts";
 import { differenceWords, MINIMUM_SEEDS } from "../judge/decision.ts";
 import { BASELINE } from "../judge/rows.ts";
@@ -65,7 +65,7 @@ function comparison(caption: string, rows: readonly ReportRow[]): Block[] {
 export const COMPARED: readonly Field<ReportRow>[] = [
   ...NAMES,
   numbers("Published", publishedText),
-  numbers("Reproduced, mean ± sd (n)", reproducedText),
+  numbers("Ours, mean ± sd (n)", reproducedText),
   numbers(
     "Published difference to LSQ",
     ({ publishedDifference }) => publishedDifference === null ? "" : signed(publishedDifference),
@@ -183,11 +183,6 @@ function intervalText(interval: Interval | null, write: (value: number) => strin
 }
 
 /** Three decimals; never 0. */
-function pText(p: number | null): string {
-  if (p === null) return "";
-  return p < 0.0005 ? "< 0.001" : p.toFixed(3);
-}
-
 /** Empty for so few seeds that no p could be small: p = 1 of one seed is not "no difference". */
 function signFlipText({ n, signFlipP }: PairedDifference): string {
   return n < MINIMUM_SEEDS ? "" : pText(signFlipP);

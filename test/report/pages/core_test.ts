@@ -3,7 +3,8 @@ import { CORE } from "../../../benchmarks/core.ts";
 import { PAPERS } from "../../../benchmarks/mod.ts";
 import type { Block, TableBlock } from "../../../src/report/pages/blocks.ts";
 import { renderReports } from "../../../src/report/mod.ts";
-import { answers, coreBlocks, coreTable } from "../../../src/report/pages/core.ts";
+import { answers, pooledCheck } from "../../../src/report/pages/answers.ts";
+import { coreBlocks, coreTable } from "../../../src/report/pages/core.ts";
 import { toMarkdown } from "../../../src/report/render/markdown.ts";
 import { aggregateOf, record, type RunChoice } from "../fixtures.ts";
 
@@ -107,14 +108,47 @@ Deno.test("the answer says what the intervals decide, and nothing of fewer than 
     open = seeds("cr", [79, 81, 80.1]),
     above = seeds("mec", [81, 81.1, 81.2]);
   assert.deepEqual(said([...lsq, ...below, ...open, ...above, ...seeds("lsq_plus", [82, 82.1, 82.2])]), [
-    "Protocol reduced, ResNet-20, W2A2: MEC (reconstruction) +1.00 is significantly above LSQ; FPQ (SFP + CSD, p = 0.1) -1.05 is " +
-    "significantly below; CR-like (stand-in) -0.07 is undecided; LSQ+ +2.00, a baseline, is significantly above LSQ.",
+    "Protocol reduced, ResNet-20, W2A2: MEC (reconstruction) +1.00 is above LSQ; FPQ (SFP + CSD, p = 0.1) -1.05 is below " +
+    "it; CR-like (stand-in) -0.07 is undecided; LSQ+ +2.00 (a baseline) is above LSQ. That is by the 95 % interval of each " +
+    "row alone. After Holm's correction for 4 comparisons, only LSQ+, FPQ (SFP + CSD, p = 0.1) and MEC (reconstruction) " +
+    "differ significantly.",
   ]);
   assert.deepEqual(said([...lsq, ...below, ...open.slice(0, 2), ...seeds("lsq_two_view", [82, 82.1, 82.2])]), [
-    "Protocol reduced, ResNet-20, W2A2: no paper's method is significantly better than LSQ; FPQ (SFP + CSD, p = 0.1) -1.05 is significantly " +
-    "below; fewer than 3 seeds: CR-like and MEC; LSQ on two views (control) +2.00, a control, is significantly above LSQ.",
+    "Protocol reduced, ResNet-20, W2A2: no paper's method is above LSQ; FPQ (SFP + CSD, p = 0.1) -1.05 is below it; fewer " +
+    "than 3 seeds: CR-like and MEC; LSQ on two views (control) +2.00 is above LSQ. That is by the 95 % interval of each row " +
+    "alone. After Holm's correction for 2 comparisons, only LSQ on two views (control) and FPQ (SFP + CSD, p = 0.1) differ " +
+    "significantly.",
   ]);
+  const barely = seeds("fpq", [79, 79.9, 79.4]);
+  assert.deepEqual(said([...lsq, ...barely, ...seeds("cr", [79, 79.8, 79.4]), ...seeds("mec", [79, 79.9, 79.4])]), [
+    "Protocol reduced, ResNet-20, W2A2: no paper's method is above LSQ; FPQ (SFP + CSD, p = 0.1) -0.67, CR-like (stand-in) " +
+    "-0.70 and MEC (reconstruction) -0.67 are undecided. That is by the 95 % interval of each row alone. After Holm's " +
+    "correction for 3 comparisons, none of these differences is significant.",
+  ]);
+  // each interval excludes 0, but not after the correction
+  const closer = [79, 79.6, 79.2];
+  assert.match(
+    said([...lsq, ...seeds("fpq", closer), ...seeds("cr", closer), ...seeds("mec", closer)])[0]!,
+    new RegExp(
+      "no paper's method is above LSQ; FPQ .*, CR-like .* and MEC .* are below it\\. .* none of these differences is",
+    ),
+  );
   assert.deepEqual(said([...lsq, ...open.slice(0, 2)]), []);
+});
+
+Deno.test("a check with one spread for all rows names what it or each row's own spread finds significant", () => {
+  const seeds = (arm: string, values: readonly number[]) =>
+    values.map((top1, seed) => run(arm, top1, { seed, teacher: null }));
+  const said = (records: typeof RECORDS) => pooledCheck({ core: CORE, table: coreTable(CORE, aggregateOf(records)) });
+  // differences 1, 1.1, 1.05 and 2, 1, 3: pooled sd sqrt((2 * 0.0025 + 2 * 1) / 4) = 0.70799 with 4 degrees of freedom
+  const lsq = seeds("lsq", [80, 80, 80]), wide = seeds("fpq", [82, 81, 83]);
+  const [text] = said([...lsq, ...seeds("lsq_plus", [81, 81.1, 81.05]), ...wide]);
+  assert.match(
+    text!,
+    /over all 2 comparisons, .*: LSQ\+ at W2A2 0\.002 and 0\.062; FPQ .* at W2A2 0\.074 and 0\.016; no other/,
+  );
+  assert.match(said([...lsq, ...wide])[0]!, /over all 1 comparison, .*: none is below 0\.05 by either$/);
+  assert.deepEqual(said(lsq), []);
 });
 
 Deno.test("the first page of the site opens with the answer, its plot, its table and the cautions", () => {
@@ -126,7 +160,7 @@ Deno.test("the first page of the site opens with the answer, its plot, its table
   const html = files.find(({ path }) => path === "site/index.html")!.text;
   const order = [
     '<section class="answer">',
-    "no paper's method is significantly better than LSQ",
+    "no paper's method is above LSQ",
     "<figure",
     "<caption>W2A2",
     CORE.cautions[0]!,

@@ -153,6 +153,19 @@ Deno.test("a labelled figure ties each name to its first point and draws the lin
   assert.ok(Math.abs(at("LSQ") - at("FPQ")) >= 15, "names of equal points do not overlap");
 });
 
+Deno.test("a labelled figure has at least two points of y, so that a difference within the noise looks small", () => {
+  const ticks = (...tops: readonly number[]) => {
+    const series = tops.map((y, index): LabelledSeries => ({
+      ...{ label: `Method ${index}`, role: "baseline", points: [{ x: index, y }] },
+    }));
+    const svg = svgOf({ kind: "labelled", series, axes: { x: "Cost", y: "Top-1" }, reference: null });
+    return [...svg.matchAll(/>([\d.]+)<\/text>/g)].map(([, text]) => Number(text)).filter((value) => value > 50);
+  };
+  const near = ticks(88.22, 88.33), far = ticks(80, 88);
+  assert.ok(Math.min(...near) <= 87.5 && Math.max(...near) >= 89, near.join());
+  assert.deepEqual([Math.min(...far), Math.max(...far)], [80, 88]);
+});
+
 Deno.test("figureSvg() has a panel a method, the mean bold and the baseline dashed in each", () => {
   const line = (...ys: number[]) => ys.map((y, index) => ({ x: index + 1, y }));
   const panels = [

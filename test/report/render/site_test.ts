@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import { parseHTML } from "linkedom";
 import { record, RECORDS, runs } from "../fixtures.ts";
 import { runPageBlocks } from "../../../src/report/pages/run.ts";
+import { blocksHtml } from "../../../src/report/render/html/block_html.ts";
 import { BROKEN, renderedSite } from "../sites.ts";
 
 const SITE = renderedSite();
@@ -170,6 +171,30 @@ Deno.test("learning curves are differences to the LSQ run of the seed, and witho
   assert.match(figure.querySelector("desc").textContent, /Good \+1\.47; Bad \+0\.05/);
   assert.equal(figure.querySelectorAll("tbody tr").length, 4);
   assert.match(page.querySelector("figure#paper-t1-curves-1 desc").textContent, /Full precision 92\.03/);
+});
+
+Deno.test("on a phone a table with long text reads as cards, whether it can be sorted or not; a table of facts does not", () => {
+  const kindOf = (columns: readonly string[], cell: string) =>
+    /<table class="(\w+)"/.exec(blocksHtml([{
+      kind: "table",
+      caption: "Numbers",
+      columns: columns.map((title) => ({ title, align: "left" })),
+      rows: [columns.map(() => cell)],
+      ordered: true,
+    }], ""))?.[1];
+  const long = "a text of more than fifty letters, which makes a column wide";
+  assert.deepEqual(
+    [kindOf(["a", "b", "c"], long), kindOf(["a", "b", "c"], "1"), kindOf(["Name", "Value"], long)],
+    ["cards", undefined, "facts"],
+  );
+});
+
+Deno.test("figures are of tables with two quantized methods, which alone compare", () => {
+  const alone = runs({ arm: "good" }, [80, 81, 80.5]),
+    figures = (records: typeof RECORDS) =>
+      [...renderedSite(records).keys()].filter((path) => path.includes("_figures_"));
+  assert.deepEqual(figures(alone), []);
+  assert.ok(figures([...alone, ...runs({ arm: "lsq" }, [80, 81, 80])]).length > 0);
 });
 
 Deno.test("the findings are a page whose links lead to the site's pages, and whose HTML is text", () => {

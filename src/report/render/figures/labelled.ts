@@ -21,6 +21,8 @@ const GUTTER = 186;
 const RIGHT = 46;
 const BOTTOM = 46;
 const LEAST_HEIGHT = 230;
+/** Points that the y axis has at least: differences within the noise of seeds must not fill the picture. */
+const LEAST_SPAN = 2;
 /** Room for the ties, in margins. */
 const TIES = 4;
 
@@ -40,7 +42,8 @@ export function labelledDrawing(
   const heights = labels.map(({ length }) => length * LINE_HEIGHT + 4);
   const height = Math.max(LEAST_HEIGHT, heights.reduce((sum, own) => sum + own, 0));
   const xs = points.map(({ x }) => x), ys = [...points.map(({ y }) => y), ...(reference ? [reference.y] : [])];
-  const y = scaleLinear([Math.min(...ys), Math.max(...ys)], [height, 0]).nice(6);
+  const short = Math.max(0, LEAST_SPAN - (Math.max(...ys) - Math.min(...ys))) / 2;
+  const y = scaleLinear([Math.min(...ys) - short, Math.max(...ys) + short], [height, 0]).nice(6);
   const room = 0.06 * (Math.max(...xs) - Math.min(...xs)) || 1, left = Math.min(...xs) - TIES * room;
   const places = apart(series.map(({ points }) => y(points[0]!.y)), heights, height);
   const names = series.map(({ points }, index): Name => ({

@@ -101,7 +101,8 @@ function tableHtml(table: TableBlock, root: string): string {
 }
 
 function openTableHtml({ caption, columns, rows, ordered }: TableBlock, root: string): string {
-  const kind = ordered ? ' class="facts"' : rows.some(hasLongText) ? ' class="cards"' : "";
+  const isFacts = ordered && columns.length === 2;
+  const kind = isFacts ? ' class="facts"' : rows.some(hasLongText) ? ' class="cards"' : "";
   const filter = !ordered && rows.length >= FILTER_FROM ? " data-filter" : "";
   const sort = !ordered && rows.length > 1 ? " data-sort" : "";
   return [

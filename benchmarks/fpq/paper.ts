@@ -245,7 +245,7 @@ export const fpqPaper: Paper = {
     "Figures 1, 2 and 5: only their axes are given; output variance, gradient norm under noise and trace of the Hessian are " +
     "measured as docs/methods.md defines them, with our noise, images and differences; of a quantized network the trace " +
     "is of the straight-through gradient by the weights that it computes with",
-    "Networks: their form is not given. Full precision of ResNet-18 is 88.72 on CIFAR-10, where a CIFAR form reaches 94 to " +
+    "Networks: their form is not given. Full precision of ResNet-18 is 88.72 on CIFAR-10, where a CIFAR form reaches 93 to " +
     "95 with crop and flip and an ImageNet form about 88 (github.com/google/jaxopt, pull request 490); on CIFAR-100 it is " +
     "75.40, where a CIFAR form has 70 and more and torchvision's 55 (github.com/weiaicunzai/pytorch-cifar100, issue 29). So " +
     `Tables 1 to 4 take ${

@@ -13,6 +13,7 @@ import { claimResults } from "./judge/claims.ts";
 import { claimsPageBlocks } from "./pages/claims.ts";
 import type { CoreTable } from "../catalog/suite.ts";
 import { coreBlocks, coreTable, onOneDnn } from "./pages/core.ts";
+import { takenAgainBlocks } from "./pages/norm_statistics.ts";
 import { type Moments, movedCellBlocks } from "./pages/moved_cells.ts";
 import { standaloneSvg } from "./render/figures/figure_svg.ts";
 import { toCsv } from "./render/csv.ts";
@@ -83,11 +84,12 @@ export function renderReports(
     };
   });
   const tableOf = (core: CoreTable) => ({ core, table: coreTable(core, all), outdated: all.outdated, ...context });
-  const whole = core ? { ...tableOf(core), exact: { ...tableOf(onOneDnn(core)), measurements } } : null;
+  const whole = core ? { ...tableOf(core), exact: tableOf(onOneDnn(core)) } : null;
   const over = whole && {
     title: whole.core.title,
     blocks: [
       ...coreBlocks(whole),
+      ...takenAgainBlocks([whole.core, whole.exact.core], measurements),
       ...budgetBlocks({ core: whole.core, aggregate: all, records: byId }),
       ...arithmeticBlocks(whole.core, all),
     ],

@@ -7,6 +7,7 @@ import type { RunRecord } from "../../record/record.ts";
 import { partsOfProtocol, type ProtocolLabel } from "../../record/spec.ts";
 import { type Aggregate, type Cell, keyText } from "../judge/aggregate.ts";
 import { differenceTo, likeRuns } from "../judge/pairs.ts";
+import { MINIMUM_SEEDS } from "../judge/decision.ts";
 import { BASELINE } from "../judge/rows.ts";
 import { mean } from "../judge/statistics/basics.ts";
 import { type Block, type FigureBlock, heading, type LabelledSeries, paragraph, type TableBlock } from "./blocks.ts";
@@ -49,7 +50,7 @@ export function budgetBlocks(input: BudgetInput): Block[] {
     paragraph(
       "Each column is a protocol of its own: so many epochs for every quantized run, and full precision, warm-up and the " +
         "schedule of the learning rate in proportion (bench --epochs). Differences are to LSQ of the same length and seed; " +
-        "one without an interval decides nothing.",
+        `one over fewer than ${MINIMUM_SEEDS} decides nothing.`,
     ),
     ...blocks,
   ];

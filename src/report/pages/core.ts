@@ -4,12 +4,11 @@ import { type Block, heading, paragraph, type TableBlock, type TableCell } from 
 import { figureBlocks, type FigureContext } from "./figures.ts";
 import { bitsTitle, formatBits } from "../../catalog/bits.ts";
 import { armTitle, datasetTitle, modelTitle } from "../../catalog/titles.ts";
+import { MINIMUM_SEEDS } from "../judge/decision.ts";
 import { detection, pooledCheck } from "./answers.ts";
 import { counted, listed } from "../labels.ts";
 import { differenceText, reproducedText, SAME_SEEDS, sameSeedsText, statisticsBlocks } from "./results.ts";
-import { takenAgainTable } from "./norm_statistics.ts";
 import { type ReportRow, reportSections, type ReportTable } from "../judge/tables.ts";
-import type { Measurement } from "../../record/measurement.ts";
 import type { RunRecord } from "../../record/record.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { protocolTitle } from "../../catalog/protocol.ts";
@@ -21,7 +20,7 @@ export interface Core extends Omit<FigureContext, "idPrefix"> {
   readonly core: CoreTable;
   readonly table: ReportTable;
   /** The same methods on engine onednn; left out: not shown. */
-  readonly exact?: Omit<Core, "exact"> & { readonly measurements: readonly Measurement[] };
+  readonly exact?: Omit<Core, "exact">;
   readonly outdated: Aggregate["outdated"];
 }
 
@@ -86,7 +85,7 @@ function runsOfCore(core: CoreTable, records: Core["records"]): RunRecord[] {
 }
 
 /** Tables of the widths that engine onednn has run, and the instructions that it used. */
-function exactBlocks({ core, table: { rows }, outdated, records, measurements }: NonNullable<Core["exact"]>): Block[] {
+function exactBlocks({ core, table: { rows }, outdated, records }: NonNullable<Core["exact"]>): Block[] {
   const ran = widthsRun(core, { rows, outdated });
   if (ran.length === 0) return [];
   const used = new Set(runsOfCore(core, records).map(({ environment }) => environment.versions["isa"] ?? "unknown"));
@@ -97,24 +96,9 @@ function exactBlocks({ core, table: { rows }, outdated, records, measurements }:
         listed([...used].sort())
       }. No run ` +
         "is of a GPU; deno task repeat compares one on another processor (docs/reproducibility.md). There are fewer seeds so " +
-        "far, and a difference without an interval decides nothing.",
+        `far, and a difference over fewer than ${MINIMUM_SEEDS} decides nothing.`,
     ),
     ...ran.map((bits) => partTable(core, bits, { rows, outdated })),
-    ...normBlocks(core, ran, measurements),
-  ];
-}
-
-function normBlocks(core: CoreTable, widths: CoreTable["bits"], measurements: readonly Measurement[]): Block[] {
-  const tables = widths.map((bits) => takenAgainTable(core, bits, measurements)).filter((table) => table !== null);
-  if (tables.length === 0) return [];
-  return [
-    heading(3, "With batch norm's statistics taken again"),
-    paragraph(
-      "A weight that rests on a rounding edge jumps between two levels while it trains, and the running statistics of batch norm " +
-        "lag behind. Here each network's statistics are taken again from training images before it is evaluated. Near an " +
-        "edge: measurement edge_share (docs/methods.md).",
-    ),
-    ...tables,
   ];
 }
 

@@ -7,11 +7,27 @@ import { numberOf } from "../judge/measurements.ts";
 import { difference, mean, standardDeviation } from "../judge/statistics/basics.ts";
 import { pairedDifference, type SeedDifference } from "../judge/statistics/paired.ts";
 import { points } from "../labels.ts";
-import type { TableBlock, TableCell } from "./blocks.ts";
+import { protocolTitle } from "../../catalog/protocol.ts";
+import { type Block, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
 import { armTitle } from "../../catalog/titles.ts";
 import { differenceText, meanText, SAME_SEEDS } from "./results.ts";
 
 const AGAIN = "recalibratedTop1Percent";
+
+/** The core table, and the same methods on another engine, as far as LSQ and a method were measured. */
+export function takenAgainBlocks(tables: readonly CoreTable[], measurements: readonly Measurement[]): Block[] {
+  const shown = tables.flatMap((core) => core.bits.flatMap((bits) => takenAgainTable(core, bits, measurements) ?? []));
+  if (shown.length === 0) return [];
+  return [
+    heading(2, "With batch norm's statistics taken again"),
+    paragraph(
+      "A weight that rests on a rounding edge jumps between two levels while it trains, and the running statistics of batch norm " +
+        "lag behind. Here each network's statistics are taken again from training images before it is evaluated. Near an " +
+        "edge: measurement edge_share (docs/methods.md).",
+    ),
+    ...shown,
+  ];
+}
 
 /** One width of the core table, the measured methods alone; null where LSQ or all others are not measured. */
 export function takenAgainTable(
@@ -32,7 +48,9 @@ export function takenAgainTable(
   if (!lsq || measured.length < 2) return null;
   return {
     kind: "table",
-    caption: `${bitsTitle(at)}: the same networks with batch norm's statistics taken again`,
+    caption: `${bitsTitle(at)}: the same networks with batch norm's statistics taken again, protocol ${
+      protocolTitle(protocol)
+    }`,
     columns: [
       { title: "Method", align: "left", names: true },
       { title: "Top-1, as trained", align: "right" },

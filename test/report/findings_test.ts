@@ -5,6 +5,17 @@ import { parseRecords } from "../../src/report/mod.ts";
 const REPORTS = new URL("../../reports/", import.meta.url);
 const read = (path: string) => Deno.readTextFileSync(new URL(path, REPORTS));
 
+const PAGES = ["core.md", "fpq.md", "mec.md", "cr.md"];
+
+Deno.test("every difference with an interval, in findings and README, stands so in a table", () => {
+  const pages = PAGES.map(read).join("\n");
+  for (const page of ["findings.md", "../README.md"]) {
+    const told = read(page).replaceAll(/\s+/g, " ").match(/(\S+ )?\[[+-]?\d+\.\d\d, [+-]?\d+\.\d\d\]/g) ?? [];
+    assert.ok(told.length > 2, page);
+    assert.deepEqual(told.filter((text) => !pages.includes(text)), [], page);
+  }
+});
+
 Deno.test("every accuracy and difference in the findings is one of the tables, of a record or of a measurement", () => {
   const records = ["records/", "records/replaced/"].flatMap((folder) =>
     [...Deno.readDirSync(new URL(folder, REPORTS))].filter(({ name }) => name.endsWith(".jsonl"))
@@ -14,7 +25,7 @@ Deno.test("every accuracy and difference in the findings is one of the tables, o
     name.endsWith(".jsonl")
   ).flatMap(({ name }) => parseMeasurements(read(`measurements/${name}`), name));
   const known = new Set([
-    ...["core.md", "fpq.md", "mec.md", "cr.md"].flatMap((page) => read(page).match(/\d+\.\d\d\b/g) ?? []),
+    ...PAGES.flatMap((page) => read(page).match(/\d+\.\d\d\b/g) ?? []),
     ...records.flatMap(({ curve }) => curve.map(({ testTop1Percent }) => testTop1Percent.toFixed(2))),
     ...measurements.flatMap(({ values }) =>
       Object.entries(values).flatMap(([name, value]) => /top1Percent$/i.test(name) ? [Number(value).toFixed(2)] : [])

@@ -34,6 +34,13 @@ export interface ReportSection {
 /** Protocols as pages have them. */
 export const SECTION_ORDER: readonly BaseProtocol[] = ["paper", "full", "reduced", "smoke"];
 
+/** Orders by protocol: as `SECTION_ORDER`, then by name. */
+export function byProtocol(a: Pick<CellKey, "protocol">, b: Pick<CellKey, "protocol">): number {
+  const place = ({ protocol }: Pick<CellKey, "protocol">) =>
+    SECTION_ORDER.findIndex((base) => base === baseOf(protocol));
+  return place(a) - place(b) || (a.protocol < b.protocol ? -1 : Number(a.protocol > b.protocol));
+}
+
 /**
  * Lays a paper's published cells and the runs of its tables side by side, one section for each protocol.
  *
@@ -83,7 +90,7 @@ export function runsOf<T extends { readonly spec: RunSpec } | { readonly cell: C
 }
 
 /** Models as the paper has them; full precision first, then the wider bits; arms as the page has them. */
-function cellOrder(page: Paper<ArmTitle>): (a: RowKey, b: RowKey) => number {
+export function cellOrder(page: Paper<ArmTitle>): (a: RowKey, b: RowKey) => number {
   const places = (ids: readonly string[]) => new Map([...new Set(ids)].map((id, index) => [id, index]));
   const models = places(page.published.map((cell) => modelIn(page, cell))),
     arms = places(page.arms.map(({ id }) => id));

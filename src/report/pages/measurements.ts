@@ -18,7 +18,8 @@ import { kindOf, measurementTitle, type Series, seriesOf, withError } from "../j
 import { armOf } from "../judge/rows.ts";
 import { panelFigure } from "./panel_figures.ts";
 import { InputError } from "../../errors.ts";
-import { runsOf } from "../judge/tables.ts";
+import { byProtocol, cellOrder, runsOf } from "../judge/tables.ts";
+import { baseOf } from "../../record/spec.ts";
 import type { ArmTitle, Paper } from "../../catalog/paper.ts";
 import { protocolTitle } from "../../catalog/protocol.ts";
 
@@ -27,7 +28,11 @@ const LOGARITHMIC_FROM = 50;
 
 /** Nothing where nothing was measured of the page's runs. */
 export function measurementBlocks(page: Paper<ArmTitle>, measurements: readonly Measurement[]): Block[] {
-  const own = runsOf(page, measurements);
+  const own = runsOf(page, measurements), order = cellOrder(page);
+  const cellsOf = (name: string) => {
+    const cells = measuredCells(own, name), real = cells.filter(({ protocol }) => baseOf(protocol) !== "smoke");
+    return (real.length > 0 ? real : cells).toSorted((a, b) => byProtocol(a, b) || order(a, b));
+  };
   const names = [...new Set(own.map(({ name }) => name))].sort();
   if (names.length === 0) return [];
   const armTitleOf = (arm: string) => armTitle({ arm: armOf(page, arm) });
@@ -38,22 +43,22 @@ export function measurementBlocks(page: Paper<ArmTitle>, measurements: readonly 
         "verdict on an accuracy rests on them.",
     ),
     ...names.flatMap((name) => {
-      const table = measurementTable(own, name, armTitleOf);
-      if (table === null) return [];
+      const cells = cellsOf(name);
+      if (cells.length === 0) return [];
       const title = measurementTitle(name), id = shortTitle(page);
       const head = heading(3, title, { href: `${page.id}_${name}.html`, title: `${id}: ${title}` });
-      return [head, table, ...figures(measuredCells(own, name), { name, armTitleOf })];
+      return [head, measurementTable(cells, { name, armTitleOf }), ...figures(cells, { name, armTitleOf })];
     }),
   ];
 }
 
-interface FigureContext {
+interface Context {
   readonly name: string;
   readonly armTitleOf: (arm: string) => string;
 }
 
 /** One figure per protocol, model, width and series; one panel per arm. */
-function figures(cells: readonly MeasuredCell[], { name, armTitleOf }: FigureContext): FigureBlock[] {
+function figures(cells: readonly MeasuredCell[], { name, armTitleOf }: Context): FigureBlock[] {
   const groups = Map.groupBy(
     cells,
     (cell) => `${modelTitle(cell.model)}, ${bitsTitle(cell)}, protocol ${protocolTitle(cell.protocol)}`,
@@ -119,16 +124,10 @@ function requireOneHead(rows: readonly { cell: MeasuredCell; quantities: readonl
 }
 
 /**
- * A table of one measurement: one row per cell. Null: nothing of that name was measured.
+ * A table of one measurement: one row per cell, at least one.
  * @throws {InputError} If its cells were measured at different values, such as σ.
  */
-export function measurementTable(
-  measurements: readonly Measurement[],
-  name: string,
-  armTitleOf: (arm: string) => string,
-): TableBlock | null {
-  const cells = measuredCells(measurements, name);
-  if (cells.length === 0) return null;
+export function measurementTable(cells: readonly MeasuredCell[], { name, armTitleOf }: Context): TableBlock {
   const rows = cells.map((cell) => ({ cell, quantities: cellQuantities(cell) }));
   requireOneHead(rows);
   const caption = `${

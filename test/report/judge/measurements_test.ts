@@ -120,8 +120,11 @@ Deno.test("cellQuantities() give the mean and its error over seeds; of one run t
   assert.deepEqual(cellQuantities(one!)[0], { title: "Tr H", mean: 10, error: 3, n: 1 });
 });
 
-Deno.test("measurementTable() has a row a cell, and nothing where nothing was measured", () => {
-  const table = measurementTable([CODING], "feature_coding", (arm) => arm.toUpperCase())!;
+Deno.test("measurementTable() has a row for each cell", () => {
+  const table = measurementTable(measuredCells([CODING], "feature_coding"), {
+    name: "feature_coding",
+    armTitleOf: (arm) => arm.toUpperCase(),
+  });
   assert.deepEqual(table.columns.map(({ title }) => title), [
     "Method",
     "Model",
@@ -136,10 +139,10 @@ Deno.test("measurementTable() has a row a cell, and nothing where nothing was me
   assert.deepEqual(table.rows, [
     ["LSQ", "ResNet-18", "W2A2", "paper", "1", "0.5 ± 0.01", "0.25 ± 0.02", "8", "7"],
   ]);
-  assert.equal(measurementTable([CODING], "hessian_trace", (arm) => arm), null);
   const other = spec({ bits: [4, 4] }), options = { ...CODING.options, distortions: [0.5, 0.25] };
   const mixed = [CODING, { ...CODING, options, spec: other, run: runId(other) }];
-  assert.throws(() => measurementTable(mixed, "feature_coding", (arm) => arm), {
+  const context = { name: "feature_coding", armTitleOf: (arm: string) => arm };
+  assert.throws(() => measurementTable(measuredCells(mixed, "feature_coding"), context), {
     name: "InputError",
     message:
       /^Cannot put feature_coding of runs .* into one table as one has Coding length, eps_d = 1\/8; .* = 0\.25; .*: measure/,

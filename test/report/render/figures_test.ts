@@ -261,3 +261,26 @@ Deno.test("measurementBlocks() has a table a measurement, and a figure of what i
   assert.deepEqual(figures[2]!.data.rows, [["LSQ", "250", "75"], ["Good", "100", "25"]]);
   assert.deepEqual(measurementBlocks(PAGE, [measured("nobody", 0, {})]), []);
 });
+
+Deno.test("measurementBlocks() has protocols and methods in the order of the page's tables, and smoke only if alone", () => {
+  const of = (arm: string, changes: Parameters<typeof record>[0]) => {
+    const { id, spec } = record({ arm, ...changes });
+    return measured(arm, 0, { run: id, spec });
+  };
+  const rows = (all: Measurement[]) => {
+    const [table] = measurementBlocks(PAGE, all).filter((block) => block.kind === "table");
+    return table!.rows.map((row) => `${row[0]}, ${row[2]}, ${row[3]}`);
+  };
+  const smoke = of("lsq", { protocol: "smoke" });
+  assert.deepEqual(rows([smoke]), ["LSQ, W2A2, smoke"]);
+  assert.deepEqual(
+    rows([
+      ...[of("good", { protocol: "reduced" }), smoke, of("lsq", { protocol: "reduced" }), of("good", {})],
+      ...[of("lsq", { bits: [4, 4] }), of("fp", { bits: null }), of("lsq", {})],
+    ]),
+    [
+      ...["Full precision, FP, paper", "LSQ, W4A4, paper", "LSQ, W2A2, paper", "Good, W2A2, paper"],
+      ...["LSQ, W2A2, reduced", "Good, W2A2, reduced"],
+    ],
+  );
+});

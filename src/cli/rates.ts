@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../data/cache.ts";
-import { InputError } from "../errors.ts";
+import { InputError, orNull } from "../errors.ts";
 import { kindOf } from "../plan/estimate.ts";
 import { processorOf } from "../record/environment.ts";
 import type { SizesOf } from "../plan/fit.ts";
@@ -25,14 +25,8 @@ export function ownRatesFile(): string {
 /** Rates of the project, then those of this machine; of a file of another version none: estimates are not worth an error. */
 export function readRates(): Rate[] {
   const committed = fileURLToPath(new URL("../../reports/rates.jsonl", import.meta.url));
-  return [committed, ownRatesFile()].flatMap((path) => {
-    try {
-      return parseRates(readTextIfThere(path) ?? "", path);
-    } catch (error) {
-      if (error instanceof InputError) return [];
-      throw error;
-    }
-  });
+  const files = [committed, ownRatesFile()];
+  return files.flatMap((path) => orNull(() => parseRates(readTextIfThere(path) ?? "", path)) ?? []);
 }
 
 /** Adds a rate to the file of this machine. @throws {InputError} If it cannot be written. */

@@ -6,7 +6,7 @@ import { DATASET_FAMILIES, DATASETS, loadDataset as loadByName } from "../../dat
 import { cudaFolder, gpuExpected } from "../engine/locate.ts";
 import type { EngineChoice, EngineName } from "../engine/types.ts";
 import type { Dataset, DatasetSizes } from "../data/types.ts";
-import { InputError } from "../errors.ts";
+import { InputError, orNull } from "../errors.ts";
 import type { ReportFile, ReportInput } from "../report/mod.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import type { Paper } from "../catalog/paper.ts";
@@ -17,6 +17,7 @@ import { listenForInterrupts } from "../pool/interrupts.ts";
 import { machineMemoryMiB } from "../pool/limits.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunSpec } from "../record/spec.ts";
+import { namesIn, readTextIfThere } from "../store/files.ts";
 import type { BenchServices } from "./bench_options.ts";
 import type { Console } from "./console.ts";
 import { keepRate, readRates } from "./rates.ts";
@@ -55,15 +56,9 @@ export function datasetSizes(dataset: string): DatasetSizes | null {
 export async function committedRecords(): Promise<RunRecord[]> {
   const { parseRecords } = await import("../report/read/records.ts");
   const folder = fileURLToPath(new URL("../../reports/records/", import.meta.url));
-  try {
-    // a folder lists its files in any order, and estimates depend on it
-    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".jsonl"));
-    return names.sort().flatMap((name) => parseRecords(Deno.readTextFileSync(join(folder, name)), name));
-  } catch (error) {
-    // A checkout without records, or with one of another version: estimates are not worth an error.
-    if (error instanceof InputError || error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  const names = namesIn(folder).filter((name) => name.endsWith(".jsonl"));
+  // Records of another version: estimates are not worth an error.
+  return orNull(() => names.flatMap((name) => parseRecords(readTextIfThere(join(folder, name)) ?? "", name))) ?? [];
 }
 
 /** Size of a checkpoint of a run, at most, in MiB; loads tensor code. */

@@ -1,4 +1,4 @@
-import { InputError } from "../errors.ts";
+import { InputError, orNull } from "../errors.ts";
 import { type Environment, processorOf } from "../record/environment.ts";
 import type { Rate } from "../record/rate.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -160,15 +160,6 @@ function memoized(work: Work): (...args: Parameters<Work>) => number | null {
     if (!known.has(key)) known.set(key, orNull(() => work(spec, imageShape)));
     return known.get(key)!;
   };
-}
-
-function orNull(compute: () => number): number | null {
-  try {
-    return compute();
-  } catch (error) {
-    if (error instanceof InputError) return null;
-    throw error;
-  }
 }
 
 /** Distances of unlike runs, as logarithms of work: full precision beside quantized, another network, method and so on. */

@@ -1,4 +1,4 @@
-import { InputError } from "../errors.ts";
+import { orNull } from "../errors.ts";
 import { createMethod } from "../methods/mod.ts";
 import { weightShape } from "../nn/initialise.ts";
 import { modelNamed } from "../nn/mod.ts";
@@ -49,12 +49,7 @@ export function trainingPasses({ method }: Pick<RunSpec, "method">): number {
  */
 export function trainingCost(spec: RunSpec, sizesOf: SizesOf): { images: number; passes: number } | null {
   const images = imagesPerEpoch(spec, sizesOf);
-  try {
-    return images === null ? null : { images: images * spec.recipe.epochs, passes: trainingPasses(spec) };
-  } catch (error) {
-    if (error instanceof InputError) return null;
-    throw error;
-  }
+  return images === null ? null : orNull(() => ({ images: images * spec.recipe.epochs, passes: trainingPasses(spec) }));
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The folders of runs: `<out>/runs/<id>/`, their files by name, read and written. */
-import { InputError, messageOf } from "../errors.ts";
+import { InputError, messageOf, orNull } from "../errors.ts";
 import { type Measurement, measurementSchema, parseMeasurement } from "../record/measurement.ts";
 import { type Epoch, epochSchema, parseRunRecord, type RunRecord, sealed } from "../record/record.ts";
 import { isRunId, parseRunSpec, runId, type RunSpec } from "../record/spec.ts";
@@ -122,14 +122,7 @@ export function readRecord(out: string, id: string): RunRecord | null {
 
 /** Reads all valid records below `out`, oldest first. For estimates, never for tables. */
 export function readableRecords(out: string): RunRecord[] {
-  const records = runIds(out).flatMap((id) => {
-    try {
-      return readRecord(out, id) ?? [];
-    } catch (error) {
-      if (error instanceof InputError) return [];
-      throw error;
-    }
-  });
+  const records = runIds(out).flatMap((id) => orNull(() => readRecord(out, id)) ?? []);
   return records.sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
 }
 

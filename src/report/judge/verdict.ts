@@ -112,9 +112,7 @@ function obstaclesTo(comparison: Comparison): string[] {
   }
   if (modelIsPapers === null) obstacles.push("the paper's models are not known");
   if (modelIsPapers === false) obstacles.push(`${model} is not a model of the paper's table`);
-  if (label !== null) {
-    obstacles.push(label === "stand-in" ? "the method is a stand-in" : "the method is a reconstruction");
-  }
+  if (label !== null) obstacles.push(`the method is a ${label}`);
   if (published === null) {
     if (modelIsPapers === true) obstacles.push("the paper has no such cell");
   } else if (published.top1Percent === null) {

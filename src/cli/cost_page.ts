@@ -5,7 +5,6 @@ import { datasetTitle, modelTitle } from "../catalog/titles.ts";
 import { type Cost, hoursText, planCosts, type Processor } from "../plan/cost.ts";
 import { estimator, type Measured } from "../plan/estimate.ts";
 import { checkpointMiB, trainingWork } from "../plan/network_size.ts";
-import { orderRuns } from "../plan/plan.ts";
 import { planCells, planRuns } from "../plan/tables.ts";
 import { type Environment, processorOf } from "../record/environment.ts";
 import type { Rate } from "../record/rate.ts";
@@ -49,7 +48,7 @@ export function costPage(measured: Measured): ReportFile {
     table: null,
   } as const;
   const all = { ...request, methods: null, models: null, bits: null, seeds: null };
-  const runs = orderRuns(planRuns(all).map(({ spec }) => spec)), cells = planCells(all);
+  const runs = planRuns(all), cells = planCells(all);
   const places = placesOf(measured);
   const processors = places.map(({ processor, engine, isGpu }): Processor => {
     const learned = estimator(measured, { sizesOf: datasetSizes, processor, work: trainingWork });

@@ -35,7 +35,7 @@ export const TRIALS: Protocol = {
 };
 
 /** Arm that every trial starts from. */
-const TEACHER: Arm = { ...FP, id: `${FP.id}_tuning` };
+export const TEACHER: Arm = { ...FP, id: `${FP.id}_tuning` };
 
 /** A hyper-parameter, the arm that it is chosen with, and its candidates. */
 export interface Choice {

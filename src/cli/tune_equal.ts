@@ -8,7 +8,6 @@
  * best held-out accuracy after the last epoch is chosen; of equal ones the first.
  */
 import { CORE } from "../../benchmarks/core.ts";
-import { FP } from "../../benchmarks/arms.ts";
 import { KD } from "../../benchmarks/fpq/paper.ts";
 import { PROTOCOL_DEFINITIONS } from "../../benchmarks/protocols.ts";
 import { W2A2 } from "../catalog/bits.ts";
@@ -20,7 +19,7 @@ import { runId, type RunSpec } from "../record/spec.ts";
 import { columns } from "./columns.ts";
 import type { Console } from "./console.ts";
 import { fixedRuns } from "./fixed_runs.ts";
-import { SEED, TRIALS as SHORT_TRIALS } from "./tune.ts";
+import { SEED, TEACHER, TRIALS as SHORT_TRIALS } from "./tune.ts";
 
 /** Trials of each arm. */
 export const TRIALS = 6;
@@ -29,9 +28,6 @@ const { reduced } = PROTOCOL_DEFINITIONS;
 
 /** Protocol reduced, evaluated on held-out images. */
 const PROTOCOL = { ...reduced, dataset: SHORT_TRIALS.dataset };
-
-/** Arm that every trial starts from. */
-const TEACHER: Arm = { ...FP, id: `${FP.id}_tuning` };
 
 /** An arm that is tuned. */
 interface Tuned {

@@ -109,7 +109,7 @@ type CleanOptions = Partial<Record<Cleanable | "delete", true>>;
 async function cleanFolder(out: string, options: CleanOptions, { stdout, stderr }: Output): Promise<void> {
   const given = KINDS.filter((kind) => options[kind]), really = options.delete ?? false;
   if (really && given.length === 0) {
-    throw new InputError(`Cannot delete as nothing is selected: add ${flagsOf(KINDS, " or ")}`);
+    throw new InputError(`Cannot delete as nothing is selected: add ${flagsOf(KINDS)}`);
   }
   const states = runIds(out).map((id) => readState(out, id));
   for (const { id, problem } of states) {
@@ -125,11 +125,11 @@ async function cleanFolder(out: string, options: CleanOptions, { stdout, stderr 
   const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   if (really) stdout(`Deleted ${size}\n`);
   else if (chosen.length === 0) stdout("Nothing to delete\n");
-  else stdout(`${size} could be deleted: give --delete together with ${flagsOf(kinds, " or ")}\n`);
+  else stdout(`${size} could be deleted: give --delete together with ${flagsOf(kinds)}\n`);
 }
 
-function flagsOf(kinds: readonly Cleanable[], between: string): string {
-  return kinds.map((kind) => `--${kind}`).join(between);
+function flagsOf(kinds: readonly Cleanable[]): string {
+  return kinds.map((kind) => `--${kind}`).join(" or ");
 }
 
 function cleanLine({ state, names }: Cleaning, { really, held }: { really: boolean; held: boolean }): string {

@@ -197,6 +197,10 @@ export function folded(blocks: readonly Block[]): Block[] {
   return folds;
 }
 
+export function banner(text: string): Block {
+  return { kind: "banner", text };
+}
+
 export function paragraph(text: string): Block {
   return { kind: "paragraph", text };
 }

@@ -1,6 +1,6 @@
 /** One table over all papers: every method under the same budget, beside its baseline, its controls and full precision. */
 import { type Aggregate, keyText } from "../judge/aggregate.ts";
-import { type Block, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
+import { banner, type Block, heading, paragraph, type TableBlock, type TableCell } from "./blocks.ts";
 import { figureBlocks, type FigureContext } from "./figures.ts";
 import { bitsTitle, formatBits } from "../../catalog/bits.ts";
 import { armTitle, datasetTitle, modelTitle } from "../../catalog/titles.ts";
@@ -44,12 +44,10 @@ export function coreBlocks({ core, table, exact, outdated, ...figures }: Core): 
         "intervals (95 %). A gain of a method counts only if it is one over its controls too: they have its quantizer, its " +
         "second view or its averaging without the method.",
     ),
-    {
-      kind: "banner",
-      text:
-        "A small form of the recipe on a model that is not the papers': this table compares methods under one budget and " +
+    banner(
+      "A small form of the recipe on a model that is not the papers': this table compares methods under one budget and " +
         "reproduces no published number. MEC is a reconstruction and CR-like a stand-in: neither is the paper's own method.",
-    },
+    ),
     ...ran.map((bits) => partTable(core, bits, { rows: table.rows, outdated })),
     {
       kind: "list",

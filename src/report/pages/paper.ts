@@ -2,6 +2,7 @@ import type { Measurement } from "../../record/measurement.ts";
 import { baseOf, partsOfProtocol, type ProtocolLabel, runId, type RunSpec } from "../../record/spec.ts";
 import type { Aggregate } from "../judge/aggregate.ts";
 import {
+  banner,
   type Block,
   heading,
   listSection,
@@ -68,10 +69,10 @@ export function pageBlocks(
   const ran = sections.filter(({ runs }) => runs.length > 0);
   const isSmokeOnly = ran.length > 0 && ran.every(({ protocol }) => baseOf(protocol) === "smoke");
   return [
-    ...(isSmokeOnly ? [{ kind: "banner", text: SMOKE_BANNER } satisfies Block] : []),
+    ...(isSmokeOnly ? [banner(SMOKE_BANNER)] : []),
     heading(1, page.title),
     paragraph(`${page.citation}. ${page.arxiv}.`),
-    ...(page.caveat === null ? [] : [{ kind: "banner", text: page.caveat } satisfies Block]),
+    ...(page.caveat === null ? [] : [banner(page.caveat)]),
     ...claimSummary(claims),
     paragraph(LEGEND),
     ...toleranceBlocks(page, toleranceResults(page, sections)),
@@ -160,7 +161,7 @@ function sectionBlocks(
       sectionTitle(protocol, runs.length),
       isSmoke ? { href: `${page.id}_smoke.html`, title: `${shortTitle(page)}: smoke runs` } : undefined,
     ),
-    ...(isSmoke && !isSmokeOnly ? [{ kind: "banner", text: SMOKE_SECTION_BANNER } satisfies Block] : []),
+    ...(isSmoke && !isSmokeOnly ? [banner(SMOKE_SECTION_BANNER)] : []),
     ...(shown.length > 0 ? shown : [paragraph("No published number and no run.")]),
     ...failureBlocks(runs, armTitleOf),
     ...(runs.length === 0 ? [] : listSection(heading(3, `Deviations of protocol ${protocolTitle(protocol)}`), {

@@ -4,6 +4,7 @@ import { earlierEnvironmentsOf, type Epoch, type RunRecord } from "../../record/
 import type { RunSpec } from "../../record/spec.ts";
 import { cellOf } from "../read/result.ts";
 import {
+  banner,
   type Block,
   type Field,
   type FigureBlock,
@@ -48,12 +49,7 @@ export function runPageBlocks(run: RunRecord, { armTitle, teacherHasPage, papers
   return [
     heading(1, runTitle(run, armTitle)),
     ...(run.environment.dirty
-      ? [
-        {
-          kind: "banner",
-          text: "The checkout had uncommitted changes: this commit alone may give other numbers.",
-        } satisfies Block,
-      ]
+      ? [banner("The checkout had uncommitted changes: this commit alone may give other numbers.")]
       : []),
     paragraph(outcome(run)),
     ...(papers.length === 0 ? [] : [{ kind: "links", items: papers } satisfies Block]),

@@ -236,11 +236,6 @@ export function kindOf(name: string): Kind {
   );
 }
 
-/** A measurement's name for people. */
-export function measurementTitle(name: string): string {
-  return kindOf(name).title;
-}
-
 /** The lines of a measurement's figure; none where there is nothing to draw. */
 export function seriesOf(measurement: Measurement): Series[] {
   return kindOf(measurement.name).series(measurement);

@@ -14,7 +14,7 @@ import {
 import { bitsTitle } from "../../catalog/bits.ts";
 import { armTitle, modelTitle, shortTitle } from "../../catalog/titles.ts";
 import { cellQuantities, type CellQuantity, type MeasuredCell, measuredCells } from "../judge/measured_cells.ts";
-import { kindOf, measurementTitle, type Series, seriesOf, withError } from "../judge/measurements.ts";
+import { kindOf, type Series, seriesOf, withError } from "../judge/measurements.ts";
 import { armOf } from "../judge/rows.ts";
 import { panelFigure } from "./panel_figures.ts";
 import { InputError } from "../../errors.ts";
@@ -45,7 +45,7 @@ export function measurementBlocks(page: Paper<ArmTitle>, measurements: readonly 
     ...names.flatMap((name) => {
       const cells = cellsOf(name);
       if (cells.length === 0) return [];
-      const title = measurementTitle(name), id = shortTitle(page);
+      const title = kindOf(name).title, id = shortTitle(page);
       const head = heading(3, title, { href: `${page.id}_${name}.html`, title: `${id}: ${title}` });
       return [head, measurementTable(cells, { name, armTitleOf }), ...figures(cells, { name, armTitleOf })];
     }),
@@ -71,7 +71,7 @@ function figures(cells: readonly MeasuredCell[], { name, armTitleOf }: Context):
       seriesFigure(members, {
         series,
         id: `${name}-${groupIndex + 1}-${index + 1}`.replaceAll("_", "-"),
-        caption: `${measurementTitle(name)}, ${series.title}: ${group}`,
+        caption: `${kindOf(name).title}, ${series.title}: ${group}`,
         armTitleOf,
       })
     );

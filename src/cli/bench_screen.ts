@@ -7,11 +7,12 @@ import type { RunRecord } from "../record/record.ts";
 import { redact } from "../queue/url.ts";
 import { baseOf, describeRun, type ProtocolLabel, PROTOCOLS } from "../record/spec.ts";
 import { aggregate, keyText } from "../report/judge/aggregate.ts";
+import { differenceWords } from "../report/judge/decision.ts";
 import { type ReportRow, reportSections } from "../report/judge/tables.ts";
 import { bitsTitle } from "../catalog/bits.ts";
 import { protocolTitle } from "../catalog/protocol.ts";
 import { armTitle, datasetTitle, modelTitle } from "../catalog/titles.ts";
-import { counted, points, signed, verdictTitle } from "../report/labels.ts";
+import { counted, points, verdictTitle } from "../report/labels.ts";
 import { resultsOf } from "../report/read/result.ts";
 import { terminalText } from "../terminal_text.ts";
 import type { BenchOptions } from "./bench_options.ts";
@@ -196,15 +197,10 @@ function rowPieces(row: ReportRow, records: readonly RunRecord[]): Piece[] {
       (spec.quantization?.activationBits ?? null) === row.activationBits
     );
   const status = ended[0]?.status ?? "failed";
-  const interval = differenceToLsq?.interval;
   return [
     { text: armTitle({ arm }) },
     mean === null ? coloured(status) : { text: `${points(mean)}${sd === null ? "" : ` ± ${points(sd)}`}` },
-    {
-      text: differenceToLsq === null
-        ? ""
-        : `${signed(differenceToLsq.mean)}${interval ? ` [${signed(interval.low)}, ${signed(interval.high)}]` : ""}`,
-    },
+    { text: differenceToLsq === null ? "" : differenceWords(differenceToLsq) },
     { text: notDone === 0 ? String(n) : `${n}/${n + notDone}` },
     { ...coloured(verdict.name), text: verdictTitle(verdict.name) },
   ];

@@ -9,7 +9,7 @@ import { armOf } from "../judge/rows.ts";
 import type { ReportRow, ReportTable } from "../judge/tables.ts";
 import { bitsFigures, costFigure, type CostOf } from "./labelled_figures.ts";
 import { curveFigures, type RecordsById, seedFigure } from "./panel_figures.ts";
-import { roleOf } from "./results.ts";
+import { intervalText, roleOf } from "./results.ts";
 import { protocolTitle } from "../../catalog/protocol.ts";
 
 /** A drawing of more rows than this would be longer than its table is useful. */
@@ -71,7 +71,7 @@ function differenceFigure(ran: readonly ReportRow[], { id, title, arms }: TableF
       n,
       seeds: [],
       published: publishedDifference === null ? [] : [publishedDifference],
-      texts: differenceTexts(mean, interval),
+      texts: { value: signed(mean), spread: intervalText(interval) },
     }];
   });
   return intervalFigure(rows, {
@@ -84,13 +84,6 @@ function differenceFigure(ran: readonly ReportRow[], { id, title, arms }: TableF
 }
 
 const DIFFERENCE_HEADS = { value: "Points", spread: "95 % interval" };
-
-function differenceTexts(mean: number, interval: { readonly low: number; readonly high: number } | null) {
-  return {
-    value: signed(mean),
-    spread: interval === null ? "" : `[${signed(interval.low)}, ${signed(interval.high)}]`,
-  };
-}
 
 function accuracyFigure(ran: readonly ReportRow[], { id, title, arms }: TableFigure): FigureBlock[] {
   const rows = ran.map((row): IntervalRow => ({
@@ -137,7 +130,7 @@ export function publishedFigure(page: Paper<ArmTitle>, claims: readonly ClaimRes
       n,
       seeds: [],
       published: members.map(({ claim }) => claim.published!),
-      texts: differenceTexts(mean, interval),
+      texts: { value: signed(mean), spread: intervalText(interval) },
     };
   });
   return intervalFigure(rows, {

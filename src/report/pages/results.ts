@@ -178,7 +178,7 @@ function seedBlocks(title: string, rows: readonly ReportRow[]): Block[] {
   })];
 }
 
-function intervalText(interval: Interval | null, write: (value: number) => string = signed): string {
+export function intervalText(interval: Interval | null, write: (value: number) => string = signed): string {
   return interval === null ? "" : `[${write(interval.low)}, ${write(interval.high)}]`;
 }
 

@@ -36,7 +36,7 @@ export function benchServices(papers: readonly Paper[] = PAPERS): Omit<BenchServ
     keepRate,
     processor,
     trainingWork: async () => (await import("../plan/network_size.ts")).trainingWork,
-    checkpointMiB,
+    checkpointMiB: async (spec) => (await import("../plan/network_size.ts")).checkpointMiB(spec),
     memoryMiB: machineMemoryMiB(),
     cores: navigator.hardwareConcurrency,
     gpus,
@@ -59,11 +59,6 @@ export async function committedRecords(): Promise<RunRecord[]> {
   const names = namesIn(folder).filter((name) => name.endsWith(".jsonl"));
   // Records of another version: estimates are not worth an error.
   return orNull(() => names.flatMap((name) => parseRecords(readTextIfThere(join(folder, name)) ?? "", name))) ?? [];
-}
-
-/** Size of a checkpoint of a run, at most, in MiB; loads tensor code. */
-export async function checkpointMiB(spec: RunSpec): Promise<number> {
-  return (await import("../plan/network_size.ts")).checkpointMiB(spec);
 }
 
 /** The GPUs that runs of engine tensorflow will compute on. */

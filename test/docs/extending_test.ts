@@ -5,9 +5,10 @@ import { pathToFileURL } from "node:url";
 import { bench } from "../../src/cli/bench.ts";
 import { PLAIN } from "../support/bench_cli.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
-import { checkpointMiB, datasetSizes, renderReports } from "../../src/cli/services.ts";
+import { datasetSizes, renderReports } from "../../src/cli/services.ts";
 import type { Paper } from "../../src/catalog/paper.ts";
 import { DATASETS } from "../../datasets/mod.ts";
+import { checkpointMiB } from "../../src/plan/network_size.ts";
 import { METHODS } from "../../src/methods/mod.ts";
 import { MODELS } from "../../src/nn/mod.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
@@ -150,7 +151,7 @@ async function run(
     memoryMiB: 100_000,
     committedRecords: () => Promise.resolve([]),
     rates: () => [],
-    checkpointMiB,
+    checkpointMiB: (spec) => Promise.resolve(checkpointMiB(spec)),
     listenForInterrupts: () => ({ stop: signal, kill: signal, dispose: () => {} }),
     stdout: (text) => void (stdout += text),
     stderr: (text) => void (stderr += text),

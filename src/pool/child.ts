@@ -20,11 +20,9 @@ import {
 } from "../store/store.ts";
 import { captureEnvironment, hostFacts, RUN_LOCK } from "./environment.ts";
 import { STOP_SIGNALS } from "./interrupts.ts";
-import type { ChildMessage } from "./process.ts";
+import { type ChildMessage, LAST_LINES, throttled } from "./process.ts";
 
 const PROGRESS_EVERY_MS = 500;
-/** Number of log lines that the record of a run that is not done keeps. */
-const LAST_LINES = 20;
 
 /** Services of a run's process from outside. */
 export interface ChildServices extends Pick<RunServices, "train" | "openEngine" | "log"> {
@@ -146,7 +144,7 @@ export async function runOne(spec: RunSpec, out: string, services: RunServices):
       beforeWrite,
       onProgress: throttled((progress) => {
         emit({ type: "progress", ...progress, loss: Number.isFinite(progress.loss) ? progress.loss : null });
-      }),
+      }, { everyMs: PROGRESS_EVERY_MS }),
       onEpoch: (epoch) => {
         beforeWrite();
         appendEvent(out, id, epoch);
@@ -221,15 +219,4 @@ function teacherCheckpoint(spec: RunSpec, out: string): string | null {
     );
   }
   return path;
-}
-
-/** Passes on at most two calls a second, the first at once. */
-function throttled<Value>(call: (value: Value) => void): (value: Value) => void {
-  let last = -Infinity;
-  return (value) => {
-    const now = performance.now();
-    if (now - last < PROGRESS_EVERY_MS) return;
-    last = now;
-    call(value);
-  };
 }

@@ -7,7 +7,8 @@ import { writeError } from "../store/files.ts";
 import { logFile, openRun, specFile } from "../store/store.ts";
 import { childEnvironment, HOST_FACTS, hostFacts, RUN_LOCK } from "./environment.ts";
 
-const LAST_LINES = 20;
+/** Number of log lines that the record of a run that is not done keeps. */
+export const LAST_LINES = 20;
 const LAST_LINE_LENGTH = 300;
 
 /** Message from the process of a run: one JSON object per line on stdout. */
@@ -169,4 +170,18 @@ export function startChild(run: PlannedRun, { out, command, lock, place, onMessa
     return { code, signal: by, message, lastLines };
   }
   return { pid: child.pid, stop: () => signal("SIGINT"), kill: () => signal("SIGKILL"), ended: end() };
+}
+
+/** Passes on the first call of every `everyMs` milliseconds, and every call that `isAlways` picks. */
+export function throttled<Value>(
+  call: (value: Value) => void,
+  { everyMs, isAlways = () => false }: { readonly everyMs: number; readonly isAlways?: (value: Value) => boolean },
+): (value: Value) => void {
+  let last = -Infinity;
+  return (value) => {
+    const now = performance.now();
+    if (!isAlways(value) && now - last < everyMs) return;
+    last = now;
+    call(value);
+  };
 }

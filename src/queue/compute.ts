@@ -4,7 +4,7 @@ import { InputError, messageOf } from "../errors.ts";
 import { endingOf, failedRecord, type Failure, type Started, startedNow } from "../pool/attempt.ts";
 import { type LimitWatch, NO_LIMITS, type RunLimits, watchLimits } from "../pool/limits.ts";
 import type { Place, Places } from "../pool/places.ts";
-import { type ChildEnd, type ChildMessage, type RunningChild, startChild } from "../pool/process.ts";
+import { type ChildEnd, type ChildMessage, type RunningChild, startChild, throttled } from "../pool/process.ts";
 import type { PoolEvent } from "../pool/pool.ts";
 import { describeEnd } from "../pool/progress.ts";
 import { isFinal, type RunRecord } from "../record/record.ts";
@@ -199,9 +199,9 @@ export function createComputer(options: ComputerOptions): Computer {
 
   function start(run: PlannedRun, job: Job): ActiveRun {
     const place = places.take(run);
-    const send = throttled((message) => {
+    const send = throttled((message: ChildMessage) => {
       job.updateProgress(message).catch(() => {});
-    }, times.progressMs);
+    }, { everyMs: times.progressMs, isAlways: ({ type }) => type !== "progress" });
     function onMessage(message: ChildMessage): void {
       place.report(message);
       onEvent({ type: "message", run, message });
@@ -233,15 +233,4 @@ export function createComputer(options: ComputerOptions): Computer {
     }
   }
   return { compute, recordFailure };
-}
-
-/** Passes on the first call of every `everyMs` milliseconds, and every end of an epoch. */
-function throttled(call: (message: ChildMessage) => void, everyMs: number): (message: ChildMessage) => void {
-  let last = -Infinity;
-  return (message) => {
-    const now = performance.now();
-    if (message.type === "progress" && now - last < everyMs) return;
-    last = now;
-    call(message);
-  };
 }

@@ -15,7 +15,7 @@ import { checkpointFile, hasCheckpoint, readRecord, runFile } from "../store/sto
 import { commandLine, engineOption, helpAlone, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
 
-/** Services of the commands `export` and `verify`; left out: this machine's. */
+/** Services of the commands `export`, `measure` and `verify`; left out: this machine's. */
 export interface ExportServices extends Output {
   readonly openEngine?: (choice: EngineChoice) => Promise<Engine>;
   readonly loadDataset?: (name: string, log: (line: string) => void) => Promise<Dataset>;

@@ -28,13 +28,7 @@ import type { RunRecord } from "../record/record.ts";
 import { canonicalJson, describeRun } from "../record/spec.ts";
 import { columns } from "./columns.ts";
 import { commandLine, engineOption, helpAlone, listOf, option, runCommand } from "./command_line.ts";
-import type { Output } from "./console.ts";
-
-/** Services of the command; left out: this machine's. */
-interface MeasureServices extends Output {
-  readonly openEngine?: (choice: EngineChoice) => Promise<Engine>;
-  readonly loadDataset?: (name: string, log: (line: string) => void) => Promise<Dataset>;
-}
+import { datasetOf, engineOf, type ExportServices } from "./export.ts";
 
 /** Options of `deno task measure`; null: not given. */
 export interface MeasureOptions {
@@ -67,7 +61,7 @@ interface Task extends Wanted {
 }
 
 /** `deno task measure`: measures networks of finished runs. @returns The exit code: 0 all is measured, 2 bad input. */
-export async function measure(args: readonly string[], services: MeasureServices): Promise<number> {
+export async function measure(args: readonly string[], services: ExportServices): Promise<number> {
   const names = MEASUREMENTS.map(({ name }) => name).join(", ");
   const line = commandLine("measure", "Measures the networks of finished runs: one file each, which changes no run", [
     "What is there with the same options is kept, so a call that was stopped continues from there",
@@ -110,7 +104,7 @@ function parseValue(text: string): unknown {
   return values.length === 1 ? values[0] : values;
 }
 
-async function measureWith(flags: MeasureOptions, services: MeasureServices): Promise<void> {
+async function measureWith(flags: MeasureOptions, services: ExportServices): Promise<void> {
   const out = resolve(flags.out), wanted = wantedMeasurements(flags);
   const say = (line: string): void => services.stderr(line + "\n");
   const runs = chosenRuns(out, { ...flags, say });
@@ -119,15 +113,13 @@ async function measureWith(flags: MeasureOptions, services: MeasureServices): Pr
   const found = new Map<Task, Measurement>();
   if (todo.length > 0) {
     say(`${counted(todo.length, "measurement")} to do, ${tasks.length - todo.length} done before, in ${out}`);
-    const open = services.openEngine ?? (await import("../engine/mod.ts")).openEngine;
-    const load = services.loadDataset ?? (await import("./services.ts")).loadDataset;
-    const engine = await open(flags.engine);
+    const engine = await engineOf(services, { choice: flags.engine, own: "auto" });
     say(`Engine: ${engine.description}`);
     const environment = captureEnvironment(engine);
     const datasets = new Map<string, Dataset>();
     for (const task of todo) {
       const { name } = task.run.spec.dataset;
-      const dataset = datasets.get(name) ?? await load(name, say);
+      const dataset = datasets.get(name) ?? await datasetOf(services, name);
       datasets.set(name, dataset);
       const measurement = await measured(task, { out, engine, dataset, environment });
       writeMeasurement(out, measurement);

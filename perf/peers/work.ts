@@ -8,11 +8,9 @@ import { initialise, type NetworkData, type TensorData } from "../../src/nn/init
 import { isQuantizerPath } from "../../src/nn/layers.ts";
 import { modelNamed } from "../../src/nn/mod.ts";
 import type { Model, ModelQuantization } from "../../src/nn/types.ts";
-import type { TensorStatistics } from "../../src/quant/types.ts";
 import type { RunSpec } from "../../src/record/spec.ts";
-import { withQuantizers } from "../../src/train/calibration.ts";
+import { inputStatistics, withQuantizers } from "../../src/train/calibration.ts";
 import { readCheckpoint, writeCheckpoint } from "../../src/checkpoint/checkpoint.ts";
-import { forward, type ImageScale, normaliseImages } from "../../src/train/forward.ts";
 import { quantizationOf } from "../../src/train/quantization.ts";
 import type { StepOptions, TrainingTensors } from "../../src/train/step.ts";
 import { toTensors, zerosLike } from "../../src/train/tensors.ts";
@@ -102,38 +100,6 @@ function damped(network: NetworkData): NetworkData {
   return { ...network, params: Object.fromEntries(params) };
 }
 
-/**
- * Statistics of every layer's input in a full-precision pass by the statistics of the batch: the running ones, which
- * `src/train/calibration.ts` takes, mean nothing in a network that was never trained.
- */
-function inputStatistics(
-  engine: Engine,
-  model: Model,
-  options: { network: NetworkData; seen: tf.Tensor; scale: ImageScale },
-): TensorStatistics[] {
-  const network = { params: toTensors(options.network.params), state: toTensors(options.network.state) };
-  const program = engine.compile((inputs: { network: typeof network; images: tf.Tensor }) => {
-    const rows: tf.Tensor[] = [];
-    forward(model, null, {
-      network: inputs.network,
-      images: normaliseImages(inputs.images, options.scale),
-      training: true,
-      quantized: false,
-      hooks: { observe: (_, x) => void rows.push(tf.stack([tf.min(x), tf.max(x), tf.mean(tf.abs(x))])) },
-    });
-    return { rows: tf.stack(rows) }; // [layers, 3]
-  });
-  const { rows } = program({ network, images: options.seen });
-  const values = rows.dataSync();
-  tf.dispose([rows, network.params, network.state] as unknown as tf.Tensor[]);
-  program.dispose();
-  return model.layers.map((_, i) => ({
-    min: [values[3 * i]!],
-    max: [values[3 * i + 1]!],
-    meanAbsolute: [values[3 * i + 2]!],
-  }));
-}
-
 /** The images, in a second view mirrored, as float32. */
 function viewOf(images: Uint8Array, options: { view: number; imageShape: readonly number[] }): Float32Array {
   const [, width, channels] = options.imageShape as [number, number, number];
@@ -184,11 +150,11 @@ export async function writeWork(
       [count, ...imageShape],
       "int32",
     );
-    network = withQuantizers(network, model, {
-      quantization,
-      inputs: inputStatistics(engine, model, { network, seen, scale: dataset }),
-    });
-    seen.dispose();
+    const tensors = { params: toTensors(network.params), state: toTensors(network.state) };
+    // The running statistics of norms mean nothing in a network that was never trained.
+    const inputs = inputStatistics(engine, model, { network: tensors, images: seen, scale: dataset, training: true });
+    network = withQuantizers(network, model, { quantization, inputs });
+    tf.dispose([seen, tensors.params, tensors.state] as unknown as tf.Tensor[]);
   }
   const named = (kind: string, leaves: Readonly<Record<string, TensorData>>) =>
     Object.entries(leaves).map(([name, data]) => [`${kind}/${name}`, data] as const);

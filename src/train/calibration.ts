@@ -26,11 +26,13 @@ export function weightStatistics(values: Float32Array, channels: number): Weight
   return { min, max, meanAbsolute: average(magnitude), mean, standardDeviation };
 }
 
-/** Input of a calibration: a full-precision pass at inference over `images` (int32 bytes). */
+/** Input of a calibration: a full-precision pass over `images` (int32 bytes). */
 interface CalibrationPass {
   readonly network: NetworkTensors;
   readonly images: Tensor;
   readonly scale: ImageScale;
+  /** True: norms take the statistics of the batch, as in training. @default false */
+  readonly training?: boolean;
 }
 
 /** At most so many values of a layer's input are sampled. */
@@ -61,7 +63,7 @@ export function inputStatistics(
     forward(model, null, {
       network,
       images: normaliseImages(images, options.scale),
-      training: false,
+      training: options.training ?? false,
       quantized: false,
       hooks: {
         observe: ({ path }: Layer, x) => {

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { InputError } from "../errors.ts";
 import { type Environment, environmentSchema } from "./environment.ts";
-import { type RunRecord, sha256Schema } from "./record.ts";
-import { nameSchema, runId, type RunSpec, runSpecSchema } from "./spec.ts";
+import type { RunRecord } from "./record.ts";
+import { nameSchema, runId, type RunSpec, runSpecSchema, sha256Schema } from "./spec.ts";
 
 /** Options of a measurement, by name. */
 export type MeasurementOptions = Readonly<Record<string, number | string | number[]>>;

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { InputError } from "../errors.ts";
 import { type Environment, environmentSchema } from "./environment.ts";
-import { canonicalJson, contentSha256, runId, type RunSpec, runSpecSchema } from "./spec.ts";
+import { canonicalJson, contentSha256, runId, type RunSpec, runSpecSchema, sha256Schema } from "./spec.ts";
 
 /** Statuses of a run that has ended. */
 export const RUN_STATUSES = ["done", "diverged", "failed", "timeout"] as const;
@@ -42,12 +42,6 @@ export const epochSchema: z.ZodType<Epoch> = z.strictObject({
   testTop1Percent: percent,
   metrics: z.record(z.string(), z.number()),
 });
-
-/** Rule of a SHA-256 in hex digits. */
-export const sha256Schema: z.ZodType<string> = z.string().regex(
-  /^[0-9a-f]{64}$/,
-  "must be a SHA-256: 64 hex digits",
-);
 
 /** One run, ended: one line of `reports/records/*.jsonl`. */
 export interface RunRecord {

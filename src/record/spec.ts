@@ -187,6 +187,9 @@ export interface RunSpec {
   readonly imported?: ImportedNetwork | undefined;
 }
 
+/** Rule of a SHA-256 in hex digits. */
+export const sha256Schema: z.ZodType<string> = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256: 64 hex digits");
+
 /** Rules of a spec. */
 export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
   schema: z.literal(1),
@@ -228,7 +231,7 @@ export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
   precision: z.enum(["tf32", "bf16"]).optional(),
   teacher: z.string().regex(RUN_ID, "must be 16 hex digits, the id of a run").nullable(),
   imported: z.strictObject({
-    sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256: 64 hex digits"),
+    sha256: sha256Schema,
     newHead: z.boolean(),
   }).optional(),
 }).superRefine(({ protocol, imported, recipe, engine, precision }, context) => {

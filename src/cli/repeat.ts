@@ -11,8 +11,7 @@ import { startChild } from "../pool/process.ts";
 import type { Epoch, RunRecord } from "../record/record.ts";
 import { describeRun, runId } from "../record/spec.ts";
 import { counted } from "../report/labels.ts";
-import { folderExists } from "../store/files.ts";
-import { findRun } from "../store/folder.ts";
+import { existingFolder, findRun } from "../store/folder.ts";
 import { readableRecords, readRecord } from "../store/store.ts";
 import { commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
 import type { Output } from "./console.ts";
@@ -119,15 +118,8 @@ async function recordOf(
   { out }: RepeatOptions,
   services: RepeatServices,
 ): Promise<RunRecord> {
-  if (out !== undefined && !folderExists(resolve(out))) {
-    throw new InputError(
-      `Cannot look for run ${digits} in ${
-        resolve(out)
-      } as there is no such folder: give the --out folder of a \`deno task bench\``,
-    );
-  }
   const records = out !== undefined
-    ? readableRecords(resolve(out))
+    ? readableRecords(existingFolder(out))
     : await (services.records ?? (await import("./services.ts")).committedRecords)();
   const id = findRun(digits, {
     ids: [...new Set(records.map((record) => record.id))],

@@ -7,8 +7,8 @@ import { describeRun } from "../record/spec.ts";
 import { listenForInterrupts } from "../pool/interrupts.ts";
 import { describeEnd } from "../pool/progress.ts";
 import { clean, CLEANABLE, type Cleanable, type Cleaning, cleaningOf } from "../store/clean.ts";
-import { folderExists, readTextIfThere } from "../store/files.ts";
-import { findRun, readState, runsOf, type RunState, sizeMiB } from "../store/folder.ts";
+import { readTextIfThere } from "../store/files.ts";
+import { existingFolder, findRun, readState, runsOf, type RunState, sizeMiB } from "../store/folder.ts";
 import { logFile, runIds } from "../store/store.ts";
 import { commandLine, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
 import type { Output } from "./console.ts";
@@ -57,15 +57,6 @@ export async function runs(args: readonly string[], { stop, ...output }: RunsSer
   cleaning.addOption(option("--delete", "delete what the options above name"))
     .action((options) => cleanFolder(existingFolder(options.out), options, output));
   return helpAlone(line, args, output) ? 0 : await runCommand(line, args, { output });
-}
-
-/** Resolves a folder. @throws {InputError} If there is none: one that is misspelt must not pass for one without runs. */
-function existingFolder(path: string): string {
-  const out = resolve(path);
-  if (folderExists(out)) return out;
-  throw new InputError(
-    `Cannot look for runs in ${out} as there is no such folder: give the --out folder of a \`deno task bench\``,
-  );
 }
 
 function list(out: string, json: boolean, { stdout }: Output): void {

@@ -1,8 +1,8 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { InputError } from "../errors.ts";
 import type { RunRecord } from "../record/record.ts";
 import { parseRunSpec, type RunSpec } from "../record/spec.ts";
-import { namesIn, readJsonIfThere } from "./files.ts";
+import { folderExists, namesIn, readJsonIfThere } from "./files.ts";
 import { type Holder, holderOf } from "./locks.ts";
 import { readEvents, readRecord, runFolder, runIds, specFile } from "./store.ts";
 
@@ -91,6 +91,15 @@ export interface RunIds {
 /** The runs of an `--out` folder. */
 export function runsOf(out: string): RunIds {
   return { ids: runIds(out), place: out, list: "deno task runs list --out DIR" };
+}
+
+/** Resolves a folder. @throws {InputError} If there is none: one that is misspelt must not pass for one without runs. */
+export function existingFolder(path: string): string {
+  const out = resolve(path);
+  if (folderExists(out)) return out;
+  throw new InputError(
+    `Cannot look for runs in ${out} as there is no such folder: give the --out folder of a \`deno task bench\``,
+  );
 }
 
 /**

@@ -64,20 +64,12 @@ export function exportsPage(files: readonly VerifiedFile[], before = ""): string
 const SHORT: Readonly<Record<Form, string>> = { float32: "float32", qdq: "QDQ", integer: FORMS.integer };
 const ORDER = Object.values(SHORT);
 
-function formOf({ file }: VerifiedFile): Form {
-  return file.metadata["form"] as Form;
-}
-
-function titleOf({ file }: VerifiedFile): string {
-  return file.metadata["title"] ?? `Run ${file.metadata["run"]}`;
-}
-
-function rowOf(verified: VerifiedFile): string[] {
-  const { file, found, recordedTop1, cpu } = verified;
+function rowOf({ file, found, recordedTop1, cpu }: VerifiedFile): string[] {
+  const { run, form, title = `Run ${run}` } = file.metadata;
   return [
-    titleOf(verified),
-    `\`${file.metadata["run"]}\``,
-    SHORT[formOf(verified)],
+    title,
+    `\`${run}\``,
+    SHORT[form as Form],
     String(file.bytes.length),
     recordedTop1.toFixed(2),
     found.top1Percent.toFixed(2),

@@ -50,3 +50,12 @@ export function leavesUnder<Leaf>(leaves: Leaves<Leaf>, prefix: string): Record<
       .map(([path, leaf]) => [path.slice(prefix.length), leaf]),
   );
 }
+
+/** The leaves of several trees, each under the name of its tree and `/`. */
+export function joinLeaves<Leaf>(trees: Readonly<Record<string, Leaves<Leaf>>>): Record<string, Leaf> {
+  return Object.fromEntries(
+    Object.entries(trees).flatMap(([name, leaves]) =>
+      Object.entries(leaves).map(([path, leaf]) => [`${name}/${path}`, leaf])
+    ),
+  );
+}

@@ -14,7 +14,7 @@ import { readCheckpoint, writeCheckpoint } from "../../src/checkpoint/checkpoint
 import { quantizationOf } from "../../src/train/quantization.ts";
 import type { StepOptions, TrainingTensors } from "../../src/train/step.ts";
 import { toTensors, zerosLike } from "../../src/train/tensors.ts";
-import { type Leaves, leavesUnder } from "../../src/tree.ts";
+import { joinLeaves, type Leaves, leavesUnder } from "../../src/tree.ts";
 import { synthetic } from "../../datasets/synthetic.ts";
 import { FIRST_LAST_BITS } from "../../src/plan/grid_specs.ts";
 import { type Arm, ARMS, RECIPE, RULE, type Rule } from "./steps.ts";
@@ -156,8 +156,6 @@ export async function writeWork(
     network = withQuantizers(network, model, { quantization, inputs });
     tf.dispose([seen, tensors.params, tensors.state] as unknown as tf.Tensor[]);
   }
-  const named = (kind: string, leaves: Readonly<Record<string, TensorData>>) =>
-    Object.entries(leaves).map(([name, data]) => [`${kind}/${name}`, data] as const);
   const work: Work = {
     ...options,
     classes: CLASSES,
@@ -184,7 +182,7 @@ export async function writeWork(
   };
   await writeCheckpoint(path, {
     tensors: {
-      ...Object.fromEntries([...named("params", network.params), ...named("state", network.state)]),
+      ...joinLeaves({ params: network.params, state: network.state }),
       ...Object.fromEntries(Array.from({ length: parts(options).method.views }, (_, view) => [
         `images/view${view}`,
         { shape: [batch, ...imageShape], values: viewOf(images, { view, imageShape }) },

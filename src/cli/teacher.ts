@@ -12,6 +12,7 @@ import { RECORD_SCHEMA, type RunRecord } from "../record/record.ts";
 import { importedSpec } from "../record/imported_spec.ts";
 import { runId } from "../record/spec.ts";
 import { checkOut } from "../store/store.ts";
+import { joinLeaves } from "../tree.ts";
 import { commandLine, engineOption, helpAlone, option, runCommand } from "./command_line.ts";
 import type { Console } from "./console.ts";
 
@@ -57,7 +58,7 @@ async function take(options: TeacherOptions, { stdout, stderr }: Console): Promi
   const dataset = await loadDataset(options.dataset, (text) => stderr(`${text}\n`)), newHead = options.newHead ?? false;
   const sizes = { classes: dataset.classes, imageChannels: dataset.imageShape[2] };
   const network = networkFromTorch(definition, file.tensors, { ...sizes, newHead: newHead ? HEAD_SEED : null });
-  const tensors = tensorsOf(network), odd = oddTensorOf(tensors);
+  const tensors = joinLeaves({ ...network }), odd = oddTensorOf(tensors);
   if (odd !== null) {
     throw new InputError(`Cannot import a network from ${options.from} as ${odd}: give one that is finite`);
   }
@@ -102,12 +103,6 @@ async function take(options: TeacherOptions, { stdout, stderr }: Console): Promi
       } % of ${dataset.test.count} test images ` +
       `of ${dataset.name}, whose own mean and deviation scale the images\n`,
   );
-}
-
-function tensorsOf({ params, state }: NetworkData): Record<string, NetworkData["params"][string]> {
-  const under = (prefix: string, tensors: NetworkData["params"]) =>
-    Object.entries(tensors).map(([path, tensor]) => [prefix + path, tensor] as const);
-  return Object.fromEntries([...under("params/", params), ...under("state/", state)]);
 }
 
 async function evaluated(

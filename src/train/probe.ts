@@ -4,6 +4,7 @@ import { writeCheckpoint } from "../checkpoint/checkpoint.ts";
 import { initialise } from "../nn/initialise.ts";
 import type { Probe } from "../record/rate.ts";
 import type { Spent, TrainOutcome, TrainRequest } from "../record/trainer.ts";
+import { joinLeaves } from "../tree.ts";
 import { networkOf } from "./quantization.ts";
 import { trainRun } from "./run.ts";
 
@@ -27,13 +28,8 @@ export async function probeRun(
 ): Promise<TrainOutcome> {
   const { spec, dataset, folder, spent } = request, { model } = networkOf(spec, dataset);
   const { params, state } = initialise(model, spec.seed), teacherCheckpoint = join(folder, "teacher.safetensors");
-  const tensors = Object.fromEntries(
-    Object.entries({ params, state }).flatMap(([kind, leaves]) =>
-      Object.entries(leaves).map(([path, tensor]) => [`${kind}/${path}`, tensor])
-    ),
-  );
   await writeCheckpoint(teacherCheckpoint, {
-    tensors,
+    tensors: joinLeaves({ params, state }),
     position: { runId: "none", step: 0, sums: {}, curve: [], trainSeconds: 0 },
   });
   const step = { wallSeconds: 0, cpuSeconds: 0 }, names = ["wallSeconds", "cpuSeconds"] as const;

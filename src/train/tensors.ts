@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { TensorData } from "../nn/initialise.ts";
-import { type Leaves, leavesUnder } from "../tree.ts";
+import { joinLeaves, type Leaves, leavesUnder } from "../tree.ts";
 import type { TrainingTensors } from "./step.ts";
 
 const KINDS = ["params", "velocity", "state", "memory"] as const;
@@ -26,11 +26,7 @@ export function toData(leaves: Leaves<Tensor>): Record<string, TensorData> {
 
 /** The values of all of a run's tensors, under `params/`, `velocity/`, `state/` and `memory/`. */
 export function trainingData(training: TrainingTensors): Record<string, TensorData> {
-  return Object.fromEntries(
-    KINDS.flatMap((kind) =>
-      Object.entries(toData(training[kind])).map(([path, data]) => [`${kind}/${path}`, data] as const)
-    ),
-  );
+  return joinLeaves(Object.fromEntries(KINDS.map((kind) => [kind, toData(training[kind])])));
 }
 
 /** Inverse of `trainingData`. */

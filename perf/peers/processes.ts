@@ -13,9 +13,9 @@ function readText(path: string): string | null {
   }
 }
 
-/** Largest resident memory of this process so far. */
-export function peakBytes(): number | null {
-  const found = readText("/proc/self/status")?.match(/^VmHWM:\s+(\d+) kB$/m);
+/** Largest resident memory of a process so far. */
+export function peakBytes(pid: number | "self" = "self"): number | null {
+  const found = readText(`/proc/${pid}/status`)?.match(/^VmHWM:\s+(\d+) kB$/m);
   return found ? 1024 * Number(found[1]) : null;
 }
 

@@ -6,6 +6,7 @@
  * The records fill tables of all papers: 14 arms at 3 widths on 48 models, 5 seeds each, with curves of 10 epochs.
  */
 import process from "node:process";
+import { peakBytes } from "../peers/processes.ts";
 import { record } from "../../test/report/fixtures.ts";
 
 const ARMS = [
@@ -29,16 +30,6 @@ function lines(): string[] {
       )
     )
   );
-}
-
-/** The largest resident memory of a running process so far, in MiB; null: the system does not tell. */
-function peakMiB(pid: number): number | null {
-  try {
-    const found = /VmHWM:\s+(\d+) kB/.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
-    return found && Number(found[1]) / 1024;
-  } catch {
-    return null;
-  }
 }
 
 const folder = Deno.makeTempDirSync({ prefix: "requant-speed-" });
@@ -70,11 +61,13 @@ Deno.bench({
     });
     const start = performance.now(), child = command.spawn();
     let peak: number | null = null;
-    const timer = setInterval(() => void (peak = peakMiB(child.pid) ?? peak), 50);
+    const timer = setInterval(() => void (peak = peakBytes(child.pid) ?? peak), 50);
     const { code } = await child.status;
     clearInterval(timer);
     if (code !== 0) throw new Error(`report ended with ${code}`);
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    process.stderr.write(`${seconds} s, peak memory ${peak === null ? "unknown" : `${Math.round(peak)} MiB`}\n`);
+    process.stderr.write(
+      `${seconds} s, peak memory ${peak === null ? "unknown" : `${Math.round(peak / 2 ** 20)} MiB`}\n`,
+    );
   },
 });

@@ -14,10 +14,11 @@ export type NamedTensors = Readonly<Record<string, TensorData>>;
 /** Text beside the tensors; `schema` says how to read the rest. */
 export type Metadata = Readonly<Record<string, string>> & { readonly schema: string };
 
-interface HeaderEntry {
+/** A tensor in the header of a file. */
+export interface HeaderEntry {
   readonly dtype: string;
-  readonly shape: number[];
-  readonly data_offsets: [number, number];
+  readonly shape: readonly number[];
+  readonly data_offsets: readonly [number, number];
 }
 
 /** The bytes of a file, in parts. */
@@ -40,22 +41,29 @@ export function encode(tensors: NamedTensors, metadata: Metadata): readonly Uint
   return [length, json, data];
 }
 
-/** @throws {Error} If the file is cut, damaged or of another schema; the message follows "as". */
-export function decode(bytes: Uint8Array<ArrayBuffer>, schema: string): { tensors: NamedTensors; metadata: Metadata } {
-  if (bytes.length < 8) throw new Error(`it is cut: it has ${bytes.length} bytes`);
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  if (length > bytes.length - 8) throw new Error(`its header is cut: it has ${bytes.length} bytes`);
-  let header: Record<string, unknown>;
+/** Splits a file. @throws {Error} If it has no header of JSON, or is cut in it; the message follows "as". */
+export function headerAndData(bytes: Uint8Array<ArrayBuffer>): {
+  readonly header: Record<string, HeaderEntry> & { readonly __metadata__?: Metadata };
+  readonly data: Uint8Array<ArrayBuffer>;
+} {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const length = bytes.length < 8 ? Infinity : Number(view.getBigUint64(0, true));
+  if (length > bytes.length - 8) throw new Error(`it is no safetensors file, or cut: it has ${bytes.length} bytes`);
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+    const header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+    return { header, data: bytes.subarray(8 + length) };
   } catch {
     throw new Error("its header is not JSON");
   }
-  const { __metadata__: given, ...entries } = header as Record<string, HeaderEntry> & { __metadata__?: Metadata };
+}
+
+/** @throws {Error} If the file is cut, damaged or of another schema; the message follows "as". */
+export function decode(bytes: Uint8Array<ArrayBuffer>, schema: string): { tensors: NamedTensors; metadata: Metadata } {
+  const { header, data: found } = headerAndData(bytes), { __metadata__: given, ...entries } = header;
   if (given?.schema !== schema) {
     throw new Error(`its schema must be "${schema}": current value is ${JSON.stringify(given?.schema)}`);
   }
-  const data = bytes.slice(8 + length), { sha256, ...metadata } = given;
+  const data = found.slice(), { sha256, ...metadata } = given; // a copy begins where float32 may
   if (checksum({ ...header, "__metadata__": metadata }, data) !== sha256) {
     throw new Error("its bytes do not have the checksum that it states");
   }

@@ -1,7 +1,7 @@
 /** Safetensors files that other programs wrote: of any number type, without our metadata and checksum. */
 import { createHash } from "node:crypto";
 import { InputError, messageOf } from "../errors.ts";
-import type { NamedTensors } from "./safetensors.ts";
+import { headerAndData, type NamedTensors } from "./safetensors.ts";
 
 /** The tensors of a file in float32, and what is known of the file. */
 export interface TorchFile {
@@ -64,25 +64,10 @@ function isPickle(bytes: Uint8Array): boolean {
   return (first === 0x50 && second === 0x4b) || (first === 0x80 && second! >= 2 && second! <= 5 && third !== 0);
 }
 
-interface Entry {
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly data_offsets: readonly [number, number];
-}
-
 /** @throws {Error} If the bytes are no whole file; the message follows "as". */
 function tensorsOf(bytes: Uint8Array<ArrayBuffer>): { tensors: NamedTensors; types: Set<string> } {
-  const view = new DataView(bytes.buffer), length = bytes.length < 8 ? Infinity : Number(view.getBigUint64(0, true));
-  if (length > bytes.length - 8) throw new Error(`it is no safetensors file, or cut: it has ${bytes.length} bytes`);
-  let header: Record<string, Entry>;
-  try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
-  } catch {
-    throw new Error("its header is not JSON");
-  }
-  const { __metadata__: _, ...entries } = header,
-    types = new Set<string>(),
-    data = new DataView(bytes.buffer, 8 + length);
+  const { header: { __metadata__: _, ...entries }, data: part } = headerAndData(bytes);
+  const types = new Set<string>(), data = new DataView(part.buffer, part.byteOffset);
   const tensors = Object.entries(entries).map(([name, { dtype, shape, data_offsets: [begin, end] }]) => {
     const type = TYPES[dtype];
     if (type === undefined) throw new Error(`tensor ${name} has numbers of type ${dtype}`);

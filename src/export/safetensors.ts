@@ -2,6 +2,7 @@
  * Tensors of several types in the safetensors format; checkpoints, which are float32 alone, have their own module.
  * @see https://github.com/huggingface/safetensors#format
  */
+import { headerAndData, type HeaderEntry } from "../checkpoint/safetensors.ts";
 import { InputError, messageOf } from "../errors.ts";
 
 /** Arrays by their name in the format. */
@@ -12,12 +13,6 @@ type Dtype = keyof typeof ARRAYS;
 export interface StoredTensor {
   readonly shape: readonly number[];
   readonly values: Float32Array | Int8Array | Uint8Array | Uint16Array;
-}
-
-interface Entry {
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
-  readonly data_offsets: readonly [number, number];
 }
 
 /** The bytes of a file; each tensor begins at a multiple of 8. */
@@ -34,7 +29,7 @@ export function safetensorsFile(
   for (const name of names) {
     const { shape, values } = tensors[name]!, end = size + values.byteLength;
     const dtype = (Object.keys(ARRAYS) as Dtype[]).find((key) => values instanceof ARRAYS[key])!;
-    header[name] = { dtype, shape, data_offsets: [size, end] } satisfies Entry;
+    header[name] = { dtype, shape, data_offsets: [size, end] } satisfies HeaderEntry;
     size = end;
   }
   const text = JSON.stringify(header), json = new TextEncoder().encode(text);
@@ -43,7 +38,7 @@ export function safetensorsFile(
   file.fill(32, 8, 8 + length);
   file.set(json, 8);
   for (const name of names) {
-    const { values } = tensors[name]!, [begin] = (header[name] as Entry).data_offsets;
+    const { values } = tensors[name]!, [begin] = (header[name] as HeaderEntry).data_offsets;
     file.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 8 + length + begin);
   }
   return file;
@@ -52,12 +47,10 @@ export function safetensorsFile(
 /** One tensor of a file; null: it has none of that name. @throws {InputError} If the file is damaged. */
 export function readSafetensor(file: Uint8Array<ArrayBuffer>, name: string): StoredTensor | null {
   try {
-    const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
-    const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + length))) as Record<string, Entry>;
-    const entry = header[name];
+    const { header: { [name]: entry }, data } = headerAndData(file);
     if (!entry) return null;
-    const [begin, end] = entry.data_offsets, bytes = file.slice(8 + length + begin, 8 + length + end);
-    return { shape: entry.shape, values: new ARRAYS[entry.dtype](bytes.buffer) };
+    const { buffer } = data.slice(...entry.data_offsets);
+    return { shape: entry.shape, values: new ARRAYS[entry.dtype as Dtype](buffer) };
   } catch (error) {
     throw new InputError(
       `Cannot read ${name} in a safetensors file as it is damaged (${messageOf(error)}): export the run again`,

@@ -75,7 +75,7 @@ Deno.test("measure refuses a network, and a kept epoch, of another training than
     await Deno.writeTextFile(checkpointFile(out, id), "cut");
     assert.match(
       (await command(...args)).stderr,
-      /as it is cut: it has 3 bytes: restore that file, or train that run again$/m,
+      /as it is no safetensors file, or cut: it has 3 bytes: restore that file, or train that run again$/m,
     );
   }));
 

@@ -99,7 +99,7 @@ Deno.test("a student whose teacher's checkpoint is damaged or missing is told to
     });
     Deno.writeTextFileSync(path, "cut");
     await assert.rejects(openTeacher(path, request), {
-      message: `Cannot read the checkpoint "${path}" as it is cut: it has 3 bytes: ${remedy}`,
+      message: `Cannot read the checkpoint "${path}" as it is no safetensors file, or cut: it has 3 bytes: ${remedy}`,
     });
   }));
 

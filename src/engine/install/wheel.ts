@@ -27,16 +27,11 @@ async function eachPiece(
   }
 }
 
-/** The SHA-256 of a file, in hexadecimal. */
-export async function sha256Of(path: string, progress?: Progress): Promise<string> {
-  const hash = createHash("sha256");
-  await eachPiece(path, (piece) => hash.update(piece), progress);
-  return hash.digest("hex");
-}
-
 /** @throws {InputError} If the file's SHA-256 is not `expected`. */
 export async function requireChecksum(path: string, expected: string): Promise<void> {
-  const actual = await sha256Of(path);
+  const hash = createHash("sha256");
+  await eachPiece(path, (piece) => hash.update(piece));
+  const actual = hash.digest("hex");
   if (actual === expected) return;
   throw new InputError(
     `Cannot install "${path}" as its SHA-256 must be ${expected}: current value is ${actual}; ` +

@@ -44,7 +44,7 @@ export async function compareRun(
   const names = model.layers.map(({ path }) => inputIntegers(path)), comparer = new LayerComparer(model.layers);
   const firstOf: (FirstDifference & { image: number })[] = [],
     size = dataset.imageShape.reduce((product, dim) => product * dim, 1);
-  await using session = await OnnxSession.open(withOutputs(file, names), runtime ? { runtime } : {});
+  await using session = await OnnxSession.open(withOutputs(file, names), runtime);
   try {
     for (let start = 0; start < images.length; start += BATCH) {
       const batch = images.slice(start, start + BATCH), bytes = new Uint8Array(batch.length * size);

@@ -128,7 +128,7 @@ async function inspect(file: OnnxFile, runtime: RuntimeName | undefined): Promis
   const products = file.graph.node.filter(isProduct), weights = new Inspection(file.graph).computedWeights;
   const outputOf = new Map(products.map((node) => [node.name || node.output[0]!, node.output[0]!]));
   const names = [...outputOf.values(), ...weights];
-  await using session = await OnnxSession.open(withOutputs(file, names), runtime ? { runtime } : {});
+  await using session = await OnnxSession.open(withOutputs(file, names), runtime);
   const batch = file.input.batch ?? 1, size = file.input.image.reduce((product, dim) => product * dim, batch);
   const data = file.input.type === "uint8" ? new Uint8Array(size) : new Float32Array(size);
   const feed: Values = { type: file.input.type, data, dims: [batch, ...file.input.image] };
@@ -148,7 +148,7 @@ async function evaluate(
   { bytes, input, output }: OnnxFile,
   { dataset, count, runtime, normalisation, progress }: VerifyOptions,
 ): Promise<{ logits: Float32Array; top1Percent: number; loss: number; seconds: number; runtime: string }> {
-  await using session = await OnnxSession.open(bytes, runtime ? { runtime } : {});
+  await using session = await OnnxSession.open(bytes, runtime);
   const batch = input.batch ?? BATCH, { classes } = output, logits = new Float32Array(count * classes);
   let seconds = 0, hits = 0, loss = 0;
   for (let start = 0; start < count; start += batch) {

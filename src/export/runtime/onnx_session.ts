@@ -17,7 +17,7 @@ export interface Values {
 
 /** A message to the process. */
 export type Request =
-  | { readonly kind: "open"; readonly model: Uint8Array; readonly runtime: RuntimeName; readonly threads: number }
+  | { readonly kind: "open"; readonly model: Uint8Array; readonly runtime: RuntimeName }
   | { readonly kind: "run"; readonly feeds: Readonly<Record<string, Values>>; readonly fetches: readonly string[] };
 
 /** Its answer. */
@@ -45,17 +45,13 @@ export class OnnxSession implements AsyncDisposable {
 
   /**
    * Opens a model.
-   * @param options.runtime Left out: native, and WebAssembly where that does not start.
+   * @param wanted Left out: native, and WebAssembly where that does not start.
    * @throws {InputError} If no ONNX Runtime starts here, or it refuses the model.
    */
-  static async open(
-    model: Uint8Array,
-    options: { readonly runtime?: RuntimeName; readonly threads?: number } = {},
-  ): Promise<OnnxSession> {
+  static async open(model: Uint8Array, wanted?: RuntimeName): Promise<OnnxSession> {
     const missing: string[] = [];
-    for (const runtime of options.runtime ? [options.runtime] : RUNTIMES) {
-      const link = start(runtime),
-        answer = await exchange(link, { kind: "open", model, runtime, threads: options.threads ?? 1 });
+    for (const runtime of wanted ? [wanted] : RUNTIMES) {
+      const link = start(runtime), answer = await exchange(link, { kind: "open", model, runtime });
       if (answer.kind === "opened") return new OnnxSession(link, answer.runtime);
       await stop(link);
       const why = answer.kind === "ran" ? "it answers another request" : answer.message.split("\n")[0]!;

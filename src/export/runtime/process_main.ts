@@ -34,7 +34,7 @@ async function answer(request: Request): Promise<Answer> {
     if (typeof loaded === "string") return { kind: "unavailable", message: loaded };
     runtime = loaded.default ?? loaded;
     session = await runtime.InferenceSession.create(request.model, {
-      intraOpNumThreads: request.threads,
+      intraOpNumThreads: 1,
       interOpNumThreads: 1,
       logSeverityLevel: 3,
     });

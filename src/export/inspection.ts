@@ -23,7 +23,6 @@ export interface WeightInspection extends OperandInspection {
 /** One convolution or matrix product; null: that operand is float. */
 export interface LayerInspection {
   readonly name: string;
-  readonly operator: string;
   readonly input: OperandInspection | null;
   readonly weight: WeightInspection | null;
   /** Numbers of the weight, in integers or not. */
@@ -88,7 +87,6 @@ export class Inspection {
       if (!shape) return []; // a product of two activations is no layer
       return [{
         name: node.name || node.output[0]!,
-        operator: node.opType,
         input: given &&
           { bits: bitsOf(...given.bounds), symmetric: isSymmetric(given), granularity: given.granularity },
         weight: own && weightOf(integer ? { ...own, granularity: this.#granularity(node, own) } : own),

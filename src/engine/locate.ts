@@ -50,14 +50,10 @@ export function installedLibrary(device: "cpu" | "gpu"): string {
 
 /**
  * The libtensorflow to use: `REQUANT_LIBTENSORFLOW`, else an importable Python's, else the one installed by
- * `deno task engine install` (for a GPU before that for the CPU); null if there is none of version 2.21.
+ * `deno task engine install` (for a GPU before that for the CPU); null if there is none of version 2.21. With
+ * the reasons why what it met is not taken.
  * @throws {InputError} If `REQUANT_LIBTENSORFLOW` names no library, or one of another version.
  */
-export async function locateLibtensorflow(): Promise<Libtensorflow | null> {
-  return (await searchLibtensorflow()).found;
-}
-
-/** `locateLibtensorflow`, with the reasons why what it met is not taken. */
 export async function searchLibtensorflow({ pythonSeconds = 5 }: SearchOptions = {}): Promise<Search> {
   const named = Deno.env.get("REQUANT_LIBTENSORFLOW");
   if (named) return { found: { library: await resolveNamed(named), source: "REQUANT_LIBTENSORFLOW" }, passedOver: [] };

@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { InputError } from "../../src/errors.ts";
-import {
-  installedLibrary,
-  installFolder,
-  LIBRARY_FILES,
-  locateLibtensorflow,
-  searchLibtensorflow,
-} from "../../src/engine/locate.ts";
+import { installedLibrary, installFolder, LIBRARY_FILES, searchLibtensorflow } from "../../src/engine/locate.ts";
 import { emptyPath, withVariables } from "../support/variables.ts";
+
+async function found() {
+  return (await searchLibtensorflow()).found;
+}
 
 async function touch(...path: string[]): Promise<string> {
   const file = join(...path);
@@ -24,42 +22,42 @@ async function fakePython(folder: string, commands: string): Promise<void> {
   await Deno.chmod(file, 0o755);
 }
 
-Deno.test("locateLibtensorflow() finds nothing where there is nothing", async () => {
-  await withVariables(emptyPath, async () => assert.equal(await locateLibtensorflow(), null));
+Deno.test("searchLibtensorflow() finds nothing where there is nothing", async () => {
+  await withVariables(emptyPath, async () => assert.equal(await found(), null));
 });
 
-Deno.test("locateLibtensorflow() takes REQUANT_LIBTENSORFLOW first, as a file or a folder", async () => {
+Deno.test("searchLibtensorflow() takes REQUANT_LIBTENSORFLOW first, as a file or a folder", async () => {
   await withVariables(emptyPath, async (folder) => {
     const library = await touch(folder, "own", LIBRARY_FILES[0]);
     await touch(installedLibrary("cpu"));
     for (const named of [library, join(folder, "own")]) {
       Deno.env.set("REQUANT_LIBTENSORFLOW", named);
-      assert.deepEqual(await locateLibtensorflow(), { library, source: "REQUANT_LIBTENSORFLOW" });
+      assert.deepEqual(await found(), { library, source: "REQUANT_LIBTENSORFLOW" });
     }
   });
 });
 
-Deno.test("locateLibtensorflow() refuses a REQUANT_LIBTENSORFLOW that is not there, or of another version", async () => {
+Deno.test("searchLibtensorflow() refuses a REQUANT_LIBTENSORFLOW that is not there, or of another version", async () => {
   await withVariables(emptyPath, async (folder) => {
     Deno.env.set("REQUANT_LIBTENSORFLOW", join(folder, "nowhere"));
-    await assert.rejects(locateLibtensorflow(), (error) => {
+    await assert.rejects(found(), (error) => {
       assert.ok(error instanceof InputError && error.message.includes(`current value is "${join(folder, "nowhere")}"`));
       return true;
     });
     Deno.env.set("REQUANT_LIBTENSORFLOW", await touch(folder, "libtensorflow_cc.so.2.15.0"));
-    await assert.rejects(locateLibtensorflow(), /must be of version 2\.21: .* of version 2\.15\.0/);
+    await assert.rejects(found(), /must be of version 2\.21: .* of version 2\.15\.0/);
     const right = await touch(folder, "libtensorflow_cc.so.2.21.3");
     Deno.env.set("REQUANT_LIBTENSORFLOW", right);
-    assert.equal((await locateLibtensorflow())?.library, right);
+    assert.equal((await found())?.library, right);
   });
 });
 
-Deno.test("locateLibtensorflow() takes Python's TensorFlow of version 2.21 before the installed one", async () => {
+Deno.test("searchLibtensorflow() takes Python's TensorFlow of version 2.21 before the installed one", async () => {
   await withVariables(emptyPath, async (folder) => {
     const library = await touch(folder, "tensorflow", LIBRARY_FILES[0]);
     await touch(installedLibrary("cpu"));
     await fakePython(folder, `echo '["${join(folder, "tensorflow")}", "2.21.1"]'`);
-    assert.deepEqual(await locateLibtensorflow(), { library, source: "Python's tensorflow 2.21.1" });
+    assert.deepEqual(await found(), { library, source: "Python's tensorflow 2.21.1" });
   });
 });
 
@@ -92,7 +90,7 @@ const PYTHON = await new Deno.Command("python3", { args: ["--version"], stdout: 
   .then(({ success }) => success, () => false);
 
 Deno.test({
-  name: "locateLibtensorflow() reads a real Python's package and version without importing it",
+  name: "searchLibtensorflow() reads a real Python's package and version without importing it",
   ignore: !PYTHON,
   async fn() {
     await withVariables((folder) => ({ PYTHONPATH: join(folder, "site") }), async (folder) => {
@@ -100,17 +98,17 @@ Deno.test({
       await Deno.writeTextFile(join(folder, "site", "tensorflow", "__init__.py"), "raise SystemExit('imported')");
       const metadata = await touch(folder, "site", "tensorflow_cpu-2.21.5.dist-info", "METADATA");
       await Deno.writeTextFile(metadata, "Metadata-Version: 2.1\nName: tensorflow-cpu\nVersion: 2.21.5\n");
-      assert.deepEqual(await locateLibtensorflow(), { library, source: "Python's tensorflow 2.21.5" });
+      assert.deepEqual(await found(), { library, source: "Python's tensorflow 2.21.5" });
     });
   },
 });
 
-Deno.test("locateLibtensorflow() takes the library installed for a GPU before that for the CPU", async () => {
+Deno.test("searchLibtensorflow() takes the library installed for a GPU before that for the CPU", async () => {
   await withVariables(emptyPath, async () => {
     const cpu = await touch(installedLibrary("cpu"));
-    assert.equal((await locateLibtensorflow())?.library, cpu);
+    assert.equal((await found())?.library, cpu);
     const gpu = await touch(installedLibrary("gpu"));
-    assert.equal((await locateLibtensorflow())?.library, gpu);
+    assert.equal((await found())?.library, gpu);
     assert.equal(gpu, join(installFolder("gpu"), "tensorflow", LIBRARY_FILES[0]));
   });
 });

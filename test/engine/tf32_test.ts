@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { locateLibtensorflow } from "../../src/engine/locate.ts";
+import { searchLibtensorflow } from "../../src/engine/locate.ts";
 import { openEngine } from "../../src/engine/mod.ts";
 import { openSymbols } from "../../src/engine/tensorflow/ffi.ts";
 import { type GraphOutput, Recorder } from "../../src/engine/tensorflow/recorder.ts";
@@ -51,7 +51,7 @@ Deno.test({
     const {
       _ZN3tsl32enable_tensor_float_32_executionEb: enable,
       _ZN3tsl33tensor_float_32_execution_enabledEv: enabled,
-    } = openSymbols((await locateLibtensorflow())!.library);
+    } = openSymbols((await searchLibtensorflow()).found!.library);
     const before = enabled!();
     enable!(!before);
     assert.equal(enabled!(), !before);

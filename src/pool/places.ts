@@ -34,19 +34,16 @@ export interface GpuPlacesOptions {
   readonly most: number;
   /** Variables of every process. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** Milliseconds of a clock that only runs forward. */
-  readonly now?: () => number;
 }
 
 /** Makes places on GPUs: each process gets the GPU that has the fewest. */
-export function gpuPlaces({ gpus, jobs, most, variables = {}, now }: GpuPlacesOptions): Places {
+export function gpuPlaces({ gpus, jobs, most, variables = {} }: GpuPlacesOptions): Places {
   const held = gpus.map(() => 0), listeners: ((line: string) => void)[] = [];
   const growth = jobs === "auto"
     ? createGrowth({
       gpus: gpus.map((gpu, i) => ({ ...gpu, usedMiB: () => usedMiB(gpu), processes: () => held[i]! })),
       most,
       onChange: (line) => listeners.forEach((listener) => listener(line)),
-      ...(now === undefined ? {} : { now }),
     })
     : null;
   return {

@@ -35,14 +35,11 @@ async function control(input: string | null, env: Readonly<Record<string, string
   if (code !== 0) throw new Error(`${PROGRAM} ended with code ${code}`);
 }
 
-async function works(env: Readonly<Record<string, string>> = {}): Promise<boolean> {
-  return await control("get_server_list", env).then(() => true, () => false);
-}
-
 /** Uses the MPS daemon that runs, else starts one in a folder of its own; where it cannot, processes take turns. */
 export async function startMps(): Promise<Mps> {
   async function none(): Promise<void> {}
-  if (await works()) return { variables: {}, how: "by NVIDIA's MPS, which was running", stop: none };
+  const runs = await control("get_server_list", {}).then(() => true, () => false);
+  if (runs) return { variables: {}, how: "by NVIDIA's MPS, which was running", stop: none };
   const folder = await Deno.makeTempDir({ prefix: "requant-mps-" });
   const variables = { CUDA_MPS_PIPE_DIRECTORY: folder, CUDA_MPS_LOG_DIRECTORY: folder };
   const remove = async () => await Deno.remove(folder, { recursive: true }).catch(() => {});

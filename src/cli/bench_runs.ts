@@ -1,6 +1,7 @@
 import { shortTitle } from "../catalog/titles.ts";
 import { resolve } from "node:path";
 import type { EngineChoice, EngineName, Precision } from "../engine/types.ts";
+import { InputError } from "../errors.ts";
 import type { Gpu } from "../pool/gpus.ts";
 import { jobsThatFit } from "../plan/estimate.ts";
 import { askedOnce, requireFit } from "../plan/fit.ts";
@@ -9,7 +10,14 @@ import { reportedPapers } from "../plan/reported_papers.ts";
 import { leftOutArms, planCells, planRuns } from "../plan/tables.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
 import type { Artefacts } from "../queue/artefacts.ts";
-import { IMPORTED, partsOfProtocol, type PlannedRun, type ProtocolLabel, protocolLabel } from "../record/spec.ts";
+import {
+  describeRun,
+  IMPORTED,
+  partsOfProtocol,
+  type PlannedRun,
+  type ProtocolLabel,
+  protocolLabel,
+} from "../record/spec.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { ReportFile } from "../report/mod.ts";
 import { pathBelow, writeFileAtomic } from "../store/files.ts";
@@ -79,6 +87,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   // a teacher that could not be placed, as another scheduler trains it, is waited for: only a dry run looks elsewhere
   const plan = statePlan(runs.map(({ spec }) => spec), out, dryRun ? recordsOf(teachers) : undefined);
   const sizesOf = askedOnce(services.datasetSizes);
+  await requireParts(plan.todo);
   requireFit(plan.todo, sizesOf);
   if (teachers !== null) tellTeachers(plan, teachers, { options, services });
   if (options.probe) await probePlan(plan, { engine, sizesOf, services });
@@ -224,4 +233,24 @@ function resultDocument(
     unfinished: unfinished.map(({ id }) => id),
     reports: reports.map(({ path }) => path),
   };
+}
+
+/**
+ * Refuses a plan with a name or an option that does not exist: quantized runs would fail only after full precision.
+ * @throws {InputError} If a run's data set, model, quantizer or method is not there, or its options are wrong.
+ */
+export async function requireParts(runs: readonly PlannedRun[]): Promise<void> {
+  const { datasetNamed } = await import("../../datasets/mod.ts"), { createMethod } = await import("../methods/mod.ts");
+  const { modelNamed } = await import("../nn/mod.ts"), { quantizerNamed } = await import("../quant/mod.ts");
+  for (const { spec } of runs) {
+    try {
+      datasetNamed(spec.dataset.name);
+      modelNamed(spec.model);
+      createMethod(spec.method);
+      if (spec.quantization !== null) quantizerNamed(spec.quantization.quantizer);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      throw new InputError(`${error.message}; it was asked for by ${describeRun(spec)}`);
+    }
+  }
 }

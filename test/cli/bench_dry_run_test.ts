@@ -8,7 +8,9 @@ import type { Rate } from "../../src/record/rate.ts";
 import type { RunRecord } from "../../src/record/record.ts";
 import { readableRecords } from "../../src/store/store.ts";
 import { mpsScript, TWO_GPUS, withNvidia } from "../support/fakes/nvidia.ts";
-import { withFolder } from "../support/fakes/specs.ts";
+import { fpSpec, studentSpec, withFolder } from "../support/fakes/specs.ts";
+import { requireParts } from "../../src/cli/bench_runs.ts";
+import type { RunSpec } from "../../src/record/spec.ts";
 import { cli } from "../support/bench_cli.ts";
 
 Deno.test("bench --dry-run shows a line for each cell and what is left to pay, from records, and writes nothing", () =>
@@ -274,3 +276,24 @@ for (const flag of ["probe", "runs"]) {
     assert.equal(stderr, `Cannot use --${flag} without --dry-run: add it, or leave --${flag} out\n`);
   });
 }
+
+Deno.test("a plan that names what does not exist is refused before any run, with the run that asks for it", async () => {
+  const student = studentSpec("lsq", fpSpec());
+  const plan = (changes: Partial<RunSpec>) => [fpSpec(), { ...student, ...changes }].map((spec) => ({ id: "", spec }));
+  await requireParts(plan({}));
+  for (
+    const [changes, message] of [
+      [{ quantization: { ...student.quantization!, quantizer: "lsqq" } }, /^Cannot use quantizer "lsqq"/],
+      [{ method: { name: "qatt", options: {} } }, /^Cannot use method "qatt"/],
+      [{ method: { name: "fpq", options: { probabilty: 0.1 } } }, /^Cannot use the options .* of method fpq/],
+      [{ model: "resnet21" }, /^Cannot use model "resnet21"/],
+      [{ dataset: { ...student.dataset, name: "cifar1O" } }, /^Cannot use data set "cifar1O"/],
+    ] as const
+  ) {
+    await assert.rejects(requireParts(plan(changes)), (error: Error) => {
+      assert.deepEqual([error.name, message.test(error.message)], ["InputError", true], error.message);
+      assert.match(error.message, /; it was asked for by lsq \w+ W\dA\d seed 0$/);
+      return true;
+    });
+  }
+});

@@ -3,7 +3,7 @@ import { SUITE } from "../../benchmarks/mod.ts";
 import { reportedPapers } from "../../src/plan/reported_papers.ts";
 import { renderReports } from "../../src/report/mod.ts";
 import { cli } from "../support/bench_cli.ts";
-import { record } from "./fixtures.ts";
+import { record, type RunChoice } from "./fixtures.ts";
 
 const REPORTS = new URL("../../reports/", import.meta.url);
 
@@ -31,15 +31,31 @@ for (const page of ["fpq", "mec", "cr"]) {
   });
 }
 
+/** The commands of FPQ's page with runs of one place. */
+function commandsOf(place: RunChoice, arms: readonly string[]): string[] {
+  const records = arms.map((arm) => record({ ...place, arm }));
+  const pages = reportedPapers(SUITE.papers.filter(({ id }) => id === "fpq"), { records, suite: SUITE });
+  const text = renderReports({ pages, records, deviations: {} }).find(({ path }) => path === "fpq.md")!.text;
+  return text.split("\n").filter((line) => line.startsWith("deno task bench "));
+}
+
 Deno.test("the command of a run on another quantizer names it, and the method that was moved", async () => {
   const place = { protocol: "reduced", model: "resnet20", bits: [2, 2], engine: "onednn" } as const;
-  const moved = ["fpq@pact", "qat@dorefa"].map((arm) => record({ ...place, arm }));
-  const pages = reportedPapers(SUITE.papers.filter(({ id }) => id === "fpq"), { records: moved, suite: SUITE });
-  const text = renderReports({ pages, records: moved, deviations: {} }).find(({ path }) => path === "fpq.md")!.text;
-  const commands = text.split("\n").filter((line) => line.startsWith("deno task bench "));
-  assert.deepEqual(commands.map((line) => line.slice(line.indexOf("--models"))), [
-    "--models resnet20 --bits W2A2 --quantizer pact --seeds 0 --methods fpq",
-    "--models resnet20 --bits W2A2 --quantizer dorefa --seeds 0 --methods lsq",
+  const commands = commandsOf(place, ["fpq@pact", "qat@dorefa"]);
+  assert.deepEqual(commands.map((line) => line.slice(line.indexOf("--table"))), [
+    "--table table4 --models resnet20 --bits W2A2 --quantizer pact --seeds 0 --methods fpq",
+    "--table table4 --models resnet20 --bits W2A2 --quantizer dorefa --seeds 0 --methods lsq",
   ]);
   for (const command of commands) assert.ok((await planned(command)).length > 0, command);
+});
+
+Deno.test("the command of smoke runs names their table, model and quantizer", async () => {
+  const place = { protocol: "smoke", model: "resnet20", bits: [2, 2], engine: "wasm" } as const;
+  const [command, ...others] = commandsOf(place, ["fpq@pact"]);
+  assert.deepEqual(others, []);
+  assert.match(
+    command!,
+    /--protocol smoke --table table4 --models resnet20 --bits W2A2 --quantizer pact --engine wasm /,
+  );
+  assert.deepEqual((await planned(command!)).length, 2, "full precision and the run");
 });

@@ -109,8 +109,8 @@ function commandsOf(
   { protocol, runs }: ReportSection,
   records: PageInput["records"],
 ): string[] {
-  const command = `deno task bench --paper ${id} ${protocolFlags(protocol)}`, base = baseOf(protocol);
-  if (runs.length === 0 || base === "smoke") return [command];
+  const command = `deno task bench --paper ${id} ${protocolFlags(protocol)}`;
+  if (runs.length === 0) return [command];
   const specs = runs.map((run) => records.get(run.id)!.spec), teachers = new Set(specs.map(({ teacher }) => teacher));
   const own = specs.filter((spec) => !teachers.has(runId(spec)));
   const { engine: labelled } = partsOfProtocol(protocol);
@@ -121,7 +121,7 @@ function commandsOf(
       table.dataset === dataset.name && table.arms.some(({ id }) => id === methodOf(spec))
     );
     return [
-      ...(base === "paper" && table ? [`--table ${table.id}`] : []), // which runs all data sets
+      ...(table ? [`--table ${table.id}`] : []), // a protocol runs some tables unasked, and another data set in none
       `--models ${model}`,
       ...(quantization ? [`--bits ${bitsTitle(quantization)}`] : []),
       ...(moved ? [`--quantizer ${moved.quantizer}`] : []),

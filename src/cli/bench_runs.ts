@@ -19,6 +19,7 @@ import {
   protocolLabel,
 } from "../record/spec.ts";
 import type { RunRecord } from "../record/record.ts";
+import { counted } from "../report/labels.ts";
 import type { ReportFile } from "../report/mod.ts";
 import { pathBelow, writeFileAtomic } from "../store/files.ts";
 import { checkOut } from "../store/store.ts";
@@ -89,6 +90,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const sizesOf = askedOnce(services.datasetSizes);
   await requireParts(plan.todo);
   requireFit(plan.todo, sizesOf);
+  tellUncommitted(plan, services);
   if (teachers !== null) tellTeachers(plan, teachers, { options, services });
   if (options.probe) await probePlan(plan, { engine, sizesOf, services });
   const measured = await measuredRuns(out, services);
@@ -233,6 +235,16 @@ function resultDocument(
     unfinished: unfinished.map(({ id }) => id),
     reports: reports.map(({ path }) => path),
   };
+}
+
+/** A run that was kept may be of code that was edited since: its id is of its spec alone. */
+function tellUncommitted({ finished }: PlanState, { stderr }: BenchServices): void {
+  const count = [...finished.values()].filter(({ environment }) => environment.dirty === true).length;
+  if (count === 0) return;
+  stderr(
+    `${counted(count, "run")} of those done before had uncommitted changes: edited code trains no run again, another ` +
+      "--out does\n",
+  );
 }
 
 /**

@@ -6,7 +6,7 @@ import { knownModels } from "../../src/plan/tables.ts";
 import { PROTOCOLS } from "../../src/record/spec.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
 import type { ReportInput } from "../../src/report/mod.ts";
-import { runFolder } from "../../src/store/store.ts";
+import { readableRecords, runFolder, writeRecord } from "../../src/store/store.ts";
 import { fakeCommand, traceOf, withFolder } from "../support/fakes/specs.ts";
 import { cli } from "../support/bench_cli.ts";
 
@@ -163,6 +163,22 @@ Deno.test("bench runs a paper's smoke table, prints its Markdown, and a second c
     assert.deepEqual(second.prepared, []);
     assert.deepEqual(second.reported[0]!.records, input!.records);
     assert.equal(traceOf(out).filter((line) => line.startsWith("start")).length, 3);
+  }));
+
+Deno.test("bench says of runs that it keeps how many had uncommitted changes, as their code may be edited since", () =>
+  withFolder(async (out) => {
+    const args = ["--paper", "fpq", "--out", out], says = /(\d+) runs? of those done before had uncommitted changes: /;
+    const marked = (dirty: (index: number) => boolean) => {
+      for (const [index, record] of readableRecords(out).entries()) {
+        const { otherEnvironments: _, ...rest } = record; // the tests' own checkout may be dirty
+        writeRecord(out, { ...rest, environment: { ...record.environment, dirty: dirty(index) } });
+      }
+    };
+    await cli(args);
+    marked(() => false);
+    assert.doesNotMatch((await cli(args)).stderr, says);
+    marked((index) => index === 0);
+    assert.equal(says.exec((await cli(args)).stderr)?.[1], "1");
   }));
 
 Deno.test("bench reuses FP and LSQ of another paper and reports only its own runs", () =>

@@ -113,9 +113,12 @@ export function layerInputs(
       forward(model, quantization, { ...pass, training: false, quantized: true, hooks: hooksInto(found) });
       return found;
     });
+  /** Layers whose quantizer states its integers as they are; in `values` the zero point is taken off. */
+  const stated = new Set<string>();
   const programs = {
     integers: programOf((found) => ({
       input(layer, input) {
+        if (input.levels) stated.add(layer.path);
         found[layer.path] = tf.clone(input.levels ?? input.values);
         return input;
       },
@@ -138,8 +141,7 @@ export function layerInputs(
           );
           const zero = quantization[layer.path]!.input.grid!(plain).zero[0]!;
           const values = found[layer.path]!.dataSync() as Float32Array;
-          // an integer zero point is taken off again in `values`; LSQ+ states its integers as they are
-          const shift = kind === "unrounded" || Number.isInteger(zero) ? zero : 0;
+          const shift = kind === "integers" && stated.has(layer.path) ? 0 : zero;
           return [layer.path, shift === 0 ? Float32Array.from(values) : values.map((value) => value + shift)] as const;
         }));
         tf.dispose(found);

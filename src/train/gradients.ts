@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { TensorTree } from "../engine/types.ts";
+import { messageOf } from "../errors.ts";
 import { type Leaves, mapTree } from "../tree.ts";
 
 /** A loss, its gradient by path, and what else the loss function made. */
@@ -14,7 +15,7 @@ export interface ValueAndGradients<Aux> {
  * Loss and gradients of `f` with respect to every leaf of `params`.
  *
  * @param f Gives a scalar loss and any tree of tensors beside it, which come out without a gradient.
- * @throws {Error} If a parameter does not reach the loss.
+ * @throws {Error} If a parameter does not reach the loss, or a gradient function reads a tensor that tfjs freed.
  */
 export function valueAndGradients<Aux extends TensorTree>(
   params: Leaves<Tensor>,
@@ -23,17 +24,14 @@ export function valueAndGradients<Aux extends TensorTree>(
   const names = Object.keys(params).sort();
   let aux: TensorTree | undefined;
   // tf.valueAndGrads does the same, but its error does not say which parameter is not reached
-  const { value, grads } = tf.engine().gradients(
-    () => {
-      const result = f(params);
-      // tfjs frees what the loss function made when it returns: kept here, handed on below
-      aux = mapTree<Tensor, Tensor>(result.aux, (tensor) => tf.keep(tf.clone(tensor)));
-      return result.loss;
-    },
-    names.map((name) => params[name]!),
-    undefined,
-    true,
-  );
+  const forward = () => {
+    const result = f(params);
+    // tfjs frees what the loss function made when it returns: kept here, handed on below
+    aux = mapTree<Tensor, Tensor>(result.aux, (tensor) => tf.keep(tf.clone(tensor)));
+    return result.loss;
+  };
+  const gradients = () => tf.engine().gradients(forward, names.map((name) => params[name]!), undefined, true);
+  const { value, grads } = explained(gradients, () => aux !== undefined);
   const handed = mapTree<Tensor, Tensor>(aux!, (tensor) => {
     const own = tf.clone(tensor);
     tensor.dispose();
@@ -51,4 +49,19 @@ export function valueAndGradients<Aux extends TensorTree>(
     gradients: Object.fromEntries(names.map((name, i) => [name, grads[i]!])),
     aux: handed as Aux,
   };
+}
+
+/** The result of `gradients`, whose errors behind the loss say what a gradient function may read. */
+function explained<Result>(gradients: () => Result, lossIsMade: () => boolean): Result {
+  try {
+    return gradients();
+  } catch (error) {
+    // so tfjs answers where the data of a tensor is gone
+    if (!lossIsMade() || !/\(reading 'backend'\)|disposed/.test(messageOf(error))) throw error;
+    throw new Error(
+      "Cannot compute gradients as a gradient function reads a tensor that tfjs freed when the loss returned: " +
+        "let it read only dy and what it gave to `save`",
+      { cause: error },
+    );
+  }
 }

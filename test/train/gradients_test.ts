@@ -76,3 +76,26 @@ testOnEngines("valueAndGradients() passes on what the loss throws, and works aft
   assert.deepEqual(Array.from(gradients["a"]!.dataSync()), [20]);
   tf.dispose([params, gradients] as unknown as Tensor[]);
 });
+
+testOnEngines("valueAndGradients() says what a gradient function may read, where it reads what tfjs freed", () => {
+  const params = { a: tf.tensor1d([2, 3]) };
+  const gated = (saves: boolean) => () =>
+    valueAndGradients(params, ({ a }) => {
+      const open = tf.sub(1, tf.scalar(0.5));
+      const gate = tf.customGrad((...args: unknown[]) => {
+        const [x, save] = args as [Tensor, (tensors: Tensor[]) => void];
+        if (saves) save([open]);
+        const gradFunc = (dy: Tensor, saved: Tensor[]) => tf.mul(dy, saves ? saved[0]! : open);
+        return { value: tf.clone(x), gradFunc };
+      });
+      return { loss: tf.sum(gate(a!)), aux: {} };
+    }) as unknown as tf.TensorContainer;
+  assert.throws(() => tf.tidy(gated(false)), {
+    name: "Error",
+    message: "Cannot compute gradients as a gradient function reads a tensor that tfjs freed when the loss returned: " +
+      "let it read only dy and what it gave to `save`",
+  });
+  const { gradients } = tf.tidy(gated(true)) as unknown as { gradients: Named };
+  assert.deepEqual(Array.from(gradients["a"]!.dataSync()), [0.5, 0.5]);
+  tf.dispose([params, gradients] as unknown as Tensor[]);
+});

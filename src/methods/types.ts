@@ -73,7 +73,7 @@ export interface LossResult {
   readonly logits: Tensor;
   /** New running statistics of the student. */
   readonly updates: Readonly<Record<string, Tensor>>;
-  /** Scalars for the record, by name. */
+  /** Scalars for the record, by name; `loss`, `correct`, `ascendedLoss` and `top1Percent` are taken. */
   readonly metrics: Readonly<Record<string, Tensor>>;
   /** New memory; what is left out stays. */
   readonly memory?: Readonly<Record<string, Tensor>>;

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { cropFlip, oneHot } from "../engine/ops.ts";
 import type { Compiled, CompileOptions, Engine, Program } from "../engine/types.ts";
-import type { Method } from "../methods/types.ts";
+import type { LossResult, Method } from "../methods/types.ts";
 import type { Model, ModelQuantization } from "../nn/types.ts";
 import type { Leaves } from "../tree.ts";
 import { forward, type ImageScale, normaliseImages } from "./forward.ts";
@@ -47,6 +47,20 @@ export interface StepOptions extends Omit<SgdOptions, "reflectsStepSizes"> {
   readonly scale: ImageScale;
 }
 
+/** Names of a run's own numbers, which no metric of a method may have. */
+const RESERVED_METRICS = ["loss", "correct", "ascendedLoss", "top1Percent"] as const;
+
+/** @throws {RangeError} If the result of a method's loss does not fit the step. */
+function requireFitting({ metrics }: LossResult, method: string): void {
+  const reserved = RESERVED_METRICS.find((name) => name in metrics);
+  if (reserved !== undefined) {
+    throw new RangeError(
+      `Cannot train with method ${method} as its metric "${reserved}" has the name of a run's own number: ` +
+        `choose another name than ${RESERVED_METRICS.join(", ")}`,
+    );
+  }
+}
+
 /** The fast form of a step, which may write over the tensors of `training`. */
 export function compileStep(
   engine: Engine,
@@ -81,6 +95,7 @@ export function trainingStep(options: StepOptions): (inputs: StepInputs) => Step
           labels: targets,
           forward: (how) => forward(model, quantization, how),
         });
+        requireFitting(result, method.name);
         const hits = tf.equal(tf.argMax(result.logits, 1), labels);
         const correct = tf.sum(tf.cast(hits, "float32"));
         const metrics: Record<string, Tensor> = { ...result.metrics, correct };

@@ -69,7 +69,7 @@ export interface LossInputs {
 export interface LossResult {
   /** Scalar: what is minimised. */
   readonly loss: Tensor;
-  /** Logits of the first view, for the training accuracy. */
+  /** Logits of the first view, [batch, classes], for the training accuracy. */
   readonly logits: Tensor;
   /** New running statistics of the student. */
   readonly updates: Readonly<Record<string, Tensor>>;

@@ -51,7 +51,14 @@ export interface StepOptions extends Omit<SgdOptions, "reflectsStepSizes"> {
 const RESERVED_METRICS = ["loss", "correct", "ascendedLoss", "top1Percent"] as const;
 
 /** @throws {RangeError} If the result of a method's loss does not fit the step. */
-function requireFitting({ metrics }: LossResult, method: string): void {
+function requireFitting({ metrics, logits }: LossResult, { method, shape }: { method: string; shape: number[] }): void {
+  if (!tf.util.arraysEqual(logits.shape, shape)) {
+    throw new RangeError(
+      `Cannot train with method ${method} as its logits have shape [${logits.shape.join(", ")}], not [${
+        shape.join(", ")
+      }]: return those of the first view, [batch, classes]`,
+    );
+  }
   const reserved = RESERVED_METRICS.find((name) => name in metrics);
   if (reserved !== undefined) {
     throw new RangeError(
@@ -95,7 +102,7 @@ export function trainingStep(options: StepOptions): (inputs: StepInputs) => Step
           labels: targets,
           forward: (how) => forward(model, quantization, how),
         });
-        requireFitting(result, method.name);
+        requireFitting(result, { method: method.name, shape: targets.shape });
         const hits = tf.equal(tf.argMax(result.logits, 1), labels);
         const correct = tf.sum(tf.cast(hits, "float32"));
         const metrics: Record<string, Tensor> = { ...result.metrics, correct };

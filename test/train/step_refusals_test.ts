@@ -67,3 +67,16 @@ testOnEngines("a step refuses a metric with the name of a run's own number, and 
   const own = altered(({ loss }) => ({ metrics: { taskLoss: loss } }));
   assert.deepEqual(step(engine, own), ["correct", "loss", "taskLoss"]);
 });
+
+testOnEngines("a step refuses logits that are not [batch, classes], and says both shapes", (engine) => {
+  for (const [axis, shape] of [[1, "4"], [0, "10"]] as const) {
+    const reduced = altered(({ logits }) => ({ logits: tf.mean(logits, axis) }));
+    assert.throws(() => step(engine, reduced), {
+      name: "RangeError",
+      message: `Cannot train with method altered as its logits have shape [${shape}], not [4, 10]: ` +
+        "return those of the first view, [batch, classes]",
+    });
+  }
+  const twice = altered(({ logits }) => ({ logits: tf.concat([logits, logits], 0) }));
+  assert.throws(() => step(engine, twice), /^RangeError: .* its logits have shape \[8, 10\], not \[4, 10\]: /);
+});

@@ -63,6 +63,19 @@ function compute(context: Context, layer: Layer, operands: { input: Tensor; weig
   return y;
 }
 
+/** @throws {RangeError} If a quantizer gave a tensor of another shape than it took. */
+function requireSameShape(
+  { path }: Layer,
+  { taken, given, quantizer, part }: { taken: Tensor; given: Tensor; quantizer: LayerQuantization; part: string },
+): void {
+  if (tf.util.arraysEqual(taken.shape, given.shape)) return;
+  const [from, to] = [taken, given].map(({ shape }) => `[${shape.join(", ")}]`);
+  throw new RangeError(
+    `Cannot quantize the ${part} of layer "${path}" as quantizer ${quantizer.name ?? "without a name"} gives shape ` +
+      `${to} for ${from}: return the shape that it takes`,
+  );
+}
+
 /** @param options.scaled The layer's input / its step size. @param options.own Of the input's quantizer. */
 function quantizedLayer(
   context: Context,
@@ -70,10 +83,13 @@ function quantizedLayer(
   options: { quantization: LayerQuantization; scaled: Tensor; own: Leaves<Tensor> },
 ): Tensor {
   const scaled = context.hooks.scaled?.(layer, options.scaled) ?? options.scaled;
-  const input = options.quantization.input.quantizeScaled(scaled, options.own);
+  const { quantization: quantizer, own } = options;
+  const input = quantizer.input.quantizeScaled(scaled, own);
+  requireSameShape(layer, { taken: scaled, given: input.values, quantizer, part: "input" });
   const { values, scale } = context.hooks.input?.(layer, input) ?? input;
   const raw = channelsLast(layer, context.params[paths.weight(layer)]!);
-  const quantized = options.quantization.weight.apply(raw, ownLeaves(context, paths.weightQuantizer(layer)));
+  const quantized = quantizer.weight.apply(raw, ownLeaves(context, paths.weightQuantizer(layer)));
+  requireSameShape(layer, { taken: raw, given: quantized, quantizer, part: "weight" });
   const shaped = tf.reshape(quantized, context.params[paths.weight(layer)]!.shape);
   // both scales end in the small weight: the convolution itself takes integers
   return compute(context, layer, { input: values, weight: scale ? tf.mul(shaped, scale) : shaped });

@@ -36,6 +36,8 @@ export interface Norm {
 
 /** The quantizers of one layer. */
 export interface LayerQuantization {
+  /** Name of the quantizer in a run spec, for messages; left out: it has none. */
+  readonly name?: string;
   /** Quantizer of the weight. */
   readonly weight: WeightQuantizer;
   /** Quantizer of the input. */

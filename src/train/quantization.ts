@@ -35,6 +35,7 @@ export function quantizationOf(model: Model, spec: RunSpec["quantization"]): Mod
       requireBitsFor(quantizer.name, { kind: "signedActivation", bits: activationBits, where });
     }
     return [layer.path, {
+      name: quantizer.name,
       weight: quantizer.weight({ bits: weightBits, signed: true }),
       input: quantizer.activation({ bits: activationBits, signed: layer.inputSigned }),
     }];

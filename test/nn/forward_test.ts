@@ -133,3 +133,38 @@ for (const { name: quantizer } of QUANTIZERS) {
     });
   });
 }
+
+testOnEngines("a layer refuses a quantizer that changes a shape, and names both", (engine) => {
+  const { model, quantization, params, state } = build(resnet8, "lsq"), path = "stage1/block0/conv2";
+  const { name, weight, input } = quantization[path]!;
+  const pass = (own: ModelQuantization[string]) => {
+    const network = { params, state }, quantizers = { ...quantization, [path]: own };
+    const compiled = engine.compile(({ x }: { x: Tensor }) =>
+      forward(model, quantizers, { network, images: x, training: false, quantized: true }).logits
+    );
+    tf.tidy(() => compiled({ x: images(2) }));
+  };
+  const flat = (x: Tensor) => tf.reshape(x, [-1]);
+  const reshaped: typeof input = {
+    ...input,
+    quantizeScaled(scaled, own) {
+      const rounded = input.quantizeScaled(scaled, own);
+      return { ...rounded, values: flat(rounded.values) };
+    },
+  };
+  assert.throws(() => pass({ name: name!, weight, input: reshaped }), {
+    name: "RangeError",
+    message: `Cannot quantize the input of layer "${path}" as quantizer lsq gives shape [2048] for [2, 8, 8, 16]: ` +
+      "return the shape that it takes",
+  });
+  const reduced: typeof weight = { ...weight, apply: (w, own) => tf.sum(weight.apply(w, own), 3) };
+  assert.throws(() => pass({ name: name!, weight: reduced, input }), {
+    name: "RangeError",
+    message:
+      `Cannot quantize the weight of layer "${path}" as quantizer lsq gives shape [3, 3, 16] for [3, 3, 16, 16]: ` +
+      "return the shape that it takes",
+  });
+  assert.throws(() => pass({ weight: reduced, input }), /as quantizer without a name gives shape /);
+  pass({ name: name!, weight, input });
+  tf.dispose([params, state]);
+});

@@ -49,10 +49,17 @@ export function createMethod({ name, options }: { name: string; options: Record<
   }
   const parsed = found.options.safeParse(options);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
+    const issue = parsed.error.issues[0]!, known = Object.keys((found.options as { shape?: object }).shape ?? {});
+    if (issue.code === "unrecognized_keys" && issue.path.length === 0) throw unknownOption(name, issue.keys[0]!, known);
+    const place = issue.path.length > 0 ? `${issue.path.join(".")} ` : "";
     throw new InputError(
-      `Cannot use the options ${JSON.stringify(options)} of method ${name}: ${issue.path.join(".")} ${issue.message}`,
+      `Cannot use the options ${JSON.stringify(options)} of method ${name}: ${place}${issue.message}`,
     );
   }
   return found.create(parsed.data);
+}
+
+function unknownOption(method: string, option: string, known: readonly string[]): InputError {
+  if (known.length > 0) return unknownValue(`method ${method}'s option`, option, known);
+  return new InputError(`Cannot use option "${option}" of method ${method} as it takes no options: leave it out`);
 }

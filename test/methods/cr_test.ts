@@ -207,5 +207,8 @@ Deno.test("CR refuses options out of range, by name", () => {
     () => cr({ alpha: 1.5 }),
     /^InputError: Cannot use the options \{"alpha":1\.5\} of method cr: alpha .*<=1$/,
   );
-  assert.throws(() => cr({ rump: 1 }), /^InputError: Cannot use the options \{"rump":1\} of method cr: .*"rump"$/);
+  assert.throws(
+    () => cr({ rump: 1 }),
+    /^InputError: Cannot use method cr's option "rump" as it is not known.*: choose one of .*\balpha\b/,
+  );
 });

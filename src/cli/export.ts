@@ -10,7 +10,7 @@ import { exportRun } from "../export/export_run.ts";
 import { quantizerNamed } from "../quant/mod.ts";
 import type { RunRecord } from "../record/record.ts";
 import { isRunId, type RunSpec } from "../record/spec.ts";
-import { makeFolder, writeFileAtomic } from "../store/files.ts";
+import { folderExists, makeFolder, writeFileAtomic } from "../store/files.ts";
 import { checkpointFile, hasCheckpoint, readRecord, runFile } from "../store/store.ts";
 import { commandLine, engineOption, helpAlone, option, runCommand } from "./command_line.ts";
 import type { Output } from "./console.ts";
@@ -88,11 +88,14 @@ async function exportOne(run: string, options: ExportOptions, services: ExportSe
 
 /**
  * The record of a run's folder, of a network that can be opened.
- * @throws {InputError} If there is none, it is not done or a trial, or its checkpoint is missing.
+ * @throws {InputError} If there is no such folder or record, it is not done or a trial, or its checkpoint is missing.
  */
 export function finishedRun(folder: string, purpose = "export"): RunRecord {
   const id = basename(folder), out = dirname(dirname(folder));
   const refuse = (why: string) => new InputError(`Cannot ${purpose} ${folder} as ${why}`);
+  if (!folderExists(folder)) {
+    throw refuse("there is no such folder: give DIR/runs/ID, where relative paths start at the repository's root");
+  }
   if (!isRunId(id) || basename(dirname(folder)) !== "runs") {
     throw refuse("it is no folder of a run: give DIR/runs/ID, as `deno task runs list --out DIR` shows them");
   }

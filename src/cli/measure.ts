@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import type { Dataset } from "../data/types.ts";
 import type { Engine, EngineChoice } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
@@ -23,7 +22,7 @@ import {
   runIds,
   writeMeasurement,
 } from "../store/store.ts";
-import { findRun, runsOf } from "../store/folder.ts";
+import { existingFolder, findRun, runsOf } from "../store/folder.ts";
 import type { RunRecord } from "../record/record.ts";
 import { canonicalJson, describeRun } from "../record/spec.ts";
 import { columns } from "./columns.ts";
@@ -105,7 +104,7 @@ function parseValue(text: string): unknown {
 }
 
 async function measureWith(flags: MeasureOptions, services: ExportServices): Promise<void> {
-  const out = resolve(flags.out), wanted = wantedMeasurements(flags);
+  const out = existingFolder(flags.out), wanted = wantedMeasurements(flags);
   const say = (line: string): void => services.stderr(line + "\n");
   const runs = chosenRuns(out, { ...flags, say });
   const tasks = runs.flatMap((run) => wanted.map((item) => taskOf(run, { ...item, out, flags })));

@@ -184,6 +184,10 @@ Deno.test("export refuses a run that is none, not finished, failed, a trial or w
     const run = runOf(out, FP), record = readRecord(out, runId(FP))!, file = join(run, "record.json");
     await refuses(call(exportNetwork, [out]), /^Cannot export .* as it is no folder of a run: give DIR\/runs\/ID/);
     await refuses(
+      call(exportNetwork, [join(out, "runs", "0".repeat(16))]),
+      /^Cannot export .*0{16} as there is no such folder: give .* relative paths start at the repository's root\n$/,
+    );
+    await refuses(
       call(exportNetwork, ["--packed"]),
       /^Cannot run `deno task export` without run: add it/,
     );

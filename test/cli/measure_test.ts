@@ -101,6 +101,8 @@ Deno.test("measure ends bad input with one sentence and exit code 2", () =>
     delete record.networkSha256;
     writeRecord(out, { ...record, id: runId(failed), spec: failed, status: "failed", reason: "a test", metrics: null });
     assert.ok(folder);
+    const empty = join(out, "empty");
+    await Deno.mkdir(empty);
     const cases: [string[], RegExp][] = [
       [["--force"], /^Cannot run `deno task measure` without --out: give --out DIR\n$/],
       [
@@ -123,7 +125,11 @@ Deno.test("measure ends bad input with one sentence and exit code 2", () =>
         ["--out", out, "--methods", "mec"],
         /^Cannot measure method "mec" as no finished run is of it: choose among fp, qat_ema\n$/,
       ],
-      [["--out", join(out, "none")], /^Cannot measure anything in .*none as it holds no finished run: /],
+      [
+        ["--out", join(out, "none")],
+        /^Cannot look for runs in .*none as there is no such folder: give the --out folder/,
+      ],
+      [["--out", empty], /^Cannot measure anything in .*empty as it holds no finished run: /],
       [
         ["--out", out, "--set", "probe=3"],
         /^Cannot set "probe" as it is an option of none of hessian_trace, .*: choose among images, probes, /,

@@ -6,7 +6,7 @@ import type { Hooks, Layer } from "../nn/types.ts";
 import { noiseState, stream } from "../random/stream.ts";
 import { crossEntropy } from "./losses.ts";
 import { channelDistance } from "./standardisation.ts";
-import type { LossInputs, Method, MethodDefinition } from "./types.ts";
+import type { LossInputs, LossResult, Method, MethodDefinition } from "./types.ts";
 
 const optionsSchema = z.strictObject({
   /** p: how likely a layer's input is perturbed in a step. */
@@ -53,7 +53,7 @@ function create({ probability, csdWeight, place }: Options): Method {
         sfpNoise: noiseState({ seed, step, purpose: "noise" }),
       };
     },
-    loss({ student, teacher, inputs, views, labels, forward }) {
+    loss({ student, teacher, inputs, views, labels, forward }): LossResult {
       const images = views[0]!, ours = new Map<string, Tensor>(), theirs = new Map<string, Tensor>();
       const hooks: Hooks = {
         ...(probability > 0 ? perturbation(inputs, place) : {}),

@@ -37,24 +37,30 @@ function implementations(): Map<string, string> {
   }));
 }
 
-/** A project of a user: it names this folder, and has its own imports and lock file. */
+/** The deno.json that docs/extending.md prints, with nothing added: only its clone's folder is this one. */
+function printedConfiguration() {
+  const page = Deno.readTextFileSync(join(ROOT, "docs/extending.md"));
+  const blocks = [...page.matchAll(/^```json\n([\s\S]*?)^```$/gm)];
+  assert.equal(blocks.length, 1, "docs/extending.md must have one block of JSON");
+  const { links, ...printed } = JSON.parse(blocks[0]![1]!) as { links: string[]; imports: Record<string, string> };
+  assert.deepEqual(links, ["../requant"]);
+  return { links: [ROOT], ...printed };
+}
+
+/** A project of a user: it has the printed deno.json, its own lock file, and records. */
 function writeProject(folder: string): void {
-  const { name, version, imports } = configuration;
-  const own = ["@tensorflow/tfjs-core", "zod"] as const;
-  Deno.writeTextFileSync(
-    join(folder, "deno.json"),
-    JSON.stringify({
-      links: [ROOT],
-      imports: {
-        [name]: `jsr:${name}@^${version}`,
-        ...Object.fromEntries(own.map((name) => [name, imports[name]])),
-      },
-      compilerOptions: configuration.compilerOptions,
-    }),
-  );
+  Deno.writeTextFileSync(join(folder, "deno.json"), JSON.stringify(printedConfiguration()));
   Deno.mkdirSync(join(folder, "reports/records"), { recursive: true });
   Deno.copyFileSync(join(ROOT, "reports/records/smoke.jsonl"), join(folder, "reports/records/smoke.jsonl"));
 }
+
+Deno.test("docs/extending.md prints a deno.json with the library's own version and those of its packages", () => {
+  const { name, version, imports } = configuration, { imports: printed } = printedConfiguration();
+  const { [name]: library, ...packages } = printed;
+  assert.equal(library, `jsr:${name}@^${version}`);
+  const own = Object.keys(packages).map((name) => [name, imports[name as keyof typeof imports]]);
+  assert.deepEqual(packages, Object.fromEntries(own));
+});
 
 Deno.test("a project outside the repository runs each export's example, and implements each interface", async () => {
   const folder = Deno.makeTempDirSync();

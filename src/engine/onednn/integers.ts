@@ -137,7 +137,7 @@ export function withIntegers(graph: Graph, { bytesAreExact, large }: RewriteOpti
     const largest = bytesAreExact ? 128 : Math.floor(LARGEST_PAIR / 2 / input!.bounds.high);
     if (!levels.shifted && Math.max(-levels.bounds.low, levels.bounds.high) > largest) return null;
     const scales = Object.fromEntries(levels.scales.toReversed().map((scale, i) => [`scale${i}`, scale]));
-    const wide = noise
+    const wide: Node["inputs"] = noise
       ? { wide: x!, active: noise.inputs["active"]! }
       : levels.shifted
       ? { wide: widened(source, x!.shape) }

@@ -155,7 +155,7 @@ export function convolutionInfo(
     attrs["strides"] as number,
     (attrs["dilations"] ?? 1) as number,
     attrs["pad"] as "same",
-    attrs["dimRoundingMode"] as undefined,
+    attrs["dimRoundingMode"] as unknown as undefined,
     kernel.startsWith("Depthwise"),
   );
 }

@@ -52,7 +52,7 @@ export interface ClaimResult {
   readonly claim: Claim;
   /** `reproduced`: it holds, in the published size where there is one, in every cell that the paper states it of. */
   readonly verdict: Verdict;
-  /** Protocol paper first, then reduced; smoke tests the software only and is no evidence. */
+  /** Protocol paper first, then full and reduced; smoke tests the software and never counts. */
   readonly evidence: readonly ClaimEvidence[];
 }
 

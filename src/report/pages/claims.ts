@@ -11,8 +11,8 @@ import { protocolTitle } from "../../catalog/protocol.ts";
 
 const LEGEND =
   "Each claim is tested on differences of runs of the same seed, by the t 95 % interval. A size is compared only under " +
-  "protocol paper on the paper's model; under other protocols only the direction is tested, which says that it holds, fails " +
-  "or is undecided for that model and budget, and no more.";
+  "protocol paper on the paper's model; under protocols full and reduced only the direction is tested, which says that it " +
+  "holds, fails or is undecided for that model and budget, and no more. Protocol smoke tests the software and never counts.";
 
 /** The claims of a page; nothing where it has none. */
 export function claimBlocks(page: Paper<ArmTitle>, results: readonly ClaimResult[]): Block[] {

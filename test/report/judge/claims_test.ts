@@ -236,6 +236,8 @@ Deno.test("claimBlocks() has a row a claim and a row an evidence", () => {
     "+1.50 [+1.25, +1.75]",
     "holds",
   ]]);
+  const [legend] = blocks.flatMap((block) => block.kind === "paragraph" ? [JSON.stringify(block)] : []);
+  assert.match(legend!, /under protocols full and reduced only the direction is tested, .* smoke .* never counts\./);
   assert.deepEqual(claimBlocks(PAGE, []), []);
 });
 

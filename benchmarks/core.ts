@@ -25,7 +25,7 @@ export const CORE: Omit<CoreTable, "arms"> & { readonly arms: readonly Arm[] } =
     "Some runs used a GPU and some a CPU; at W2A2 all rows above LSQ are of a GPU, and LSQ is of a CPU. A difference between " +
     "the two holds the chance of one more training (docs/reproducibility.md)",
     "The learning rate was tuned for LSQ alone. The weights of FPQ, CR-like and MEC lie at an end of the few values tried, " +
-    "so a loss of theirs may be that choice (docs/reproducibility.md)",
+    "so a loss of theirs may be that choice (docs/reproducibility.md); FPQ with another weight loses as well (findings)",
     "Intervals hold for the planned number of seeds: 5 for LSQ, FPQ, CR-like and MEC at W2A2, else 3. A row with fewer " +
     "seeds is unfinished and decides nothing",
   ],

@@ -78,7 +78,8 @@ function widthsRun(
 
 function runsOfCore(core: CoreTable, records: Core["records"]): RunRecord[] {
   return [...records.values()].filter(({ spec }) =>
-    spec.model === core.model && spec.dataset.name === core.dataset && protocolLabel(spec) === core.protocol
+    spec.model === core.model && spec.dataset.name === core.dataset && protocolLabel(spec) === core.protocol &&
+    core.arms.some(({ id }) => id === spec.arm)
   );
 }
 

@@ -79,6 +79,15 @@ Deno.test("runs of engine onednn have a table of their own behind the others, at
   const [before, after] = pageOf([...RECORDS, ...own]).split("## The same methods on engine onednn");
   assert.ok(!before!.includes("70.00") && before!.includes("80.50 ± 0.71 (2)"));
   assert.match(after!, /\*\*W2A2: .*, protocol reduced, on engine onednn\*\*/);
+  const withIsa = (arm: string, isa: string) => {
+    const record = run(arm, 70, { engine: "onednn" }), { environment } = record;
+    return { ...record, environment: { ...environment, versions: { ...environment.versions, isa } } };
+  };
+  assert.match(
+    pageOf([...RECORDS, withIsa("lsq", "AVX2"), withIsa("fpq_w1", "AVX512")]),
+    /Instructions: AVX2\. /,
+    "those of the table's methods alone",
+  );
   assert.ok(!after!.includes("**W4A4"));
   assert.match(after!, /\| MEC \(reconstruction\) +\| +71\.00 \(1\) \| +\+1\.00/);
   assert.equal(pageOf(RECORDS).split("on engine onednn").length, 1);

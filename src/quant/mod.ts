@@ -32,7 +32,15 @@ import type { Quantizer } from "./types.ts";
 export { type RoundBounds, roundClip } from "../engine/ops.ts";
 export type { Tensor } from "../engine/types.ts";
 export type { Leaves } from "../tree.ts";
-export { inverseStepSize, requireBits, scaleGradient, SMALLEST_STEP_SIZE } from "./step_size.ts";
+export {
+  gradientScale,
+  holdGradient,
+  inverseStepSize,
+  requireBits,
+  scaleGradient,
+  SMALLEST_STEP_SIZE,
+  STEP_SIZE,
+} from "./step_size.ts";
 export type * from "./types.ts";
 
 /** All quantizers that a run spec can name. */

@@ -5,7 +5,7 @@ import type { RunSpec } from "../record/spec.ts";
 export type SignedTensor = "weight" | "signedActivation";
 
 /**
- * Least bits of a quantizer. Below them its grid has levels on one side of 0 alone, as no paper has such a form: half of
+ * Least bits of each quantizer. Below them its grid has levels on one side of 0 alone, as no paper has such a form: half of
  * the values, or nearly all, would become 0.
  */
 const LEAST_BITS: Readonly<Record<string, Readonly<Record<SignedTensor, number>>>> = {
@@ -18,6 +18,12 @@ const LEAST_BITS: Readonly<Record<string, Readonly<Record<SignedTensor, number>>
   dorefa: { weight: 1, signedActivation: 2 },
 };
 
+/** Quantizers that have a line. */
+export const LIMITED: readonly string[] = Object.keys(LEAST_BITS);
+
+/** Without a line: from 2 bits on a grid has levels on both sides of 0. */
+const LEAST_WITHOUT_LINE = 2;
+
 const WORDS: Readonly<Record<SignedTensor, string>> = {
   weight: "weights",
   signedActivation: "activations of both signs",
@@ -25,7 +31,13 @@ const WORDS: Readonly<Record<SignedTensor, string>> = {
 
 /** The least bits of a kind of tensor. */
 export function leastBits(quantizer: string, kind: SignedTensor): number {
-  return LEAST_BITS[quantizer]?.[kind] ?? 1;
+  return LEAST_BITS[quantizer]?.[kind] ?? LEAST_WITHOUT_LINE;
+}
+
+function reasonFor(quantizer: string): string {
+  return LIMITED.includes(quantizer)
+    ? "its paper has no such grid around 0"
+    : "src/catalog/least_bits.ts has no line for it";
 }
 
 /**
@@ -38,12 +50,12 @@ export function requireBitsFor(
 ): void {
   const least = leastBits(quantizer, kind);
   if (bits >= least) return;
-  const able = Object.keys(LEAST_BITS).filter((name) => bits >= leastBits(name, kind));
+  const able = LIMITED.filter((name) => bits >= leastBits(name, kind));
   throw new InputError(
-    `Cannot quantize ${
-      WORDS[kind]
-    } of ${where} to ${bits} bit with quantizer ${quantizer} as its paper has no such grid ` +
-      `around 0: take at least ${least} bits, or quantizer ${able.join(", ")}`,
+    `Cannot quantize ${WORDS[kind]} of ${where} to ${bits} bit with quantizer ${quantizer} as ${
+      reasonFor(quantizer)
+    }: ` +
+      `take at least ${least} bits, or quantizer ${able.join(", ")}`,
   );
 }
 

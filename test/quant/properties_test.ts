@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import fc from "../support/npm/fast_check.ts";
-import { leastBits } from "../../src/catalog/least_bits.ts";
+import { leastBits, LIMITED, requireBitsFor } from "../../src/catalog/least_bits.ts";
 import { mobilenetV2Narrow } from "../../src/nn/mobilenet_v2.ts";
 import { resnet8 } from "../../src/nn/resnet.ts";
 import type { Model } from "../../src/nn/types.ts";
@@ -153,6 +153,11 @@ function drawnWeights(): number[][] {
   ];
 }
 
+/** Names of the quantizers with a grid of 1 bit for such a tensor. */
+function able(kind: "weight" | "signedActivation"): string {
+  return LIMITED.filter((name) => leastBits(name, kind) === 1).join(", ");
+}
+
 for (const quantizer of QUANTIZERS) {
   const least = leastBits(quantizer.name, "weight");
 
@@ -185,7 +190,7 @@ for (const quantizer of QUANTIZERS) {
         name: "InputError",
         message:
           `Cannot quantize weights of layer "stage1/block0/conv1" to 1 bit with quantizer ${quantizer.name} as its ` +
-          "paper has no such grid around 0: take at least 2 bits, or quantizer pact, dorefa",
+          `paper has no such grid around 0: take at least ${least} bits, or quantizer ${able("weight")}`,
       });
     });
   }
@@ -200,14 +205,14 @@ Deno.test("an activation of both signs and 1 bit is refused where the grid has o
       return (error as Error).message.replace(/ as its paper.*: take/, ": take");
     }
   };
-  const advice = "take at least 2 bits, or quantizer lsq_plus, lsq_plus_range";
+  const advice = `take at least 2 bits, or quantizer ${able("signedActivation")}`;
   const inner = { activationBits: 1 }, first = { firstLastBits: 1, weightBits: 2 };
   for (const { name } of QUANTIZERS) {
-    const able = leastBits(name, "signedActivation") === 1;
+    const hasGrid = leastBits(name, "signedActivation") === 1;
     assert.equal(refused(name, RESNET8, inner), null, name); // behind a relu
     assert.equal(
       refused(name, MOBILENET, inner),
-      able
+      hasGrid
         ? null
         : 'Cannot quantize activations of both signs of layer "stage2/block0/expand" to 1 bit with quantizer ' +
           `${name}: ${advice}`,
@@ -219,6 +224,19 @@ Deno.test("an activation of both signs and 1 bit is refused where the grid has o
     });
   }
   assert.match(refused("pact", RESNET8, first)!, /both signs of layer "stem\/conv" to 1 bit with quantizer pact: take/);
+});
+
+Deno.test("a quantizer without a line of least_bits.ts is refused 1 bit, with the file's name, and takes 2", () => {
+  for (const kind of ["weight", "signedActivation"] as const) {
+    requireBitsFor("unlisted", { kind, bits: 2, where: "resnet8" });
+    assert.throws(() => requireBitsFor("unlisted", { kind, bits: 1, where: "resnet8" }), {
+      name: "InputError",
+      message:
+        `Cannot quantize ${kind === "weight" ? "weights" : "activations of both signs"} of resnet8 to 1 bit with ` +
+        "quantizer unlisted as src/catalog/least_bits.ts has no line for it: take at least 2 bits, or quantizer " +
+        able(kind),
+    });
+  }
 });
 
 /** All gradients of sum(x̂ · upstream), by name. */

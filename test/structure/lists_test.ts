@@ -8,6 +8,7 @@ import { MEASUREMENTS } from "../../src/measure/mod.ts";
 import { METHODS } from "../../src/methods/mod.ts";
 import { MODELS } from "../../src/nn/mod.ts";
 import { QUANTIZERS } from "../../src/quant/mod.ts";
+import { LIMITED } from "../../src/catalog/least_bits.ts";
 import { datasetTitle, modelTitle } from "../../src/catalog/titles.ts";
 import { REVISED } from "../../src/catalog/revisions.ts";
 
@@ -84,6 +85,12 @@ Deno.test("every model and data set has a title in src/catalog/titles.ts", () =>
     ...DATASETS.filter(({ name }) => datasetTitle(name) === name),
   ];
   assert.deepEqual(untitled.map(({ name }) => name), []);
+});
+
+Deno.test("src/catalog/least_bits.ts has a line for every quantizer, and for no other", () => {
+  const names = QUANTIZERS.map(({ name }) => name), absent = names.filter((name) => !LIMITED.includes(name));
+  assert.ok(absent.length === 0, `src/catalog/least_bits.ts has no line for quantizer ${absent.join(", ")}: add one`);
+  assert.deepEqual(LIMITED.filter((name) => !names.includes(name)), []);
 });
 
 Deno.test("every quantizer with a revision is there", () => {

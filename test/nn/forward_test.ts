@@ -129,7 +129,12 @@ for (const { name: quantizer } of QUANTIZERS) {
       // float32 of two orders of the same sums; what a quantizer learns has small differences of large ones
       const tolerance = i > 3 ? 1e-3 : 2e-5;
       const distance = relativeDistance(gradient.dataSync(), apart[i]!.dataSync());
-      assert.ok(distance < tolerance, `gradient of ${i === 0 ? "the input" : moved[i - 1]} is off by ${distance}`);
+      const name = i === 0 ? "the input" : moved[i - 1];
+      assert.ok(
+        distance < tolerance,
+        `gradient of ${name} is off by ${distance}; folded, no relu comes before the quantizer: an unsigned one must do ` +
+          "the relu's work, in value and gradient (docs/extending.md, A quantizer)",
+      );
     });
   });
 }

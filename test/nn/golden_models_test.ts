@@ -88,8 +88,18 @@ function inferencePass(engine: Engine, model: Model, quantization: ModelQuantiza
   }));
 }
 
+function goldenOf(name: string): Golden {
+  try {
+    return goldenJson<Golden>(`model_${name}.json`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const file = `test/golden/model_${name}.json`;
+    throw new Error(`model ${name} has no ${file}: add it to test/golden/make_golden_models.py`, { cause: error });
+  }
+}
+
 function checkModel(engine: Engine, name: string, kind: keyof typeof CASES): void {
-  const golden = goldenJson<Golden>(`model_${name}.json`),
+  const golden = goldenOf(name),
     expected = golden[kind],
     { outputs: tolerance } = CASES[kind];
   const model = modelNamed(name).build({ classes: 10, imageChannels: 3 });

@@ -43,7 +43,14 @@ const PARAMETERS: Record<string, { ten: number; features: number }> = {
   mobilenetv2_imagenet: { ten: 2_236_682, features: 1280 },
 };
 
+function knownParameters(name: string): { ten: number; features: number } {
+  const known = PARAMETERS[name];
+  assert.ok(known, `model ${name} has no row in PARAMETERS of test/nn/models_test.ts: add a count from another source`);
+  return known;
+}
+
 Deno.test("models have the known numbers of parameters with 10 and with 100 classes", () => {
+  for (const { name } of MODELS) knownParameters(name);
   assert.deepEqual(MODELS.map(({ name }) => name).sort(), Object.keys(PARAMETERS).sort());
   for (const [name, { ten, features }] of Object.entries(PARAMETERS)) {
     assert.equal(parameterCount(name, 10), ten, name);
@@ -113,9 +120,10 @@ Deno.test("models have the multiply-accumulates that docs/methods.md states", ()
   const page = Deno.readTextFileSync(new URL("../../docs/methods.md", import.meta.url));
   for (const { name, build } of MODELS) {
     const macs = multiplyAccumulates(build({ classes: 10, imageChannels: 3 }), { height: 32, width: 32 });
-    const millions = (macs / 1e6).toFixed(1), ten = PARAMETERS[name]!.ten.toLocaleString("en-US");
+    const millions = (macs / 1e6).toFixed(1), ten = knownParameters(name).ten.toLocaleString("en-US");
     const row = page.split("\n").find((line) => line.startsWith(`| \`${name}\``)) ?? "";
     const cells = row.split("|").map((cell) => cell.trim());
+    assert.ok(row, `model ${name} has no row in the table of docs/methods.md, "Models": add one`);
     assert.ok(cells.includes(ten) && cells.includes(millions), `${name}: ${ten} and ${millions} are not in "${row}"`);
   }
 });
@@ -147,8 +155,7 @@ Deno.test("modelNamed() names the models it knows", () => {
     () => modelNamed("resnet19"),
     new InputError(
       'Cannot use model "resnet19" as it is not known, perhaps resnet18 was meant: choose one of ' +
-        "resnet8, resnet20, resnet18, resnet50, mobilenetv1, mobilenetv2, mobilenetv2_narrow, " +
-        "resnet18_imagenet, resnet50_imagenet, mobilenetv1_imagenet, mobilenetv2_imagenet",
+        MODELS.map(({ name }) => name).join(", "),
     ),
   );
 });

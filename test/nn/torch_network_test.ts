@@ -37,7 +37,14 @@ function tensorsOf(name: string): Record<string, TensorData> {
 }
 
 Deno.test("the models with a PyTorch form are those of the golden file", () => {
-  assert.deepEqual(MODELS.filter(({ foreign }) => foreign).map(({ name }) => name), Object.keys(networks));
+  const foreign = MODELS.filter(({ foreign }) => foreign).map(({ name }) => name);
+  for (const name of foreign) {
+    assert.ok(
+      Object.hasOwn(networks, name),
+      `model ${name} is not in torch_networks.json: add it to test/golden/make_golden_torch_networks.py`,
+    );
+  }
+  assert.deepEqual(foreign.sort(), Object.keys(networks).sort());
 });
 
 for (const [name, { logits }] of Object.entries(networks)) {

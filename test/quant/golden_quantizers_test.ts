@@ -104,6 +104,12 @@ for (const golden of CASES) {
 Deno.test("every quantizer has golden values of its weights and of signed and unsigned activations", () => {
   const found = new Set(CASES.map(({ quantizer, kind, signed }) => `${quantizer} ${kind} ${signed}`));
   for (const { name } of QUANTIZERS) {
-    for (const what of ["activation false", "activation true", "weight true"]) assert.ok(found.has(`${name} ${what}`));
+    for (const [kind, signed] of [["activation", false], ["activation", true], ["weight", true]] as const) {
+      assert.ok(
+        found.has(`${name} ${kind} ${signed}`),
+        `quantizer ${name} has no golden values of ${kind}s, signed ${signed}: add it to ` +
+          "test/golden/make_golden_quantizers.py",
+      );
+    }
   }
 });

@@ -84,7 +84,8 @@ Deno.test("every model and data set has a title in src/catalog/titles.ts", () =>
     ...MODELS.filter(({ name }) => modelTitle(name) === name),
     ...DATASETS.filter(({ name }) => datasetTitle(name) === name),
   ];
-  assert.deepEqual(untitled.map(({ name }) => name), []);
+  const names = untitled.map(({ name }) => name).join(", ");
+  assert.ok(names === "", `src/catalog/titles.ts has no title for ${names}: add a line for each`);
 });
 
 Deno.test("src/catalog/least_bits.ts has a line for every quantizer, and for no other", () => {

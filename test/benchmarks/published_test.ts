@@ -3,7 +3,11 @@ import { crPaper as cr } from "../../benchmarks/cr/paper.ts";
 import { fpqPaper as fpq } from "../../benchmarks/fpq/paper.ts";
 import { mecPaper as mec } from "../../benchmarks/mec/paper.ts";
 import { PAPERS } from "../../benchmarks/mod.ts";
-import type { Anomaly, Paper, PublishedCell } from "../../src/catalog/paper.ts";
+import { type Bits, formatBits } from "../../src/catalog/bits.ts";
+import { type Anomaly, modelFor, type Paper, type PublishedCell, type Table } from "../../src/catalog/paper.ts";
+import { modelTitle } from "../../src/catalog/titles.ts";
+import { MODELS } from "../../src/nn/mod.ts";
+import { OWN_FP } from "../../src/report/judge/claims.ts";
 
 /** Tables 4 and 5 of arXiv:2503.11159v1, transcribed a second time, apart from benchmarks/fpq/published.ts. */
 const FPQ_MAIN_TABLES = {
@@ -73,7 +77,7 @@ const ARMS: Readonly<Record<string, string>> = {
   KD: "kd",
   FPQ: "fpq",
 };
-const MODELS = ["resnet18", "resnet50", "mobilenetv1", "mobilenetv2"];
+const FPQ_MODELS = ["resnet18", "resnet50", "mobilenetv1", "mobilenetv2"];
 
 /** The body of a Markdown table. */
 function bodyOf(markdown: string): string[][] {
@@ -92,7 +96,7 @@ function transcribed(): string[] {
   const main = Object.entries(FPQ_MAIN_TABLES).flatMap(([table, markdown]) =>
     bodyOf(markdown).flatMap(([bits, method, ...numbers]) =>
       numbers.map((number, column) =>
-        `${table} ${table === "table4" ? "cifar10" : "cifar100"} ${MODELS[column]} ${ARMS[method!]} ${bits} ${
+        `${table} ${table === "table4" ? "cifar10" : "cifar100"} ${FPQ_MODELS[column]} ${ARMS[method!]} ${bits} ${
           Number(number)
         }`
       )
@@ -215,6 +219,96 @@ for (const paper of PAPERS) {
     }
   });
 }
+
+/** True if runs can be of it. */
+function isModel(name: string): boolean {
+  return MODELS.some((model) => model.name === name);
+}
+
+function hasBits(table: Table, { weights, activations }: Bits): boolean {
+  return table.bits.some((bits) => bits.weights === weights && bits.activations === activations);
+}
+
+/** Typing errors in the tables and cells of a paper, one sentence each. */
+function cellErrors({ tables, arms, published, publishedDifferences }: Paper): string[] {
+  const unknown = (name: string) => !isModel(name) && modelTitle(name) === name;
+  const ids = arms.map(({ id }) => id);
+  return [
+    ...tables.flatMap(({ id, models, networks }) =>
+      [...models, ...Object.values(networks ?? {})].filter((name) => !isModel(name))
+        .map((name) => `table ${id}: model ${name} is unknown`)
+    ),
+    ...published.flatMap((cell) => {
+      const { model, weightBits: weights, activationBits: activations, top1Percent: top1 } = cell;
+      const where = `cell ${lines([cell])[0]}`, table = tables.find(({ id }) => id === cell.table);
+      return [
+        ...unknown(model) || (table && unknown(modelFor(table, cell))) ? [`${where}: model ${model} is unknown`] : [],
+        ...top1 === null || (top1 >= 0 && top1 <= 100) ? [] : [`${where}: ${top1} is not between 0 and 100`],
+        ...weights === null || (table && hasBits(table, { weights, activations: activations! }))
+          ? []
+          : [`${where}: its table has no such bits`],
+      ];
+    }),
+    ...publishedDifferences.flatMap(({ model, arm, baseline }) => [
+      ...unknown(model) ? [`difference of ${arm}: model ${model} is unknown`] : [],
+      ...[arm, baseline].filter((id) => id !== null && !ids.includes(id))
+        .map((id) => `difference of ${arm}: the paper has no arm ${id}`),
+    ]),
+  ];
+}
+
+/** Typing errors in the claims and tolerances of a paper, one sentence each. */
+function claimErrors({ tables, arms, claims = [], tolerances = [] }: Paper): string[] {
+  const ids = arms.map(({ id }) => id), claimIds = claims.map(({ id }) => id);
+  const isAbsent = (arm: string) => !ids.includes(arm);
+  return [
+    ...claimIds.filter((id, i) => claimIds.indexOf(id) !== i).map((id) => `claim ${id} stands there twice`),
+    ...claims.flatMap(({ id, arm, baseline, dataset, models, bits }) => [
+      ...[arm, baseline].filter((name) => name !== OWN_FP && isAbsent(name)).map((name) =>
+        `claim ${id}: the paper has no arm ${name}`
+      ),
+      ...arm === OWN_FP ? [`claim ${id}: ${OWN_FP} can only be a baseline`] : [],
+      ...models.filter((name) => !isModel(name)).map((name) => `claim ${id}: model ${name} is unknown`),
+      ...bits.filter((bits) =>
+        !tables.some((table) =>
+          table.dataset === dataset && hasBits(table, bits) && table.arms.some((row) => row.id === arm)
+        )
+      ).map((bits) => `claim ${id}: no table has ${arm} on ${dataset} at ${formatBits(bits)}`),
+    ]),
+    ...tolerances.flatMap(({ arm, model, dataset, bits }) => [
+      ...isAbsent(arm) ? [`tolerance: the paper has no arm ${arm}`] : [],
+      ...isModel(model) ? [] : [`tolerance of ${arm}: model ${model} is unknown`],
+      ...tables.some((table) => table.dataset === dataset && (bits === null || hasBits(table, bits)))
+        ? []
+        : [`tolerance of ${arm}: no table has ${dataset} and its bits`],
+    ]),
+  ];
+}
+
+for (const paper of PAPERS) {
+  Deno.test(`paper ${paper.id}: cells, claims and tolerances have no typing errors`, () => {
+    assert.deepEqual([...cellErrors(paper), ...claimErrors(paper)], []);
+  });
+}
+
+Deno.test("each typing error in a cell or a claim is found", () => {
+  const [cell] = fpq.published, [claim] = fpq.claims!, [first] = fpq.tables;
+  const inCell = (change: Partial<PublishedCell>) => cellErrors({ ...fpq, published: [{ ...cell!, ...change }] });
+  const inClaim = (change: Partial<typeof claim>) => claimErrors({ ...fpq, claims: [{ ...claim!, ...change }] });
+  assert.match(inCell({ top1Percent: 9150 }).join(), /^cell .*: 9150 is not between 0 and 100$/);
+  assert.match(inCell({ model: "resnet81" }).join(), /: model resnet81 is unknown$/);
+  assert.match(inCell({ weightBits: 7, activationBits: 7 }).join(), /: its table has no such bits$/);
+  assert.deepEqual(cellErrors({ ...fpq, published: [], tables: [{ ...first!, models: ["resnet81"], networks: {} }] }), [
+    `table ${first!.id}: model resnet81 is unknown`,
+  ]);
+  assert.match(inClaim({ arm: "frozn" }).join("\n"), /^claim .*: the paper has no arm frozn$/m);
+  const where = `claim ${claim!.id}`;
+  assert.deepEqual(inClaim({ baseline: "lqs" }), [`${where}: the paper has no arm lqs`]);
+  assert.deepEqual(inClaim({ models: ["resnet81"] }), [`${where}: model resnet81 is unknown`]);
+  assert.match(inClaim({ dataset: "cifar11" }).join(), /: no table has fpq on cifar11 at W4A4$/);
+  assert.match(inClaim({ bits: [{ weights: 7, activations: 7 }] }).join(), /: no table has fpq on cifar10 at W7A7$/);
+  assert.deepEqual(claimErrors({ ...fpq, claims: [claim!, claim!] }), [`${where} stands there twice`]);
+});
 
 Deno.test("an arm means the same in every paper", () => {
   for (const [id, arms] of Map.groupBy(PAPERS.flatMap(({ arms }) => arms), ({ id }) => id)) {

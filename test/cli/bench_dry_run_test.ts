@@ -285,7 +285,7 @@ Deno.test("a plan that names what does not exist is refused before any run, with
     const [changes, message] of [
       [{ quantization: { ...student.quantization!, quantizer: "lsqq" } }, /^Cannot use quantizer "lsqq"/],
       [{ method: { name: "qatt", options: {} } }, /^Cannot use method "qatt"/],
-      [{ method: { name: "fpq", options: { probabilty: 0.1 } } }, /^Cannot use the options .* of method fpq/],
+      [{ method: { name: "fpq", options: { probabilty: 0.1 } } }, /^Cannot use method fpq.s option "probabilty"/],
       [{ model: "resnet21" }, /^Cannot use model "resnet21"/],
       [{ dataset: { ...student.dataset, name: "cifar1O" } }, /^Cannot use data set "cifar1O"/],
     ] as const

@@ -117,7 +117,11 @@ testOnEngines("evaluate() refuses a quantizer that leaves its grid, or takes too
   const weight = lsq.weight({ bits: 2, signed: true }), input = lsq.activation({ bits: 3, signed: true });
   const wide = { ...weight, levels: () => tf.tensor1d([-2, 0, 2]) };
   const off = { ...weight, levels: () => tf.tensor1d([-1, 0.25, 1]) };
-  const high = { ...input, quantizeScaled: () => ({ values: tf.tensor2d([[-4, 0, 1, 4]]), scale: tf.scalar(0.5) }) };
+  const quantizeScaled = (x: tf.Tensor) => ({
+    values: tf.add(tf.zerosLike(x), tf.tensor2d([[-4, 0, 1, 4]])),
+    scale: tf.scalar(0.5),
+  });
+  const high = { ...input, quantizeScaled };
   const cases: [ModelQuantization, string][] = [
     [
       quantization({ weight: wide }),

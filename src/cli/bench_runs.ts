@@ -90,7 +90,7 @@ export async function runBench(options: ChosenOptions, services: BenchServices):
   const sizesOf = askedOnce(services.datasetSizes);
   await requireParts(plan.todo);
   requireFit(plan.todo, sizesOf);
-  tellUncommitted(plan, services);
+  sayUncommitted(plan, services);
   if (teachers !== null) tellTeachers(plan, teachers, { options, services });
   if (options.probe) await probePlan(plan, { engine, sizesOf, services });
   const measured = await measuredRuns(out, services);
@@ -238,12 +238,13 @@ function resultDocument(
 }
 
 /** A run that was kept may be of code that was edited since: its id is of its spec alone. */
-function tellUncommitted({ finished }: PlanState, { stderr }: BenchServices): void {
+function sayUncommitted({ finished }: PlanState, { stderr }: BenchServices): void {
   const count = [...finished.values()].filter(({ environment }) => environment.dirty === true).length;
   if (count === 0) return;
   stderr(
-    `${counted(count, "run")} of those done before had uncommitted changes: edited code trains no run again, another ` +
-      "--out does\n",
+    `${
+      counted(count, "run")
+    } of those done before had uncommitted changes: to train edited code anew, give another --out\n`,
   );
 }
 

@@ -2,8 +2,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { PAPERS } from "../../benchmarks/mod.ts";
 import { bitsTitle } from "../catalog/bits.ts";
 import { datasetTitle, modelTitle } from "../catalog/titles.ts";
-import type { Dataset } from "../data/types.ts";
-import type { Engine, EngineChoice } from "../engine/types.ts";
+import type { EngineChoice } from "../engine/types.ts";
 import { InputError } from "../errors.ts";
 import type { Origin } from "../export/card.ts";
 import { exportRun } from "../export/export_run.ts";
@@ -13,15 +12,7 @@ import { isRunId, type RunSpec } from "../record/spec.ts";
 import { folderExists, makeFolder, writeFileAtomic } from "../store/files.ts";
 import { checkpointFile, hasCheckpoint, readRecord, runFile } from "../store/store.ts";
 import { commandLine, engineOption, helpAlone, option, runCommand } from "./command_line.ts";
-import type { Output } from "./console.ts";
-
-/** Services of the commands `export`, `measure` and `verify`; left out: this machine's. */
-export interface ExportServices extends Output {
-  readonly openEngine?: (choice: EngineChoice) => Promise<Engine>;
-  readonly loadDataset?: (name: string, log: (line: string) => void) => Promise<Dataset>;
-  /** True: stderr is a terminal, which may show a bar. */
-  readonly terminal?: boolean;
-}
+import { datasetOf, engineOf, type NetworkServices } from "./network_services.ts";
 
 interface ExportOptions {
   readonly to?: string;
@@ -34,7 +25,7 @@ interface ExportOptions {
  * `deno task export`: writes the network of a finished run as files that need nothing of this suite.
  * @returns The exit code: 0 all is written, 2 bad input.
  */
-export async function exportNetwork(args: readonly string[], services: ExportServices): Promise<number> {
+export async function exportNetwork(args: readonly string[], services: NetworkServices): Promise<number> {
   const line = commandLine("export", "Writes the network of a finished run as ONNX, safetensors and a model card", [
     "`deno task verify` evaluates the files in ONNX Runtime",
     "Exit codes: 0 all is written, 2 bad input",
@@ -50,22 +41,7 @@ export async function exportNetwork(args: readonly string[], services: ExportSer
   });
 }
 
-/** The engine that the services open; `auto` is the one that trained the run, as others round sums otherwise. */
-export async function engineOf(
-  { openEngine }: ExportServices,
-  { choice, own }: { readonly choice: EngineChoice; readonly own: EngineChoice },
-): Promise<Engine> {
-  const open = openEngine ?? (await import("../engine/mod.ts")).openEngine;
-  return await open(choice === "auto" ? own : choice);
-}
-
-/** The data set that the services load. */
-export async function datasetOf({ loadDataset, stderr }: ExportServices, name: string): Promise<Dataset> {
-  const load = loadDataset ?? (await import("./services.ts")).loadDataset;
-  return await load(name, (line) => stderr(`${line}\n`));
-}
-
-async function exportOne(run: string, options: ExportOptions, services: ExportServices): Promise<void> {
+async function exportOne(run: string, options: ExportOptions, services: NetworkServices): Promise<void> {
   const record = finishedRun(run), { spec } = record, out = dirname(dirname(run));
   const to = options.to === undefined ? runFile(out, record.id, "export") : resolve(options.to);
   const engine = await engineOf(services, { choice: options.engine, own: spec.engine });

@@ -27,7 +27,7 @@ import type { RunRecord } from "../record/record.ts";
 import { canonicalJson, describeRun } from "../record/spec.ts";
 import { columns } from "./columns.ts";
 import { commandLine, engineOption, helpAlone, listOf, option, runCommand } from "./command_line.ts";
-import { datasetOf, engineOf, type ExportServices } from "./export.ts";
+import { datasetOf, engineOf, type NetworkServices } from "./network_services.ts";
 
 /** Options of `deno task measure`; null: not given. */
 export interface MeasureOptions {
@@ -60,7 +60,7 @@ interface Task extends Wanted {
 }
 
 /** `deno task measure`: measures networks of finished runs. @returns The exit code: 0 all is measured, 2 bad input. */
-export async function measure(args: readonly string[], services: ExportServices): Promise<number> {
+export async function measure(args: readonly string[], services: NetworkServices): Promise<number> {
   const names = MEASUREMENTS.map(({ name }) => name).join(", ");
   const line = commandLine("measure", "Measures the networks of finished runs: one file each, which changes no run", [
     "What is there with the same options is kept, so a call that was stopped continues from there",
@@ -103,7 +103,7 @@ function parseValue(text: string): unknown {
   return values.length === 1 ? values[0] : values;
 }
 
-async function measureWith(flags: MeasureOptions, services: ExportServices): Promise<void> {
+async function measureWith(flags: MeasureOptions, services: NetworkServices): Promise<void> {
   const out = existingFolder(flags.out), wanted = wantedMeasurements(flags);
   const say = (line: string): void => services.stderr(line + "\n");
   const runs = chosenRuns(out, { ...flags, say });

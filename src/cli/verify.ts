@@ -17,7 +17,8 @@ import type { RunSpec } from "../record/spec.ts";
 import { choice, commandLine, engineOption, helpAlone, option, runCommand, wholeNumber } from "./command_line.ts";
 import { progressBar } from "./progress_bar.ts";
 import { comparisonText, summary } from "./verify_text.ts";
-import { datasetOf, engineOf, type ExportServices, finishedRun } from "./export.ts";
+import { finishedRun } from "./export.ts";
+import { datasetOf, engineOf, type NetworkServices } from "./network_services.ts";
 
 /** Images whose layers are compared, unless the command line says how many. */
 const LAYER_IMAGES = 200;
@@ -41,7 +42,7 @@ interface VerifyOptions {
  * `deno task verify`: evaluates ONNX files in ONNX Runtime and compares them with what is known of them.
  * @returns The exit code: 0 verified, 1 a file is not what it says, 2 bad input.
  */
-export async function verifyFiles(args: readonly string[], services: ExportServices): Promise<number> {
+export async function verifyFiles(args: readonly string[], services: NetworkServices): Promise<number> {
   const line = commandLine("verify", "Evaluates ONNX files in ONNX Runtime and compares them with their records", [
     "Files of other tools have one input, the images, and one output, the logits",
     "Exit codes: 0 all are what they say, 1 one is not, 2 bad input",
@@ -94,7 +95,7 @@ export async function verifyFiles(args: readonly string[], services: ExportServi
 async function verifyOne(
   path: string,
   options: VerifyOptions,
-  services: ExportServices & { readonly detailed: boolean },
+  services: NetworkServices & { readonly detailed: boolean },
 ): Promise<{ problems: readonly string[]; row: VerifiedFile | null }> {
   const bytes = readBytesIfThere(path);
   if (bytes === null) throw new InputError(`Cannot verify "${path}" as there is no such file: give a file of ONNX`);
@@ -176,7 +177,7 @@ async function comparisonOf(
     found: Verification;
     options: VerifyOptions;
     dataset: Dataset;
-    services: ExportServices;
+    services: NetworkServices;
   },
 ): Promise<RunComparison | null> {
   const above = dirname(dirname(path)), isRun = fileExists(join(above, "record.json"));

@@ -1,4 +1,4 @@
-/** What the table over all papers decides, and how far it can decide: in sentences. */
+/** The answer of the table over all papers in sentences, and how far it can be trusted. */
 import { formatBits } from "../../catalog/bits.ts";
 import type { CoreTable } from "../../catalog/suite.ts";
 import { armTitle, modelTitle } from "../../catalog/titles.ts";
@@ -33,7 +33,7 @@ export function answers({ core, table }: Judged, methods: readonly string[]): st
         const { direction } = decide(differenceToLsq, { sign: 1, margin: 0, size: null });
         const isOwn = methods.includes(arm.id), isBaseline = !isOwn && !controls.has(arm.id), title = armTitle({ arm });
         const text = `${title} ${signed(differenceToLsq.mean)}${isBaseline ? " (a baseline)" : ""}`;
-        return [{ arm, direction, text, title, isOwn, stays: holmP !== null && holmP < SIGNIFICANCE, holmRows }];
+        return [{ arm, direction, text, title, isOwn, stays: holmP !== null && holmP <= SIGNIFICANCE, holmRows }];
       });
     const own = judged.filter(({ isOwn }) => isOwn);
     if (own.length === 0) return [];
@@ -131,7 +131,7 @@ export function pooledCheck(judged: Judged): string[] {
   if (tested.length === 0) return [];
   const pooled = holm(tested.map(({ p }) => p));
   const both = tested.map((item, index) => ({ ...item, pooled: pooled[index]! }));
-  const said = both.filter(({ own, pooled }) => Math.min(own, pooled) < SIGNIFICANCE)
+  const said = both.filter(({ own, pooled }) => Math.min(own, pooled) <= SIGNIFICANCE)
     .map(({ title, own, pooled }) => `${title} ${pText(own)} and ${pText(pooled)}`);
   return [
     `How much hangs on the spread of three seeds: Holm's p over all ${
@@ -140,8 +140,8 @@ export function pooledCheck(judged: Judged): string[] {
     "own standard deviation, as in the table below, and by one pooled over all rows of its width, a check that was chosen after " +
     `seeing the results: ${
       said.length === 0
-        ? `none is below ${SIGNIFICANCE} by either`
-        : `${said.join("; ")}; no other is below ${SIGNIFICANCE} by either`
+        ? `none is at most ${SIGNIFICANCE} by either`
+        : `${said.join("; ")}; no other is at most ${SIGNIFICANCE} by either`
     }`,
   ];
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CORE } from "../../../benchmarks/core.ts";
 import { PAPERS } from "../../../benchmarks/mod.ts";
 import type { Block, TableBlock } from "../../../src/report/pages/blocks.ts";
-import { renderReports } from "../../../src/report/mod.ts";
+import { parseRecords, renderReports } from "../../../src/report/mod.ts";
 import { answers, pooledCheck } from "../../../src/report/pages/answers.ts";
 import { coreBlocks, coreTable } from "../../../src/report/pages/core.ts";
 import { toMarkdown } from "../../../src/report/render/markdown.ts";
@@ -156,7 +156,7 @@ Deno.test("a check with one spread for all rows names what it or each row's own 
     text!,
     /over all 2 comparisons, .*: LSQ\+ at W2A2 0\.002 and 0\.062; FPQ .* at W2A2 0\.074 and 0\.016; no other/,
   );
-  assert.match(said([...lsq, ...wide])[0]!, /over all 1 comparison, .*: none is below 0\.05 by either$/);
+  assert.match(said([...lsq, ...wide])[0]!, /over all 1 comparison, .*: none is at most 0\.05 by either$/);
   assert.deepEqual(said(lsq), []);
 });
 
@@ -177,6 +177,18 @@ Deno.test("the first page of the site opens with the answer, its plot, its table
     .map((part) => html.indexOf(part.slice(0, 60)));
   assert.ok(order.every((place) => place > 0), order.join());
   assert.deepEqual(order, order.toSorted((a, b) => a - b));
+});
+
+Deno.test("the devices that the cautions and README name are those of the committed records", () => {
+  const name = "reduced.jsonl", path = new URL(`../../../reports/records/${name}`, import.meta.url);
+  const { rows } = coreTable(CORE, aggregateOf(parseRecords(Deno.readTextFileSync(path), name)));
+  const at = rows.filter(({ weightBits, differenceToLsq }) => weightBits === 2 && differenceToLsq !== null);
+  const onGpu = (row: typeof at[number]) => row.flags.some((flag) => flag === `${row.n} of ${row.n} runs on a GPU`);
+  const above = at.filter(({ differenceToLsq }) => differenceToLsq!.mean > 0);
+  assert.deepEqual(above.map(({ arm }) => arm.id).sort(), ["kd", "lsq_plus", "lsq_two_view", "pact"]);
+  assert.deepEqual(above.filter((row) => !onGpu(row)), []);
+  const others = rows.filter(({ weightBits, arm }) => weightBits === 2 && ["lsq", "fpq", "cr", "mec"].includes(arm.id));
+  assert.deepEqual(others.map(({ flags }) => flags.filter((flag) => flag.includes("runs on a GPU"))), [[], [], [], []]);
 });
 
 Deno.test("README shows rows of the core table that the committed records give", () => {
